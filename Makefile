@@ -1,0 +1,53 @@
+# Domicile. `make help` lists the targets; `make up` and `make test` need only Python 3.11 to 3.13 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .domicile
+PORT ?= 8700
+LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help install up test test-long lint format bench lock clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## make the virtual environment (quick when nothing changed)
+
+# One virtual environment. uv comes first, by hash, then everything else from the lock, by hash, wheels only.
+$(VENV)/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --only-binary :all: requirements-dev.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: install ## start the control plane, two regions and their engines on this machine
+	@$(BIN)/domicile up --data $(DATA) --port-base $(PORT)
+
+test: lint ## lint, types, imports and all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+
+test-long: install ## the tests that take minutes each
+	@$(BIN)/python -m pytest -m long
+
+lint: install ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: install ## let ruff rewrite the code
+	@$(BIN)/ruff check --fix src tests bench
+	@$(BIN)/ruff format src tests bench
+
+bench: install ## measure what the platform adds, figures to docs/performance.md
+	@$(BIN)/python bench/run.py
+
+lock: install ## renew the lock files
+	@$(BIN)/uv pip compile $(LOCK_FLAGS) --upgrade -o requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK_FLAGS) --upgrade --group dev -o requirements-dev.lock pyproject.toml
+	@$(BIN)/uv pip compile $(LOCK_FLAGS) --no-annotate -o requirements-bootstrap.lock requirements-bootstrap.in
+
+clean: ## remove the virtual environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

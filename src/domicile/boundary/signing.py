@@ -1,0 +1,93 @@
+"""Signatures across the boundary: Ed25519 (RFC 8032), each use with its own prefix so that none can stand for another."""
+
+import base64
+import hashlib
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from domicile.boundary.snapshot import Manifest, SignedManifest
+from domicile.kernel.ids import RESERVED_REGION_CODES
+
+REGION_HEADER = "domicile-region"
+REPLICA_HEADER = "domicile-replica"
+TIMESTAMP_HEADER = "domicile-timestamp"
+SIGNATURE_HEADER = "domicile-signature"
+CLOCK_TOLERANCE_MS = 300_000
+
+_MANIFEST_PREFIX = b"domicile snapshot manifest 1\n"
+_REQUEST_PREFIX = b"domicile region request 1\n"
+
+
+class BadSignatureError(ValueError):
+    """The signature does not hold. Says no more, on purpose."""
+
+
+def public_key_bytes(key: Ed25519PrivateKey) -> bytes:
+    """The 32 raw bytes of the public half."""
+    return key.public_key().public_bytes_raw()
+
+
+def public_key_id(public_key: bytes) -> str:
+    """A short name for a public key: `pk_` and the first 8 bytes of its SHA-256 in hex."""
+    return f"pk_{hashlib.sha256(public_key).hexdigest()[:16]}"
+
+
+def sign_manifest(key: Ed25519PrivateKey, manifest: Manifest) -> SignedManifest:
+    """Encodes once and signs those bytes."""
+    data = msgspec.json.encode(manifest)
+    return SignedManifest(data, key.sign(_MANIFEST_PREFIX + data))
+
+
+def open_manifest(public_key: bytes, signed: SignedManifest) -> Manifest:
+    """Checks the signature first and only then decodes. Raises `BadSignatureError`, or `msgspec.MsgspecError`."""
+    _verify(public_key, signed.signature, _MANIFEST_PREFIX + signed.manifest)
+    return msgspec.json.decode(signed.manifest, type=Manifest)
+
+
+def request_headers(
+    key: Ed25519PrivateKey, *, region: str, replica: str, method: str, target: str, timestamp_ms: int, body: bytes
+) -> dict[str, str]:
+    """The headers that make a call to the control plane this region's. `target` is the path with its query."""
+    message = _request_message(region, replica, method, target, timestamp_ms, body)
+    return {
+        REGION_HEADER: region,
+        REPLICA_HEADER: replica,
+        TIMESTAMP_HEADER: str(timestamp_ms),
+        SIGNATURE_HEADER: base64.b64encode(key.sign(message)).decode(),
+    }
+
+
+def verify_request(
+    public_key: bytes,
+    *,
+    region: str,
+    replica: str,
+    method: str,
+    target: str,
+    timestamp_ms: int,
+    signature: str,
+    body: bytes,
+    now_ms: int,
+) -> None:
+    """Raises `BadSignatureError` when the call is not that region's, or older or newer than the tolerated 300 s."""
+    if region in RESERVED_REGION_CODES or abs(now_ms - timestamp_ms) > CLOCK_TOLERANCE_MS:
+        raise BadSignatureError
+    try:
+        raw = base64.b64decode(signature, validate=True)
+    except ValueError as error:
+        raise BadSignatureError from error
+    _verify(public_key, raw, _request_message(region, replica, method, target, timestamp_ms, body))
+
+
+def _request_message(region: str, replica: str, method: str, target: str, timestamp_ms: int, body: bytes) -> bytes:
+    digest = hashlib.sha256(body).hexdigest()
+    return _REQUEST_PREFIX + "\n".join((region, replica, method, target, str(timestamp_ms), digest)).encode()
+
+
+def _verify(public_key: bytes, signature: bytes, message: bytes) -> None:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError) as error:
+        raise BadSignatureError from error

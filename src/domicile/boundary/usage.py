@@ -1,0 +1,68 @@
+"""Usage: what a region reports upward. The ledger of single requests stays in the region (contract C07)."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from domicile.boundary.snapshot import Count
+from domicile.catalogue.endpoints import Endpoint
+from domicile.kernel.ids import FineTunedModelId, KeyId, OrganizationId, ProjectId, RegionCode, WriterId
+
+# A snapshot of the catalogue, never what a caller typed: admission has looked it up there.
+ModelSnapshot = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class ServiceTier(StrEnum):
+    """The processing that was used (contract C19)."""
+
+    DEFAULT = "default"
+    SCALE = "scale"
+
+
+class Usage(Struct, frozen=True, forbid_unknown_fields=True):
+    """The quantities of one answer, or the sum of many. Units are in the names."""
+
+    input_tokens: Count = 0
+    input_cached_tokens: Count = 0
+    output_tokens: Count = 0
+    output_reasoning_tokens: Count = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.input_cached_tokens + other.input_cached_tokens,
+            self.output_tokens + other.output_tokens,
+            self.output_reasoning_tokens + other.output_reasoning_tokens,
+        )
+
+
+class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one key used in one minute, to be added to what is known of that minute (a minute may arrive in parts)."""
+
+    minute: Annotated[int, Meta(ge=0, description="minutes since the Unix epoch")]
+    organization_id: OrganizationId
+    project_id: ProjectId
+    key_id: KeyId
+    model: ModelSnapshot
+    fine_tuned_model: FineTunedModelId | None
+    endpoint: Endpoint
+    tier: ServiceTier
+    batch: bool
+    requests: Count
+    usage: Usage
+
+
+class UsageReport(Struct, frozen=True, forbid_unknown_fields=True):
+    """Numbered per writer. Sent at least once; (region, writer, number) is counted once."""
+
+    region: RegionCode
+    writer: WriterId
+    number: Annotated[int, Meta(ge=1)]
+    deltas: tuple[UsageDelta, ...]
+
+
+class Received(Struct, frozen=True, forbid_unknown_fields=True):
+    """The control plane's answer to a report: whether it was new, or had been counted before."""
+
+    new: bool

@@ -1,0 +1,24 @@
+"""The endpoints of the contract's table (C20 to C26), by their paths."""
+
+from enum import StrEnum
+
+
+class Endpoint(StrEnum):
+    """An endpoint that a region may serve. The value is its path."""
+
+    CHAT_COMPLETIONS = "/v1/chat/completions"
+    COMPLETIONS = "/v1/completions"
+    EMBEDDINGS = "/v1/embeddings"
+    MODERATIONS = "/v1/moderations"
+    AUDIO_TRANSCRIPTIONS = "/v1/audio/transcriptions"
+    AUDIO_TRANSLATIONS = "/v1/audio/translations"
+    AUDIO_SPEECH = "/v1/audio/speech"
+    IMAGES_GENERATIONS = "/v1/images/generations"
+    BATCHES = "/v1/batches"
+    FILES = "/v1/files"
+    FINE_TUNING_JOBS = "/v1/fine_tuning/jobs"
+
+    @property
+    def is_zdr_applicable(self) -> bool:
+        """Whether Zero Data Retention applies: the others persist by nature, in the region (design 5, C06)."""
+        return self not in {Endpoint.BATCHES, Endpoint.FILES, Endpoint.FINE_TUNING_JOBS}

@@ -1,0 +1,1 @@
+"""The control plane: organizations, projects, keys, billing metadata. No content, ever (contract C07)."""

@@ -1,0 +1,69 @@
+"""The grammar of API keys (design 2, contract C12 and C14).
+
+    sk-<region code or "admin">-1<32 random base62><6 base62: CRC-32 of "domicile:" + installation + ":" + all before it>
+
+The checksum catches typing errors and feeds secret scanners. It is public and authorizes nothing: what authorizes is
+that the SHA-256 of the whole key is in the table of the region that the key names.
+"""
+
+import hashlib
+import re
+import zlib
+from dataclasses import dataclass, field
+
+from domicile.kernel.ids import BASE62, RESERVED_REGION_CODES, is_region_code, random_base62
+
+ADMIN = "admin"
+_SHAPE = re.compile(r"sk-([a-z][a-z0-9]{1,7})-1([0-9A-Za-z]{32})([0-9A-Za-z]{6})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedKey:
+    """A key whose shape and checksum are right. It says where the key belongs, not that the key is valid."""
+
+    realm: str
+    """The region's code, or "admin"."""
+    secret: str = field(repr=False)
+    """The whole key."""
+
+
+def generate(realm: str, installation_id: str) -> str:
+    """A new key for a region's code or for "admin". The caller shows it once and stores only `sha256(key)`."""
+    if realm != ADMIN and not is_region_code(realm):
+        raise ValueError("not a region's code")
+    body = f"sk-{realm}-1{random_base62(32)}"
+    return body + checksum(body, installation_id)
+
+
+def parse(text: str, installation_id: str) -> ParsedKey | None:
+    """The key's realm, or None when its shape or its checksum is wrong. Hashes nothing and keeps nothing."""
+    match = _SHAPE.fullmatch(text)
+    if match is None:
+        return None
+    realm = match.group(1)
+    if realm != ADMIN and realm in RESERVED_REGION_CODES:
+        return None
+    if checksum(text[:-6], installation_id) != match.group(3):
+        return None
+    return ParsedKey(realm, text)
+
+
+def checksum(body: str, installation_id: str) -> str:
+    """Six base62 digits of the CRC-32 over installation and body."""
+    number = zlib.crc32(f"domicile:{installation_id}:{body}".encode())
+    digits = []
+    for _ in range(6):
+        number, digit = divmod(number, 62)
+        digits.append(BASE62[digit])
+    return "".join(reversed(digits))
+
+
+def sha256(secret: str) -> bytes:
+    """The 32 bytes under which a key is stored and looked up."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def redact(secret: str) -> str:
+    """How a key may be shown again: its realm and its last four characters."""
+    prefix, _, rest = secret.partition("-1")
+    return f"{prefix}-...{rest[-4:]}" if rest else "..."

@@ -1,0 +1,381 @@
+"""Every error that a caller can meet, in no protocol's words, and their one rendering to OpenAI's envelope.
+
+An error is made by one of the functions below, so that each situation has one text and one code (design 7). The message
+tells the caller what to do next. It may hold what the caller sent (a model's name): so errors are answered, never logged;
+logs name the code only.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import msgspec
+
+
+class Category(Enum):
+    """What kind of thing went wrong. The rendering below gives each its HTTP status and OpenAI type."""
+
+    INVALID = (400, "invalid_request_error")
+    UNAUTHENTICATED = (401, "invalid_request_error")
+    FORBIDDEN = (403, "invalid_request_error")
+    NOT_FOUND = (404, "invalid_request_error")
+    METHOD_NOT_ALLOWED = (405, "invalid_request_error")
+    REQUEST_TIMEOUT = (408, "invalid_request_error")
+    CONFLICT = (409, "invalid_request_error")
+    TOO_LARGE = (413, "invalid_request_error")
+    UNSUPPORTED_MEDIA_TYPE = (415, "invalid_request_error")
+    RATE_LIMITED = (429, "rate_limit_error")
+    HEADERS_TOO_LARGE = (431, "invalid_request_error")
+    INTERNAL = (500, "server_error")
+    UNAVAILABLE = (503, "service_unavailable_error")
+    TIMEOUT = (504, "service_unavailable_error")
+
+
+class DomicileError(Exception):
+    """Something a caller did or met. `str()` gives the code alone, so that a stray log line holds no content."""
+
+    def __init__(
+        self,
+        category: Category,
+        code: str | None,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.category = category
+        self.code = code
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedError:
+    """An error as it goes over HTTP."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+
+
+def envelope(error: DomicileError) -> bytes:
+    """`{"error": {"message", "type", "param", "code"}}`: all four members always, as OpenAI's clients expect."""
+    return msgspec.json.encode(
+        {
+            "error": {
+                "message": error.message,
+                "type": error.category.value[1],
+                "param": error.param,
+                "code": error.code,
+            }
+        }
+    )
+
+
+def render(error: DomicileError) -> RenderedError:
+    """The one rendering. Official SDKs retry 409 by themselves: a conflict here is final, and the header says so."""
+    headers: list[tuple[str, str]] = [("content-type", "application/json")]
+    if error.retry_after_s is not None:
+        headers.append(("retry-after", str(error.retry_after_s)))
+    if error.category is Category.CONFLICT:
+        headers.append(("x-should-retry", "false"))
+    if error.category is Category.UNAUTHENTICATED:
+        headers.append(("www-authenticate", "Bearer"))
+    return RenderedError(error.category.value[0], envelope(error), tuple(headers))
+
+
+# Who asks ------------------------------------------------------------------------------------------------------------
+
+
+def missing_key() -> DomicileError:
+    return DomicileError(
+        Category.UNAUTHENTICATED,
+        "invalid_api_key",
+        "You didn't provide an API key. Send it in the Authorization header: 'Authorization: Bearer YOUR_KEY'.",
+    )
+
+
+def invalid_key(last_four: str) -> DomicileError:
+    """A key that is malformed, unknown, expired, revoked, or whose project is archived: one text for all of these."""
+    return DomicileError(
+        Category.UNAUTHENTICATED,
+        "invalid_api_key",
+        f"Incorrect API key provided: ...{last_four}. Ask your organization's admin for a key of this project.",
+    )
+
+
+def incorrect_hostname(host: str) -> DomicileError:
+    """Contract C12. Clients read the host from the end of this text, so nothing may follow it."""
+    return DomicileError(
+        Category.UNAUTHENTICATED,
+        "incorrect_hostname",
+        f"Attempted to access resource with incorrect regional hostname. Please make your request to {host}",
+    )
+
+
+def mismatched_project(header: str) -> DomicileError:
+    return DomicileError(
+        Category.UNAUTHENTICATED,
+        "mismatched_project",
+        f"The {header} header names another project or organization than the API key. Remove the header or correct it.",
+    )
+
+
+def admin_key_required() -> DomicileError:
+    return DomicileError(
+        Category.FORBIDDEN,
+        "admin_key_required",
+        "This endpoint takes an admin key (sk-admin-...), not a project's key.",
+    )
+
+
+# What is asked -------------------------------------------------------------------------------------------------------
+
+
+def invalid_request(message: str, *, param: str | None = None, code: str | None = None) -> DomicileError:
+    return DomicileError(Category.INVALID, code, message, param=param)
+
+
+def invalid_json(message: str) -> DomicileError:
+    return DomicileError(
+        Category.INVALID, "invalid_json", f"We could not parse the JSON body of your request: {message}."
+    )
+
+
+def invalid_type(message: str, param: str | None) -> DomicileError:
+    return DomicileError(Category.INVALID, "invalid_type", message, param=param)
+
+
+def invalid_value(message: str, param: str | None) -> DomicileError:
+    return DomicileError(Category.INVALID, "invalid_value", message, param=param)
+
+
+def unknown_parameter(param: str) -> DomicileError:
+    return DomicileError(
+        Category.INVALID, "unknown_parameter", f"Unknown parameter: '{param}'. Remove it and try again.", param=param
+    )
+
+
+def missing_parameter(param: str) -> DomicileError:
+    return DomicileError(
+        Category.INVALID, "missing_required_parameter", f"Missing required parameter: '{param}'.", param=param
+    )
+
+
+def unsupported_parameter(param: str, reason: str) -> DomicileError:
+    return DomicileError(
+        Category.INVALID, "unsupported_parameter", f"Unsupported parameter: '{param}'. {reason}", param=param
+    )
+
+
+def store_not_allowed(reason: str) -> DomicileError:
+    return DomicileError(
+        Category.INVALID, "store_not_allowed", f"'store' must not be true here: {reason}", param="store"
+    )
+
+
+def too_large(limit_bytes: int) -> DomicileError:
+    return DomicileError(
+        Category.TOO_LARGE,
+        "request_too_large",
+        f"The body of this request may have at most {limit_bytes} bytes. Send less in one request.",
+    )
+
+
+def headers_too_large(limit_bytes: int, limit_count: int) -> DomicileError:
+    return DomicileError(
+        Category.HEADERS_TOO_LARGE,
+        "headers_too_large",
+        f"The headers of a request may have at most {limit_bytes} bytes and {limit_count} fields.",
+    )
+
+
+def request_timeout() -> DomicileError:
+    return DomicileError(
+        Category.REQUEST_TIMEOUT, "request_timeout", "The request did not arrive whole in time. Send it again."
+    )
+
+
+def unsupported_media_type(expected: str) -> DomicileError:
+    return DomicileError(
+        Category.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", f"Send this request as Content-Type: {expected}."
+    )
+
+
+def unknown_url(method: str, path: str) -> DomicileError:
+    return DomicileError(Category.NOT_FOUND, "unknown_url", f"Invalid URL ({method} {path}).")
+
+
+def method_not_allowed(method: str, allowed: str) -> DomicileError:
+    return DomicileError(
+        Category.METHOD_NOT_ALLOWED, "method_not_allowed", f"{method} is not allowed here. Use {allowed}."
+    )
+
+
+def not_found(noun: str, identifier: str) -> DomicileError:
+    """Absent, or somebody else's: the two must look the same."""
+    return DomicileError(Category.NOT_FOUND, "not_found", f"No such {noun}: '{identifier}'.")
+
+
+def conflict(code: str, message: str) -> DomicileError:
+    return DomicileError(Category.CONFLICT, code, message)
+
+
+# Models and residency ------------------------------------------------------------------------------------------------
+
+
+def model_not_found(model: str) -> DomicileError:
+    return DomicileError(
+        Category.NOT_FOUND,
+        "model_not_found",
+        f"The model '{model}' does not exist or you do not have access to it. GET /v1/models lists what you can use.",
+        param="model",
+    )
+
+
+def model_not_eligible(model: str, endpoint: str, region: str, eligible: list[str]) -> DomicileError:
+    names = ", ".join(eligible) if eligible else "none"
+    return DomicileError(
+        Category.INVALID,
+        "model_not_eligible",
+        f"The model '{model}' is not eligible for {endpoint} in region '{region}'. Eligible here: {names}.",
+        param="model",
+    )
+
+
+def endpoint_not_eligible(endpoint: str, region: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "endpoint_not_eligible", f"{endpoint} is not eligible in region '{region}'.")
+
+
+def modality_not_supported(param: str, message: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "modality_not_supported", message, param=param)
+
+
+def url_not_allowed(param: str) -> DomicileError:
+    return DomicileError(
+        Category.INVALID,
+        "url_not_allowed",
+        "A remote URL is not fetched from this region. Send the content itself as a data URL.",
+        param=param,
+    )
+
+
+def enterprise_agreement_required(region: str) -> DomicileError:
+    """Contract C01."""
+    return DomicileError(
+        Category.FORBIDDEN,
+        "enterprise_agreement_required",
+        f"Region '{region}' needs an Enterprise agreement, which your organization does not have. "
+        "Ask the operator of this platform to record it.",
+    )
+
+
+def zdr_eligibility_required(region: str) -> DomicileError:
+    """Contract C01."""
+    return DomicileError(
+        Category.FORBIDDEN,
+        "zdr_eligibility_required",
+        f"Region '{region}' needs eligibility for Zero Data Retention, which your organization does not have. "
+        "Ask the operator of this platform to record it.",
+    )
+
+
+def agreement_and_zdr_required(region: str) -> DomicileError:
+    """Contract C01, when both are missing: the code is that of the first, the text names both."""
+    return DomicileError(
+        Category.FORBIDDEN,
+        "enterprise_agreement_required",
+        f"Region '{region}' needs an Enterprise agreement and eligibility for Zero Data Retention; your organization has "
+        "neither. Ask the operator of this platform to record them.",
+    )
+
+
+def zdr_required(endpoint: str, region: str) -> DomicileError:
+    """Contract C02."""
+    return DomicileError(
+        Category.FORBIDDEN,
+        "zdr_required",
+        f"In region '{region}', {endpoint} needs Zero Data Retention approved for it. "
+        "Ask the operator of this platform to approve the endpoint, or your admin to set the project's retention.",
+    )
+
+
+def enhanced_zdr_required(param: str, region: str) -> DomicileError:
+    """Contract C03."""
+    return DomicileError(
+        Category.INVALID,
+        "enhanced_zdr_required",
+        f"In region '{region}', image inputs need enhanced Zero Data Retention. Remove the image, or ask your admin to set "
+        "the project's retention to an enhanced one after the operator has approved it.",
+        param=param,
+    )
+
+
+def retention_required_by_region(region: str) -> DomicileError:
+    return DomicileError(
+        Category.FORBIDDEN,
+        "retention_required_by_region",
+        f"Region '{region}' requires Zero Data Retention; a weaker retention cannot be set there.",
+        param="retention_type",
+    )
+
+
+def residency_immutable() -> DomicileError:
+    """Contract C10."""
+    return DomicileError(
+        Category.INVALID,
+        "residency_immutable",
+        "A project's region is fixed when it is created and can never be changed. Create a new project in the other region.",
+        param="residency",
+    )
+
+
+def invalid_residency(message: str, param: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "invalid_residency", message, param=param)
+
+
+# Limits and engines --------------------------------------------------------------------------------------------------
+
+
+def rate_limit_exceeded(message: str, retry_after_s: int) -> DomicileError:
+    return DomicileError(Category.RATE_LIMITED, "rate_limit_exceeded", message, retry_after_s=retry_after_s)
+
+
+def engine_unavailable(retry_after_s: int = 1) -> DomicileError:
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "engine_unavailable",
+        "No engine of this region can answer for this model at the moment. Try again shortly.",
+        retry_after_s=retry_after_s,
+    )
+
+
+def engine_misconfigured() -> DomicileError:
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "engine_misconfigured",
+        "The engine for this model refused the platform's own request. Tell the operator of this platform.",
+    )
+
+
+def engine_timeout(retry_after_s: int = 1) -> DomicileError:
+    return DomicileError(
+        Category.TIMEOUT,
+        "engine_timeout",
+        "The engine for this model did not answer in time. Try again, with a shorter request if you can.",
+        retry_after_s=retry_after_s,
+    )
+
+
+def service_unavailable(message: str, retry_after_s: int = 1) -> DomicileError:
+    return DomicileError(Category.UNAVAILABLE, "service_unavailable", message, retry_after_s=retry_after_s)
+
+
+def internal_error() -> DomicileError:
+    """Whatever nobody foresaw. The detail stays inside; the request id leads the operator to it."""
+    return DomicileError(
+        Category.INTERNAL,
+        "internal_error",
+        "The server had an error while processing your request. Tell the operator the x-request-id of this answer.",
+    )

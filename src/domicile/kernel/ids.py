@@ -1,0 +1,49 @@
+"""Identifiers: what each looks like, and how a new one is made.
+
+The patterns are what the boundary checks on every id that crosses, so that no free text can pass as an id.
+"""
+
+import secrets
+from typing import Annotated
+
+from msgspec import Meta
+
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+# Words that stand where a region's code stands in a key, or that OpenAI's keys use there (design 2).
+RESERVED_REGION_CODES = frozenset({"admin", "proj", "svcacct", "none", "sess", "org"})
+
+REGION_CODE_PATTERN = r"^[a-z][a-z0-9]{1,7}$"
+
+RegionCode = Annotated[str, Meta(pattern=REGION_CODE_PATTERN)]
+InstallationId = Annotated[str, Meta(pattern=r"^inst_[0-9A-Za-z]{24}$")]
+OrganizationId = Annotated[str, Meta(pattern=r"^org-[0-9A-Za-z]{24}$")]
+ProjectId = Annotated[str, Meta(pattern=r"^proj_[0-9A-Za-z]{24}$")]
+KeyId = Annotated[str, Meta(pattern=r"^key_[0-9A-Za-z]{24}$")]
+ReplicaId = Annotated[str, Meta(pattern=r"^rep_[0-9A-Za-z]{24}$")]
+WriterId = Annotated[str, Meta(pattern=r"^wr_[0-9A-Za-z]{24}$")]
+EventId = Annotated[str, Meta(pattern=r"^audit_log-[0-9A-Za-z]{24}$")]
+FineTunedModelId = Annotated[str, Meta(pattern=r"^ftm_[0-9A-Za-z]{24}$")]
+PublicKeyId = Annotated[str, Meta(pattern=r"^pk_[0-9a-f]{16}$")]
+
+
+def random_base62(length: int) -> str:
+    """`length` characters, each from 62, from the operating system's secure source."""
+    return "".join(secrets.choice(BASE62) for _ in range(length))
+
+
+def new_id(prefix: str) -> str:
+    """A new identifier: the prefix with its separator (`proj_`, `org-`), then 24 random characters (142 bits)."""
+    return prefix + random_base62(24)
+
+
+def is_region_code(text: str) -> bool:
+    """Whether `text` may name a region: two to eight lower-case letters and digits, not a reserved word (design 2)."""
+    return (
+        2 <= len(text) <= 8
+        and text.isascii()
+        and text.isalnum()
+        and text == text.lower()
+        and text[0].isalpha()
+        and text not in RESERVED_REGION_CODES
+    )

@@ -1,0 +1,1 @@
+"""OpenAI's wire schemas: content. The control plane cannot import this package."""

@@ -1,0 +1,1 @@
+"""Database engines and migrations, for both planes. Tables and queries belong to the planes."""

@@ -1,0 +1,189 @@
+"""The shape of `domicile.toml` (design 6). An unknown member is an error: a misspelt one must not be ignored."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from domicile.kernel.geography import UnknownCountryError, country, country_set
+from domicile.kernel.ids import is_region_code
+
+
+def _region_code(value: str) -> str:
+    if not is_region_code(value):
+        raise ValueError(
+            "a region's code is 2 to 8 lower-case letters and digits, a letter first, and no reserved word"
+        )
+    return value
+
+
+def _country(value: str) -> str:
+    try:
+        return country(value)
+    except UnknownCountryError as error:
+        raise ValueError(str(error)) from error
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an http or https URL without query")
+    return value.rstrip("/")
+
+
+RegionCode = Annotated[str, AfterValidator(_region_code)]
+Country = Annotated[str, AfterValidator(_country)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listener(_Settings):
+    """Where a process listens. Loopback unless somebody says otherwise."""
+
+    host: str = "127.0.0.1"
+    port: Port
+
+
+class EngineSettings(_Settings):
+    """One engine of a region: any OpenAI-compatible server. `models` binds a snapshot to the engine's own model name."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    label: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
+    """The operator's public name of it: in the header `domicile-engine` and in `/v1/models`."""
+    country: Country
+    operator: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")]
+    url: HttpUrl | None = None
+    socket: Path | None = None
+    models: Annotated[dict[str, str], Field(min_length=1)]
+    modalities: frozenset[Literal["text", "image", "audio"]] = frozenset({"text"})
+    unsupported_parameters: frozenset[str] = frozenset()
+    """Parameters of the endpoint that this engine cannot honour: refused before it is asked."""
+    cache_salt: bool = False
+    """Whether the engine keeps prompt caches apart by a `cache_salt` member. Where it cannot, its cache must be off."""
+    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    first_byte_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
+    idle_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+
+    @model_validator(mode="after")
+    def _one_address(self) -> "EngineSettings":
+        if (self.url is None) == (self.socket is None):
+            raise ValueError("an engine has either a url or a socket")
+        return self
+
+
+class RegionSettings(_Settings):
+    """One region. Its code, residency value and countries are for ever (design 6)."""
+
+    code: RegionCode
+    residency: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,63}$")]
+    geography: Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
+    """The value of OpenAI's older field for the same."""
+    countries: Annotated[tuple[str, ...], Field(min_length=1)]
+    public_url: HttpUrl
+    listen: Listener
+    requires: frozenset[Literal["enterprise", "zdr"]] = frozenset()
+    allows_storing: bool = False
+    """Whether `store: true` may ever be served here. In the contract only in the US (design 5)."""
+    rows_of: RegionCode | None = None
+    """Whose rows of the catalogue hold here; its own code's when absent. What is not listed is refused."""
+    data: Path
+    """The folder under which all of this region's data lies."""
+    database_url: str | None = None
+    enrollment_token_file: Path | None = None
+    durable_metering: bool = False
+    engines: tuple[EngineSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _engines_inside(self) -> "RegionSettings":
+        allowed = self.country_codes
+        for engine in self.engines:
+            if engine.country not in allowed:
+                raise ValueError(
+                    f"engine '{engine.name}' stands in {engine.country}, which is not one of the countries of region "
+                    f"'{self.code}': {', '.join(sorted(allowed))}"
+                )
+        names = [engine.name for engine in self.engines]
+        if len(set(names)) != len(names):
+            raise ValueError("two engines of one region have the same name")
+        return self
+
+    @property
+    def country_codes(self) -> frozenset[str]:
+        """The countries in which this region processes and stores."""
+        try:
+            return country_set(self.countries).countries
+        except UnknownCountryError as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def public_host(self) -> str:
+        """Host, and port where the URL names one: what a caller with the wrong region's key is told (C12)."""
+        return urlsplit(self.public_url).netloc
+
+    @property
+    def catalogue_rows(self) -> str:
+        """The region code whose rows of the catalogue hold here."""
+        return self.rows_of or self.code
+
+
+class ControlSettings(_Settings):
+    """The control plane: no content, ever."""
+
+    listen: Listener
+    boundary_listen: Listener
+    boundary_url: HttpUrl
+    """Where the regions reach the boundary listener."""
+    country: Country
+    data: Path
+    database_url: str | None = None
+    operator_key_file: Path
+    admin_key_file: Path | None = None
+    """Where the first admin key is written at the first start; printed once when absent. Only `up` sets it."""
+    first_organization_agreement: bool = False
+    """Whether the first organization starts with agreement, ZDR eligibility and every endpoint approved."""
+
+
+class Installation(_Settings):
+    """The whole file."""
+
+    home: RegionCode
+    """The region whose country holds the control plane."""
+    default_region: RegionCode
+    """Where a project is born that names no region (C11)."""
+    catalogue_file: Path | None = None
+    """An operator's own rows, added to the catalogue that ships."""
+    control: ControlSettings
+    regions: Annotated[tuple[RegionSettings, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _regions_distinct(self) -> "Installation":
+        for name, values in (
+            ("code", [region.code for region in self.regions]),
+            ("residency", [region.residency for region in self.regions]),
+            ("geography", [region.geography for region in self.regions]),
+            ("public_url", [region.public_url for region in self.regions]),
+            ("data", [region.data for region in self.regions]),
+        ):
+            if len(set(values)) != len(values):
+                raise ValueError(f"two regions have the same {name}")
+        codes = {region.code for region in self.regions}
+        for name, code in (("home", self.home), ("default_region", self.default_region)):
+            if code not in codes:
+                raise ValueError(f"{name} = '{code}' is none of the regions: {', '.join(sorted(codes))}")
+        if self.control.country not in self.region(self.home).country_codes:
+            raise ValueError(f"the control plane stands in {self.control.country}, outside its home '{self.home}'")
+        return self
+
+    def region(self, code: str) -> RegionSettings:
+        """The region with this code. Raises ValueError: an unknown region is an error, never a default."""
+        for region in self.regions:
+            if region.code == code:
+                return region
+        raise ValueError(
+            f"no region '{code}' in the configuration; there are: {', '.join(r.code for r in self.regions)}"
+        )

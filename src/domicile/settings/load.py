@@ -1,0 +1,46 @@
+"""Reads `domicile.toml`. Relative paths in it are relative to the file."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from domicile.settings.installation import Installation
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used. The text says where and why."""
+
+
+def load_installation(file: Path) -> Installation:
+    """The checked configuration. Raises `SettingsError` with every problem found, one to a line."""
+    try:
+        values = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+    try:
+        return Installation.model_validate(_with_absolute_paths(values, file.resolve().parent))
+    except ValidationError as error:
+        lines = [f"{file}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        raise SettingsError("\n".join(lines)) from error
+
+
+_PATH_MEMBERS = frozenset(
+    {"data", "socket", "operator_key_file", "admin_key_file", "enrollment_token_file", "catalogue_file"}
+)
+
+
+def _with_absolute_paths(value: Any, base: Path) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: str(base / item)
+            if key in _PATH_MEMBERS and isinstance(item, str)
+            else _with_absolute_paths(item, base)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_with_absolute_paths(item, base) for item in value]
+    return value

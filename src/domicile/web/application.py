@@ -1,0 +1,133 @@
+"""The outermost application of each listener: request ids, the error envelope, one log line without content."""
+
+import time
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+from domicile.kernel.ids import random_base62
+
+log = structlog.get_logger("http")
+
+API_VERSION = b"2020-10-01"
+
+
+class ClientDisconnectedError(Exception):
+    """The client has gone. There is nobody to answer."""
+
+
+class Application:
+    """Routes, and around them: `x-request-id` on every answer, every error in the envelope, never a bare 500.
+
+    The log line names the route's template and the error's code: no path, query, header or body, and no text of an
+    unforeseen exception, which might quote what the caller sent.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute],
+        *,
+        decorate: Callable[[ASGIApp], ASGIApp] | None = None,
+        extra_headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
+        """`decorate` wraps the router inside the envelope (authentication, CORS). `extra_headers` go on every answer."""
+        router: ASGIApp = Router(routes, default=_unknown_url, redirect_slashes=False)
+        self._app = decorate(router) if decorate else router
+        self._extra_headers = list(extra_headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        answer = _Answer(scope, send, self._extra_headers)
+        # Starlette raises its 404 and 405 as exceptions only where it sees an application around it.
+        scope["app"] = self
+        code: str | None = None
+        try:
+            await self._app(scope, receive, answer.send)
+        except DomicileError as error:
+            code = error.code or error.category.name
+            await answer.fail(error)
+        except HTTPException as error:
+            translated = _from_starlette(error, scope)
+            code = translated.code
+            await answer.fail(translated)
+        except ClientDisconnectedError:
+            code = "client_disconnected"
+        except Exception as error:
+            code = "internal_error"
+            log.error("unforeseen", request_id=answer.request_id, type=type(error).__name__, at=_raised_at(error))
+            await answer.fail(errors.internal_error())
+        answer.log(code)
+
+
+class _Answer:
+    """What is known of one answer while it is sent."""
+
+    def __init__(self, scope: Scope, send: Send, extra_headers: list[tuple[bytes, bytes]]) -> None:
+        self._scope = scope
+        self._send = send
+        self._extra_headers = extra_headers
+        self._started = time.monotonic()
+        self._status: int | None = None
+        self.request_id = f"req_{random_base62(24)}"
+        scope["request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            elapsed_ms = int((time.monotonic() - self._started) * 1000)
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.request_id.encode()),
+                (b"openai-processing-ms", str(elapsed_ms).encode()),
+                (b"openai-version", API_VERSION),
+                *self._extra_headers,
+            ]
+        await self._send(message)
+
+    async def fail(self, error: DomicileError) -> None:
+        if self._status is not None:
+            # The head has gone out: breaking off is the only honest end. Streams report their own errors as events.
+            raise ClientDisconnectedError
+        rendered = errors.render(error)
+        headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in rendered.headers]
+        headers.append((b"content-length", str(len(rendered.body)).encode()))
+        await self.send({"type": "http.response.start", "status": rendered.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": rendered.body})
+
+    def log(self, code: str | None) -> None:
+        route = self._scope.get("route")
+        log.info(
+            "request",
+            request_id=self.request_id,
+            method=self._scope["method"],
+            route=getattr(route, "path", None),
+            status=self._status,
+            code=code,
+            ms=int((time.monotonic() - self._started) * 1000),
+        )
+
+
+async def _unknown_url(scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise errors.unknown_url(scope["method"], scope["path"])
+
+
+def _from_starlette(error: HTTPException, scope: MutableMapping[str, Any]) -> DomicileError:
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return errors.method_not_allowed(scope["method"], allowed)
+    return errors.unknown_url(scope["method"], scope["path"])
+
+
+def _raised_at(error: Exception) -> str | None:
+    """File and line of the innermost frame: enough to find a defect, nothing of what was being handled."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return None if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

@@ -1,0 +1,108 @@
+"""Listening: sockets bound first, any number of applications on one event loop, one graceful stop for all."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Generator, Sequence
+from pathlib import Path
+
+import uvicorn
+from uvicorn._types import ASGIApplication
+
+from domicile.web.protocol import HeadGate, protocol_with_gate
+
+BACKLOG = 1024
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening TCP socket. Port 0 takes a free one; `getsockname` tells which. Raises OSError when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """A listening Unix socket that only this user can reach. A left-over of a killed process is replaced."""
+    path.unlink(missing_ok=True)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(str(path))
+        path.chmod(0o600)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server without its signal handling, which is for one server in a process and exits by the signal."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class HttpServer:
+    """One application on one socket."""
+
+    def __init__(
+        self, app: ASGIApplication, sock: socket.socket, *, head_gate: HeadGate | None = None, drain_s: float = 5.0
+    ) -> None:
+        """`drain_s`: how long requests in flight may go on after `stop`, in seconds."""
+        self._socket = sock
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http=protocol_with_gate(head_gate),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=int(drain_s),
+            )
+        )
+
+    async def run(self) -> None:
+        """Serves until `stop`, then drains."""
+        await self._server.serve(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Accepts nothing new from now on; `run` returns when the requests in flight have ended or `drain_s` is over."""
+        self._server.should_exit = True
+
+
+@contextlib.asynccontextmanager
+async def serving(servers: Sequence[HttpServer]) -> AsyncIterator[None]:
+    """Serves all of them while the block runs."""
+    async with asyncio.TaskGroup() as group:
+        for server in servers:
+            group.create_task(server.run())
+        try:
+            yield
+        finally:
+            for server in servers:
+                server.stop()
+
+
+def stop_event() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set. Call it inside the running loop, once in a process."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, event.set)
+    return event
