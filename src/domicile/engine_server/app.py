@@ -1,0 +1,75 @@
+"""Every URL of the engine."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from domicile.engine_server import errors
+from domicile.engine_server.chat.endpoint import ChatEndpoint
+from domicile.engine_server.engine import Engine
+from domicile.engine_server.errors import Refusal
+from domicile.engine_server.llama import EngineError
+from domicile.engine_server.weights import WeightsError
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(engine: Engine) -> Starlette:
+    """The application around an engine; it loads the model while it already answers `/health`."""
+
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "ok" if engine.ready else "loading"}, 200 if engine.ready else 503)
+
+    async def models(_: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [engine.describe()]})
+
+    return Starlette(
+        routes=[
+            Route("/health", health, methods=["GET"]),
+            Route("/v1/models", models, methods=["GET"]),
+            Route("/v1/chat/completions", ChatEndpoint(engine), methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _http_error, Exception: _failure},
+        lifespan=lambda _: _lifespan(engine),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(engine: Engine) -> AsyncIterator[None]:
+    loading = asyncio.create_task(_load(engine))
+    try:
+        yield
+    finally:
+        await loading
+        await engine.close()
+
+
+async def _load(engine: Engine) -> None:
+    """An engine that cannot load its model ends, so that its supervisor sees it."""
+    try:
+        await engine.load()
+    except (WeightsError, EngineError) as error:
+        _log.critical("the model could not be loaded: %s", error)
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code = {404: "unknown_url", 405: "method_not_allowed"}.get(status, "invalid_request")
+    refusal = Refusal(status, code, "This engine does not serve that.")
+    return Response(errors.body(refusal), status, media_type="application/json")
+
+
+async def _failure(_: Request, error: Exception) -> Response:
+    # Only the type: an exception's text may quote what a user wrote.
+    _log.error("unexpected failure: %s", type(error).__name__)
+    refusal = Refusal(500, "internal_error", "The engine failed.")
+    return Response(errors.body(refusal), 500, media_type="application/json")

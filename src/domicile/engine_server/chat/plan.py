@@ -1,0 +1,68 @@
+"""From a request to what will be generated: tools and shapes read, the prompt counted, the limits kept."""
+
+from typing import Any
+
+from domicile.engine_server.chat import prompt
+from domicile.engine_server.chat.generation import Plan
+from domicile.engine_server.chat.request import ChatRequest
+from domicile.engine_server.chat.schema import ANY_OBJECT, Schema, prepare
+from domicile.engine_server.chat.tools import calling_of
+from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.llama import Llama
+
+# The model card's own advice, for when the caller gives none.
+_TEMPERATURE = 0.2
+_TOP_P = 0.9
+
+
+async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, context: int) -> Plan:
+    """Decide everything that can be decided before the model is touched."""
+    calling = calling_of(request)
+    shape = _shape(request)
+    tokens = await llama.tokenize(prompt.render(request.messages, calling.instructions() if calling else ""))
+    if len(tokens) > prompt_limit:
+        raise Refusal(
+            400,
+            "context_length_exceeded",
+            f"This model's prompts are limited to {prompt_limit} tokens; the messages and tools came to {len(tokens)}.",
+            "messages",
+        )
+    room = context - len(tokens)
+    return Plan(
+        prompt=tokens,
+        tenant=request.cache_salt or None,
+        tokens_max=min(request.tokens_max or room, room),
+        sampling=_sampling(request),
+        stop=request.stop_sequences,
+        shape=shape,
+        shape_is_strict=shape is not None,
+        calling=calling,
+    )
+
+
+def _shape(request: ChatRequest) -> Schema | None:
+    wanted = request.response_format
+    if wanted is None or wanted.type == "text":
+        return None
+    if wanted.type == "json_object":
+        return prepare(ANY_OBJECT, "response_format", strict=False)
+    if wanted.json_schema is None:
+        param = "response_format.json_schema"
+        raise invalid(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+    param = "response_format.json_schema.schema"
+    return prepare(wanted.json_schema.schema or ANY_OBJECT, param, strict=bool(wanted.json_schema.strict))
+
+
+def _sampling(request: ChatRequest) -> dict[str, Any]:
+    asked = request.temperature is not None or request.top_p is not None
+    sampling: dict[str, Any] = {
+        "temperature": request.temperature if request.temperature is not None else (1.0 if asked else _TEMPERATURE),
+        "top_p": request.top_p if request.top_p is not None else (1.0 if asked else _TOP_P),
+        "top_k": 0,
+        "min_p": 0.0,
+        "presence_penalty": request.presence_penalty or 0.0,
+        "frequency_penalty": request.frequency_penalty or 0.0,
+    }
+    if request.logprobs:
+        sampling["n_probs"] = max(1, request.top_logprobs or 0)
+    return sampling

@@ -1,0 +1,224 @@
+"""A chat request as this engine reads it: a closed type, and a clear answer to everything outside it."""
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from domicile.engine_server.chat.messages import Message, Part
+from domicile.engine_server.errors import Refusal, invalid, unsupported
+
+CHOICES_MAX = 8
+_CHOICES_MAX_OF_THE_API = 128
+DEPTH_MAX = 64
+
+# What the API knows and this model cannot do. Saying so is the honest answer; ignoring it would look like obeying.
+_NOT_SERVED = {
+    "reasoning_effort": "This model does not reason before it answers.",
+    "verbosity": "This model cannot be told how much to write; ask for it in a message.",
+    "modalities": "This model reads and writes text only.",
+    "audio": "This model reads and writes text only.",
+    "prediction": "This engine does not verify predicted output.",
+    "web_search_options": "This engine has no tools of its own and reaches no network.",
+    "logit_bias": "Token ids belong to a tokenizer, and this model's is not the one the API documents.",
+}
+
+
+class StreamOptions(Struct, forbid_unknown_fields=True):
+    """`include_obfuscation` pads a public hop; behind a Unix socket there is nobody to hide lengths from."""
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class FunctionDefinition(Struct, forbid_unknown_fields=True):
+    """A function that the model may call."""
+
+    name: Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class Tool(Struct, forbid_unknown_fields=True):
+    """A tool; functions are the only kind that is served."""
+
+    type: str
+    function: FunctionDefinition | None = None
+    custom: Any = None
+
+
+class FunctionName(Struct, forbid_unknown_fields=True):
+    """The function that must be called."""
+
+    name: str
+
+
+class ToolChoice(Struct, forbid_unknown_fields=True):
+    """The tool that must be called."""
+
+    type: str
+    function: FunctionName | None = None
+    custom: Any = None
+    allowed_tools: Any = None
+
+
+class JsonSchema(Struct, forbid_unknown_fields=True):
+    """The shape that the answer must have."""
+
+    name: Annotated[str, Meta(pattern="^[a-zA-Z0-9_-]{1,64}$")]
+    description: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct, forbid_unknown_fields=True):
+    """Text, any JSON object, or JSON of a given shape."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+
+class ChatRequest(Struct, forbid_unknown_fields=True):
+    """All that this engine serves of the chat API."""
+
+    model: str
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2, le=2)] | None = None
+    seed: int | None = None
+    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    n: Annotated[int, Meta(ge=1, le=_CHOICES_MAX_OF_THE_API)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    tools: Annotated[list[Tool], Meta(max_length=128)] | None = None
+    tool_choice: str | ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    functions: Annotated[list[FunctionDefinition], Meta(min_length=1, max_length=128)] | None = None
+    function_call: str | FunctionName | None = None
+    response_format: ResponseFormat | None = None
+    cache_salt: str | None = None
+    priority: int | None = None
+
+    @property
+    def choices(self) -> int:
+        """How many answers are wanted."""
+        return self.n or 1
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether a stream ends with its usage."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    @property
+    def tokens_max(self) -> int | None:
+        """The smaller of the two names for one limit."""
+        given = [limit for limit in (self.max_tokens, self.max_completion_tokens) if limit is not None]
+        return min(given) if given else None
+
+    @property
+    def stop_sequences(self) -> list[str]:
+        """The stop sequences; an empty one would match everywhere and means nothing."""
+        given = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return [sequence for sequence in given if sequence]
+
+
+def decode(body: bytes) -> ChatRequest:
+    """Read a request's body, or refuse it with the member that is wrong."""
+    try:
+        members = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise invalid("The body is not valid JSON.", None, "invalid_json") from None
+    if not isinstance(members, dict):
+        raise invalid("The body must be a JSON object.", None, "invalid_type")
+    if _depth(members) > DEPTH_MAX:
+        raise invalid(f"The body is nested more than {DEPTH_MAX} deep.", None, "invalid_json")
+    _refuse_what_is_not_served(members)
+    try:
+        request = msgspec.convert(members, ChatRequest)
+    except msgspec.ValidationError as error:
+        raise _from_validation(str(error)) from None
+    _check(request)
+    return request
+
+
+def _refuse_what_is_not_served(members: dict[str, Any]) -> None:
+    for name, reason in _NOT_SERVED.items():
+        value = members.pop(name, None)
+        asks_for_nothing = value is None or value == {} or (name == "modalities" and value == ["text"])
+        if not asks_for_nothing:
+            raise unsupported(name, reason)
+
+
+def _depth(value: Any) -> int:
+    deepest = 0
+    level = [value]
+    while level:
+        deepest += 1
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+    return deepest
+
+
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`(?: - at `\$\.?(.*)`)?$", re.DOTALL)
+_WRONG = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
+# msgspec's own sentences about types and ranges; whatever else it says could quote the request.
+_PLAIN = re.compile(
+    r"^(Expected `[^`]*`(?: of length [<>]= \d+| [<>]=? -?[\d.]+)?(?:, got `[a-z]+`)?"
+    r"|Object missing required field `[a-z_]+`)$"
+)
+
+
+def _from_validation(text: str) -> Refusal:
+    unknown = _UNKNOWN.match(text)
+    if unknown is not None:
+        path = ".".join(filter(None, [unknown[2], unknown[1]]))
+        return unsupported(path, "This engine does not know it.")
+    wrong = _WRONG.match(text)
+    reason = wrong[1] if wrong is not None else text
+    path: str | None = (wrong[2] or None) if wrong is not None else None
+    missing = re.match(r"^Object missing required field `([a-z_]+)`$", reason)
+    if missing is not None:
+        path = ".".join(filter(None, [path, missing[1]]))
+        return invalid(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
+    plain = reason if _PLAIN.match(reason) else "The value is not one that this parameter takes"
+    return invalid(f"Invalid value for '{path}'. {plain}.", path)
+
+
+def _check(request: ChatRequest) -> None:
+    if request.choices > CHOICES_MAX:
+        raise unsupported("n", f"This engine gives at most {CHOICES_MAX} choices.")
+    if request.top_logprobs is not None and not request.logprobs:
+        raise invalid("'top_logprobs' needs 'logprobs' to be true.", "top_logprobs")
+    if request.stream_options is not None and not request.stream:
+        raise invalid("'stream_options' needs 'stream' to be true.", "stream_options")
+    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
+        value = getattr(request, name)
+        if value is not None and not math.isfinite(value):
+            raise invalid(f"'{name}' must be a finite number.", name)
+    for index, message in enumerate(request.messages):
+        content = message.content
+        for place, part in enumerate(content if isinstance(content, list) else []):
+            _check_part(part, f"messages[{index}].content[{place}]")
+
+
+def _check_part(part: Part, param: str) -> None:
+    if part.type == "text" and part.text is not None:
+        return
+    if part.type == "refusal" and part.refusal is not None:
+        return
+    if part.type in ("text", "refusal"):
+        raise invalid(f"Missing required parameter: '{param}.{part.type}'.", param, "missing_required_parameter")
+    raise Refusal(400, "modality_not_supported", "This model reads text only.", param)

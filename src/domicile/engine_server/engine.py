@@ -1,0 +1,88 @@
+"""The engine as the endpoints see it: a model that is loading or ready, its slots and its limits."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domicile.engine_server import weights
+from domicile.engine_server.errors import Refusal
+from domicile.engine_server.llama import Llama, Settings
+from domicile.engine_server.slots import SlotQueue
+from domicile.engine_server.weights import MODEL_ID, Weights
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the engine takes on."""
+
+    slots: int
+    context: int
+    prompt_limit: int
+    threads: int
+
+
+class Engine:
+    """One model, loaded once, shared by all requests."""
+
+    def __init__(self, limits: Limits, private_directory: Path) -> None:
+        self._limits = limits
+        self._private_directory = private_directory
+        self._llama: Llama | None = None
+        self._weights: Weights | None = None
+        self.slots = SlotQueue(limits.slots)
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be answered."""
+        return self._llama is not None
+
+    @property
+    def prompt_limit(self) -> int:
+        """The longest prompt, in tokens."""
+        return self._limits.prompt_limit
+
+    @property
+    def context(self) -> int:
+        """Prompt and answer together, in tokens."""
+        return self._limits.context
+
+    @property
+    def fingerprint(self) -> str:
+        """Which weights answer."""
+        return self._weights.fingerprint if self._weights is not None else ""
+
+    async def load(self) -> None:
+        """Verify and load the model, beside the event loop, so that health can be asked meanwhile."""
+        found = await asyncio.to_thread(lambda: weights.verify(weights.locate()))
+        settings = Settings(
+            found.path, self._private_directory, self._limits.slots, self._limits.context, self._limits.threads
+        )
+        self._llama = await asyncio.to_thread(Llama, settings)
+        self._weights = found
+
+    async def close(self) -> None:
+        """Stop all generations."""
+        if self._llama is not None:
+            await self._llama.close()
+
+    def ready_for(self, model: str) -> Llama:
+        """The model that was asked for."""
+        if model != MODEL_ID:
+            raise Refusal(404, "model_not_found", f"This engine serves '{MODEL_ID}' only.", "model")
+        if self._llama is None:
+            raise Refusal(503, "engine_unavailable", "The model is loading.", None, 1)
+        return self._llama
+
+    def describe(self) -> dict[str, Any]:
+        """The model's entry in `/v1/models`."""
+        return {
+            "id": MODEL_ID,
+            "object": "model",
+            "created": 0,
+            "owned_by": "HuggingFaceTB",
+            "weights_sha256": self._weights.sha256 if self._weights is not None else None,
+            "context": self._limits.context,
+            "prompt_limit": self._limits.prompt_limit,
+            "capabilities": ["chat", "stream", "tools", "json_schema", "logprobs"],
+        }

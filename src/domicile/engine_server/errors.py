@@ -1,0 +1,56 @@
+"""What the engine answers when it does not serve a request: one exception, one rendering."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+_NAME_LENGTH_MAX = 64
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):  # noqa: N818 - the word of the domain, like `HTTPException`
+    """A request that ends in an error; `message` is shown to the caller and never holds text of a message."""
+
+    status: int
+    code: str
+    message: str
+    param: str | None = None
+    retry_after_seconds: int | None = None
+
+    def __str__(self) -> str:
+        return self.code
+
+
+def invalid(message: str, param: str | None, code: str = "invalid_value") -> Refusal:
+    """A request that is wrong in itself."""
+    return Refusal(400, code, message, param)
+
+
+def unsupported(param: str, reason: str) -> Refusal:
+    """A request that is right, but asks for what this engine cannot do."""
+    name = param[:_NAME_LENGTH_MAX]
+    return Refusal(400, "unsupported_parameter", f"Unsupported parameter: '{name}'. {reason}", name)
+
+
+def envelope(refusal: Refusal) -> dict[str, Any]:
+    """OpenAI's error object."""
+    return {
+        "error": {
+            "message": refusal.message,
+            "type": _type_of(refusal.status),
+            "param": refusal.param,
+            "code": refusal.code,
+        }
+    }
+
+
+def body(refusal: Refusal) -> bytes:
+    """The error object as it goes over the wire."""
+    return msgspec.json.encode(envelope(refusal))
+
+
+def _type_of(status: int) -> str:
+    if status == 429:
+        return "rate_limit_error"
+    return "invalid_request_error" if status < 500 else "server_error"

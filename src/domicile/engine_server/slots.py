@@ -1,0 +1,148 @@
+"""Who generates next, and on which slot: a bounded, fair queue, and a prompt cache that no two tenants share."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domicile.engine_server.errors import Refusal
+
+WAITING_MAX = 64
+_RETRY_AFTER_SECONDS = 2
+
+
+@dataclass
+class Slot:
+    """One of the model's sequences, and whose prompt its KV cache holds.
+
+    `tenant` and `tokens` describe what the model has really computed there, so they are only written once it has:
+    a request that is dropped before its first batch ran must not sign another tenant's leftovers with its name.
+    """
+
+    number: int
+    tenant: str | None = None
+    tokens: Sequence[int] = ()
+
+    def reusable_prefix(self, tenant: str | None, prompt: Sequence[int]) -> int | None:
+        """How many leading tokens may be reused; None: nothing here is this tenant's, start from nothing."""
+        if tenant is None or self.tenant != tenant:
+            return None
+        shared = 0
+        for held, wanted in zip(self.tokens, prompt, strict=False):
+            if held != wanted:
+                break
+            shared += 1
+        return shared
+
+    def begin(self) -> None:
+        """The cache is about to change hands."""
+        self.tenant = None
+        self.tokens = ()
+
+    def computed(self, tenant: str | None, tokens: Sequence[int]) -> None:
+        """The model has read `tokens` here, for `tenant`."""
+        self.tenant = tenant
+        self.tokens = tokens
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A place in the queue for one generation. Use it as an async context manager: it waits, and gives back."""
+
+    queue: "SlotQueue"
+    tenant: str | None
+    prompt: Sequence[int] = field(repr=False)
+    priority: int
+    granted: "asyncio.Future[Slot]" = field(repr=False)
+    ended: bool = False
+
+    async def __aenter__(self) -> Slot:
+        try:
+            return await self.granted
+        except asyncio.CancelledError:
+            self.queue.give_back(self)
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self.queue.give_back(self)
+
+
+class SlotQueue:
+    """Lower priority numbers first; among equals the tenants take turns, so a flood only delays its sender."""
+
+    def __init__(self, slots: int, waiting_max: int = WAITING_MAX) -> None:
+        self._idle = [Slot(number) for number in range(slots)]
+        self._waiting_max = waiting_max
+        self._waiting: dict[int, dict[str | None, deque[Ticket]]] = {}
+
+    @property
+    def waiting(self) -> int:
+        """How many generations have no slot yet."""
+        return sum(len(line) for turns in self._waiting.values() for line in turns.values())
+
+    @property
+    def idle(self) -> int:
+        """How many slots are free."""
+        return len(self._idle)
+
+    def take_tickets(
+        self, count: int, tenant: str | None, prompt: Sequence[int] = (), priority: int = 0
+    ) -> list[Ticket]:
+        """All the places that a request needs, or none: a request is refused before it has begun, not half way."""
+        if self.waiting + count > len(self._idle) + self._waiting_max:
+            raise Refusal(
+                429,
+                "rate_limit_exceeded",
+                "The engine's queue is full; try again later.",
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
+            )
+        loop = asyncio.get_running_loop()
+        tickets = [Ticket(self, tenant, prompt, priority, loop.create_future()) for _ in range(count)]
+        line = self._waiting.setdefault(priority, {}).setdefault(tenant, deque())
+        line.extend(tickets)
+        self._grant()
+        return tickets
+
+    def give_back(self, ticket: Ticket) -> None:
+        """End a ticket, served or still waiting. Ending it twice is harmless."""
+        if ticket.ended:
+            return
+        ticket.ended = True
+        if ticket.granted.done() and not ticket.granted.cancelled():
+            self._idle.append(ticket.granted.result())
+            self._grant()
+            return
+        ticket.granted.cancel()
+        self._leave_line(ticket)
+
+    def _leave_line(self, ticket: Ticket) -> None:
+        turns = self._waiting[ticket.priority]
+        line = turns[ticket.tenant]
+        line.remove(ticket)
+        if not line:
+            del turns[ticket.tenant]
+        if not turns:
+            del self._waiting[ticket.priority]
+
+    def _grant(self) -> None:
+        while self._idle and self._waiting:
+            priority = min(self._waiting)
+            turns = self._waiting[priority]
+            tenant = next(iter(turns))
+            line = turns.pop(tenant)
+            ticket = line.popleft()
+            if line:
+                turns[tenant] = line  # to the back: the next tenant's turn
+            elif not turns:
+                del self._waiting[priority]
+            ticket.granted.set_result(self._choose(ticket.tenant, ticket.prompt))
+
+    def _choose(self, tenant: str | None, prompt: Sequence[int]) -> Slot:
+        """The idle slot that saves the tenant most work, else one nobody can reuse, else the longest idle one."""
+
+        def worth(index: int) -> tuple[int, bool]:
+            slot = self._idle[index]
+            return slot.reusable_prefix(tenant, prompt) or 0, slot.tenant is None
+
+        # max() keeps the first of equals, and slots come back at the end of the list.
+        return self._idle.pop(max(range(len(self._idle)), key=worth))

