@@ -1,1 +1,1 @@
-"""OpenAI's wire schemas: content. The control plane cannot import this package."""
+"""The wire types of the OpenAI API: all of it is content, so the control plane may not import it."""

@@ -1,0 +1,267 @@
+"""The answers of POST /v1/chat/completions: read leniently from an engine, written strictly to the caller (design 4.6).
+
+An engine may add members of its own: they are dropped. Null where the specification has no null is dropped too; what it
+requires is always written. The answer carries the name of the snapshot that was asked for, not the engine's.
+"""
+
+from typing import Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, field
+
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+_FINISH_REASONS = frozenset(get_args(FinishReason))
+
+# `omit_defaults` leaves out a member that is its default value, but writes one that a factory made. So a default of None
+# marks a member that may be absent (null is left out), and this factory one that must be there (null is written).
+_REQUIRED_NULL = type(None)
+
+
+class Lenient(Struct, frozen=True, omit_defaults=True):
+    """An object of an engine's answer. Members that it does not name are dropped."""
+
+
+class PromptTokensDetails(Lenient, frozen=True):
+    """Of the tokens read."""
+
+    audio_tokens: int | None = None
+    cached_tokens: int | None = None
+    text_tokens: int | None = None
+    image_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class CompletionTokensDetails(Lenient, frozen=True):
+    """Of the tokens written."""
+
+    accepted_prediction_tokens: int | None = None
+    audio_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    text_tokens: int | None = None
+    rejected_prediction_tokens: int | None = None
+
+
+class Usage(Lenient, frozen=True):
+    """Tokens read and written."""
+
+    prompt_tokens: int = field(default_factory=int)
+    completion_tokens: int = field(default_factory=int)
+    total_tokens: int = field(default_factory=int)
+    completion_tokens_details: CompletionTokensDetails | None = None
+    prompt_tokens_details: PromptTokensDetails | None = None
+
+
+class TopLogprob(Lenient, frozen=True):
+    """A token that might have been chosen."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = field(default_factory=_REQUIRED_NULL)
+
+
+class TokenLogprob(Lenient, frozen=True):
+    """A token that was chosen."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = field(default_factory=_REQUIRED_NULL)
+    top_logprobs: tuple[TopLogprob, ...] = field(default_factory=tuple)
+
+
+class ChoiceLogprobs(Lenient, frozen=True):
+    """The probabilities of an answer's tokens."""
+
+    content: list[TokenLogprob] | None = field(default_factory=_REQUIRED_NULL)
+    refusal: list[TokenLogprob] | None = field(default_factory=_REQUIRED_NULL)
+
+
+class FunctionCallReply(Lenient, frozen=True):
+    """A function that the model calls."""
+
+    name: str
+    arguments: str
+
+
+class CustomToolCallReply(Lenient, frozen=True):
+    """A custom tool that the model calls."""
+
+    name: str
+    input: str
+
+
+class ToolCallReply(Lenient, frozen=True):
+    """A call, of a function or of a custom tool."""
+
+    id: str
+    type: str = field(default_factory=lambda: "function")
+    function: FunctionCallReply | None = None
+    custom: CustomToolCallReply | None = None
+
+
+class UrlCitation(Lenient, frozen=True):
+    """A source."""
+
+    end_index: int
+    start_index: int
+    url: str
+    title: str
+
+
+class Annotation(Lenient, frozen=True):
+    """A remark on the answer."""
+
+    type: str
+    url_citation: UrlCitation
+
+
+class AudioReply(Lenient, frozen=True):
+    """A spoken answer."""
+
+    id: str
+    expires_at: int
+    data: str
+    transcript: str
+
+
+class ReplyMessage(Lenient, frozen=True):
+    """What the model answers."""
+
+    role: str = field(default_factory=lambda: "assistant")
+    content: str | None = field(default_factory=_REQUIRED_NULL)
+    refusal: str | None = field(default_factory=_REQUIRED_NULL)
+    tool_calls: list[ToolCallReply] | None = None
+    function_call: FunctionCallReply | None = None
+    annotations: list[Annotation] | None = None
+    audio: AudioReply | None = None
+
+
+class Choice(Lenient, frozen=True):
+    """One of `n` answers."""
+
+    index: int
+    message: ReplyMessage
+    finish_reason: str | None
+    logprobs: ChoiceLogprobs | None = field(default_factory=_REQUIRED_NULL)
+
+
+class ChatCompletion(Lenient, frozen=True):
+    """A whole answer."""
+
+    id: str
+    created: int
+    model: str
+    choices: list[Choice]
+    object: str = field(default_factory=lambda: "chat.completion")
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    usage: Usage | None = None
+
+
+class FunctionCallDelta(Lenient, frozen=True):
+    """A piece of a call."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallDelta(Lenient, frozen=True):
+    """A piece of a tool's call."""
+
+    index: int
+    id: str | None = None
+    type: str | None = None
+    function: FunctionCallDelta | None = None
+
+
+class Delta(Lenient, frozen=True):
+    """A piece of an answer. Null for `content` says nothing that its absence does not, except in the first piece."""
+
+    role: str | None = None
+    content: str | UnsetType | None = UNSET
+    refusal: str | UnsetType | None = UNSET
+    function_call: FunctionCallDelta | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+
+
+class ChunkChoice(Lenient, frozen=True):
+    """A piece of one of `n` answers."""
+
+    index: int
+    delta: Delta
+    finish_reason: str | None = field(default_factory=_REQUIRED_NULL)
+    logprobs: ChoiceLogprobs | None = None
+
+
+class ChatCompletionChunk(Lenient, frozen=True):
+    """One event of a stream."""
+
+    id: str
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    object: str = field(default_factory=lambda: "chat.completion.chunk")
+    obfuscation: str | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    usage: Usage | UnsetType | None = UNSET
+
+
+_COMPLETION = msgspec.json.Decoder(ChatCompletion)
+_CHUNK = msgspec.json.Decoder(ChatCompletionChunk)
+
+
+def decode_completion(data: bytes) -> ChatCompletion:
+    """An engine's whole answer. Raises `msgspec.MsgspecError` when it is none."""
+    return _COMPLETION.decode(data)
+
+
+def decode_chunk(data: bytes) -> ChatCompletionChunk:
+    """The data of one event of an engine's stream, which is not `[DONE]`. Raises `msgspec.MsgspecError`."""
+    return _CHUNK.decode(data)
+
+
+def encode_completion(reply: ChatCompletion, *, model: str, service_tier: str | None = None) -> bytes:
+    """The answer for the caller, under the snapshot's name and with the tier that was really used."""
+    choices = reply.choices
+    if any(choice.finish_reason not in _FINISH_REASONS for choice in choices):
+        choices = [
+            msgspec.structs.replace(choice, finish_reason=_known_reason(choice.finish_reason)) for choice in choices
+        ]
+    return msgspec.json.encode(
+        msgspec.structs.replace(
+            reply, model=model, object="chat.completion", choices=choices, service_tier=service_tier
+        )
+    )
+
+
+def encode_chunk(
+    chunk: ChatCompletionChunk, *, model: str, include_usage: bool, service_tier: str | None = None
+) -> bytes:
+    """One event's data for the caller. Usage is there only when asked for: null in every chunk but the last."""
+    choices = chunk.choices
+    if any(choice.finish_reason is not None and choice.finish_reason not in _FINISH_REASONS for choice in choices):
+        choices = [
+            choice
+            if choice.finish_reason is None
+            else msgspec.structs.replace(choice, finish_reason=_known_reason(choice.finish_reason))
+            for choice in choices
+        ]
+    usage: Usage | UnsetType | None = UNSET
+    if include_usage:
+        usage = None if chunk.usage is UNSET else chunk.usage
+    return msgspec.json.encode(
+        msgspec.structs.replace(
+            chunk,
+            model=model,
+            object="chat.completion.chunk",
+            choices=choices,
+            usage=usage,
+            service_tier=service_tier,
+            obfuscation=None,
+        )
+    )
+
+
+def _known_reason(reason: str | None) -> str:
+    """Typed clients fail on a reason that they do not know ("abort", "eos"): the answer ended, so `stop`."""
+    return reason if reason is not None and reason in _FINISH_REASONS else "stop"

@@ -1,0 +1,160 @@
+"""What the types of a chat request cannot say: rules between members, and the bounds of JSON schemas."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from domicile.kernel import errors
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.chat_messages import AssistantMessage, ToolMessage
+from domicile.openai_api.chat_tools import (
+    AllowedToolsChoice,
+    CustomToolChoice,
+    FunctionTool,
+    FunctionToolChoice,
+    JsonSchemaResponse,
+    NamedTool,
+    Schema,
+    Tool,
+)
+
+MAX_SCHEMA_BYTES = 64 * 1024
+MAX_SCHEMA_DEPTH = 32
+
+
+def check_chat_request(request: ChatCompletionRequest) -> None:
+    """Raises `DomicileError` 400, with the member at fault, for a request that contradicts itself."""
+    _check_sampling(request)
+    if request.tools is not UNSET or request.tool_choice is not UNSET or request.parallel_tool_calls is not UNSET:
+        _check_tools(request)
+    if request.functions is not UNSET or request.function_call is not UNSET:
+        _check_functions(request)
+    _check_messages(request)
+    for path, schema in schemas(request):
+        _check_schema(path, schema)
+
+
+def schemas(request: ChatCompletionRequest) -> Iterator[tuple[str, Schema]]:
+    """Every JSON schema in the request, with its path."""
+    if isinstance(request.response_format, JsonSchemaResponse):
+        schema = request.response_format.json_schema.schema
+        if schema is not UNSET:
+            yield "response_format.json_schema.schema", schema
+    if request.tools is not UNSET:
+        for index, tool in enumerate(request.tools):
+            if isinstance(tool, FunctionTool) and tool.function.parameters is not UNSET:
+                yield f"tools[{index}].function.parameters", tool.function.parameters
+    if request.functions is not UNSET:
+        for index, function in enumerate(request.functions):
+            if function.parameters is not UNSET:
+                yield f"functions[{index}].parameters", function.parameters
+
+
+def _check_sampling(request: ChatCompletionRequest) -> None:
+    # Zero asks for nothing, and clients with defaults send it: only a real wish contradicts absent logprobs.
+    if request.top_logprobs and request.logprobs is not True:
+        raise errors.invalid_value("'top_logprobs' needs 'logprobs' to be true.", "top_logprobs")
+    if request.stream_options and not request.streams:
+        raise errors.invalid_value("'stream_options' is only allowed when 'stream' is true.", "stream_options")
+    if request.max_tokens and request.max_completion_tokens:
+        raise errors.invalid_value(
+            "'max_tokens' and 'max_completion_tokens' cannot both be given. Use 'max_completion_tokens'.", "max_tokens"
+        )
+
+
+def _check_tools(request: ChatCompletionRequest) -> None:
+    tools = request.tools
+    if not tools:
+        for param in ("tool_choice", "parallel_tool_calls"):
+            if getattr(request, param) is not UNSET:
+                raise errors.invalid_value(f"'{param}' is only allowed when 'tools' are given.", param)
+        return
+    if request.functions is not UNSET:
+        raise errors.invalid_value("'tools' and 'functions' cannot both be given. Use 'tools'.", "functions")
+    known: set[tuple[str, str]] = set()
+    names: set[str] = set()
+    for index, tool in enumerate(tools):
+        kind, name = _kind_and_name(tool)
+        if name in names:
+            raise errors.invalid_value(f"Two tools have the name '{name}'.", f"tools[{index}].{kind}.name")
+        names.add(name)
+        known.add((kind, name))
+    for path, kind, name in _chosen(request):
+        if (kind, name) not in known:
+            raise errors.invalid_value(f"None of 'tools' is the {kind} tool '{name}'.", path)
+
+
+def _kind_and_name(tool: Tool) -> tuple[str, str]:
+    return ("function", tool.function.name) if isinstance(tool, FunctionTool) else ("custom", tool.custom.name)
+
+
+def _chosen(request: ChatCompletionRequest) -> Iterator[tuple[str, str, str]]:
+    """The tools that `tool_choice` names, as (path, kind, name)."""
+    choice = request.tool_choice
+    named: Iterable[tuple[str, FunctionToolChoice | CustomToolChoice]] = ()
+    if isinstance(choice, FunctionToolChoice | CustomToolChoice):
+        named = [("tool_choice", choice)]
+    elif isinstance(choice, AllowedToolsChoice):
+        named = [(f"tool_choice.allowed_tools.tools[{i}]", tool) for i, tool in enumerate(choice.allowed_tools.tools)]
+    for path, tool in named:
+        if isinstance(tool, FunctionToolChoice):
+            yield f"{path}.function.name", "function", tool.function.name
+        else:
+            yield f"{path}.custom.name", "custom", tool.custom.name
+
+
+def _check_functions(request: ChatCompletionRequest) -> None:
+    if request.functions is UNSET:
+        raise errors.invalid_value("'function_call' is only allowed when 'functions' are given.", "function_call")
+    names: set[str] = set()
+    for index, function in enumerate(request.functions):
+        if function.name in names:
+            raise errors.invalid_value(f"Two functions have the name '{function.name}'.", f"functions[{index}].name")
+        names.add(function.name)
+    if isinstance(request.function_call, NamedTool) and request.function_call.name not in names:
+        raise errors.invalid_value("None of 'functions' has this name.", "function_call.name")
+
+
+def _check_messages(request: ChatCompletionRequest) -> None:
+    calls: set[str] = set()
+    for index, message in enumerate(request.messages):
+        if isinstance(message, AssistantMessage):
+            if not (message.content is not UNSET and message.content is not None) and not (
+                message.tool_calls or message.function_call or message.refusal or message.audio
+            ):
+                raise errors.invalid_value(
+                    "An assistant message needs 'content', unless it calls a tool or refuses.",
+                    f"messages[{index}].content",
+                )
+            if message.tool_calls:
+                calls.update(call.id for call in message.tool_calls)
+        elif isinstance(message, ToolMessage) and message.tool_call_id not in calls:
+            raise errors.invalid_value(
+                "A message with role 'tool' must answer one of the 'tool_calls' of an assistant message before it.",
+                f"messages[{index}].tool_call_id",
+            )
+
+
+def _check_schema(path: str, schema: Schema) -> None:
+    # Depth first: it bounds the recursion of whatever reads the schema later.
+    if _deeper_than(schema, MAX_SCHEMA_DEPTH):
+        raise errors.invalid_value(f"A schema may be nested at most {MAX_SCHEMA_DEPTH} levels deep.", path)
+    if len(msgspec.json.encode(schema)) > MAX_SCHEMA_BYTES:
+        raise errors.invalid_value(f"A schema may have at most {MAX_SCHEMA_BYTES} bytes as JSON.", path)
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level: list[Any] = [value]
+    for _ in range(limit):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return False
+        level = below
+    return any(isinstance(item, dict | list) for item in level)

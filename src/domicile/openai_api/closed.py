@@ -1,0 +1,10 @@
+"""The base of every type that is read from a caller."""
+
+from msgspec import Struct
+
+
+class Closed(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An object of a request. A member that it does not name is an error; an absent member stays absent when re-encoded.
+
+    Members that may be absent default to UNSET, so that "absent" and "null" are told apart and each is passed on as it came.
+    """
