@@ -1,0 +1,69 @@
+"""What each parameter of an endpoint may do in a region (design 4.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from domicile.catalogue.endpoints import Endpoint
+from domicile.catalogue.tables import CatalogueError, ParametersFile
+
+
+class ParameterClass(StrEnum):
+    """The classes."""
+
+    PASS = "pass"
+    """Goes to the engine as the caller sent it."""
+    PLATFORM = "platform"
+    """The platform's own business: no engine is told."""
+    REFUSE = "refuse"
+    """An error."""
+    INLINE = "inline"
+    """Passes when it is the content itself, never when it is an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRule:
+    """A parameter's class; for a refusal its code and reason; and the values that are refused though the parameter is not."""
+
+    kind: ParameterClass
+    code: str | None = None
+    reason: str = ""
+    refused_values: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointParameters:
+    """The rules of one endpoint: by parameter, and by the path of a member deeper down (`messages[].audio`)."""
+
+    endpoint: Endpoint
+    parameters: Mapping[str, ParameterRule]
+    members: Mapping[str, ParameterRule]
+
+
+def endpoint_parameters(file: ParametersFile) -> EndpointParameters:
+    """The rules of a file. Raises `CatalogueError` when a parameter has two classes, or a refusal no reason."""
+    parameters: dict[str, ParameterRule] = {}
+    for kind, names in (
+        (ParameterClass.PASS, file.passed),
+        (ParameterClass.PLATFORM, file.platform),
+        (ParameterClass.REFUSE, tuple(file.refuse)),
+    ):
+        for name in names:
+            if name in parameters:
+                raise CatalogueError(f"parameter '{name}' of {file.endpoint} has two classes")
+            refusal = file.refuse[name] if kind is ParameterClass.REFUSE else None
+            parameters[name] = (
+                ParameterRule(kind, refusal.code, refusal.reason) if refusal is not None else ParameterRule(kind)
+            )
+    for name, refused in file.refused_values.items():
+        if name not in parameters or parameters[name].kind is ParameterClass.REFUSE:
+            raise CatalogueError(f"'{name}' of {file.endpoint} has refused values but is no parameter that is taken")
+        parameters[name] = ParameterRule(parameters[name].kind, refused.code, refused.reason, frozenset(refused.values))
+    members: dict[str, ParameterRule] = {}
+    for path, member in file.members.items():
+        kind = ParameterClass(member.kind)
+        if kind is not ParameterClass.PLATFORM and not (member.code and member.reason):
+            raise CatalogueError(f"member '{path}' of {file.endpoint} is refused without code or reason")
+        members[path] = ParameterRule(kind, member.code, member.reason)
+    return EndpointParameters(file.endpoint, MappingProxyType(parameters), MappingProxyType(members))

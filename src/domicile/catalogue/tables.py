@@ -1,0 +1,116 @@
+"""The shape of the catalogue's files. An unknown member is an error: a misspelt one must not be ignored."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from domicile.catalogue.endpoints import Endpoint
+from domicile.kernel.ids import RegionCode
+
+# A snapshot's name crosses the boundary with usage, so it is no free text (`boundary.usage.ModelSnapshot`).
+SnapshotName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
+Alias = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}\Z")]
+ContractLine = Annotated[str, Meta(pattern=r"^C2[0-6]\Z")]
+Modality = Literal["text", "image", "audio"]
+Feature = Literal["structured_outputs", "tools", "scale_tier"]
+RefusalCode = Literal["unsupported_parameter", "url_not_allowed"]
+
+TableT = TypeVar("TableT", bound=Struct)
+
+
+class CatalogueError(ValueError):
+    """The catalogue cannot be used. The text says which file and why."""
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class ModelTable(_Table, frozen=True):
+    """One `[[models]]`."""
+
+    name: SnapshotName
+    created: Annotated[int, Meta(ge=0)]
+    owned_by: Alias
+    modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)]
+    features: tuple[Feature, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+
+
+class RowTable(_Table, frozen=True):
+    """One `[[rows]]`: each of its models at each of its endpoints in each of its regions."""
+
+    endpoints: Annotated[tuple[Endpoint, ...], Meta(min_length=1)]
+    models: Annotated[tuple[SnapshotName, ...], Meta(min_length=1)]
+    regions: Annotated[tuple[RegionCode, ...], Meta(min_length=1)]
+    contract: ContractLine | None = None
+    """The line of the contract that lists it."""
+    beyond_contract: bool = False
+    """Whether we added it ourselves."""
+
+
+class ModelsFile(_Table, frozen=True):
+    """A file of models and rows."""
+
+    models: tuple[ModelTable, ...] = ()
+    rows: tuple[RowTable, ...] = ()
+
+
+class RefusalTable(_Table, frozen=True):
+    """Why a parameter is refused."""
+
+    code: RefusalCode
+    reason: Annotated[str, Meta(min_length=1)]
+
+
+class RefusedValuesTable(_Table, frozen=True):
+    """Why some values of a parameter are refused."""
+
+    values: Annotated[tuple[str, ...], Meta(min_length=1)]
+    code: RefusalCode
+    reason: Annotated[str, Meta(min_length=1)]
+
+
+class MemberTable(_Table, frozen=True, rename={"kind": "class"}):
+    """A member deeper down."""
+
+    kind: Literal["platform", "refuse", "inline"]
+    code: RefusalCode | None = None
+    reason: str = ""
+
+
+class ParametersFile(_Table, frozen=True, rename={"passed": "pass"}):
+    """The classes of one endpoint's parameters."""
+
+    endpoint: Endpoint
+    passed: tuple[str, ...]
+    platform: tuple[str, ...]
+    refuse: dict[str, RefusalTable]
+    refused_values: dict[str, RefusedValuesTable]
+    members: dict[str, MemberTable]
+
+
+def parse_table(text: str, type_: type[TableT], source: str) -> TableT:
+    """A file's text as a `type_`. Raises `CatalogueError`."""
+    try:
+        return msgspec.convert(tomllib.loads(text), type_)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise CatalogueError(f"{source}: {error}") from error
+
+
+def read_table(file: Path, type_: type[TableT]) -> TableT:
+    """A file as a `type_`. Raises `CatalogueError`."""
+    try:
+        return parse_table(file.read_text("utf-8"), type_, str(file))
+    except OSError as error:
+        raise CatalogueError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CatalogueError(f"{file} is not UTF-8") from error
+
+
+def canonical(value: Any) -> bytes:
+    """Bytes that are equal for equal tables, whatever the comments and the layout of their files."""
+    return msgspec.json.encode(value, order="deterministic")
