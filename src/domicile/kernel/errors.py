@@ -130,6 +130,10 @@ def admin_key_required() -> DomicileError:
     )
 
 
+def forbidden(code: str, message: str) -> DomicileError:
+    return DomicileError(Category.FORBIDDEN, code, message)
+
+
 # What is asked -------------------------------------------------------------------------------------------------------
 
 
@@ -252,13 +256,8 @@ def modality_not_supported(param: str, message: str) -> DomicileError:
     return DomicileError(Category.INVALID, "modality_not_supported", message, param=param)
 
 
-def url_not_allowed(param: str) -> DomicileError:
-    return DomicileError(
-        Category.INVALID,
-        "url_not_allowed",
-        "A remote URL is not fetched from this region. Send the content itself as a data URL.",
-        param=param,
-    )
+def url_not_allowed(param: str, reason: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "url_not_allowed", reason, param=param)
 
 
 def enterprise_agreement_required(region: str) -> DomicileError:

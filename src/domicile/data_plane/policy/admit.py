@@ -1,0 +1,45 @@
+"""Caller + request -> Admission, or one clear error. Synchronous, no I/O. The order is the design's (4.3)."""
+
+from dataclasses import dataclass
+
+from domicile.boundary.retention import Retention
+from domicile.catalogue.catalogue import ModelEntry
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.chat_content import inspect_content
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.policy.retention import check_agreement, check_image, check_store, check_zdr
+from domicile.openai_api.chat import ChatCompletionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that may run in this region, for this caller. Made only here."""
+
+    caller: Caller
+    endpoint: Endpoint
+    model: ModelEntry
+    requested: str
+    """The model's name as the caller wrote it: a snapshot or an alias."""
+    request: ChatCompletionRequest
+    retention: Retention
+    """What was in force when it was admitted."""
+    needs: frozenset[str]
+    """The modalities of the input: of text, image, audio. Whether an engine can serve them is said last, by routing."""
+
+
+def admit_chat(policy: ResidencyPolicy, caller: Caller, request: ChatCompletionRequest) -> Admission:
+    """Whether a chat request may run here. Raises `DomicileError`."""
+    endpoint = Endpoint.CHAT_COMPLETIONS
+    # 1. Endpoint and snapshot.
+    model = policy.eligible_model(endpoint, request.model)
+    # 2. Every parameter, and whatever in the content would fetch or refer to something elsewhere.
+    policy.check_chat_parameters(request)
+    check_store(policy, caller, request.store)
+    content = inspect_content(policy.chat.content, request)
+    # 3. The agreement, then ZDR, then images.
+    check_agreement(policy, caller)
+    check_zdr(policy, caller, endpoint)
+    check_image(policy, caller, content.first_image)
+    # 4. Permission: the snapshot narrows no project's models, so each may use all that is eligible here.
+    return Admission(caller, endpoint, model, request.model, request, caller.retention, content.needs)

@@ -1,0 +1,109 @@
+"""The content of a chat request, looked through once: what it needs of a model, and what of it must not pass."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domicile.catalogue.parameters import ParameterRule
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FilePart, ImagePart, UserMessage
+from domicile.openai_api.chat_rules import schemas
+from domicile.openai_api.chat_tools import Schema
+
+# Exactly this shape and no other: an engine that reads addresses more generously (upper case, blanks) must not find one.
+_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,64};base64,", re.ASCII)
+_INDEX = re.compile(r"\[\d+\]")
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRules:
+    """The catalogue's rules for members deeper down."""
+
+    image_url: ParameterRule
+    file: ParameterRule
+    earlier_audio: ParameterRule
+    references: Mapping[str, ParameterRule]
+    """By the path of the schema."""
+
+    @classmethod
+    def of(cls, members: Mapping[str, ParameterRule]) -> "ContentRules":
+        """Raises KeyError when the catalogue lacks one."""
+        return cls(
+            image_url=members["messages[].content[].image_url.url"],
+            file=members["messages[].content[].file"],
+            earlier_audio=members["messages[].audio"],
+            references={
+                path: members[f"{path}.$ref"]
+                for path in (
+                    "tools[].function.parameters",
+                    "functions[].parameters",
+                    "response_format.json_schema.schema",
+                )
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChatContent:
+    """What was found."""
+
+    needs: frozenset[str]
+    """The modalities that the input uses: of text, image, audio."""
+    first_image: str | None
+    """The path of the first image."""
+
+
+_ONLY_TEXT = ChatContent(frozenset({"text"}), None)
+
+
+def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> ChatContent:
+    """Looks through messages and schemas. Raises 400 for an address, a file or a reference to something kept elsewhere."""
+    for path, schema in schemas(request):
+        if _refers_elsewhere(schema):
+            raise refusal(rules.references[_INDEX.sub("[]", path)], path)
+    found: dict[str, str] = {}
+    for index, message in enumerate(request.messages):
+        if isinstance(message, UserMessage) and isinstance(message.content, list):
+            for part_index, part in enumerate(message.content):
+                _inspect_part(rules, part, f"messages[{index}].content[{part_index}]", found)
+        elif isinstance(message, AssistantMessage) and message.audio:
+            raise refusal(rules.earlier_audio, f"messages[{index}].audio")
+    return ChatContent(frozenset({"text", *found}), found.get("image")) if found else _ONLY_TEXT
+
+
+def refusal(rule: ParameterRule, param: str) -> DomicileError:
+    """The error for a refused parameter or member, with the catalogue's reason."""
+    if rule.code == "url_not_allowed":
+        return errors.url_not_allowed(param, rule.reason)
+    return errors.unsupported_parameter(param, rule.reason)
+
+
+def _inspect_part(rules: ContentRules, part: object, path: str, found: dict[str, str]) -> None:
+    if isinstance(part, ImagePart):
+        if not _DATA_URL.match(part.image_url.url):
+            raise refusal(rules.image_url, f"{path}.image_url.url")
+        found.setdefault("image", f"{path}.image_url")
+    elif isinstance(part, AudioPart):
+        found.setdefault("audio", f"{path}.input_audio")
+    elif isinstance(part, FilePart):
+        raise refusal(rules.file, f"{path}.file")
+
+
+def _refers_elsewhere(schema: Schema) -> bool:
+    """Whether a schema refers to anything outside itself: some engines would fetch it."""
+    pending: list[Any] = [schema]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            for name in _REFERENCES:
+                target = value.get(name)
+                if isinstance(target, str) and not target.startswith("#"):
+                    return True
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+    return False

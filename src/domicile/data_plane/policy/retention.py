@@ -1,0 +1,45 @@
+"""Retention: what the region and the project demand before anything runs (design 5, contract C01 to C03)."""
+
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.kernel import errors
+
+
+def check_store(policy: ResidencyPolicy, caller: Caller, store: object) -> None:
+    """Raises 400 for `store: true`, with the strongest reason first."""
+    if store is not True:
+        return
+    if not policy.allows_storing:
+        raise errors.store_not_allowed(f"region '{policy.region}' keeps no completions.")
+    if caller.retention.is_zero:
+        raise errors.store_not_allowed("your project has Zero Data Retention.")
+    raise errors.unsupported_parameter("store", "Stored completions are not served yet.")
+
+
+def check_agreement(policy: ResidencyPolicy, caller: Caller) -> None:
+    """Raises 403 when the region requires an agreement, or eligibility for ZDR, that the organization lacks (C01)."""
+    lacks_agreement = policy.requires_enterprise and not caller.organization.enterprise_agreement
+    lacks_eligibility = policy.requires_zdr and not caller.organization.zdr_eligible
+    if lacks_agreement and lacks_eligibility:
+        raise errors.agreement_and_zdr_required(policy.region)
+    if lacks_agreement:
+        raise errors.enterprise_agreement_required(policy.region)
+    if lacks_eligibility:
+        raise errors.zdr_eligibility_required(policy.region)
+
+
+def check_zdr(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint) -> None:
+    """Raises 403 where ZDR applies and is required, but not approved for the endpoint or not set for the project (C02)."""
+    if not (policy.requires_zdr and endpoint.is_zdr_applicable):
+        return
+    if endpoint not in caller.organization.zdr_endpoints or not caller.retention.is_zero:
+        raise errors.zdr_required(endpoint, policy.region)
+
+
+def check_image(policy: ResidencyPolicy, caller: Caller, first_image: str | None) -> None:
+    """Raises 400 for an image where ZDR is required, unless enhanced ZDR is approved and set (C03)."""
+    if first_image is None or not policy.requires_zdr:
+        return
+    if not (caller.organization.enhanced_zdr and caller.retention.is_enhanced):
+        raise errors.enhanced_zdr_required(first_image, policy.region)
