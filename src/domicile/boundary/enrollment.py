@@ -13,8 +13,8 @@ from msgspec import Meta, Struct
 from domicile.kernel.ids import InstallationId, PublicKeyId, RegionCode
 
 PublicKey = Annotated[bytes, Meta(min_length=32, max_length=32)]
-CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}$")]
-ResidencyValue = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{1,63}$")]
+CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
+ResidencyValue = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{1,63}\Z")]
 Secret = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 

@@ -22,10 +22,10 @@ SHARD_COUNT = 64
 
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 ShardIndex = Annotated[int, Meta(ge=0, lt=SHARD_COUNT)]
-Hex256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Hex256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 # A region's public host, with its port where it is not the scheme's own.
-PublicHost = Annotated[str, Meta(pattern=r"^[0-9A-Za-z.:\[\]-]{1,260}$")]
-CatalogueVersion = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}$")]
+PublicHost = Annotated[str, Meta(pattern=r"^[0-9A-Za-z.:\[\]-]{1,260}\Z")]
+CatalogueVersion = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 Milliseconds = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
 

@@ -10,7 +10,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import FineTunedModelId, KeyId, OrganizationId, ProjectId, RegionCode, WriterId
 
 # A snapshot of the catalogue, never what a caller typed: admission has looked it up there.
-ModelSnapshot = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+ModelSnapshot = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 
 
 class ServiceTier(StrEnum):

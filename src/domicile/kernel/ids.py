@@ -13,18 +13,18 @@ BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # Words that stand where a region's code stands in a key, or that OpenAI's keys use there (design 2).
 RESERVED_REGION_CODES = frozenset({"admin", "proj", "svcacct", "none", "sess", "org"})
 
-REGION_CODE_PATTERN = r"^[a-z][a-z0-9]{1,7}$"
+REGION_CODE_PATTERN = r"^[a-z][a-z0-9]{1,7}\Z"
 
 RegionCode = Annotated[str, Meta(pattern=REGION_CODE_PATTERN)]
-InstallationId = Annotated[str, Meta(pattern=r"^inst_[0-9A-Za-z]{24}$")]
-OrganizationId = Annotated[str, Meta(pattern=r"^org-[0-9A-Za-z]{24}$")]
-ProjectId = Annotated[str, Meta(pattern=r"^proj_[0-9A-Za-z]{24}$")]
-KeyId = Annotated[str, Meta(pattern=r"^key_[0-9A-Za-z]{24}$")]
-ReplicaId = Annotated[str, Meta(pattern=r"^rep_[0-9A-Za-z]{24}$")]
-WriterId = Annotated[str, Meta(pattern=r"^wr_[0-9A-Za-z]{24}$")]
-EventId = Annotated[str, Meta(pattern=r"^audit_log-[0-9A-Za-z]{24}$")]
-FineTunedModelId = Annotated[str, Meta(pattern=r"^ftm_[0-9A-Za-z]{24}$")]
-PublicKeyId = Annotated[str, Meta(pattern=r"^pk_[0-9a-f]{16}$")]
+InstallationId = Annotated[str, Meta(pattern=r"^inst_[0-9A-Za-z]{24}\Z")]
+OrganizationId = Annotated[str, Meta(pattern=r"^org-[0-9A-Za-z]{24}\Z")]
+ProjectId = Annotated[str, Meta(pattern=r"^proj_[0-9A-Za-z]{24}\Z")]
+KeyId = Annotated[str, Meta(pattern=r"^key_[0-9A-Za-z]{24}\Z")]
+ReplicaId = Annotated[str, Meta(pattern=r"^rep_[0-9A-Za-z]{24}\Z")]
+WriterId = Annotated[str, Meta(pattern=r"^wr_[0-9A-Za-z]{24}\Z")]
+EventId = Annotated[str, Meta(pattern=r"^audit_log-[0-9A-Za-z]{24}\Z")]
+FineTunedModelId = Annotated[str, Meta(pattern=r"^ftm_[0-9A-Za-z]{24}\Z")]
+PublicKeyId = Annotated[str, Meta(pattern=r"^pk_[0-9a-f]{16}\Z")]
 
 
 def random_base62(length: int) -> str:

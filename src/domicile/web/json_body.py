@@ -17,13 +17,17 @@ from domicile.kernel.errors import DomicileError
 T = TypeVar("T")
 
 MAX_DEPTH = 64
-_MAX_INTEGER_DIGITS = 19
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_MAX_INTEGER_LENGTH = len("-9223372036854775808")
+_MAX_ECHO = 200
+# Unrolled, so that a long string is one step and not one for each of its bytes.
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_MESSAGE_PATH = re.compile(r" - at `\$\.?(.*)`$")
+_MESSAGE_PATH = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`\Z")
 _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 _MISSING_FIELD = re.compile(r"^Object missing required field `(.*)`$")
+_TYPE_NAMES = re.compile(r"`[a-z |]+`")
+_JSON_NAMES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
 class _RefusedJsonError(ValueError):
@@ -91,7 +95,7 @@ def _float(digits: str) -> float:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > _MAX_INTEGER_DIGITS:
+    if len(digits) > _MAX_INTEGER_LENGTH:
         raise _RefusedJsonError("an integer is too large")
     value = int(digits)
     if not -(2**63) <= value < 2**63:
@@ -100,22 +104,33 @@ def _integer(digits: str) -> int:
 
 
 def _validation_error(message: str) -> DomicileError:
-    """msgspec's text as ours. Its texts hold the names of members, never their values."""
+    """msgspec's text as ours. It may hold the name of a member or a short value that the caller sent: never a long one."""
     path = ""
     found = _MESSAGE_PATH.search(message)
     if found:
         path, message = found[1].replace("[...]", "[]"), message[: found.start()]
     unknown = _UNKNOWN_FIELD.match(message)
     if unknown:
-        return errors.unknown_parameter(_join(path, unknown[1]))
+        return errors.unknown_parameter(_join(path, _shortened(unknown[1])))
     missing = _MISSING_FIELD.match(message)
     if missing:
         return errors.missing_parameter(_join(path, missing[1]))
     where = f"Invalid value for '{path}': " if path else "Invalid body: "
     param = path or None
-    if message.startswith("Expected") and ", got " in message:
-        return errors.invalid_type(f"{where}{message[0].lower()}{message[1:]}.", param)
-    return errors.invalid_value(f"{where}{message[0].lower()}{message[1:]}.", param)
+    if message.startswith("Expected"):
+        message = _TYPE_NAMES.sub(_in_json_words, message)
+        if ", got " in message:
+            return errors.invalid_type(f"{where}{message[0].lower()}{message[1:]}.", param)
+    return errors.invalid_value(f"{where}{_shortened(message[0].lower() + message[1:])}.", param)
+
+
+def _in_json_words(names: re.Match[str]) -> str:
+    words = names[0].strip("`").split(" | ")
+    return " or ".join(_JSON_NAMES.get(word, word) for word in words)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_ECHO else f"{text[:_MAX_ECHO]}..."
 
 
 def _join(path: str, member: str) -> str:

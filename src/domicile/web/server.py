@@ -6,9 +6,10 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp
 
 from domicile.web.protocol import HeadGate, protocol_with_gate
 
@@ -57,13 +58,14 @@ class HttpServer:
     """One application on one socket."""
 
     def __init__(
-        self, app: ASGIApplication, sock: socket.socket, *, head_gate: HeadGate | None = None, drain_s: float = 5.0
+        self, app: ASGIApp, sock: socket.socket, *, head_gate: HeadGate | None = None, drain_s: float = 5.0
     ) -> None:
         """`drain_s`: how long requests in flight may go on after `stop`, in seconds."""
         self._socket = sock
         self._server = _Server(
             uvicorn.Config(
-                app,
+                # The two libraries describe the same interface in two ways.
+                cast(Any, app),
                 loop="none",
                 http=protocol_with_gate(head_gate),
                 ws="none",

@@ -1,0 +1,241 @@
+"""Composition root of a region: one process, one region."""
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvloop
+
+from domicile.apps.lifeline import follow_parent
+from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
+from domicile.boundary.signing import public_key_bytes
+from domicile.catalogue.catalogue import load_catalogue
+from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.probe import EngineProbe
+from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.http.app import RegionEndpoints, build_application
+from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.chat_completions import ChatCompletions
+from domicile.data_plane.http.health import Health
+from domicile.data_plane.http.models import Models
+from domicile.data_plane.identity import Enrollment, Identity, IdentityError, IdentityRepository, load_or_make_key
+from domicile.data_plane.inference import Inference, parameters_of
+from domicile.data_plane.limits.reservation import Unlimited
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.data_plane.metering.sender import OutboxSender
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.routing import Router
+from domicile.data_plane.snapshot.repository import SnapshotRepository
+from domicile.data_plane.snapshot.subscription import SnapshotSubscription
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.clock import Clock, SystemClock
+from domicile.kernel.geography import country_set
+from domicile.kernel.ids import new_id
+from domicile.persistence.database import Database, sqlite_url
+from domicile.persistence.migration import migrate
+from domicile.settings.installation import Installation, RegionSettings
+from domicile.settings.load import SettingsError, load_installation
+from domicile.web.logging import configure_logging
+from domicile.web.server import HttpServer, bind, serving, stop_event
+
+log = structlog.get_logger("region")
+
+_MIGRATIONS = Path(__file__).parent.parent / "data_plane" / "migrations"
+DRAIN_S = 5.0
+ENROLLMENT_RETRY_S = 0.5
+
+
+class StartError(Exception):
+    """This region cannot start. The text says why and what to do."""
+
+
+async def run(installation: Installation, code: str) -> None:
+    """Serves the region until SIGTERM or SIGINT."""
+    settings, stop = installation.region(code), stop_event()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.chmod(0o700)
+    async with AsyncExitStack() as stack:
+        sock = bind(settings.listen.host, settings.listen.port)
+        stack.callback(sock.close)
+        region = await _Region.compose(installation, settings, stack)
+        server = HttpServer(
+            build_application(region.endpoints),
+            sock,
+            head_gate=region.endpoints.authenticator.refuse_at_head,
+            drain_s=DRAIN_S,
+        )
+        await _serve(server, region, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """The parts of a running region that have a life of their own."""
+
+    endpoints: RegionEndpoints
+    meter: Meter
+    background: tuple[Coroutine[Any, Any, None], ...]
+
+    @classmethod
+    async def compose(cls, installation: Installation, settings: RegionSettings, stack: AsyncExitStack) -> "_Region":
+        """Everything from the configuration, in the order in which a part needs the others."""
+        clock, snapshots = SystemClock(), CurrentSnapshot()
+        region_database = await _open_database(settings.data, "region", stack)
+        metering = MeteringRepository(await _open_database(settings.data, "metering", stack))
+        identity, enrollment = await _identify(installation, settings, region_database, clock)
+        link = ControlLink(
+            installation.control.boundary_url, installation.control.country, identity, new_id("rep_"), clock
+        )
+        stack.push_async_callback(link.close)
+        meter = Meter(
+            metering,
+            snapshots,
+            region=settings.code,
+            writer=new_id("wr_"),
+            clock=clock,
+            durable=settings.durable_metering,
+        )
+        await meter.start()
+        subscription = SnapshotSubscription(
+            link,
+            SnapshotRepository(region_database),
+            snapshots,
+            region=settings.code,
+            enrollment=enrollment,
+            on_event=meter.event,
+        )
+        await subscription.restore()
+        egress = EgressPolicy(country_set(settings.countries))
+        upstreams = [Upstream(engine, egress) for engine in settings.engines]
+        for upstream in upstreams:
+            stack.push_async_callback(upstream.close)
+        router = Router(settings.engines, parameters_of)
+        policy = ResidencyPolicy.for_region(settings, load_catalogue(installation.catalogue_file))
+        inference = Inference(
+            policy=policy,
+            limits=Unlimited(),
+            router=router,
+            engines={upstream.name: upstream for upstream in upstreams},
+            meter=meter,
+            clock=clock,
+            salted_engines=frozenset(engine.name for engine in settings.engines if engine.cache_salt),
+        )
+        endpoints = RegionEndpoints(
+            authenticator=Authenticator(settings.code, enrollment.installation_id, snapshots, clock),
+            health=Health(snapshots, router),
+            models=Models(policy, router),
+            chat_completions=ChatCompletions(inference),
+            region=settings.code,
+        )
+        sender = OutboxSender(metering, link, meter)
+        return cls(endpoints, meter, (subscription.run(), sender.run(), EngineProbe(upstreams, router).run()))
+
+
+async def _open_database(folder: Path, name: str, stack: AsyncExitStack) -> Database:
+    url = sqlite_url(folder / f"{name}.db")
+    await migrate(url, _MIGRATIONS / name)
+    database = Database(url)
+    stack.push_async_callback(database.close)
+    return database
+
+
+async def _identify(
+    installation: Installation, settings: RegionSettings, database: Database, clock: Clock
+) -> tuple[Identity, Enrollment]:
+    """What this region is, and which control plane it trusts: enrolled now if it never was."""
+    repository = IdentityRepository(database)
+    identity = await repository.open(settings, load_or_make_key(settings.data / "identity.key"))
+    if identity.enrollment is not None:
+        return identity, identity.enrollment
+    token = _read_token(settings)
+    request = EnrollmentRequest(
+        settings.code,
+        token.secret,
+        public_key_bytes(identity.key),
+        settings.residency,
+        tuple(sorted(settings.country_codes)),
+    )
+    link = ControlLink(installation.control.boundary_url, installation.control.country, identity, new_id("rep_"), clock)
+    try:
+        await _show_token(link, request)
+    finally:
+        await link.close()
+    return identity, await repository.record_enrollment(token, clock.now_ms())
+
+
+def _read_token(settings: RegionSettings) -> EnrollmentToken:
+    file = settings.enrollment_token_file
+    try:
+        token = decode_token("" if file is None else file.read_text("ascii").strip())
+    except (OSError, ValueError):
+        raise StartError(
+            f"region '{settings.code}' is not enrolled yet: run 'domicile regions enroll {settings.code}' and put the "
+            f"token into the file that enrollment_token_file names"
+        ) from None
+    if token.region != settings.code:
+        raise StartError(f"the enrollment token is for region '{token.region}', this is '{settings.code}'")
+    return token
+
+
+async def _show_token(link: ControlLink, request: EnrollmentRequest) -> None:
+    """Enrolls. Waits for a control plane that is not up yet; a refusal is final."""
+    while True:
+        try:
+            await link.enroll(request)
+            return
+        except ControlUnreachableError:
+            log.warning("control_unreachable")
+            await asyncio.sleep(ENROLLMENT_RETRY_S)
+        except ControlRefusedError as error:
+            raise StartError(f"the control plane refused to enroll region '{request.region}': {error.code}") from None
+
+
+async def _serve(server: HttpServer, region: _Region, stop: asyncio.Event) -> None:
+    """Until `stop`: then no new requests, those in flight to their end, and the meter last, so that all are counted."""
+    # What lives as long as the process need not be looked at by every collection: that is what tail latency is made of.
+    gc.freeze()
+    writing = asyncio.create_task(region.meter.run())
+    tasks = [asyncio.create_task(work) for work in region.background]
+    async with serving([server]):
+        log.info("serving")
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopped, writing, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    region.meter.stop()
+    await writing
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            # A loop that must live as long as the process has ended: stop, and be restarted, rather than half work.
+            raise outcome
+
+
+def main() -> None:
+    """The process's entry point."""
+    parser = argparse.ArgumentParser(prog="python -m domicile.apps.region", description="Serves one region.")
+    parser.add_argument("--config", type=Path, required=True, help="the installation's domicile.toml")
+    parser.add_argument("--region", required=True, help="the code of the region to serve")
+    parser.add_argument("--follow-parent", action="store_true", help="exit when standard input ends")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    configure_logging(arguments.log_level)
+    if arguments.follow_parent:
+        follow_parent()
+    try:
+        uvloop.run(run(load_installation(arguments.config), arguments.region))
+    except (SettingsError, IdentityError, StartError, ValueError, OSError) as error:
+        sys.exit(f"domicile region: {error}")
+
+
+if __name__ == "__main__":
+    main()

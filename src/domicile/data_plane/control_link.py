@@ -1,0 +1,101 @@
+"""The region's one way to the control plane: signed calls to the boundary listener, boundary types only (design 2)."""
+
+import aiohttp
+import msgspec
+from aiohttp import ClientTimeout
+
+from domicile.boundary import protocol, signing
+from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest
+from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
+from domicile.boundary.usage import Received
+from domicile.data_plane.egress import destination, session_to
+from domicile.data_plane.identity import Identity
+from domicile.kernel.clock import Clock
+
+_TIMEOUT = ClientTimeout(total=protocol.LONG_POLL_S + 10, sock_connect=2)
+
+
+class ControlUnreachableError(Exception):
+    """No usable answer: the control plane is away, or the network between. The region goes on without it."""
+
+
+class ControlRefusedError(Exception):
+    """The control plane has understood the call and refused it. `code` is from its error envelope."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+
+class ControlLink:
+    """Calls as one region and one replica. `open` and `close` frame its life."""
+
+    def __init__(self, boundary_url: str, country: str, identity: Identity, replica: str, clock: Clock) -> None:
+        self._url = boundary_url
+        self._identity = identity
+        self._replica = replica
+        self._clock = clock
+        self._session = session_to(destination(boundary_url, country), _TIMEOUT, connections=4)
+
+    async def close(self) -> None:
+        """Ends every call."""
+        await self._session.close()
+
+    async def enroll(self, request: EnrollmentRequest) -> EnrollmentReceipt:
+        """Shows the token's secret and this region's public key. Raises `ControlRefusedError` with the reason's code."""
+        body = await self._call("POST", protocol.ENROLL, msgspec.json.encode(request))
+        return msgspec.json.decode(body, type=EnrollmentReceipt)
+
+    async def newer_snapshot(self, held: SnapshotQuery) -> SignedManifest | None:
+        """A newer manifest, as soon as there is one; None when the poll's time is over. `held` also acknowledges."""
+        body = await self._call("POST", protocol.SNAPSHOT, msgspec.json.encode(held))
+        return msgspec.json.decode(body, type=SignedManifest) if body else None
+
+    async def shard(self, sha256: str) -> bytes:
+        """A shard's bytes, not yet checked."""
+        return await self._call("GET", f"{protocol.SHARD}/{sha256}", b"")
+
+    async def report(self, path: str, body: bytes) -> Received:
+        """Delivers a usage or audit report."""
+        return msgspec.json.decode(await self._call("POST", path, body), type=Received)
+
+    async def _call(self, method: str, path: str, body: bytes) -> bytes:
+        headers = signing.request_headers(
+            self._identity.key,
+            region=self._identity.code,
+            replica=self._replica,
+            method=method,
+            target=path,
+            timestamp_ms=self._clock.now_ms(),
+            body=body,
+        )
+        headers["content-type"] = "application/json"
+        try:
+            async with self._session.request(
+                method, self._url + path, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                answer = await response.read()
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ControlUnreachableError(type(error).__name__) from None
+        if status in {200, 204}:
+            return answer
+        if 400 <= status < 500:
+            raise ControlRefusedError(status, _code_of(answer))
+        raise ControlUnreachableError(str(status))
+
+
+class _ErrorBody(msgspec.Struct):
+    code: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    error: _ErrorBody
+
+
+def _code_of(answer: bytes) -> str:
+    try:
+        return msgspec.json.decode(answer, type=_Envelope).error.code or "unknown"
+    except msgspec.MsgspecError:
+        return "unknown"

@@ -1,0 +1,85 @@
+"""Every destination of a region's process: host, port, country. The default is no (design 3).
+
+Sessions come from here and nowhere else, and a session connects only to the destinations it was made for: a redirect, a
+proxy from the environment or an address out of a request leads nowhere.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp import ClientRequest, ClientTimeout
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+
+from domicile.kernel.geography import CountrySet, Destination
+
+
+class EgressRefusedError(Exception):
+    """A connection that the policy does not allow. A defect or a wrong configuration, never a caller's doing."""
+
+
+class EgressPolicy:
+    """Which countries this region's own traffic may reach, and the one exception: the control plane, for boundary types."""
+
+    def __init__(self, countries: CountrySet) -> None:
+        self._countries = countries
+
+    def inside(self, url: str, country: str) -> Destination:
+        """A destination inside the region. Raises `EgressRefusedError` when its country is not one of the region's."""
+        if country not in self._countries:
+            raise EgressRefusedError(f"{urlsplit(url).hostname} stands in {country}, outside the region")
+        return destination(url, country)
+
+
+def destination(url: str, country: str) -> Destination:
+    """The host and port of a URL. For the control plane, which may stand outside and gets boundary types only."""
+    parts = urlsplit(url)
+    if parts.hostname is None:
+        raise EgressRefusedError("a destination needs a host")
+    return Destination(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), country)
+
+
+def session_to(allowed: Destination, timeout: ClientTimeout, *, connections: int) -> aiohttp.ClientSession:
+    """A session that connects to one destination. No cookies, no proxies from the environment."""
+    return _session(_OneDestinationConnector(allowed, limit=connections), timeout)
+
+
+def session_to_socket(path: Path, timeout: ClientTimeout, *, connections: int) -> aiohttp.ClientSession:
+    """A session over a Unix socket: it cannot leave the machine."""
+    return _session(aiohttp.UnixConnector(path=str(path), limit=connections), timeout)
+
+
+def _session(connector: aiohttp.BaseConnector, timeout: ClientTimeout) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept-Encoding"),
+    )
+
+
+class _OneDestinationConnector(aiohttp.TCPConnector):
+    def __init__(self, allowed: Destination, **options: Any) -> None:
+        super().__init__(**options)
+        self._allowed = (allowed.host, allowed.port)
+
+    async def connect(  # noqa: ASYNC109 - aiohttp's own signature
+        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> Connection:
+        self._check(req)
+        return await super().connect(req, traces, timeout)
+
+    async def _create_connection(  # noqa: ASYNC109 - aiohttp's own signature
+        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> ResponseHandler:
+        self._check(req)
+        return await super()._create_connection(req, traces, timeout)
+
+    def _check(self, req: ClientRequest) -> None:
+        if (req.url.host, req.url.port) != self._allowed:
+            raise EgressRefusedError("this session was made for another destination")

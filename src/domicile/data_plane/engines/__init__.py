@@ -1,0 +1,1 @@
+"""Engines: OpenAI-compatible servers of this region, reached through one port."""

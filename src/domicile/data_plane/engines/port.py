@@ -1,0 +1,35 @@
+"""What the request path knows of an engine. Metering cannot be forgotten: usage is in what an engine returns."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from domicile.data_plane.routing import Placement
+
+
+class EngineFailedError(Exception):
+    """The engine could not be asked, or broke off, before the first byte of an answer: another one may be tried."""
+
+
+class Engine(Protocol):
+    """One engine. Both calls raise `DomicileError` for what the caller must know, `EngineFailedError` for what it need not."""
+
+    async def complete(self, placement: Placement, body: bytes) -> bytes:
+        """The whole reply to a unary request, as the engine sent it."""
+        ...
+
+    async def stream(self, placement: Placement, body: bytes) -> AsyncIterator[bytes]:
+        """Returns once the engine has accepted the request; then yields the data of each server-sent event.
+
+        `[DONE]` is not yielded: the iterator ends there. Ending early, by the engine's doing, raises `DomicileError`.
+        Closing the iterator closes the connection, which is how an engine learns that nobody listens any more.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReply:
+    """A reply and where it came from."""
+
+    placement: Placement
+    body: bytes

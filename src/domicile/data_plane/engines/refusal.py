@@ -1,0 +1,68 @@
+"""What an engine's refusal becomes for the caller (design 7). An engine's own text never reaches a caller: it may name
+hosts, paths or other requests. Only codes of this list do, with our words and the numbers that the engine named."""
+
+import re
+
+import msgspec
+
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+
+_NUMBERS = re.compile(r"\d{1,9}")
+_PARAM = re.compile(r"[a-z_]{1,40}(?:(?:\.[a-z_]{1,40})|(?:\[\d{1,5}\])){0,8}")
+
+_TEXTS = {
+    "unsupported_parameter": "The engine that serves this model here cannot honour this parameter. Remove it.",
+    "modality_not_supported": "The engine that serves this model here cannot read this kind of content. Send text only.",
+    "invalid_json_schema": "The engine that serves this model here cannot enforce this JSON schema. Simplify it.",
+    "invalid_value": "The engine that serves this model here cannot use this value.",
+    "invalid_type": "The engine that serves this model here cannot use a value of this type.",
+    "unknown_parameter": "The engine that serves this model here does not know this parameter. Remove it.",
+    "missing_required_parameter": "The engine that serves this model here needs this parameter.",
+    "invalid_function_parameters": "The engine that serves this model here cannot enforce the parameters of this function.",
+}
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+    code: str | int | None = None
+    type: str | None = None
+    param: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    error: _Error
+
+
+def engine_refusal(status: int, body: bytes, retry_after: str | None) -> DomicileError:
+    """The caller's error for an engine's answer other than 200."""
+    if status in {400, 413, 422}:
+        return _bad_request(body)
+    if status in {401, 403, 404, 405}:
+        return errors.engine_misconfigured()
+    if status in {408, 504}:
+        return errors.engine_timeout()
+    seconds = int(retry_after) if retry_after and retry_after.isdigit() else 1
+    return errors.engine_unavailable(min(max(seconds, 1), 60))
+
+
+def _bad_request(body: bytes) -> DomicileError:
+    try:
+        error = msgspec.json.decode(body, type=_Envelope).error
+    except msgspec.MsgspecError:
+        error = _Error()
+    code = str(error.code or error.type or "")
+    if code in {"context_length_exceeded", "exceed_context_size_error"}:
+        numbers = [int(number) for number in _NUMBERS.findall(error.message)]
+        limit = f" ({' and '.join(str(number) for number in numbers)} tokens)" if len(numbers) == 2 else ""
+        return errors.invalid_request(
+            f"The messages are longer than the engine that serves this model here can take{limit}. Send less.",
+            param="messages",
+            code="context_length_exceeded",
+        )
+    param = error.param if error.param and _PARAM.fullmatch(error.param) else None
+    if code in _TEXTS:
+        return errors.invalid_request(_TEXTS[code], param=param, code=code)
+    return errors.invalid_request(
+        "The engine that serves this model here cannot process this request.", code="engine_refused"
+    )

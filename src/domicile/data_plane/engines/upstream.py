@@ -1,0 +1,138 @@
+"""An engine over HTTP: any OpenAI-compatible server, on a Unix socket or at a destination that egress allows."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+from aiohttp import ClientResponse, ClientTimeout
+
+from domicile.data_plane.egress import EgressPolicy, session_to, session_to_socket
+from domicile.data_plane.engines.port import EngineFailedError
+from domicile.data_plane.engines.refusal import engine_refusal
+from domicile.data_plane.routing import Placement
+from domicile.kernel import errors
+from domicile.kernel.errors import Category, DomicileError
+from domicile.settings.installation import EngineSettings
+
+CONNECTIONS = 1024
+MAX_REPLY_BYTES = 32 * 1024 * 1024
+MAX_EVENT_BYTES = 1024 * 1024
+_HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+_EVENT_DATA = b"data:"
+_DONE = b"[DONE]"
+
+
+class Upstream:
+    """One engine's pool of connections. Headers are built here, never copied from a caller's request."""
+
+    def __init__(self, settings: EngineSettings, egress: EgressPolicy) -> None:
+        """Raises `EgressRefusedError` when the engine stands outside the region."""
+        self.name = settings.name
+        self._idle_timeout_s = settings.idle_timeout_s
+        self._first_byte_timeout_s = settings.first_byte_timeout_s
+        timeout = ClientTimeout(total=None, sock_connect=settings.connect_timeout_s)
+        if settings.socket is not None:
+            self._session = session_to_socket(settings.socket, timeout, connections=CONNECTIONS)
+            self._base = "http://engine"
+        else:
+            self._base = settings.url or ""
+            allowed = egress.inside(self._base, settings.country)
+            self._session = session_to(allowed, timeout, connections=CONNECTIONS)
+
+    async def close(self) -> None:
+        """Ends every connection."""
+        await self._session.close()
+
+    async def is_healthy(self) -> bool:
+        """Whether the engine answers its health URL within two seconds."""
+        try:
+            async with asyncio.timeout(2):
+                async with self._session.get(f"{self._base}/health", allow_redirects=False) as response:
+                    return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
+
+    async def complete(self, placement: Placement, body: bytes) -> bytes:
+        """See `Engine.complete`."""
+        response = await self._open(placement, body)
+        try:
+            async with asyncio.timeout(self._first_byte_timeout_s):
+                return await _read_whole(response)
+        except TimeoutError:
+            raise errors.engine_timeout() from None
+        except (aiohttp.ClientError, OSError):
+            raise EngineFailedError from None
+        finally:
+            response.release()
+
+    async def stream(self, placement: Placement, body: bytes) -> AsyncIterator[bytes]:
+        """See `Engine.stream`."""
+        response = await self._open(placement, body)
+        return self._events(response)
+
+    async def _open(self, placement: Placement, body: bytes) -> ClientResponse:
+        url = self._base + placement.reservation.admission.endpoint.value
+        try:
+            async with asyncio.timeout(self._first_byte_timeout_s):
+                response = await self._session.post(url, data=body, headers=_HEADERS, allow_redirects=False)
+        except TimeoutError:
+            raise errors.engine_timeout() from None
+        except (aiohttp.ClientError, OSError):
+            raise EngineFailedError from None
+        if response.status == 200:
+            return response
+        refusal = engine_refusal(response.status, await _read_refusal(response), response.headers.get("retry-after"))
+        if refusal.category is Category.UNAVAILABLE and response.status >= 500:
+            raise EngineFailedError
+        raise refusal
+
+    async def _events(self, response: ClientResponse) -> AsyncIterator[bytes]:
+        pending = b""
+        try:
+            while True:
+                async with asyncio.timeout(self._idle_timeout_s):
+                    part = await response.content.readany()
+                if not part:
+                    raise errors.engine_unavailable()
+                *lines, pending = (pending + part).split(b"\n")
+                for line in lines:
+                    if not line.startswith(_EVENT_DATA):
+                        continue
+                    data = line.removeprefix(_EVENT_DATA).strip()
+                    if data == _DONE:
+                        return
+                    if data:
+                        yield data
+                if len(pending) > MAX_EVENT_BYTES:
+                    raise errors.engine_unavailable()
+        except TimeoutError:
+            raise errors.engine_timeout() from None
+        except (aiohttp.ClientError, OSError):
+            raise errors.engine_unavailable() from None
+        finally:
+            # Not `release`: an unfinished answer must end with its connection, so that the engine stops working on it.
+            response.close()
+
+
+async def _read_whole(response: ClientResponse) -> bytes:
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MAX_REPLY_BYTES:
+            raise errors.engine_unavailable()
+    return bytes(body)
+
+
+async def _read_refusal(response: ClientResponse) -> bytes:
+    try:
+        async with asyncio.timeout(5):
+            return await response.content.read(64 * 1024)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return b""
+    finally:
+        response.close()
+
+
+def is_final(error: DomicileError) -> bool:
+    """Whether an engine's refusal is about the request itself, so that another engine would say the same."""
+    return error.category is Category.INVALID

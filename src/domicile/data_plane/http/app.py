@@ -1,0 +1,39 @@
+"""The URL map of a region, on one page."""
+
+from dataclasses import dataclass
+
+from starlette.routing import Route
+
+from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.chat_completions import ChatCompletions
+from domicile.data_plane.http.front import CORS_HEADERS, Front
+from domicile.data_plane.http.health import Health
+from domicile.data_plane.http.models import Models
+from domicile.web.application import Application
+
+
+@dataclass(frozen=True, slots=True)
+class RegionEndpoints:
+    """What `apps.region` has put together."""
+
+    authenticator: Authenticator
+    health: Health
+    models: Models
+    chat_completions: ChatCompletions
+    region: str
+
+
+def build_application(endpoints: RegionEndpoints) -> Application:
+    """Path -> handler, and nothing else."""
+    routes = [
+        Route("/healthz", endpoints.health.alive, methods=["GET"]),
+        Route("/readyz", endpoints.health.ready, methods=["GET"]),
+        Route("/v1/models", endpoints.models.list, methods=["GET"]),
+        Route("/v1/models/{model:path}", endpoints.models.get, methods=["GET"]),
+        Route("/v1/chat/completions", endpoints.chat_completions.create, methods=["POST"]),
+    ]
+    return Application(
+        routes,
+        decorate=lambda router: Front(router, endpoints.authenticator),
+        extra_headers=(*CORS_HEADERS, (b"domicile-region", endpoints.region.encode())),
+    )

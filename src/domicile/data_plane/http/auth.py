@@ -1,0 +1,94 @@
+"""Key -> Caller, before any byte of a body is read (design 4.1, contract C12 and C14).
+
+A key names its region. Another region's key is answered from the head alone, with the right host: it is not hashed, not
+looked up and not logged here, and no table of this region could know it.
+"""
+
+from collections.abc import Iterable
+
+from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
+from domicile.kernel import api_keys, errors
+from domicile.kernel.api_keys import ParsedKey
+from domicile.kernel.clock import Clock
+from domicile.kernel.errors import RenderedError
+from domicile.kernel.ids import new_id
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+class Authenticator:
+    """Knows this region's code, its installation's key grammar and its current snapshot."""
+
+    def __init__(self, region: str, installation_id: str, snapshots: CurrentSnapshot, clock: Clock) -> None:
+        self._region = region
+        self._installation_id = installation_id
+        self._snapshots = snapshots
+        self._clock = clock
+
+    def refuse_at_head(self, headers: Headers) -> RenderedError | None:
+        """The answer to another region's key; None for every other request. Called by the protocol for each head."""
+        key = self._parse(_bearer(headers))
+        host = None if key is None else self._other_host(key)
+        if host is None:
+            return None
+        rendered = errors.render(errors.incorrect_hostname(host))
+        extra = (("x-request-id", new_id("req_")), ("access-control-allow-origin", "*"))
+        return RenderedError(rendered.status, rendered.body, (*rendered.headers, *extra))
+
+    def authenticate(self, headers: Headers) -> Caller:
+        """Who asks. Raises `DomicileError` 401, or 503 while this region has no snapshot yet."""
+        headers = list(headers)
+        secret = _bearer(headers)
+        if secret is None:
+            raise errors.missing_key()
+        key = self._parse(secret)
+        if key is None:
+            raise errors.invalid_key(secret[-4:] if len(secret) >= 16 else "")
+        if key.realm != self._region:
+            host = self._other_host(key)
+            raise errors.invalid_key(secret[-4:]) if host is None else errors.incorrect_hostname(host)
+        table = self._snapshots.table
+        if table is None:
+            raise errors.service_unavailable(
+                "This region has not received its configuration yet. Try again shortly.", 2
+            )
+        caller = self._look_up(table, key)
+        _check_header(headers, b"openai-project", "OpenAI-Project", caller.project.project_id)
+        _check_header(headers, b"openai-organization", "OpenAI-Organization", caller.organization.organization_id)
+        return caller
+
+    def _parse(self, secret: str | None) -> ParsedKey | None:
+        return None if secret is None else api_keys.parse(secret, self._installation_id)
+
+    def _other_host(self, key: ParsedKey) -> str | None:
+        table = self._snapshots.table
+        if key.realm == self._region or table is None:
+            return None
+        return table.directory.get(key.realm)
+
+    def _look_up(self, table: SnapshotTable, key: ParsedKey) -> Caller:
+        refused = errors.invalid_key(key.secret[-4:])
+        record = table.keys.get(api_keys.sha256(key.secret))
+        if record is None or (record.expires_at_ms is not None and record.expires_at_ms <= self._clock.now_ms()):
+            raise refused
+        project = table.projects.get(record.project_id)
+        organization = None if project is None else table.organizations.get(project.organization_id)
+        if project is None or organization is None:
+            raise refused
+        return Caller(organization=organization, project=project, key_id=record.key_id, region=self._region)
+
+
+def _bearer(headers: Headers) -> str | None:
+    """The token of the one Authorization header. Two of them are none: nobody may choose which one counts."""
+    values = [value for name, value in headers if name == b"authorization"]
+    if len(values) != 1:
+        return None
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _check_header(headers: Headers, name: bytes, shown: str, expected: str) -> None:
+    for header, value in headers:
+        if header == name and value.decode("latin-1").strip() not in {"", expected}:
+            raise errors.mismatched_project(shown)

@@ -1,0 +1,38 @@
+"""GET /v1/models and /v1/models/{id}: what a caller may name here, and which engine really answers (design 6)."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.catalogue.catalogue import ModelEntry
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.routing import Router
+from domicile.kernel import errors
+from domicile.openai_api.models import Answering, Model, ModelList
+from domicile.web.requests import json_response
+
+
+class Models:
+    """Models that are eligible in this region and bound to one of its engines."""
+
+    def __init__(self, policy: ResidencyPolicy, router: Router) -> None:
+        self._policy = policy
+        self._router = router
+
+    async def list(self, _request: Request) -> Response:
+        """Every one of them."""
+        return json_response(ModelList(tuple(self._shown(model) for model in self._served())))
+
+    async def get(self, request: Request) -> Response:
+        """One, by its own name or an alias; else 404 `model_not_found`."""
+        name = request.path_params["model"]
+        found = self._policy.catalogue.find_model(name)
+        for model in self._served():
+            if found is not None and model.name == found.name:
+                return json_response(self._shown(model))
+        raise errors.model_not_found(name)
+
+    def _served(self) -> tuple[ModelEntry, ...]:
+        return tuple(model for model in self._policy.models() if self._router.labels(model.name))
+
+    def _shown(self, model: ModelEntry) -> Model:
+        return Model(model.name, model.created, model.owned_by, Answering(self._router.labels(model.name)))

@@ -1,0 +1,110 @@
+"""This region's identity: an Ed25519 key made at its first start, and what the region is, recorded for ever (design 6)."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import insert, select, update
+
+from domicile.boundary.enrollment import EnrollmentToken
+from domicile.boundary.signing import public_key_bytes
+from domicile.data_plane.tables import region_identity
+from domicile.persistence.database import Database
+from domicile.settings.installation import RegionSettings
+
+
+class IdentityError(Exception):
+    """This process must not start as this region. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """The control plane that this region trusts, and no other."""
+
+    installation_id: str
+    publisher_key_id: str
+    publisher_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What this region is. `enrollment` is None until the operator has enrolled it."""
+
+    code: str
+    key: Ed25519PrivateKey
+    enrollment: Enrollment | None
+
+
+def load_or_make_key(file: Path) -> Ed25519PrivateKey:
+    """The region's private key: 32 raw bytes in a file that only this user can read."""
+    try:
+        return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
+    except FileNotFoundError:
+        key = Ed25519PrivateKey.generate()
+        draft = file.with_suffix(".new")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(key.private_bytes_raw())
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.rename(file)
+        return key
+
+
+class IdentityRepository:
+    """The one row that says what this database belongs to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, settings: RegionSettings, key: Ed25519PrivateKey) -> Identity:
+        """Records the region at its first start; later raises `IdentityError` for any difference but fewer countries."""
+        countries = ",".join(sorted(settings.country_codes))
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(select(region_identity))).one_or_none()
+            if row is None:
+                await connection.execute(
+                    insert(region_identity).values(
+                        code=settings.code,
+                        residency=settings.residency,
+                        countries=countries,
+                        public_key=public_key_bytes(key),
+                    )
+                )
+                return Identity(settings.code, key, None)
+            _check_unchanged(row.code, row.residency, row.countries, row.public_key, settings, key)
+            if row.countries != countries:
+                await connection.execute(update(region_identity).values(countries=countries))
+        if row.publisher_key is None:
+            return Identity(settings.code, key, None)
+        return Identity(settings.code, key, Enrollment(row.installation_id, row.publisher_key_id, row.publisher_key))
+
+    async def record_enrollment(self, token: EnrollmentToken, now_ms: int) -> Enrollment:
+        """From now on this region trusts that control plane only."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                update(region_identity).values(
+                    installation_id=token.installation_id,
+                    publisher_key_id=token.publisher_key_id,
+                    publisher_key=token.publisher_key,
+                    enrolled_at_ms=now_ms,
+                )
+            )
+        return Enrollment(token.installation_id, token.publisher_key_id, token.publisher_key)
+
+
+def _check_unchanged(
+    code: str, residency: str, countries: str, public_key: bytes, settings: RegionSettings, key: Ed25519PrivateKey
+) -> None:
+    if code != settings.code:
+        raise IdentityError(f"this data belongs to region '{code}'; it can never become '{settings.code}'")
+    if residency != settings.residency:
+        raise IdentityError(f"region '{code}' is {residency} for ever; the configuration says {settings.residency}")
+    added = settings.country_codes - set(countries.split(","))
+    if added:
+        raise IdentityError(
+            f"the countries of region '{code}' may only become fewer; the configuration adds {', '.join(sorted(added))}"
+        )
+    if public_key != public_key_bytes(key):
+        raise IdentityError(f"the identity key is not the one that region '{code}' was started with; restore its file")

@@ -1,0 +1,38 @@
+"""The port of limits. This version has no limits to reserve from: the stage is there so that no request can go around it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from domicile.boundary.usage import ServiceTier, Usage
+from domicile.data_plane.policy.admit import Admission
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """An admitted request with its share set aside. Only a `Limits` makes one."""
+
+    admission: Admission
+    tier: ServiceTier
+
+
+class Limits(Protocol):
+    """Sets a share aside, and takes back what was not used."""
+
+    async def reserve(self, admission: Admission) -> Reservation:
+        """Raises `DomicileError` 429 when a limit is reached."""
+        ...
+
+    def settle(self, reservation: Reservation, usage: Usage) -> None:
+        """After metering: what the answer really used."""
+        ...
+
+
+class Unlimited:
+    """Lets everything pass at the default tier."""
+
+    async def reserve(self, admission: Admission) -> Reservation:
+        """Never waits and never refuses."""
+        return Reservation(admission, ServiceTier.DEFAULT)
+
+    def settle(self, reservation: Reservation, usage: Usage) -> None:
+        """Nothing was set aside, so nothing is given back."""

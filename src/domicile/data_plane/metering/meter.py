@@ -1,0 +1,144 @@
+"""The meter: takes entries from the request path in memory and writes them in batches, once a second at the latest.
+
+At most the last second is lost to a killed process, and the next start reports that as a gap. With `durable` an answer
+waits until its entry is on disk.
+"""
+
+import asyncio
+
+import msgspec
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from domicile.boundary import protocol
+from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
+from domicile.boundary.usage import UsageReport
+from domicile.data_plane.metering.aggregation import usage_deltas
+from domicile.data_plane.metering.entry import LedgerEntry
+from domicile.data_plane.metering.repository import MeteringRepository, OutboxRow
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.clock import Clock
+
+log = structlog.get_logger("metering")
+
+FLUSH_EVERY_S = 0.5
+# A transaction of this many rows takes a few milliseconds, so that writing never stalls the request path.
+ENTRIES_PER_TRANSACTION = 256
+
+
+class Meter:
+    """One writer: its reports are numbered from 1 without gaps, usage and audit events in one sequence."""
+
+    def __init__(
+        self,
+        repository: MeteringRepository,
+        snapshots: CurrentSnapshot,
+        *,
+        region: str,
+        writer: str,
+        clock: Clock,
+        durable: bool,
+    ) -> None:
+        self._repository = repository
+        self._snapshots = snapshots
+        self._region = region
+        self._writer = writer
+        self._clock = clock
+        self._durable = durable
+        self._entries: list[LedgerEntry] = []
+        self._events: list[RegionEvent] = []
+        self._number = 0
+        self._stopping = False
+        self._wake = asyncio.Event()
+        self._written = asyncio.Condition()
+        self._recorded_count = 0
+        self._written_count = 0
+        self.reported = asyncio.Event()
+        """Set whenever there is something new to send."""
+
+    async def start(self) -> None:
+        """Registers the writer and reports what an earlier one may have lost."""
+        killed = await self._repository.open_writer(self._writer, self._clock.now_ms())
+        if killed:
+            log.warning("metering_gap", writers=killed)
+            self.event(RegionEventType.METERING_GAP)
+        self.event(RegionEventType.STARTED)
+
+    def record(self, entry: LedgerEntry) -> None:
+        """Takes an entry. It cannot wait or fail, so it also works for a request that is being cancelled."""
+        self._entries.append(entry)
+        self._recorded_count += 1
+        if self._durable:
+            self._wake.set()
+
+    async def settled(self) -> None:
+        """Where metering is durable: returns when everything recorded so far is on disk. Elsewhere at once."""
+        if not self._durable:
+            return
+        awaited = self._recorded_count
+        async with self._written:
+            await self._written.wait_for(lambda: self._written_count >= awaited)
+
+    def event(self, kind: RegionEventType) -> None:
+        """Something happened to the region itself."""
+        table = self._snapshots.table
+        epoch, number = (0, 0) if table is None else (table.epoch, table.number)
+        self._events.append(RegionEvent(kind, self._clock.now_ms(), epoch, number))
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Writes until `stop` is called, and then what is left. Never cancel it: a cancelled commit may have happened.
+
+        A database that cannot be written keeps the entries in memory; they go with the next attempt.
+        """
+        while not self._stopping:
+            try:
+                async with asyncio.timeout(FLUSH_EVERY_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            await self._try_to_flush()
+        self.event(RegionEventType.STOPPED)
+        if await self._try_to_flush():
+            await self._repository.close_writer(self._writer, self._clock.now_ms())
+
+    def stop(self) -> None:
+        """Makes `run` write what is left, close the writer and return."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _try_to_flush(self) -> bool:
+        try:
+            await self.flush()
+        except SQLAlchemyError as error:
+            log.error("metering_not_written", type=type(error).__name__, entries=len(self._entries))
+            return False
+        return True
+
+    async def flush(self) -> None:
+        """Everything taken so far is on disk when this returns. Raises what the database raises, losing nothing."""
+        while self._entries or self._events:
+            entries = self._entries[:ENTRIES_PER_TRANSACTION]
+            events = self._events[:ENTRIES_PER_TRANSACTION]
+            reports = self._reports(entries, events)
+            await self._repository.append(entries, reports)
+            del self._entries[: len(entries)]
+            del self._events[: len(events)]
+            self._number += len(reports)
+            self.reported.set()
+            async with self._written:
+                self._written_count += len(entries)
+                self._written.notify_all()
+
+    def _reports(self, entries: list[LedgerEntry], events: list[RegionEvent]) -> list[OutboxRow]:
+        reports: list[OutboxRow] = []
+        if entries:
+            number = self._number + 1
+            usage = UsageReport(self._region, self._writer, number, usage_deltas(entries))
+            reports.append(OutboxRow(self._writer, number, protocol.USAGE, msgspec.json.encode(usage)))
+        if events:
+            number = self._number + len(reports) + 1
+            audit = AuditReport(self._region, self._writer, number, tuple(events))
+            reports.append(OutboxRow(self._writer, number, protocol.AUDIT, msgspec.json.encode(audit)))
+        return reports

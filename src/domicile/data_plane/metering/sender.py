@@ -1,0 +1,69 @@
+"""Carries the outbox to the control plane: at least once, oldest first, patient while the control plane is away."""
+
+import asyncio
+
+import msgspec
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.repository import MeteringRepository
+
+log = structlog.get_logger("metering")
+
+BATCH = 32
+IDLE_S = 5.0
+RETRY_MIN_S = 0.2
+RETRY_MAX_S = 3.0
+# Refusals of the call, not of the report: they pass when the clock or the enrollment has been set right.
+_TEMPORARY = frozenset({"bad_signature", "unknown_region"})
+
+
+class OutboxSender:
+    """One loop. A report is deleted only after the control plane has confirmed it."""
+
+    def __init__(self, repository: MeteringRepository, link: ControlLink, meter: Meter) -> None:
+        self._repository = repository
+        self._link = link
+        self._meter = meter
+
+    async def run(self) -> None:
+        """Sends until cancelled."""
+        retry_s = RETRY_MIN_S
+        while True:
+            try:
+                sent_all = await self.send_waiting()
+                retry_s = RETRY_MIN_S
+                if sent_all:
+                    await self._wait_for_news()
+                continue
+            except (ControlUnreachableError, ControlRefusedError) as error:
+                log.warning("outbox_waits", reason=str(error))
+            except (SQLAlchemyError, msgspec.MsgspecError) as error:
+                log.error("outbox_waits", reason=type(error).__name__)
+            await asyncio.sleep(retry_s)
+            retry_s = min(retry_s * 2, RETRY_MAX_S)
+
+    async def send_waiting(self) -> bool:
+        """Sends one batch. Returns whether that was all there was."""
+        self._meter.reported.clear()
+        rows = await self._repository.waiting(BATCH)
+        for row in rows:
+            try:
+                await self._link.report(row.path, row.body)
+            except ControlRefusedError as error:
+                if error.code in _TEMPORARY:
+                    raise
+                log.error("report_refused", code=error.code, writer=row.writer, number=row.number)
+                await self._repository.refused(row, error.code)
+            else:
+                await self._repository.confirmed(row)
+        return len(rows) < BATCH
+
+    async def _wait_for_news(self) -> None:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                await self._meter.reported.wait()
+        except TimeoutError:
+            pass

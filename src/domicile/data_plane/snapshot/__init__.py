@@ -1,0 +1,1 @@
+"""The region's copy of what the control plane told it: fetched, verified, swapped (design 2)."""

@@ -1,0 +1,56 @@
+"""A verified snapshot in memory, as the request path reads it. Immutable: a new snapshot is a new table."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from domicile.boundary.snapshot import KeyRecord, Manifest, OrganizationRecord, ProjectRecord, Shard
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTable:
+    """Look-ups of one snapshot. What is absent is disabled."""
+
+    epoch: int
+    number: int
+    issued_at_ms: int
+    keys: MappingProxyType[bytes, KeyRecord]
+    projects: MappingProxyType[str, ProjectRecord]
+    organizations: MappingProxyType[str, OrganizationRecord]
+    directory: MappingProxyType[str, str]
+
+    @classmethod
+    def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
+        """From parts that have been verified."""
+        keys: dict[bytes, KeyRecord] = {}
+        projects: dict[str, ProjectRecord] = {}
+        organizations: dict[str, OrganizationRecord] = {}
+        for shard in shards:
+            keys.update((key.sha256, key) for key in shard.keys)
+            projects.update((project.project_id, project) for project in shard.projects)
+            organizations.update((record.organization_id, record) for record in shard.organizations)
+        return cls(
+            manifest.epoch,
+            manifest.number,
+            manifest.issued_at_ms,
+            MappingProxyType(keys),
+            MappingProxyType(projects),
+            MappingProxyType(organizations),
+            MappingProxyType({entry.region: entry.host for entry in manifest.directory}),
+        )
+
+
+class CurrentSnapshot:
+    """The table in force. One assignment swaps it, so a request sees the old one or the new one, whole."""
+
+    def __init__(self) -> None:
+        self._table: SnapshotTable | None = None
+
+    @property
+    def table(self) -> SnapshotTable | None:
+        """None until a first snapshot was verified: then nobody can be authenticated."""
+        return self._table
+
+    def swap(self, table: SnapshotTable) -> None:
+        """From the next request on, `table` holds."""
+        self._table = table

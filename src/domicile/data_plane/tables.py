@@ -1,0 +1,81 @@
+"""The tables of a region. Two databases, because two roles write them (design 8): the region's own state, and metering."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table
+
+region_metadata = MetaData()
+metering_metadata = MetaData()
+
+region_identity = Table(
+    "region_identity",
+    region_metadata,
+    # One row: what this region is, for ever (design 6).
+    Column("code", String, primary_key=True),
+    Column("residency", String, nullable=False),
+    Column("countries", String, nullable=False),  # sorted, separated by commas
+    Column("public_key", LargeBinary, nullable=False),
+    Column("installation_id", String),
+    Column("publisher_key_id", String),
+    Column("publisher_key", LargeBinary),
+    Column("enrolled_at_ms", BigInteger),
+)
+
+snapshot_manifest = Table(
+    "snapshot_manifest",
+    region_metadata,
+    # One row: the last manifest that was verified, as it was signed.
+    Column("id", Integer, primary_key=True),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+
+snapshot_shard = Table(
+    "snapshot_shard",
+    region_metadata,
+    Column("sha256", String, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+metering_writer = Table(
+    "metering_writer",
+    metering_metadata,
+    # One row for each start of a process that meters. A row that is never closed belongs to a process that was killed:
+    # up to its last second may be missing, and that is reported as a gap.
+    Column("writer", String, primary_key=True),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("closed_at_ms", BigInteger),
+)
+
+ledger = Table(
+    "ledger",
+    metering_metadata,
+    # One row for each answered request. It never leaves the region (contract C07).
+    Column("request_id", String, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("organization_id", String, nullable=False),
+    Column("project_id", String, nullable=False, index=True),
+    Column("key_id", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("tier", String, nullable=False),
+    Column("batch", Boolean, nullable=False),
+    Column("engine", String, nullable=False),
+    Column("country", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("counted_by", String, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("input_cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("output_reasoning_tokens", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metering_metadata,
+    # Reports on their way to the control plane, deleted when it has confirmed them.
+    Column("writer", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("path", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # Set when the control plane refused the report for good: kept for the operator, not sent again.
+    Column("refused_code", String),
+)

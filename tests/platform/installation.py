@@ -1,0 +1,211 @@
+"""An installation in a folder: control plane, regions us and eu, one stub engine for each region, nothing shared."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from openai import OpenAI
+
+from tests.platform.processes import Process, eventually, free_ports
+
+CHAT_SNAPSHOTS = (
+    "o3-mini-2025-01-31",
+    "o1-2024-12-17",
+    "o1-mini-2024-09-12",
+    "o1-preview",
+    "gpt-4o-2024-11-20",
+    "gpt-4o-2024-08-06",
+    "gpt-4o-mini-2024-07-18",
+    "gpt-4-turbo-2024-04-09",
+    "gpt-4-0613",
+    "gpt-3.5-turbo-0125",
+)
+
+
+@dataclass
+class RegionBlock:
+    """One region of the configuration."""
+
+    code: str
+    countries: str
+    engine_country: str
+    requires: str = "[]"
+    port: int = 0
+
+
+@dataclass
+class Installation:
+    """Started with `start`, stopped with `stop`; every process can be killed and started again."""
+
+    folder: Path
+    agreement: bool = True
+    boundary_url: str | None = None
+    log_level: str = "debug"
+    engine_extra: str = ""
+    regions: list[RegionBlock] = field(
+        default_factory=lambda: [
+            RegionBlock("us", '["US"]', "US"),
+            RegionBlock("eu", '["EEA+CH"]', "DE", '["enterprise", "zdr"]'),
+        ]
+    )
+    control_port: int = 0
+    boundary_port: int = 0
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    def configure(self) -> None:
+        """Chooses ports and writes `domicile.toml`."""
+        self.control_port, self.boundary_port, *ports = free_ports(2 + len(self.regions))
+        for region, port in zip(self.regions, ports, strict=True):
+            region.port = port
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.write_configuration()
+
+    def write_configuration(self) -> None:
+        """Writes `domicile.toml` as things stand."""
+        boundary = self.boundary_url or f"http://127.0.0.1:{self.boundary_port}"
+        blocks = "".join(self._region_block(region) for region in self.regions)
+        self.config.write_text(
+            f"""
+home = "us"
+default_region = "us"
+
+[control]
+listen = {{ port = {self.control_port} }}
+boundary_listen = {{ port = {self.boundary_port} }}
+boundary_url = "{boundary}"
+country = "US"
+data = "control"
+operator_key_file = "control/operator.key"
+admin_key_file = "control/admin.key"
+first_organization_agreement = {str(self.agreement).lower()}
+{blocks}"""
+        )
+
+    def _region_block(self, region: RegionBlock) -> str:
+        models = "\n".join(f'"{name}" = "stub"' for name in CHAT_SNAPSHOTS if name != "gpt-4-0613")
+        return f"""
+[[regions]]
+code = "{region.code}"
+residency = "{region.code.upper()}_STORAGE_PROCESSING"
+geography = "{region.code.upper()}"
+countries = {region.countries}
+public_url = "http://127.0.0.1:{region.port}/v1"
+listen = {{ port = {region.port} }}
+requires = {region.requires}
+data = "{region.code}"
+enrollment_token_file = "{region.code}/enrollment-token"
+
+[[regions.engines]]
+name = "stub"
+label = "stub-engine-{region.code}"
+country = "{region.engine_country}"
+operator = "the tests"
+socket = "{region.code}/engine.sock"
+cache_salt = true
+first_byte_timeout_s = 5
+idle_timeout_s = 5
+{self.engine_extra}
+[regions.engines.models]
+{models}
+"""
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "domicile.toml"
+
+    @property
+    def control_url(self) -> str:
+        return f"http://127.0.0.1:{self.control_port}"
+
+    def region_url(self, code: str) -> str:
+        """Scheme, host and port of a region."""
+        port = next(region.port for region in self.regions if region.code == code)
+        return f"http://127.0.0.1:{port}"
+
+    def start(self) -> "Installation":
+        """Everything, until every region is ready."""
+        self.configure()
+        self.start_control()
+        for region in self.regions:
+            self.start_engine(region.code)
+            self.start_region(region.code)
+        for region in self.regions:
+            self.wait_until_ready(region.code)
+        return self
+
+    def stop(self) -> None:
+        """Everything, newest first."""
+        for process in reversed(self.processes.values()):
+            process.stop()
+
+    def start_control(self) -> None:
+        """The control plane, until it answers."""
+        self._start("control", "domicile.apps.control", "--config", str(self.config), "--log-level", self.log_level)
+        eventually(lambda: httpx2.get(f"{self.control_url}/healthz").status_code == 200, what="control answers")
+
+    def start_engine(self, code: str) -> None:
+        """A region's stub engine."""
+        (self.folder / code).mkdir(exist_ok=True)
+        socket = self.folder / code / "engine.sock"
+        self._start(f"engine-{code}", "tests.platform.stub_engine", "--socket", str(socket))
+
+    def start_region(self, code: str) -> None:
+        """A region's process. At its first start the operator enrolls it."""
+        token_file = self.folder / code / "enrollment-token"
+        if not token_file.exists():
+            answer = self.operator("POST", f"/operator/v1/regions/{code}/enrollment_tokens")
+            token_file.write_text(answer["token"])
+        arguments = ("--config", str(self.config), "--region", code, "--log-level", self.log_level)
+        self._start(f"region-{code}", "domicile.apps.region", *arguments)
+
+    def wait_until_ready(self, code: str) -> None:
+        """Until the region has a snapshot and an engine."""
+        url = f"{self.region_url(code)}/readyz"
+        eventually(lambda: httpx2.get(url).status_code == 200, what=f"{code} is ready, see {self.folder}/{code}")
+
+    def _start(self, name: str, module: str, *arguments: str) -> None:
+        known = self.processes.get(name)
+        if known is None:
+            known = self.processes[name] = Process(module, *arguments, log=self.folder / "logs" / f"{name}.log")
+        known.start()
+
+    def operator(self, method: str, path: str, body: Any = None) -> Any:
+        """A call of the operator API that must succeed."""
+        key = (self.folder / "control" / "operator.key").read_text().strip()
+        headers = {"authorization": f"Bearer {key}"}
+        answer = httpx2.request(method, f"{self.control_url}{path}", headers=headers, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def admin(self, key: str | None = None) -> OpenAI:
+        """The official client with an admin key: the first organization's unless another is given."""
+        admin_key = key or (self.folder / "control" / "admin.key").read_text().strip()
+        return OpenAI(admin_api_key=admin_key, api_key="unused", base_url=f"{self.control_url}/v1", max_retries=0)
+
+    def client(self, code: str, key: str) -> OpenAI:
+        """The official client at a region."""
+        return OpenAI(api_key=key, base_url=f"{self.region_url(code)}/v1", max_retries=0)
+
+    def new_key(self, code: str, *, admin: OpenAI | None = None, name: str = "tests") -> "IssuedKey":
+        """A new project in the region, and a key of it."""
+        administration = (admin or self.admin()).admin.organization.projects
+        project = administration.create(name=name, residency=f"{code.upper()}_STORAGE_PROCESSING")
+        account = administration.service_accounts.create(project.id, name=name)
+        assert account.api_key is not None
+        return IssuedKey(project.id, account.id, account.api_key.id, account.api_key.value)
+
+    def engine(self, code: str) -> httpx2.Client:
+        """A client of a region's stub engine itself."""
+        transport = httpx2.HTTPTransport(uds=str(self.folder / code / "engine.sock"))
+        return httpx2.Client(transport=transport, base_url="http://engine", timeout=15)
+
+
+@dataclass(frozen=True)
+class IssuedKey:
+    """A key as its creator sees it, once."""
+
+    project_id: str
+    service_account_id: str
+    key_id: str
+    secret: str = field(repr=False)

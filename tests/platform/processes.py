@@ -1,0 +1,95 @@
+"""Processes that end with the test, and waiting for what they do, with a deadline."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
+
+
+def eventually(look: Callable[[], T], *, within_s: float = 20.0, what: str = "") -> T:
+    """The first true thing that `look` returns. Fails after `within_s`. Exceptions of connections count as "not yet"."""
+    deadline = time.monotonic() + within_s
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            last = look()
+        except (httpx2.TransportError, OSError, ValueError) as error:
+            last = error
+        else:
+            if last:
+                return last
+        time.sleep(0.02)
+    raise AssertionError(f"not within {within_s} s: {what or look} (last: {last!r})")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago, all at once, so that they differ."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+class Process:
+    """`python -m module arguments`, with its output in a file."""
+
+    def __init__(self, module: str, *arguments: str, log: Path, environment: dict[str, str] | None = None) -> None:
+        self._module = module
+        self._arguments = arguments
+        self._environment = {**os.environ, **(environment or {})}
+        self.log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Process":
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as stream:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._module, *self._arguments],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=stream,
+                stderr=stream,
+            )
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, *, within_s: float = 15.0) -> int:
+        """Sends the signal and returns the exit status. Fails when the process outlives the deadline."""
+        if self._process is None:
+            return 0
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise AssertionError(f"{self._module} did not stop within {within_s} s of {number.name}") from None
+        finally:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.stop(signal.SIGKILL)

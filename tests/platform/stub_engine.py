@@ -1,0 +1,152 @@
+"""A small real OpenAI-compatible server that says what it was sent and does what its first user message tells it to.
+
+    python -m tests.platform.stub_engine --socket PATH [--modalities]
+
+It keeps every request it was sent; `GET /requests` shows them. A message `do:NAME` makes it misbehave in that way.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+received: list[dict[str, Any]] = []
+streams_open = 0
+streams_ended = asyncio.Event()
+
+
+def reply_text(body: dict[str, Any]) -> str:
+    content = body["messages"][-1]["content"]
+    text = content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
+    return f"echo: {text[:200]}"
+
+
+def usage(words: list[str]) -> dict[str, Any]:
+    return {
+        "prompt_tokens": 7,
+        "completion_tokens": len(words),
+        "total_tokens": 7 + len(words),
+        "prompt_tokens_details": {"cached_tokens": 0},
+    }
+
+
+def reply(body: dict[str, Any]) -> dict[str, Any]:
+    words = reply_text(body).split(" ")
+    message = {"role": "assistant", "content": " ".join(words), "engine_private": "must not leave the region"}
+    return {
+        "id": "chatcmpl-stub",
+        "object": "chat.completion",
+        "created": 1,
+        "model": body["model"],
+        "timings": {"private": 1},
+        "choices": [
+            {"index": index, "finish_reason": "stop", "message": message} for index in range(body.get("n") or 1)
+        ],
+        "usage": usage(words),
+    }
+
+
+async def chunks(body: dict[str, Any], command: str) -> AsyncIterator[bytes]:
+    global streams_open
+    streams_open += 1
+    try:
+        words = reply_text(body).split(" ")
+        for index, word in enumerate(words):
+            delta = {"role": "assistant", "content": ""} if index == 0 else {}
+            yield event(body, [{"index": 0, "delta": {**delta, "content": word + " "}, "finish_reason": None}], None)
+            if command == "break":
+                return
+            if command == "endless":
+                while True:
+                    yield event(body, [{"index": 0, "delta": {"content": "more "}, "finish_reason": None}], None)
+                    await asyncio.sleep(0.02)
+        yield event(body, [{"index": 0, "delta": {}, "finish_reason": "stop"}], None)
+        yield event(body, [], usage(words))
+        yield b"data: [DONE]\n\n"
+    finally:
+        streams_open -= 1
+        streams_ended.set()
+
+
+def event(body: dict[str, Any], choices: list[Any], used: dict[str, Any] | None) -> bytes:
+    chunk = {
+        "id": "chatcmpl-stub",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": body["model"],
+        "choices": choices,
+        "usage": used,
+    }
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def misbehaviour(command: str) -> Response | None:
+    def failure(status: int, code: str, message: str = "secret-host.internal says no") -> Response:
+        return JSONResponse({"error": {"message": message, "type": "x", "param": None, "code": code}}, status)
+
+    known = {
+        "400": lambda: failure(400, "whatever"),
+        "context": lambda: failure(400, "context_length_exceeded", "limit is 1024 tokens, you sent 2048"),
+        "401": lambda: failure(401, "invalid_api_key"),
+        "404": lambda: failure(404, "not_found"),
+        "429": lambda: JSONResponse({"error": {}}, 429, headers={"retry-after": "3"}),
+        "500": lambda: failure(500, "boom"),
+        "garbage": lambda: Response(b"<html>not json</html>", media_type="application/json"),
+    }
+    make = known.get(command)
+    return make() if make else None
+
+
+async def chat(request: Request) -> Response:
+    body = await request.json()
+    received.append({"headers": dict(request.headers), "body": body})
+    text = reply_text(body).removeprefix("echo: ")
+    command = text.removeprefix("do:") if text.startswith("do:") else ""
+    if command == "hang":
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.02)
+        streams_ended.set()
+        return Response(status_code=499)
+    failed = misbehaviour(command)
+    if failed is not None:
+        return failed
+    if body.get("stream"):
+        return StreamingResponse(chunks(body, command), media_type="text/event-stream")
+    return JSONResponse(reply(body))
+
+
+async def health(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def requests(_request: Request) -> Response:
+    return JSONResponse(received)
+
+
+async def wait_until_left(_request: Request) -> Response:
+    """Answers as soon as a client has left a stream or a hanging request."""
+    await asyncio.wait_for(streams_ended.wait(), 10)
+    streams_ended.clear()
+    return JSONResponse({"open": streams_open})
+
+
+app = Starlette(
+    routes=[
+        Route("/health", health),
+        Route("/requests", requests),
+        Route("/left", wait_until_left),
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+    ]
+)
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--socket", required=True)
+    uvicorn.run(app, uds=parser.parse_args().socket, log_level="warning", timeout_graceful_shutdown=1)
