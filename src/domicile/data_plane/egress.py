@@ -68,13 +68,11 @@ class _OneDestinationConnector(aiohttp.TCPConnector):
         super().__init__(**options)
         self._allowed = (allowed.host, allowed.port)
 
-    async def connect(  # noqa: ASYNC109 - aiohttp's own signature
-        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
-    ) -> Connection:
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
         self._check(req)
         return await super().connect(req, traces, timeout)
 
-    async def _create_connection(  # noqa: ASYNC109 - aiohttp's own signature
+    async def _create_connection(
         self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
     ) -> ResponseHandler:
         self._check(req)
