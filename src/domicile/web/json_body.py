@@ -19,8 +19,8 @@ T = TypeVar("T")
 MAX_DEPTH = 64
 _MAX_INTEGER_LENGTH = len("-9223372036854775808")
 _MAX_ECHO = 200
-# Unrolled, so that a long string is one step and not one for each of its bytes.
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Possessive, and an unterminated string ends with the body: linear in time and constant in memory whatever is sent.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MESSAGE_PATH = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`\Z")
