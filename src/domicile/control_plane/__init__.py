@@ -1,1 +1,1 @@
-"""The control plane: organizations, projects, keys, billing metadata. No content, ever (contract C07)."""
+"""The control plane: organizations, agreements, projects, keys, usage and audit. No content of any request, ever."""

@@ -1,0 +1,175 @@
+"""The control plane's process: `python -m domicile.apps.control --config FILE`."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from sqlalchemy import literal, select
+
+import domicile.control_plane
+from domicile.apps.lifeline import follow_parent
+from domicile.control_plane import secret_files
+from domicile.control_plane.agreements.service import Agreements
+from domicile.control_plane.auth import Authentication
+from domicile.control_plane.changes import Changes
+from domicile.control_plane.first_start import InstallationIdentity, open_installation
+from domicile.control_plane.http import Endpoints, admin_routes, boundary_routes, health_check
+from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
+from domicile.control_plane.keys.service import AdminKeys, ProjectKeys, ServiceAccounts
+from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
+from domicile.control_plane.organizations.service import Organizations
+from domicile.control_plane.projects.endpoints import ProjectEndpoints
+from domicile.control_plane.projects.service import Projects
+from domicile.control_plane.publisher import Publisher
+from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.regions.service import RegionChangedError, Regions
+from domicile.control_plane.secret_files import SecretFileError
+from domicile.control_plane.transactions import Reader
+from domicile.kernel.clock import Clock, SystemClock
+from domicile.persistence.database import Database, sqlite_url
+from domicile.persistence.migration import migrate
+from domicile.settings.installation import ControlSettings, Installation, Listener
+from domicile.settings.load import SettingsError, load_installation
+from domicile.web.application import Application
+from domicile.web.logging import configure_logging
+from domicile.web.server import HttpServer, bind, serving, stop_event
+
+log = structlog.get_logger("control")
+
+MIGRATIONS = Path(domicile.control_plane.__file__).parent / "migrations"
+DRAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """A running control plane."""
+
+    admin_url: str
+    boundary_url: str
+    identity: InstallationIdentity
+    publisher: Publisher
+    database: Database
+
+
+@contextlib.asynccontextmanager
+async def control_plane(
+    installation: Installation, *, clock: Clock, catalogue_version: str
+) -> AsyncIterator[ControlPlane]:
+    """Serves both listeners while the block runs."""
+    settings = installation.control
+    secret_files.make_folder(settings.data)
+    signing_key = secret_files.publisher_key(settings.data / "publisher.key")
+    operator_key = secret_files.operator_key(settings.operator_key_file)
+    url = settings.database_url or sqlite_url(settings.data / "control.db")
+    await migrate(url, MIGRATIONS)
+    database = Database(url)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        identity = await open_installation(
+            database,
+            clock,
+            with_agreement=settings.first_organization_agreement,
+            hand_over=lambda secret: _hand_over(settings, secret),
+        )
+        publisher = Publisher(
+            database,
+            clock,
+            installation_id=identity.installation_id,
+            key=signing_key,
+            directory={region.code: region.public_host for region in installation.regions},
+            catalogue_version=catalogue_version,
+        )
+        reader, changes = Reader(database), Changes(database, publisher, clock)
+        regions = Regions(reader, changes, publisher, installation, identity.installation_id)
+        await regions.compare_configuration()
+        await publisher.open()
+        endpoints = _endpoints(reader, changes, regions, installation, identity)
+        authentication = Authentication(
+            reader, clock, installation_id=identity.installation_id, operator_key=operator_key
+        )
+        admin = Application(admin_routes(authentication, endpoints, health_check(_database_check(reader))))
+        boundary = Application(boundary_routes(authentication, endpoints))
+        admin_server, admin_url = _server(admin, settings.listen)
+        boundary_server, boundary_url = _server(boundary, settings.boundary_listen)
+        renewal = asyncio.create_task(publisher.run())
+        async with serving([admin_server, boundary_server]):
+            log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
+            try:
+                yield ControlPlane(admin_url, boundary_url, identity, publisher, database)
+            finally:
+                # Polls would otherwise keep the listeners draining until their time is over.
+                publisher.close()
+        await renewal
+
+
+async def serve(installation: Installation) -> None:
+    """Until SIGTERM or SIGINT."""
+    stop = stop_event()
+    async with control_plane(installation, clock=SystemClock(), catalogue_version="0" * 16):
+        await stop.wait()
+
+
+def main(
+    config: Annotated[Path, typer.Option(help="The installation's domicile.toml.")],
+    follow: Annotated[bool, typer.Option("--follow-parent", help="Stop when standard input ends.")] = False,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the control plane."""
+    configure_logging(log_level)
+    if follow:
+        follow_parent()
+    try:
+        asyncio.run(serve(load_installation(config)))
+    except (SettingsError, SecretFileError, RegionChangedError, OSError) as error:
+        sys.stderr.write(f"domicile control: {error}\n")
+        raise typer.Exit(1) from None
+
+
+def _endpoints(
+    reader: Reader, changes: Changes, regions: Regions, installation: Installation, identity: InstallationIdentity
+) -> Endpoints:
+    installation_id = identity.installation_id
+    project_keys = ProjectKeys(reader, changes)
+    organizations = Organizations(reader, changes, installation_id, identity.first_organization_id)
+    return Endpoints(
+        organizations=OrganizationEndpoints(organizations, Agreements(changes)),
+        projects=ProjectEndpoints(Projects(reader, changes, installation)),
+        accounts=ServiceAccountEndpoints(ServiceAccounts(reader, changes, installation_id), project_keys),
+        project_keys=ProjectKeyEndpoints(project_keys),
+        admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),
+        regions=RegionEndpoints(regions),
+        boundary=BoundaryEndpoints(regions),
+    )
+
+
+def _server(app: Application, listener: Listener) -> tuple[HttpServer, str]:
+    sock = bind(listener.host, listener.port)
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return HttpServer(app, sock, drain_s=DRAIN_S), f"http://{shown}:{port}"
+
+
+def _hand_over(settings: ControlSettings, secret: str) -> None:
+    if settings.admin_key_file is not None:
+        secret_files.write_secret(settings.admin_key_file, f"{secret}\n".encode())
+        return
+    sys.stdout.write(f"The first admin key, shown this once: {secret}\n")
+    sys.stdout.flush()
+
+
+def _database_check(reader: Reader):  # type: ignore[no-untyped-def]
+    async def check() -> None:
+        async with reader.reading() as reading:
+            await reading.first(select(literal(1)))
+
+    return check
+
+
+if __name__ == "__main__":
+    typer.run(main)

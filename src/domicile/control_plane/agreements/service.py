@@ -1,0 +1,60 @@
+"""What a region requires of an organization (C01), and how the operator records it."""
+
+from dataclasses import replace
+
+from sqlalchemy import select
+
+from domicile.control_plane import tables
+from domicile.control_plane.agreements.repository import Agreement, find_agreement, update_agreement
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import Operator
+from domicile.control_plane.changes import Changes
+from domicile.control_plane.transactions import Reading
+from domicile.kernel import errors
+from domicile.settings.installation import RegionSettings
+
+
+async def require_agreement(reading: Reading, organization_id: str, region: RegionSettings) -> None:
+    """Contract C01: says which of the two is missing, or that both are."""
+    agreement = await find_agreement(reading, organization_id)
+    without_enterprise = "enterprise" in region.requires and not agreement.enterprise_agreement
+    without_zdr = "zdr" in region.requires and not agreement.zdr_eligible
+    if without_enterprise and without_zdr:
+        raise errors.agreement_and_zdr_required(region.code)
+    if without_enterprise:
+        raise errors.enterprise_agreement_required(region.code)
+    if without_zdr:
+        raise errors.zdr_eligibility_required(region.code)
+
+
+class Agreements:
+    """Changes to what is recorded. Only the operator makes them."""
+
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
+
+    async def merge(self, operator: Operator, organization_id: str, requested: dict[str, object]) -> None:
+        """Sets the members of `Agreement` that are named in `requested` and leaves the others."""
+        async with self._changes.begin(operator) as change:
+            table = tables.organization
+            if await change.first(select(table.c.id).where(table.c.id == organization_id)) is None:
+                raise errors.not_found("organization", organization_id)
+            before = await find_agreement(change, organization_id)
+            after: Agreement = replace(before, **requested)  # type: ignore[arg-type]
+            if after == before:
+                return
+            event = Event(
+                "organization.updated",
+                organization_id,
+                organization_id=organization_id,
+                detail={"changes_requested": requested},
+            )
+            writing = await change.record(event)
+            await update_agreement(writing, organization_id, after)
+            change.publish_to(*await _regions_of(change, organization_id))
+
+
+async def _regions_of(reading: Reading, organization_id: str) -> list[str]:
+    table = tables.project
+    query = select(table.c.region).where(table.c.organization_id == organization_id, table.c.status == "active")
+    return [row.region for row in await reading.all(query.distinct())]

@@ -1,0 +1,1 @@
+"""Audit: one row for every change, written before it in the same transaction."""

@@ -1,0 +1,139 @@
+"""Who asks: a key or a signature becomes a value, and services take these values, so that no check can be skipped."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import or_, select
+
+from domicile.boundary import signing
+from domicile.control_plane import tables
+from domicile.control_plane.transactions import Reader
+from domicile.kernel import api_keys, errors
+from domicile.kernel.clock import Clock
+from domicile.kernel.errors import DomicileError
+from domicile.kernel.ids import ReplicaId
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """An admin of one organization: sees and changes that organization alone."""
+
+    organization_id: str
+    admin_key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who runs this installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledRegion:
+    """A replica of an enrolled region, proved by its signature. It answers for its own code only."""
+
+    code: str
+    replica: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """The installation itself, at its start."""
+
+
+Actor = Administrator | Operator | EnrolledRegion | FirstStart
+
+
+class Authentication:
+    """Keys and signatures of both listeners."""
+
+    def __init__(self, reader: Reader, clock: Clock, *, installation_id: str, operator_key: str) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._installation_id = installation_id
+        self._operator_key = hashlib.sha256(operator_key.encode()).digest()
+
+    async def administrator(self, headers: Mapping[str, str]) -> Administrator:
+        """401 for a key that is malformed, unknown, deleted or expired; 403 for a project's key."""
+        key = _bearer(headers)
+        parsed = api_keys.parse(key, self._installation_id)
+        if parsed is None:
+            raise errors.invalid_key(key[-4:])
+        if parsed.realm != api_keys.ADMIN:
+            raise errors.admin_key_required()
+        found = await self._live_admin_key(key)
+        if found is None:
+            raise errors.invalid_key(key[-4:])
+        organization = headers.get("openai-organization")
+        if organization is not None and organization != found.organization_id:
+            raise errors.mismatched_project("OpenAI-Organization")
+        return found
+
+    async def operator(self, headers: Mapping[str, str]) -> Operator:
+        """401 for what is not the operator's key; 403 for an organization's."""
+        key = _bearer(headers)
+        if hmac.compare_digest(hashlib.sha256(key.encode()).digest(), self._operator_key):
+            return Operator()
+        if api_keys.parse(key, self._installation_id) is not None:
+            raise _operator_key_required()
+        raise errors.invalid_key(key[-4:])
+
+    async def region(self, headers: Mapping[str, str], *, method: str, target: str, body: bytes) -> EnrolledRegion:
+        """The signer, or 403 `bad_signature` for every reason there can be."""
+        try:
+            code = headers[signing.REGION_HEADER]
+            replica = msgspec.convert(headers[signing.REPLICA_HEADER], ReplicaId)
+            signing.verify_request(
+                await self._public_key(code),
+                region=code,
+                replica=replica,
+                method=method,
+                target=target,
+                timestamp_ms=int(headers[signing.TIMESTAMP_HEADER]),
+                signature=headers[signing.SIGNATURE_HEADER],
+                body=body,
+                now_ms=self._clock.now_ms(),
+            )
+        except (KeyError, ValueError) as error:
+            # BadSignatureError and msgspec's ValidationError are ValueErrors.
+            raise _bad_signature() from error
+        return EnrolledRegion(code, replica)
+
+    async def _live_admin_key(self, key: str) -> Administrator | None:
+        table = tables.admin_key
+        query = select(table.c.organization_id, table.c.id).where(
+            table.c.sha256 == api_keys.sha256(key),
+            or_(table.c.expires_at_ms.is_(None), table.c.expires_at_ms > self._clock.now_ms()),
+        )
+        async with self._reader.reading() as reading:
+            row = await reading.first(query)
+        return None if row is None else Administrator(row.organization_id, row.id)
+
+    async def _public_key(self, code: str) -> bytes:
+        async with self._reader.reading() as reading:
+            row = await reading.first(select(tables.region.c.public_key).where(tables.region.c.code == code))
+        if row is None:
+            raise KeyError(code)
+        public_key: bytes = row.public_key
+        return public_key
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise errors.missing_key()
+    return key.strip()
+
+
+def _operator_key_required() -> DomicileError:
+    return errors.forbidden(
+        "operator_key_required", "This endpoint takes the operator key (opk-...), not a key of an organization."
+    )
+
+
+def _bad_signature() -> DomicileError:
+    return errors.forbidden(
+        "bad_signature", "This call is not signed by an enrolled region, or its clock differs by more than 300 seconds."
+    )

@@ -1,0 +1,51 @@
+"""The only way to change anything: the audit row first, then the change, in one transaction; then the regions are told."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.control_plane.audit.repository import Event, insert_event
+from domicile.control_plane.auth import Actor
+from domicile.control_plane.publisher import Publisher
+from domicile.control_plane.transactions import Reading, Writing
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+
+
+class Change(Reading):
+    """A transaction under way. It can be read from; `record` makes it one that can be written to."""
+
+    def __init__(self, connection: AsyncConnection, actor: Actor, now_ms: int) -> None:
+        super().__init__(connection)
+        self._actor = actor
+        self.now_ms = now_ms
+        self.regions: set[str] = set()
+
+    async def record(self, event: Event) -> Writing:
+        """Writes the audit row. What comes back may write the change itself."""
+        writing = Writing(self._connection)
+        await insert_event(writing, self._actor, event, self.now_ms)
+        return writing
+
+    def publish_to(self, *regions: str) -> None:
+        """Says that the snapshots of these regions change with this transaction."""
+        self.regions.update(regions)
+
+
+class Changes:
+    """Begins changes."""
+
+    def __init__(self, database: Database, publisher: Publisher, clock: Clock) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._clock = clock
+
+    @asynccontextmanager
+    async def begin(self, actor: Actor) -> AsyncIterator[Change]:
+        """One change: committed when the block ends, and then acknowledged by its regions, which takes 1 s at most."""
+        async with self._database.transaction() as connection:
+            change = Change(connection, actor, self._clock.now_ms())
+            yield change
+        if change.regions:
+            await self._publisher.publish(change.regions)

@@ -1,0 +1,57 @@
+"""The installation's identity, and at its first start the first organization with its admin key.
+
+The admin key is handed over before anything is stored: a crash in between leaves a key that opens nothing, and the next
+start makes another. The other way round it would leave an installation that nobody can open.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+
+from domicile.catalogue.endpoints import Endpoint
+from domicile.control_plane import tables
+from domicile.control_plane.agreements.repository import Agreement
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import FirstStart
+from domicile.control_plane.changes import Change
+from domicile.control_plane.organizations.service import new_organization, store_organization
+from domicile.kernel.clock import Clock
+from domicile.kernel.ids import new_id
+from domicile.persistence.database import Database
+
+FIRST_ORGANIZATION = "First organization"
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationIdentity:
+    """What was made at the first start."""
+
+    installation_id: str
+    first_organization_id: str
+
+
+async def open_installation(
+    database: Database, clock: Clock, *, with_agreement: bool, hand_over: Callable[[str], None]
+) -> InstallationIdentity:
+    """The recorded identity; made first where there is none. `hand_over` takes the first admin key and keeps it safe."""
+    async with database.transaction() as connection:
+        change = Change(connection, FirstStart(), clock.now_ms())
+        row = await change.first(select(tables.installation))
+        if row is not None:
+            return InstallationIdentity(row.installation_id, row.first_organization_id)
+        installation_id = new_id("inst_")
+        agreement = Agreement(True, True, tuple(sorted(Endpoint))) if with_agreement else Agreement()
+        new = new_organization(FIRST_ORGANIZATION, installation_id, change.now_ms, agreement)
+        hand_over(new.admin_key.secret)
+        await store_organization(change, new)
+        writing = await change.record(Event("installation.created", installation_id))
+        await writing.execute(
+            insert(tables.installation).values(
+                single=1,
+                installation_id=installation_id,
+                first_organization_id=new.organization.id,
+                created_at_ms=change.now_ms,
+            )
+        )
+    return InstallationIdentity(installation_id, new.organization.id)

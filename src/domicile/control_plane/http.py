@@ -1,0 +1,130 @@
+"""The URL map of both listeners on one page, and what each call must prove before its handler runs."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from domicile.boundary import protocol
+from domicile.control_plane.auth import Administrator, Authentication, EnrolledRegion, Operator
+from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
+from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
+from domicile.control_plane.projects.endpoints import ProjectEndpoints
+from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.web.requests import json_response, read_body
+
+Handler = Callable[[Request], Awaitable[Response]]
+AdminHandler = Callable[[Administrator, Request], Awaitable[Response]]
+OperatorHandler = Callable[[Operator, Request], Awaitable[Response]]
+RegionHandler = Callable[[EnrolledRegion, Request, bytes], Awaitable[Response]]
+
+# A usage report holds a few seconds of one process: far below this.
+BOUNDARY_BODY_LIMIT = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The handlers of every noun."""
+
+    organizations: OrganizationEndpoints
+    projects: ProjectEndpoints
+    accounts: ServiceAccountEndpoints
+    project_keys: ProjectKeyEndpoints
+    admin_keys: AdminKeyEndpoints
+    regions: RegionEndpoints
+    boundary: BoundaryEndpoints
+
+
+def admin_routes(authentication: Authentication, endpoints: Endpoints, health: Handler) -> list[Route]:
+    """The Admin API, the operator API and the health check."""
+    organization = "/v1/organization"
+    project = f"{organization}/projects/{{project_id}}"
+    account = f"{project}/service_accounts/{{account_id}}"
+    operator = "/operator/v1"
+    of = endpoints
+
+    def admin(path: str, **handlers: AdminHandler) -> Route:
+        return _route(path, {name: _for_admin(authentication, handler) for name, handler in handlers.items()})
+
+    def operate(path: str, **handlers: OperatorHandler) -> Route:
+        return _route(path, {name: _for_operator(authentication, handler) for name, handler in handlers.items()})
+
+    return [
+        admin(f"{organization}/projects", GET=of.projects.list, POST=of.projects.create),
+        admin(project, GET=of.projects.get, POST=of.projects.modify),
+        admin(f"{project}/archive", POST=of.projects.archive),
+        admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
+        admin(account, GET=of.accounts.get, POST=of.accounts.modify, DELETE=of.accounts.delete),
+        admin(f"{account}/api_keys", POST=of.accounts.create_key),
+        admin(f"{account}/api_keys/{{key_id}}", DELETE=of.accounts.revoke_key),
+        admin(f"{project}/api_keys", GET=of.project_keys.page),
+        admin(f"{project}/api_keys/{{key_id}}", GET=of.project_keys.get, DELETE=of.project_keys.revoke),
+        admin(f"{organization}/admin_api_keys", GET=of.admin_keys.page, POST=of.admin_keys.create),
+        admin(f"{organization}/admin_api_keys/{{key_id}}", GET=of.admin_keys.get, DELETE=of.admin_keys.delete),
+        operate(f"{operator}/organization", GET=of.organizations.get, POST=of.organizations.merge),
+        operate(f"{operator}/organizations", GET=of.organizations.page, POST=of.organizations.create),
+        operate(f"{operator}/organizations/{{organization_id}}", GET=of.organizations.get, POST=of.organizations.merge),
+        operate(f"{operator}/regions", GET=of.regions.list_regions),
+        operate(f"{operator}/regions/{{code}}/enrollment_tokens", POST=of.regions.make_token),
+        _route("/healthz", {"GET": health}),
+    ]
+
+
+def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> list[Route]:
+    """What regions ask. Every call but the first is signed and answers for the signer's region only."""
+    boundary = endpoints.boundary
+
+    def region(path: str, **handlers: RegionHandler) -> Route:
+        return _route(path, {name: _for_region(authentication, handler) for name, handler in handlers.items()})
+
+    return [
+        _route(protocol.ENROLL, {"POST": boundary.enroll}),
+        region(protocol.SNAPSHOT, POST=boundary.snapshot),
+        region(f"{protocol.SHARD}/{{sha256}}", GET=boundary.shard),
+    ]
+
+
+def health_check(is_healthy: Callable[[], Awaitable[None]]) -> Handler:
+    """200 when `is_healthy` returns; what it raises is answered as the error that it is."""
+
+    async def health(_request: Request) -> Response:
+        await is_healthy()
+        return json_response({"status": "ok"})
+
+    return health
+
+
+def _route(path: str, handlers: dict[str, Handler]) -> Route:
+    # One route for each path: with one for each method, a 405 would name the first route's methods only.
+    async def dispatch(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    methods: Sequence[str] = list(handlers)
+    return Route(path, dispatch, methods=methods)
+
+
+def _for_admin(authentication: Authentication, handler: AdminHandler) -> Handler:
+    async def handle(request: Request) -> Response:
+        return await handler(await authentication.administrator(request.headers), request)
+
+    return handle
+
+
+def _for_operator(authentication: Authentication, handler: OperatorHandler) -> Handler:
+    async def handle(request: Request) -> Response:
+        return await handler(await authentication.operator(request.headers), request)
+
+    return handle
+
+
+def _for_region(authentication: Authentication, handler: RegionHandler) -> Handler:
+    async def handle(request: Request) -> Response:
+        body = await read_body(request, limit_bytes=BOUNDARY_BODY_LIMIT)
+        query = request.scope["query_string"].decode("latin-1")
+        target = request.scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        region = await authentication.region(request.headers, method=request.method, target=target, body=body)
+        return await handler(region, request, body)
+
+    return handle

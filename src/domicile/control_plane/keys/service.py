@@ -1,0 +1,247 @@
+"""How keys begin and end. A secret is returned by the call that makes it, and by no other."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import Administrator
+from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.keys.repository import (
+    AdminKey,
+    ProjectKey,
+    ServiceAccount,
+    count_other_admin_keys,
+    delete_account,
+    delete_admin_key,
+    get_account,
+    get_admin_key,
+    get_key,
+    insert_account,
+    insert_admin_key,
+    insert_key,
+    list_accounts,
+    list_admin_keys,
+    list_keys,
+    revoke_key,
+    update_account,
+)
+from domicile.control_plane.paging import Window
+from domicile.control_plane.projects.repository import Project, get_project
+from domicile.control_plane.projects.service import require_active
+from domicile.control_plane.query import MAX_TIME_S
+from domicile.control_plane.transactions import Reader
+from domicile.kernel import api_keys, errors
+from domicile.kernel.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When a key ends, as it was asked for: at a time, after some seconds, or never."""
+
+    at_s: int | None = None
+    in_s: int | None = None
+
+    def at_ms(self, now_ms: int) -> int | None:
+        """The time in milliseconds. 400 for both, or for a time that has passed."""
+        if self.at_s is not None and self.in_s is not None:
+            raise errors.invalid_value("Give 'expires_at' or 'expires_in_seconds', not both.", "expires_at")
+        if self.in_s is not None:
+            return now_ms + self.in_s * 1000
+        if self.at_s is None:
+            return None
+        if not now_ms < self.at_s * 1000 <= MAX_TIME_S * 1000:
+            raise errors.invalid_value("'expires_at' must be a time in the future, in Unix seconds.", "expires_at")
+        return self.at_s * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NewProjectKey:
+    """A key and, this once, its secret."""
+
+    key: ProjectKey
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAdminKey:
+    """An admin key and, this once, its secret."""
+
+    key: AdminKey
+    secret: str = field(repr=False)
+
+
+class ServiceAccounts:
+    """The accounts of a project, and the keys that are made for them."""
+
+    def __init__(self, reader: Reader, changes: Changes, installation_id: str) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._installation_id = installation_id
+
+    async def page(
+        self, administrator: Administrator, project_id: str, part: Window
+    ) -> tuple[list[ServiceAccount], bool]:
+        """One page, and whether there are more."""
+        async with self._reader.reading() as reading:
+            project = await get_project(reading, administrator.organization_id, project_id)
+            return await list_accounts(reading, project, part)
+
+    async def get(self, administrator: Administrator, project_id: str, account_id: str) -> ServiceAccount:
+        """One account."""
+        async with self._reader.reading() as reading:
+            project = await get_project(reading, administrator.organization_id, project_id)
+            return await get_account(reading, project, account_id)
+
+    async def create(
+        self, administrator: Administrator, project_id: str, *, name: str, with_key: bool, expiry: Expiry
+    ) -> tuple[ServiceAccount, NewProjectKey | None]:
+        """An account, as a member with its first key, or with no role and no key."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            require_active(project)
+            role = "member" if with_key else "none"
+            account = ServiceAccount(
+                new_id("svc_acct_"), project.organization_id, project.id, name, role, change.now_ms
+            )
+            detail = {"data": {"role": role}}
+            writing = await change.record(_event("service_account.created", account.id, project, detail))
+            await insert_account(writing, account)
+            key = await self._make_key(change, project, account, "Secret Key", expiry) if with_key else None
+        return account, key
+
+    async def create_key(
+        self, administrator: Administrator, project_id: str, account_id: str, *, name: str, expiry: Expiry
+    ) -> NewProjectKey:
+        """One more key of an account."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            account = await get_account(change, project, account_id)
+            require_active(project)
+            return await self._make_key(change, project, account, name, expiry)
+
+    async def modify(
+        self, administrator: Administrator, project_id: str, account_id: str, *, name: str | None, role: str | None
+    ) -> ServiceAccount:
+        """Another name or role."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            account = await get_account(change, project, account_id)
+            require_active(project)
+            after = replace(account, name=name or account.name, role=role or account.role)
+            if after == account:
+                return account
+            detail = {"changes_requested": {"name": after.name, "role": after.role}}
+            writing = await change.record(_event("service_account.updated", account.id, project, detail))
+            await update_account(writing, account, name=after.name, role=after.role)
+        return after
+
+    async def delete(self, administrator: Administrator, project_id: str, account_id: str) -> None:
+        """The account and all its keys."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            account = await get_account(change, project, account_id)
+            writing = await change.record(_event("service_account.deleted", account.id, project, {}))
+            await delete_account(writing, account, change.now_ms)
+            change.publish_to(project.region)
+
+    async def _make_key(
+        self, change: Change, project: Project, account: ServiceAccount, name: str, expiry: Expiry
+    ) -> NewProjectKey:
+        expires_at_ms = expiry.at_ms(change.now_ms)
+        secret = api_keys.generate(project.region, self._installation_id)
+        key = ProjectKey(new_id("key_"), project.id, account, name, secret[-4:], change.now_ms, expires_at_ms)
+        detail = {"data": {"scopes": []}, "service_account_id": account.id}
+        writing = await change.record(_event("api_key.created", key.id, project, detail))
+        await insert_key(writing, key, api_keys.sha256(secret))
+        change.publish_to(project.region)
+        return NewProjectKey(key, secret)
+
+
+class ProjectKeys:
+    """All keys of a project, whoever owns them."""
+
+    def __init__(self, reader: Reader, changes: Changes) -> None:
+        self._reader = reader
+        self._changes = changes
+
+    async def page(
+        self, administrator: Administrator, project_id: str, part: Window
+    ) -> tuple[Project, list[ProjectKey], bool]:
+        """The project, one page of its keys, and whether there are more."""
+        async with self._reader.reading() as reading:
+            project = await get_project(reading, administrator.organization_id, project_id)
+            return project, *await list_keys(reading, project, part)
+
+    async def get(self, administrator: Administrator, project_id: str, key_id: str) -> tuple[Project, ProjectKey]:
+        """The project and one of its keys."""
+        async with self._reader.reading() as reading:
+            project = await get_project(reading, administrator.organization_id, project_id)
+            return project, await get_key(reading, project, key_id)
+
+    async def revoke(
+        self, administrator: Administrator, project_id: str, key_id: str, account_id: str | None = None
+    ) -> None:
+        """The key works nowhere any more, within 2 s (design 2)."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            key = await get_key(change, project, key_id, account_id)
+            writing = await change.record(_event("api_key.deleted", key.id, project, {}))
+            await revoke_key(writing, key, change.now_ms)
+            change.publish_to(project.region)
+
+
+class AdminKeys:
+    """An organization's admin keys."""
+
+    def __init__(self, reader: Reader, changes: Changes, installation_id: str) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._installation_id = installation_id
+
+    async def page(self, administrator: Administrator, part: Window) -> tuple[list[AdminKey], bool]:
+        """One page, and whether there are more."""
+        async with self._reader.reading() as reading:
+            return await list_admin_keys(reading, administrator.organization_id, part)
+
+    async def get(self, administrator: Administrator, key_id: str) -> AdminKey:
+        """One admin key."""
+        async with self._reader.reading() as reading:
+            return await get_admin_key(reading, administrator.organization_id, key_id)
+
+    async def create(self, administrator: Administrator, *, name: str, expiry: Expiry) -> NewAdminKey:
+        """One more admin key."""
+        async with self._changes.begin(administrator) as change:
+            new = new_admin_key(administrator.organization_id, self._installation_id, name, change.now_ms, expiry)
+            await store_admin_key(change, new)
+        return new
+
+    async def delete(self, administrator: Administrator, key_id: str) -> None:
+        """Never the last one: nobody could make another."""
+        async with self._changes.begin(administrator) as change:
+            key = await get_admin_key(change, administrator.organization_id, key_id)
+            if not await count_other_admin_keys(change, key, change.now_ms):
+                raise errors.invalid_request(
+                    "This is the organization's last admin key. Make another one first.", code="last_admin_api_key"
+                )
+            event = Event("api_key.deleted", key.id, organization_id=key.organization_id)
+            await delete_admin_key(await change.record(event), key)
+
+
+def new_admin_key(
+    organization_id: str, installation_id: str, name: str, now_ms: int, expiry: Expiry | None = None
+) -> NewAdminKey:
+    """A key that is not yet stored."""
+    secret = api_keys.generate(api_keys.ADMIN, installation_id)
+    expires_at_ms = expiry.at_ms(now_ms) if expiry else None
+    return NewAdminKey(AdminKey(new_id("key_"), organization_id, name, secret[-4:], now_ms, expires_at_ms), secret)
+
+
+async def store_admin_key(change: Change, new: NewAdminKey) -> None:
+    """Stores a key's SHA-256, and why."""
+    detail = {"data": {"scopes": ["api.management"]}}
+    event = Event("api_key.created", new.key.id, organization_id=new.key.organization_id, detail=detail)
+    await insert_admin_key(await change.record(event), new.key, api_keys.sha256(new.secret))
+
+
+def _event(type_: str, resource_id: str, project: Project, detail: dict[str, Any]) -> Event:
+    return Event(type_, resource_id, organization_id=project.organization_id, project_id=project.id, detail=detail)

@@ -1,0 +1,54 @@
+"""Organizations in the database."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+
+from domicile.boundary.retention import Retention
+from domicile.control_plane import tables
+from domicile.control_plane.paging import Window, read_page
+from domicile.control_plane.transactions import Reading, Writing
+from domicile.kernel import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A customer. What it has agreed to is in `agreements`."""
+
+    id: str
+    name: str
+    created_at_ms: int
+    retention: Retention = Retention.MODIFIED_ABUSE_MONITORING
+
+
+async def get_organization(reading: Reading, organization_id: str) -> Organization:
+    """An organization, or 404. Only the operator names one by its id."""
+    table = tables.organization
+    row = await reading.first(select(table).where(table.c.id == organization_id))
+    if row is None:
+        raise errors.not_found("organization", organization_id)
+    return _organization(row)
+
+
+async def list_organizations(reading: Reading, part: Window) -> tuple[list[Organization], bool]:
+    """One page, and whether there are more."""
+    table = tables.organization
+    page = await read_page(reading, select(table), table, part, scope=[])
+    return [_organization(row) for row in page.rows], page.has_more
+
+
+async def insert_organization(writing: Writing, organization: Organization) -> None:
+    """A new row."""
+    await writing.execute(
+        insert(tables.organization).values(
+            id=organization.id,
+            name=organization.name,
+            retention=organization.retention,
+            created_at_ms=organization.created_at_ms,
+        )
+    )
+
+
+def _organization(row: Row[*tuple[Any, ...]]) -> Organization:
+    return Organization(row.id, row.name, row.created_at_ms, Retention(row.retention))

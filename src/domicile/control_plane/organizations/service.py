@@ -1,0 +1,90 @@
+"""How an organization begins: with an agreement of its own and one admin key."""
+
+from dataclasses import dataclass
+
+from domicile.control_plane.agreements.repository import Agreement, find_agreement, insert_agreement
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import Operator
+from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.keys.service import NewAdminKey, new_admin_key, store_admin_key
+from domicile.control_plane.organizations.repository import (
+    Organization,
+    get_organization,
+    insert_organization,
+    list_organizations,
+)
+from domicile.control_plane.paging import Window
+from domicile.control_plane.transactions import Reader
+from domicile.kernel.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrganization:
+    """An organization that is not yet stored, and its first admin key."""
+
+    organization: Organization
+    agreement: Agreement
+    admin_key: NewAdminKey
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationStatus:
+    """What the operator sees of an organization."""
+
+    organization: Organization
+    agreement: Agreement
+
+
+class Organizations:
+    """All of them: the operator's view."""
+
+    def __init__(self, reader: Reader, changes: Changes, installation_id: str, first_organization_id: str) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._installation_id = installation_id
+        self.first_organization_id = first_organization_id
+
+    async def page(self, _operator: Operator, part: Window) -> tuple[list[OrganizationStatus], bool]:
+        """One page, and whether there are more."""
+        async with self._reader.reading() as reading:
+            organizations, has_more = await list_organizations(reading, part)
+            found = [
+                OrganizationStatus(organization, await find_agreement(reading, organization.id))
+                for organization in organizations
+            ]
+        return found, has_more
+
+    async def get(self, _operator: Operator, organization_id: str) -> OrganizationStatus:
+        """One organization."""
+        async with self._reader.reading() as reading:
+            organization = await get_organization(reading, organization_id)
+            return OrganizationStatus(organization, await find_agreement(reading, organization_id))
+
+    async def create(self, operator: Operator, name: str) -> NewOrganization:
+        """A new customer, without any agreement."""
+        async with self._changes.begin(operator) as change:
+            new = new_organization(name, self._installation_id, change.now_ms, Agreement())
+            await store_organization(change, new)
+        return new
+
+
+def new_organization(name: str, installation_id: str, now_ms: int, agreement: Agreement) -> NewOrganization:
+    """Made in memory first: at the first start its key must be written down before anything is stored."""
+    organization = Organization(new_id("org-"), name, now_ms)
+    key = new_admin_key(organization.id, installation_id, "First admin key", now_ms)
+    return NewOrganization(organization, agreement, key)
+
+
+async def store_organization(change: Change, new: NewOrganization) -> None:
+    """All of it or nothing."""
+    organization = new.organization
+    event = Event(
+        "organization.created",
+        organization.id,
+        organization_id=organization.id,
+        detail={"data": {"name": organization.name}},
+    )
+    writing = await change.record(event)
+    await insert_organization(writing, organization)
+    await insert_agreement(writing, organization.id, new.agreement)
+    await store_admin_key(change, new.admin_key)

@@ -1,0 +1,80 @@
+"""Lists in pages: `after` a known object, in the order of creation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, Table, select, tuple_
+
+from domicile.control_plane.query import Query
+from domicile.control_plane.transactions import Reading
+from domicile.kernel import errors
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+
+
+class Order(StrEnum):
+    """By creation time."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a list is asked for."""
+
+    limit: int = DEFAULT_LIMIT
+    after: str | None = None
+    order: Order = Order.ASCENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One page as the database gave it."""
+
+    rows: Sequence[Row[*tuple[Any, ...]]]
+    has_more: bool
+
+
+def window(query: Query) -> Window:
+    """`limit`, `after` and, where the query allows it, `order`."""
+    limit = query.integer("limit", minimum=1, maximum=MAX_LIMIT)
+    return Window(limit or DEFAULT_LIMIT, query.text("after"), query.choice("order", Order, Order.ASCENDING))
+
+
+async def read_page(
+    reading: Reading,
+    query: Select[*tuple[Any, ...]],
+    table: Table,
+    part: Window,
+    *,
+    scope: Sequence[ColumnElement[bool]],
+) -> Rows:
+    """One page of `query`, which is cut down to `scope`. The cursor must lie in the scope, whatever else `query` filters."""
+    position = tuple_(table.c.created_at_ms, table.c.id)
+    ascending = part.order is Order.ASCENDING
+    query = query.where(*scope)
+    if part.after is not None:
+        cursor = await reading.first(select(table.c.created_at_ms, table.c.id).where(table.c.id == part.after, *scope))
+        if cursor is None:
+            raise errors.invalid_value("'after' must be the id of an object of this list.", "after")
+        edge = tuple_(cursor.created_at_ms, cursor.id)
+        query = query.where(position > edge if ascending else position < edge)
+    columns = (table.c.created_at_ms, table.c.id)
+    query = query.order_by(*(column.asc() if ascending else column.desc() for column in columns)).limit(part.limit + 1)
+    rows = await reading.all(query)
+    return Rows(rows[: part.limit], len(rows) > part.limit)
+
+
+def listing(objects: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
+    """OpenAI's list object."""
+    return {
+        "object": "list",
+        "data": objects,
+        "first_id": objects[0]["id"] if objects else None,
+        "last_id": objects[-1]["id"] if objects else None,
+        "has_more": has_more,
+    }

@@ -1,0 +1,100 @@
+"""Projects over HTTP, in OpenAI's shapes. `geography` and `region` are ours, beside `residency`."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.control_plane.auth import Administrator
+from domicile.control_plane.paging import listing, window
+from domicile.control_plane.projects.repository import Project
+from domicile.control_plane.projects.service import Projects
+from domicile.control_plane.query import Query
+from domicile.kernel import errors
+from domicile.kernel.clock import seconds
+from domicile.web.requests import json_response, read_json
+
+BODY_LIMIT = 64 * 1024
+
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class _Create(Struct, forbid_unknown_fields=True):
+    name: Name
+    residency: str | None = None
+    geography: str | None = None
+    external_key_id: str | None = None
+
+
+class _Modify(Struct, forbid_unknown_fields=True):
+    name: Name | None = None
+    residency: str | None = None
+    geography: str | None = None
+    external_key_id: str | None = None
+
+
+class ProjectEndpoints:
+    """Handlers; the URL map is in `control_plane.http`."""
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def list(self, administrator: Administrator, request: Request) -> Response:
+        """Active projects, oldest first; archived ones too if asked."""
+        query = Query(request, {"limit", "after", "include_archived"})
+        projects, has_more = await self._projects.list(
+            administrator, window(query), include_archived=query.boolean("include_archived") or False
+        )
+        return json_response(listing([self._render(project) for project in projects], has_more=has_more))
+
+    async def create(self, administrator: Administrator, request: Request) -> Response:
+        """A project is born."""
+        body = await read_json(request, _Create, limit_bytes=BODY_LIMIT)
+        _refuse_external_key(body.external_key_id)
+        project = await self._projects.create(
+            administrator, name=body.name, residency=body.residency, geography=body.geography
+        )
+        return json_response(self._render(project))
+
+    async def get(self, administrator: Administrator, request: Request) -> Response:
+        """One project."""
+        return json_response(self._render(await self._projects.get(administrator, request.path_params["project_id"])))
+
+    async def modify(self, administrator: Administrator, request: Request) -> Response:
+        """Another name."""
+        body = await read_json(request, _Modify, limit_bytes=BODY_LIMIT)
+        _refuse_external_key(body.external_key_id)
+        project = await self._projects.modify(
+            administrator,
+            request.path_params["project_id"],
+            name=body.name,
+            residency=body.residency,
+            geography=body.geography,
+        )
+        return json_response(self._render(project))
+
+    async def archive(self, administrator: Administrator, request: Request) -> Response:
+        """The end of a project's keys."""
+        project = await self._projects.archive(administrator, request.path_params["project_id"])
+        return json_response(self._render(project))
+
+    def _render(self, project: Project) -> dict[str, Any]:
+        region = self._projects.region(project)
+        return {
+            "id": project.id,
+            "object": "organization.project",
+            "name": project.name,
+            "created_at": seconds(project.created_at_ms),
+            "archived_at": None if project.archived_at_ms is None else seconds(project.archived_at_ms),
+            "status": project.status,
+            "external_key_id": None,
+            "residency": region.residency,
+            "geography": region.geography,
+            "region": region.code,
+        }
+
+
+def _refuse_external_key(external_key_id: str | None) -> None:
+    if external_key_id is not None:
+        raise errors.unsupported_parameter("external_key_id", "Keys of an outside key manager are not supported.")

@@ -1,0 +1,93 @@
+"""Projects in the database. Every query names the organization."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from domicile.boundary.retention import ProjectRetention
+from domicile.control_plane import tables
+from domicile.control_plane.paging import Window, read_page
+from domicile.control_plane.transactions import Reading, Writing
+from domicile.kernel import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project. Its region and its organization are for ever (C10)."""
+
+    id: str
+    organization_id: str
+    name: str
+    region: str
+    retention: ProjectRetention
+    created_at_ms: int
+    archived_at_ms: int | None = None
+
+    @property
+    def status(self) -> str:
+        """OpenAI's two words."""
+        return "active" if self.archived_at_ms is None else "archived"
+
+
+async def get_project(reading: Reading, organization_id: str, project_id: str) -> Project:
+    """The organization's project; 404 for one that is absent and for another organization's alike."""
+    table = tables.project
+    query = select(table).where(table.c.id == project_id, table.c.organization_id == organization_id)
+    row = await reading.first(query)
+    if row is None:
+        raise errors.not_found("project", project_id)
+    return _project(row)
+
+
+async def list_projects(
+    reading: Reading, organization_id: str, part: Window, *, include_archived: bool
+) -> tuple[list[Project], bool]:
+    """One page, and whether there are more."""
+    table = tables.project
+    query = select(table) if include_archived else select(table).where(table.c.status == "active")
+    page = await read_page(reading, query, table, part, scope=[table.c.organization_id == organization_id])
+    return [_project(row) for row in page.rows], page.has_more
+
+
+async def insert_project(writing: Writing, project: Project) -> None:
+    """A new row."""
+    await writing.execute(
+        insert(tables.project).values(
+            id=project.id,
+            organization_id=project.organization_id,
+            name=project.name,
+            region=project.region,
+            retention=project.retention,
+            status=project.status,
+            created_at_ms=project.created_at_ms,
+        )
+    )
+
+
+async def rename_project(writing: Writing, project: Project, name: str) -> None:
+    """Sets the name."""
+    await _update(writing, project, {"name": name})
+
+
+async def archive_project(writing: Writing, project: Project, at_ms: int) -> None:
+    """Sets the status."""
+    await _update(writing, project, {"status": "archived", "archived_at_ms": at_ms})
+
+
+async def _update(writing: Writing, project: Project, values: dict[str, Any]) -> None:
+    table = tables.project
+    where = (table.c.id == project.id, table.c.organization_id == project.organization_id)
+    await writing.execute(update(table).where(*where).values(**values))
+
+
+def _project(row: Row[*tuple[Any, ...]]) -> Project:
+    return Project(
+        id=row.id,
+        organization_id=row.organization_id,
+        name=row.name,
+        region=row.region,
+        retention=ProjectRetention(row.retention),
+        created_at_ms=row.created_at_ms,
+        archived_at_ms=row.archived_at_ms,
+    )

@@ -1,0 +1,156 @@
+"""How a project begins, is renamed and ends. It never moves."""
+
+from dataclasses import replace
+from typing import Any
+
+from domicile.boundary.retention import ProjectRetention
+from domicile.control_plane.agreements.service import require_agreement
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import Administrator
+from domicile.control_plane.changes import Changes
+from domicile.control_plane.paging import Window
+from domicile.control_plane.projects.repository import (
+    Project,
+    archive_project,
+    get_project,
+    insert_project,
+    list_projects,
+    rename_project,
+)
+from domicile.control_plane.regions.repository import find_region
+from domicile.control_plane.transactions import Reader
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+from domicile.kernel.ids import new_id
+from domicile.settings.installation import Installation, RegionSettings
+
+
+class Projects:
+    """An organization's projects."""
+
+    def __init__(self, reader: Reader, changes: Changes, installation: Installation) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._installation = installation
+
+    def region(self, project: Project) -> RegionSettings:
+        """The configuration of a project's region."""
+        return self._installation.region(project.region)
+
+    async def list(
+        self, administrator: Administrator, part: Window, *, include_archived: bool
+    ) -> tuple[list[Project], bool]:
+        """One page, and whether there are more."""
+        async with self._reader.reading() as reading:
+            return await list_projects(reading, administrator.organization_id, part, include_archived=include_archived)
+
+    async def get(self, administrator: Administrator, project_id: str) -> Project:
+        """One project, archived or not."""
+        async with self._reader.reading() as reading:
+            return await get_project(reading, administrator.organization_id, project_id)
+
+    async def create(
+        self, administrator: Administrator, *, name: str, residency: str | None, geography: str | None
+    ) -> Project:
+        """A project is born in the region that it names, or in the default region (C09, C11), if it may be (C01)."""
+        region = self._resolve(residency, geography) or self._installation.region(self._installation.default_region)
+        async with self._changes.begin(administrator) as change:
+            await require_agreement(change, administrator.organization_id, region)
+            if await find_region(change, region.code) is None:
+                raise errors.service_unavailable(
+                    f"Region '{region.code}' is not enrolled yet, so no project can be made in it. "
+                    "Ask the operator of this platform to enroll it.",
+                    retry_after_s=5,
+                )
+            project = Project(
+                id=new_id("proj_"),
+                organization_id=administrator.organization_id,
+                name=name,
+                region=region.code,
+                retention=_first_retention(region),
+                created_at_ms=change.now_ms,
+            )
+            detail = {"data": {"name": name, "title": name, "residency": region.residency, "region": region.code}}
+            writing = await change.record(_event("project.created", project, detail))
+            await insert_project(writing, project)
+            change.publish_to(region.code)
+        return project
+
+    async def modify(
+        self,
+        administrator: Administrator,
+        project_id: str,
+        *,
+        name: str | None,
+        residency: str | None,
+        geography: str | None,
+    ) -> Project:
+        """Sets the name. A region may be named too, but only the one that the project has (C10)."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            region = self.region(project)
+            if residency not in {None, region.residency}:
+                raise errors.residency_immutable()
+            if geography is not None and geography.upper() != region.geography:
+                raise errors.residency_immutable()
+            require_active(project)
+            if name is None or name == project.name:
+                return project
+            writing = await change.record(_event("project.updated", project, {"changes_requested": {"title": name}}))
+            await rename_project(writing, project, name)
+        return replace(project, name=name)
+
+    async def archive(self, administrator: Administrator, project_id: str) -> Project:
+        """Its keys are dead from now on; the project stays. Archiving it again changes nothing."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            if project.archived_at_ms is not None:
+                return project
+            writing = await change.record(_event("project.archived", project, {}))
+            await archive_project(writing, project, change.now_ms)
+            change.publish_to(project.region)
+        return replace(project, archived_at_ms=change.now_ms)
+
+    def _resolve(self, residency: str | None, geography: str | None) -> RegionSettings | None:
+        if residency is not None and geography is not None:
+            raise errors.invalid_residency(
+                "Give 'residency' or the older 'geography', not both. " + self._choices(), "geography"
+            )
+        for region in self._installation.regions:
+            if residency == region.residency:
+                return region
+            if geography is not None and geography.upper() == region.geography:
+                return region
+        if residency is not None:
+            raise self._unknown("residency", residency)
+        if geography is not None:
+            raise self._unknown("geography", geography)
+        return None
+
+    def _unknown(self, param: str, value: str) -> DomicileError:
+        return errors.invalid_residency(f"'{value}' is not a {param} of this platform. " + self._choices(), param)
+
+    def _choices(self) -> str:
+        regions = self._installation.regions
+        residencies = ", ".join(region.residency for region in regions)
+        geographies = ", ".join(region.geography for region in regions)
+        return f"Valid values of 'residency': {residencies}; of 'geography': {geographies}."
+
+
+def require_active(project: Project) -> None:
+    """400 for an archived project: it can be read, and nothing else."""
+    if project.archived_at_ms is not None:
+        raise errors.invalid_request(
+            f"Project '{project.id}' is archived: it can be read, but nothing can be made or changed in it.",
+            code="project_archived",
+        )
+
+
+def _first_retention(region: RegionSettings) -> ProjectRetention:
+    if "zdr" in region.requires:
+        return ProjectRetention.ZERO_DATA_RETENTION
+    return ProjectRetention.ORGANIZATION_DEFAULT
+
+
+def _event(type_: str, project: Project, detail: dict[str, Any]) -> Event:
+    return Event(type_, project.id, organization_id=project.organization_id, project_id=project.id, detail=detail)

@@ -1,0 +1,78 @@
+"""Query parameters, as a closed list: a misspelt filter must not silently answer with everything."""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from domicile.kernel import errors
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+MAX_TIME_S = 253_402_300_799
+"""The last second of the year 9999: times beyond it are typing errors."""
+
+
+class Query:
+    """The parameters of one request. Arrays come as `name[]=a&name[]=b` (the official SDKs) or as repeated `name=`."""
+
+    def __init__(self, request: Request, allowed: Collection[str]) -> None:
+        """Raises 400 `unknown_parameter` for a name that is not in `allowed` (arrays are named without `[]`)."""
+        self._values: dict[str, list[str]] = {}
+        for name, value in request.query_params.multi_items():
+            plain = name.removesuffix("[]")
+            if plain not in allowed:
+                raise errors.unknown_parameter(name)
+            self._values.setdefault(plain, []).append(value)
+
+    def text(self, name: str) -> str | None:
+        """One value, or None when it is absent."""
+        values = self._values.get(name)
+        if values is None:
+            return None
+        if len(values) > 1:
+            raise errors.invalid_value(f"'{name}' may be given once.", name)
+        return values[0]
+
+    def texts(self, name: str) -> list[str]:
+        """Every value of an array; empty when it is absent."""
+        return self._values.get(name, [])
+
+    def integer(self, name: str, *, minimum: int, maximum: int) -> int | None:
+        """A whole number within its bounds, or None when it is absent."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 19 and minimum <= int(text) <= maximum):
+            raise errors.invalid_value(f"'{name}' must be an integer from {minimum} to {maximum}.", name)
+        return int(text)
+
+    def time(self, name: str) -> int | None:
+        """Unix seconds, or None when it is absent."""
+        return self.integer(name, minimum=0, maximum=MAX_TIME_S)
+
+    def boolean(self, name: str) -> bool | None:
+        """`true` or `false`, or None when it is absent."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if text not in {"true", "false"}:
+            raise errors.invalid_value(f"'{name}' must be true or false.", name)
+        return text == "true"
+
+    def choice(self, name: str, choices: type[Choice], default: Choice) -> Choice:
+        """One of an enumeration's values, or the default when it is absent."""
+        text = self.text(name)
+        return default if text is None else _choice(name, text, choices)
+
+    def choices(self, name: str, choices: type[Choice]) -> list[Choice]:
+        """An array of an enumeration's values; empty when it is absent."""
+        return [_choice(name, text, choices) for text in self.texts(name)]
+
+
+def _choice(name: str, text: str, choices: type[Choice]) -> Choice:
+    try:
+        return choices(text)
+    except ValueError:
+        raise errors.invalid_value(f"'{name}' must be one of: {', '.join(choices)}.", name) from None

@@ -1,0 +1,83 @@
+"""Regions over HTTP: what the operator asks, and what the regions themselves ask on the boundary listener."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.boundary.enrollment import EnrollmentRequest
+from domicile.boundary.snapshot import SnapshotQuery
+from domicile.control_plane.auth import EnrolledRegion, Operator
+from domicile.control_plane.query import Query
+from domicile.control_plane.regions.service import Regions, RegionStatus
+from domicile.kernel.clock import seconds
+from domicile.web.json_body import decode_json
+from domicile.web.requests import json_response, read_json
+
+BODY_LIMIT = 64 * 1024
+
+
+class RegionEndpoints:
+    """The operator's view."""
+
+    def __init__(self, regions: Regions) -> None:
+        self._regions = regions
+
+    async def list_regions(self, operator: Operator, request: Request) -> Response:
+        """Every configured region with its replicas."""
+        Query(request, ())
+        regions = [_render(status) for status in await self._regions.status(operator)]
+        return json_response({"object": "list", "data": regions})
+
+    async def make_token(self, operator: Operator, request: Request) -> Response:
+        """A token for `domicile region enroll`, shown once."""
+        token, expires_at_ms = await self._regions.make_token(operator, request.path_params["code"])
+        return json_response({"token": token, "expires_at": seconds(expires_at_ms)})
+
+
+class BoundaryEndpoints:
+    """The regions' calls. Each answers for the calling region only."""
+
+    def __init__(self, regions: Regions) -> None:
+        self._regions = regions
+
+    async def enroll(self, request: Request) -> Response:
+        """The one unsigned call."""
+        body = await read_json(request, EnrollmentRequest, limit_bytes=BODY_LIMIT)
+        return json_response(await self._regions.enroll(body))
+
+    async def snapshot(self, region: EnrolledRegion, _request: Request, body: bytes) -> Response:
+        """200 with a newer manifest, or 204."""
+        manifest = await self._regions.newer_snapshot(region, decode_json(body, SnapshotQuery))
+        return Response(status_code=204) if manifest is None else json_response(manifest)
+
+    async def shard(self, region: EnrolledRegion, request: Request, _body: bytes) -> Response:
+        """A shard's bytes, exactly those that were hashed."""
+        body = self._regions.shard(region, request.path_params["sha256"])
+        return Response(body, media_type="application/json")
+
+
+def _render(status: RegionStatus) -> dict[str, Any]:
+    region = status.settings
+    return {
+        "object": "region",
+        "code": region.code,
+        "public_url": region.public_url,
+        "residency": region.residency,
+        "geography": region.geography,
+        "countries": sorted(region.country_codes),
+        "requires": sorted(region.requires),
+        "enrolled": status.enrolled_at_ms is not None,
+        "enrolled_at": None if status.enrolled_at_ms is None else seconds(status.enrolled_at_ms),
+        "epoch": status.published[0],
+        "number": status.published[1],
+        "replicas": [
+            {
+                "id": replica,
+                "epoch": contact.version[0],
+                "number": contact.version[1],
+                "last_contact_age_seconds": round(contact.age_s, 3),
+            }
+            for replica, contact in sorted(status.replicas.items())
+        ],
+    }

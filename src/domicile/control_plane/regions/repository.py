@@ -1,0 +1,94 @@
+"""Enrolled regions and enrollment tokens in the database. No token's secret is stored, only its SHA-256."""
+
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from domicile.control_plane import tables
+from domicile.control_plane.transactions import Reading, Writing
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledIdentity:
+    """What a region was recorded as, for ever. Only its countries may become fewer."""
+
+    code: str
+    residency: str
+    countries: frozenset[str]
+    public_key: bytes
+    enrolled_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """An enrollment token, by the SHA-256 of its secret."""
+
+    sha256: bytes
+    region: str
+    expires_at_ms: int
+    used_at_ms: int | None = None
+
+
+async def find_region(reading: Reading, code: str) -> EnrolledIdentity | None:
+    """A region that has been enrolled."""
+    return next((region for region in await list_regions(reading) if region.code == code), None)
+
+
+async def list_regions(reading: Reading) -> list[EnrolledIdentity]:
+    """Every region that has been enrolled."""
+    return [
+        EnrolledIdentity(
+            code=row.code,
+            residency=row.residency,
+            countries=msgspec.json.decode(row.countries, type=frozenset[str]),
+            public_key=row.public_key,
+            enrolled_at_ms=row.enrolled_at_ms,
+        )
+        for row in await reading.all(select(tables.region).order_by(tables.region.c.code))
+    ]
+
+
+async def insert_region(writing: Writing, identity: EnrolledIdentity) -> None:
+    """The first enrollment."""
+    await writing.execute(
+        insert(tables.region).values(
+            code=identity.code,
+            residency=identity.residency,
+            countries=_countries(identity.countries),
+            public_key=identity.public_key,
+            enrolled_at_ms=identity.enrolled_at_ms,
+        )
+    )
+
+
+async def shrink_countries(writing: Writing, code: str, countries: frozenset[str]) -> None:
+    """Fewer countries than before."""
+    table = tables.region
+    await writing.execute(update(table).where(table.c.code == code).values(countries=_countries(countries)))
+
+
+async def find_token(reading: Reading, sha256: bytes) -> StoredToken | None:
+    """A token that was made, used or not."""
+    table = tables.enrollment_token
+    row = await reading.first(select(table).where(table.c.sha256 == sha256))
+    return None if row is None else StoredToken(row.sha256, row.region, row.expires_at_ms, row.used_at_ms)
+
+
+async def insert_token(writing: Writing, token: StoredToken, now_ms: int) -> None:
+    """A new token."""
+    await writing.execute(
+        insert(tables.enrollment_token).values(
+            sha256=token.sha256, region=token.region, created_at_ms=now_ms, expires_at_ms=token.expires_at_ms
+        )
+    )
+
+
+async def use_token(writing: Writing, sha256: bytes, now_ms: int) -> None:
+    """Marks it as used, for ever."""
+    table = tables.enrollment_token
+    await writing.execute(update(table).where(table.c.sha256 == sha256).values(used_at_ms=now_ms))
+
+
+def _countries(countries: frozenset[str]) -> str:
+    return msgspec.json.encode(sorted(countries)).decode()

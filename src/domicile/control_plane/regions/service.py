@@ -1,0 +1,211 @@
+"""How a region becomes known (once, for ever), what its replicas may fetch, and what an operator sees of it."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from domicile.boundary import signing
+from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, EnrollmentToken, encode_token
+from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import EnrolledRegion, FirstStart, Operator
+from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.channel import Contact, Version
+from domicile.control_plane.publisher import Publisher
+from domicile.control_plane.regions.repository import (
+    EnrolledIdentity,
+    StoredToken,
+    find_region,
+    find_token,
+    insert_region,
+    insert_token,
+    list_regions,
+    shrink_countries,
+    use_token,
+)
+from domicile.control_plane.transactions import Reader
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+from domicile.settings.installation import Installation, RegionSettings
+
+TOKEN_LIFE_MS = 3_600_000
+
+
+class RegionChangedError(Exception):
+    """The configuration says something else of a region than what was recorded for ever (design 6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionStatus:
+    """What an operator sees of a region."""
+
+    settings: RegionSettings
+    enrolled_at_ms: int | None
+    published: Version
+    replicas: dict[str, Contact]
+
+
+class Regions:
+    """The configured regions, enrolled or not yet."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        changes: Changes,
+        publisher: Publisher,
+        installation: Installation,
+        installation_id: str,
+    ) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._publisher = publisher
+        self._installation = installation
+        self._installation_id = installation_id
+
+    async def status(self, _operator: Operator) -> list[RegionStatus]:
+        """Every configured region."""
+        async with self._reader.reading() as reading:
+            enrolled = {region.code: region.enrolled_at_ms for region in await list_regions(reading)}
+        return [
+            RegionStatus(
+                region,
+                enrolled.get(region.code),
+                self._publisher.version(region.code),
+                self._publisher.contacts(region.code),
+            )
+            for region in self._installation.regions
+        ]
+
+    async def make_token(self, operator: Operator, code: str) -> tuple[str, int]:
+        """A single-use token and when it ends, in milliseconds."""
+        if self._configured(code) is None:
+            raise errors.not_found("region", code)
+        secret = secrets.token_bytes(32)
+        async with self._changes.begin(operator) as change:
+            stored = StoredToken(_sha256(secret), code, change.now_ms + TOKEN_LIFE_MS)
+            writing = await change.record(Event("region.enrollment_token.created", code, region=code))
+            await insert_token(writing, stored, change.now_ms)
+        token = EnrollmentToken(
+            installation_id=self._installation_id,
+            region=code,
+            publisher_key_id=self._publisher.public_key_id,
+            publisher_key=self._publisher.public_key,
+            secret=secret,
+        )
+        return encode_token(token), stored.expires_at_ms
+
+    async def enroll(self, request: EnrollmentRequest) -> EnrollmentReceipt:
+        """Records the region's identity. The same region may ask again with the same key: its receipt may have been lost."""
+        region = self._configured(request.region)
+        actor = EnrolledRegion(request.region, signing.public_key_id(request.public_key))
+        async with self._changes.begin(actor) as change:
+            token = await find_token(change, _sha256(request.secret))
+            if region is None or token is None or token.region != request.region:
+                raise _invalid_token()
+            recorded = await find_region(change, request.region)
+            again = recorded is not None and recorded.public_key == request.public_key
+            if token.used_at_ms is not None and again:
+                return EnrollmentReceipt(self._installation_id, request.region)
+            if token.used_at_ms is not None or token.expires_at_ms <= change.now_ms:
+                raise _invalid_token()
+            await _require_sameness(change, request, region, recorded)
+            await _record(change, request, token, recorded)
+        return EnrollmentReceipt(self._installation_id, request.region)
+
+    async def newer_snapshot(self, region: EnrolledRegion, held: SnapshotQuery) -> SignedManifest | None:
+        """A long poll, which acknowledges what the replica holds."""
+        publication = await self._publisher.newer(region.code, region.replica, (held.epoch, held.number))
+        return None if publication is None else publication.manifest
+
+    def shard(self, region: EnrolledRegion, sha256: str) -> bytes:
+        """A shard of the caller's own region."""
+        body = self._publisher.shard(region.code, sha256)
+        if body is None:
+            raise errors.not_found("shard", sha256)
+        return body
+
+    async def compare_configuration(self) -> None:
+        """At the start: a region's identity is for ever, and its country list may only shrink. Raises `RegionChangedError`."""
+        async with self._changes.begin(FirstStart()) as change:
+            for recorded in await list_regions(change):
+                region = self._configured(recorded.code)
+                if region is None:
+                    raise RegionChangedError(
+                        f"region '{recorded.code}' was enrolled and is for ever, but the configuration has no such region"
+                    )
+                _compare(recorded, region)
+                if region.country_codes != recorded.countries:
+                    detail = {"changes_requested": {"countries": sorted(region.country_codes)}}
+                    event = Event("region.countries_reduced", recorded.code, region=recorded.code, detail=detail)
+                    await shrink_countries(await change.record(event), recorded.code, region.country_codes)
+
+    def _configured(self, code: str) -> RegionSettings | None:
+        return next((region for region in self._installation.regions if region.code == code), None)
+
+
+async def _require_sameness(
+    change: Change, request: EnrollmentRequest, region: RegionSettings, recorded: EnrolledIdentity | None
+) -> None:
+    for other in await list_regions(change):
+        if (other.code == request.region) != (other.public_key == request.public_key):
+            raise errors.conflict(
+                "region_already_enrolled",
+                f"Region '{other.code}' is enrolled with another identity. A region's identity is its own and for ever.",
+            )
+    if request.residency != region.residency:
+        raise _differs(request.region, f"residency is '{region.residency}' here, '{request.residency}' there")
+    countries = frozenset(request.countries)
+    if countries != region.country_codes:
+        here, there = ", ".join(sorted(region.country_codes)), ", ".join(sorted(countries))
+        raise _differs(request.region, f"countries are {here} here, {there} there")
+    if recorded is not None and not countries <= recorded.countries:
+        added = ", ".join(sorted(countries - recorded.countries))
+        raise _differs(request.region, f"countries may only become fewer, and {added} was not among them before")
+
+
+async def _record(
+    change: Change, request: EnrollmentRequest, token: StoredToken, recorded: EnrolledIdentity | None
+) -> None:
+    countries = frozenset(request.countries)
+    detail = {"data": {"residency": request.residency, "countries": sorted(countries)}}
+    writing = await change.record(Event("region.enrolled", request.region, region=request.region, detail=detail))
+    await use_token(writing, token.sha256, change.now_ms)
+    if recorded is not None:
+        await shrink_countries(writing, request.region, countries)
+        return
+    identity = EnrolledIdentity(
+        request.region, request.residency, countries, request.public_key, enrolled_at_ms=change.now_ms
+    )
+    await insert_region(writing, identity)
+
+
+def _compare(recorded: EnrolledIdentity, region: RegionSettings) -> None:
+    if region.residency != recorded.residency:
+        raise RegionChangedError(
+            f"region '{recorded.code}' was enrolled with residency '{recorded.residency}', "
+            f"and the configuration says '{region.residency}'"
+        )
+    added = region.country_codes - recorded.countries
+    if added:
+        raise RegionChangedError(
+            f"region '{recorded.code}' has countries in the configuration that it was not enrolled with: "
+            f"{', '.join(sorted(added))}. The list may only become shorter"
+        )
+
+
+def _sha256(secret: bytes) -> bytes:
+    return hashlib.sha256(secret).digest()
+
+
+def _invalid_token() -> DomicileError:
+    return errors.forbidden(
+        "invalid_enrollment_token",
+        "This enrollment token is not valid for this region: it is unknown, used, or older than an hour. "
+        "Ask the operator for a new one.",
+    )
+
+
+def _differs(code: str, reason: str) -> DomicileError:
+    return errors.conflict(
+        "region_mismatch", f"Region '{code}' is configured otherwise at the control plane: {reason}."
+    )

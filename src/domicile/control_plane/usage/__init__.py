@@ -1,0 +1,1 @@
+"""Usage: the minutes that regions report, and the sums that admins read."""

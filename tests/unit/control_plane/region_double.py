@@ -1,0 +1,163 @@
+"""A region as the control plane sees one: it enrolls, signs, polls and reports, and keeps what it was told."""
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import aiohttp
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from domicile.boundary import protocol, signing
+from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
+from domicile.boundary.snapshot import (
+    KeyRecord,
+    Manifest,
+    OrganizationRecord,
+    ProjectRecord,
+    Shard,
+    SignedManifest,
+    SnapshotQuery,
+    digest,
+)
+from domicile.kernel.geography import country_set
+from domicile.kernel.ids import new_id
+
+NOTHING_HELD = SnapshotQuery(0, 0)
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The error's code."""
+        return str(msgspec.json.decode(self.body)["error"]["code"])
+
+    @property
+    def message(self) -> str:
+        """The error's text."""
+        return str(msgspec.json.decode(self.body)["error"]["message"])
+
+
+@dataclass
+class Held:
+    """A snapshot with its shards."""
+
+    manifest: Manifest
+    shards: list[Shard] = field(default_factory=list)
+
+    @property
+    def query(self) -> SnapshotQuery:
+        """What the next poll says."""
+        return SnapshotQuery(self.manifest.epoch, self.manifest.number)
+
+    @property
+    def organizations(self) -> dict[str, OrganizationRecord]:
+        """By id."""
+        return {record.organization_id: record for shard in self.shards for record in shard.organizations}
+
+    @property
+    def projects(self) -> dict[str, ProjectRecord]:
+        """By id."""
+        return {record.project_id: record for shard in self.shards for record in shard.projects}
+
+    @property
+    def keys(self) -> dict[str, KeyRecord]:
+        """By id."""
+        return {record.key_id: record for shard in self.shards for record in shard.keys}
+
+
+class RegionDouble:
+    """One replica of one region. Several may share `key`."""
+
+    def __init__(self, code: str, url: str, *, key: Ed25519PrivateKey | None = None) -> None:
+        self.code = code
+        self.key = key or Ed25519PrivateKey.generate()
+        self.replica = new_id("rep_")
+        self.token: EnrollmentToken | None = None
+        self._url = url
+        self._session = aiohttp.ClientSession()
+
+    async def __aenter__(self) -> "RegionDouble":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def enroll(
+        self,
+        token: str,
+        *,
+        code: str | None = None,
+        residency: str | None = None,
+        countries: tuple[str, ...] | None = None,
+    ) -> Answer:
+        """Shows the token's secret and says what this region is."""
+        self.token = decode_token(token)
+        request = EnrollmentRequest(
+            region=code or self.code,
+            secret=self.token.secret,
+            public_key=signing.public_key_bytes(self.key),
+            residency=residency or f"{self.code.upper()}_STORAGE_PROCESSING",
+            countries=countries or default_countries(self.code),
+        )
+        return await self.send("POST", protocol.ENROLL, msgspec.json.encode(request), headers={})
+
+    async def call(self, method: str, path: str, body: bytes = b"", *, as_region: str | None = None) -> Answer:
+        """A signed call."""
+        return await self.send(method, path, body, headers=self.signature(method, path, body, as_region=as_region))
+
+    def signature(
+        self, method: str, path: str, body: bytes, *, as_region: str | None = None, at_ms: int | None = None
+    ) -> dict[str, str]:
+        """The headers of a call."""
+        return signing.request_headers(
+            self.key,
+            region=as_region or self.code,
+            replica=self.replica,
+            method=method,
+            target=path,
+            timestamp_ms=at_ms or time.time_ns() // 1_000_000,
+            body=body,
+        )
+
+    async def send(self, method: str, path: str, body: bytes, *, headers: dict[str, str]) -> Answer:
+        """Any call, with these headers and no others of ours."""
+        headers = {**headers, "content-type": "application/json"}
+        async with self._session.request(method, self._url + path, data=body, headers=headers) as response:
+            return Answer(response.status, await response.read())
+
+    async def poll(self, held: SnapshotQuery = NOTHING_HELD) -> Held | None:
+        """A verified snapshot that is newer than `held`, or None."""
+        answer = await self.call("POST", protocol.SNAPSHOT, msgspec.json.encode(held))
+        if answer.status == 204:
+            return None
+        assert answer.status == 200, answer
+        assert self.token is not None
+        signed = msgspec.json.decode(answer.body, type=SignedManifest)
+        manifest = signing.open_manifest(self.token.publisher_key, signed)
+        return Held(manifest, [await self._shard(reference.sha256) for reference in manifest.shards])
+
+    async def current(self) -> Held:
+        """The snapshot as it is now."""
+        held = await self.poll()
+        assert held is not None
+        return held
+
+    async def _shard(self, sha256: str) -> Shard:
+        answer = await self.call("GET", f"{protocol.SHARD}/{sha256}")
+        assert answer.status == 200, answer
+        assert digest(answer.body) == sha256
+        return msgspec.json.decode(answer.body, type=Shard)
+
+
+def default_countries(code: str) -> tuple[str, ...]:
+    """The countries that the tests' configuration gives to a region."""
+    return tuple(sorted(country_set({"us": "US", "eu": "EEA+CH"}.get(code, "JP")).countries))
