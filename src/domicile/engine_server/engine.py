@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from domicile.engine_server import weights
+from domicile.engine_server.chat.enforcement import Enforcement
 from domicile.engine_server.errors import Refusal
 from domicile.engine_server.llama import Llama, Settings
 from domicile.engine_server.slots import SlotQueue
@@ -22,20 +23,28 @@ class Limits:
     threads: int
 
 
+@dataclass(frozen=True)
+class Model:
+    """What only exists once the weights are loaded."""
+
+    weights: Weights
+    llama: Llama
+    enforcement: Enforcement
+
+
 class Engine:
     """One model, loaded once, shared by all requests."""
 
     def __init__(self, limits: Limits, private_directory: Path) -> None:
         self._limits = limits
         self._private_directory = private_directory
-        self._llama: Llama | None = None
-        self._weights: Weights | None = None
+        self._model: Model | None = None
         self.slots = SlotQueue(limits.slots)
 
     @property
     def ready(self) -> bool:
         """Whether requests can be answered."""
-        return self._llama is not None
+        return self._model is not None
 
     @property
     def prompt_limit(self) -> int:
@@ -50,7 +59,7 @@ class Engine:
     @property
     def fingerprint(self) -> str:
         """Which weights answer."""
-        return self._weights.fingerprint if self._weights is not None else ""
+        return self._model.weights.fingerprint if self._model is not None else ""
 
     async def load(self) -> None:
         """Verify and load the model, beside the event loop, so that health can be asked meanwhile."""
@@ -58,21 +67,21 @@ class Engine:
         settings = Settings(
             found.path, self._private_directory, self._limits.slots, self._limits.context, self._limits.threads
         )
-        self._llama = await asyncio.to_thread(Llama, settings)
-        self._weights = found
+        llama = await asyncio.to_thread(Llama, settings)
+        self._model = Model(found, llama, Enforcement(llama))
 
     async def close(self) -> None:
         """Stop all generations."""
-        if self._llama is not None:
-            await self._llama.close()
+        if self._model is not None:
+            await self._model.llama.close()
 
-    def ready_for(self, model: str) -> Llama:
+    def ready_for(self, model: str) -> Model:
         """The model that was asked for."""
         if model != MODEL_ID:
             raise Refusal(404, "model_not_found", f"This engine serves '{MODEL_ID}' only.", "model")
-        if self._llama is None:
+        if self._model is None:
             raise Refusal(503, "engine_unavailable", "The model is loading.", None, 1)
-        return self._llama
+        return self._model
 
     def describe(self) -> dict[str, Any]:
         """The model's entry in `/v1/models`."""
@@ -81,7 +90,7 @@ class Engine:
             "object": "model",
             "created": 0,
             "owned_by": "HuggingFaceTB",
-            "weights_sha256": self._weights.sha256 if self._weights is not None else None,
+            "weights_sha256": self._model.weights.sha256 if self._model is not None else None,
             "context": self._limits.context,
             "prompt_limit": self._limits.prompt_limit,
             "capabilities": ["chat", "stream", "tools", "json_schema", "logprobs"],

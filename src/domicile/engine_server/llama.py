@@ -9,14 +9,17 @@ import asyncio
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 # OpenMP reads this once, when llama.cpp is imported. Spinning threads starve a neighbour on a shared CPU.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# The grammar engine writes its complaints to stderr, and they quote the caller's schema.
+os.environ["LLGUIDANCE_LOG_LEVEL"] = "0"
 
 import aiohttp
 import msgspec
@@ -139,13 +142,18 @@ class Llama:
 
     async def _read(self, slot: int, prompt: Sequence[int], *, reuse: bool) -> int:
         body = {"prompt": prompt, "n_predict": 0, "id_slot": slot, "cache_prompt": reuse, "stream": True}
-        async for chunk in self._run(body):
-            if "usage" in chunk:
-                cached: int = chunk["usage"]["prompt_tokens_details"]["cached_tokens"]
-                return cached
-        raise EngineError("prefill")
+        cached: int | None = None
+        async with aclosing(self._run(body)) as chunks:
+            async for chunk in chunks:
+                if "usage" in chunk:
+                    cached = chunk["usage"]["prompt_tokens_details"]["cached_tokens"]
+        if cached is None:
+            raise EngineError("prefill")
+        return cached
 
-    async def generate(self, slot: Slot, prompt: Sequence[int], sampling: dict[str, Any]) -> AsyncIterator[Piece | End]:
+    async def generate(
+        self, slot: Slot, prompt: Sequence[int], sampling: dict[str, Any]
+    ) -> AsyncGenerator[Piece | End, None]:
         """Continue a prompt that this slot has read. Leaving the iteration stops the model at its next token."""
         body = {
             **sampling,
@@ -155,17 +163,20 @@ class Llama:
             "stream": True,
             "timings_per_token": True,
         }
-        async for chunk in self._run(body):
-            choice = chunk["choices"][0]
-            tokens = chunk["timings"]["predicted_n"]
-            if choice["text"]:
-                yield Piece(choice["text"], tokens, (choice["logprobs"] or {}).get("content", []))
-            if choice["finish_reason"] is not None:
-                yield End(choice["finish_reason"], tokens)
-                return
-        raise EngineError("generation")
+        ended = False
+        async with aclosing(self._run(body)) as chunks:
+            async for chunk in chunks:
+                choice = chunk["choices"][0]
+                tokens = chunk["timings"]["predicted_n"]
+                if choice["text"]:
+                    yield Piece(choice["text"], tokens, (choice["logprobs"] or {}).get("content", []))
+                if choice["finish_reason"] is not None:
+                    ended = True
+                    yield End(choice["finish_reason"], tokens)
+        if not ended:
+            raise EngineError("generation")
 
-    async def _run(self, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _run(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[str | None] = asyncio.Queue()
         left = threading.Event()

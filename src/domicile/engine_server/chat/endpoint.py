@@ -56,12 +56,13 @@ class Answer:
         """Answer, or raise why not."""
         request = decode(body)
         engine = self._engine
-        llama = engine.ready_for(request.model)
-        plan = await make_plan(llama, request, prompt_limit=engine.prompt_limit, context=engine.context)
+        model = engine.ready_for(request.model)
+        plan = await make_plan(model.llama, request, prompt_limit=engine.prompt_limit, context=engine.context)
         tickets = engine.slots.take_tickets(request.choices, plan.tenant, plan.prompt, request.priority or 0)
         seed = request.seed if request.seed is not None else secrets.randbits(_SEED_BITS)
         choices = [
-            Choice(llama, plan, (seed + index) % 2**_SEED_BITS).run(ticket) for index, ticket in enumerate(tickets)
+            Choice(model.llama, model.enforcement, plan, (seed + index) % 2**_SEED_BITS).run(ticket)
+            for index, ticket in enumerate(tickets)
         ]
         try:
             async with aclosing(_side_by_side(choices)) as events:

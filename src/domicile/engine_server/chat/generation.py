@@ -2,11 +2,14 @@
 
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 from domicile.engine_server.chat import grammar
-from domicile.engine_server.chat.schema import Schema, refused
+from domicile.engine_server.chat.enforcement import Enforcement
+from domicile.engine_server.chat.schema import Schema
+from domicile.engine_server.chat.schema_reader import refused
 from domicile.engine_server.chat.stop import StopMatcher
 from domicile.engine_server.chat.tools import NO_FUNCTION, Calling
 from domicile.engine_server.llama import End, Llama, Piece
@@ -23,7 +26,6 @@ class Plan:
     sampling: dict[str, Any]
     stop: Sequence[str]
     shape: Schema | None
-    shape_is_strict: bool
     calling: Calling | None
 
 
@@ -80,8 +82,9 @@ Event = Started | Text | CallBegins | CallArguments | CallEnds | Finished
 class Choice:
     """One choice of an answer, holding its slot from the first prompt token to the last generated one."""
 
-    def __init__(self, llama: Llama, plan: Plan, seed: int) -> None:
+    def __init__(self, llama: Llama, enforcement: Enforcement, plan: Plan, seed: int) -> None:
         self._llama = llama
+        self._enforcement = enforcement
         self._plan = plan
         self._seed = seed
         self._spent = 0
@@ -90,7 +93,10 @@ class Choice:
         """Wait for a slot and generate."""
         plan = self._plan
         async with ticket as slot:
-            yield Started(await self._llama.prefill(slot, plan.tenant, plan.prompt))
+            cached_tokens = await self._llama.prefill(slot, plan.tenant, plan.prompt)
+            for schema in self._schemas():
+                await self._enforcement.demand(slot, plan.prompt, schema)
+            yield Started(cached_tokens)
             if plan.calling is not None:
                 async for event in self._call_or_answer(slot, plan.calling):
                     yield event
@@ -98,25 +104,30 @@ class Choice:
                 async for event in self._answer(slot):
                     yield event
 
+    def _schemas(self) -> list[Schema]:
+        schemas = [function.arguments for function in self._plan.calling.functions] if self._plan.calling else []
+        return [*schemas, self._plan.shape] if self._plan.shape is not None else schemas
+
     async def _answer(self, slot: Slot) -> AsyncIterator[Event]:
         plan = self._plan
         written = []
         reason = "length"
         matcher = StopMatcher(plan.stop)
         constraint = plan.shape.grammar if plan.shape is not None else None
-        async for piece in self._write(slot, plan.prompt, constraint):
-            if isinstance(piece, End):
-                reason = piece.reason
-                released = matcher.finish()
-            else:
-                released = matcher.feed(piece.text, piece.logprobs)
-            if released.text:
-                written.append(released.text)
-                yield Text(released.text, released.logprobs)
-            if matcher.found:
-                reason = "stop"
-                break
-        if plan.shape is not None and plan.shape_is_strict and reason == "stop" and not matcher.found:
+        async with aclosing(self._write(slot, plan.prompt, constraint)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, End):
+                    reason = piece.reason
+                    released = matcher.finish()
+                else:
+                    released = matcher.feed(piece.text, piece.logprobs)
+                if released.text:
+                    written.append(released.text)
+                    yield Text(released.text, released.logprobs)
+                if matcher.found:
+                    reason = "stop"
+                    break
+        if plan.shape is not None and reason == "stop" and not matcher.found:
             self._check(plan.shape, "".join(written))
         yield Finished(reason, self._spent)
 
@@ -186,7 +197,7 @@ class Choice:
 
     async def _write(
         self, slot: Slot, prompt: Sequence[int], constraint: str | None, **changes: Any
-    ) -> AsyncIterator[Piece | End]:
+    ) -> AsyncGenerator[Piece | End, None]:
         """Generate within what is left of the answer's tokens, and count what was spent."""
         left = self._plan.tokens_max - self._spent
         if left <= 0:
@@ -196,9 +207,10 @@ class Choice:
         if constraint is not None:
             sampling["grammar"] = constraint
         before = self._spent
-        async for piece in self._llama.generate(slot, prompt, sampling):
-            self._spent = before + piece.tokens
-            yield piece
+        async with aclosing(self._llama.generate(slot, prompt, sampling)) as pieces:
+            async for piece in pieces:
+                self._spent = before + piece.tokens
+                yield piece
 
     @staticmethod
     def _check(schema: Schema, text: str) -> None:

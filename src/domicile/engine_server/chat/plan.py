@@ -35,7 +35,6 @@ async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, co
         sampling=_sampling(request),
         stop=request.stop_sequences,
         shape=shape,
-        shape_is_strict=shape is not None,
         calling=calling,
     )
 

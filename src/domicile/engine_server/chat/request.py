@@ -184,8 +184,8 @@ _PLAIN = re.compile(
 def _from_validation(text: str) -> Refusal:
     unknown = _UNKNOWN.match(text)
     if unknown is not None:
-        path = ".".join(filter(None, [unknown[2], unknown[1]]))
-        return unsupported(path, "This engine does not know it.")
+        place = ".".join(filter(None, [unknown[2], unknown[1]]))
+        return unsupported(place, "This engine does not know it.")
     wrong = _WRONG.match(text)
     reason = wrong[1] if wrong is not None else text
     path: str | None = (wrong[2] or None) if wrong is not None else None
