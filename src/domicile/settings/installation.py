@@ -59,6 +59,8 @@ class EngineSettings(_Settings):
     operator: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")]
     url: HttpUrl | None = None
     socket: Path | None = None
+    embedded: bool = False
+    """Whether `domicile up` starts the embedded engine server for it, on `socket`."""
     models: Annotated[dict[str, str], Field(min_length=1)]
     modalities: frozenset[Literal["text", "image", "audio"]] = frozenset({"text"})
     unsupported_parameters: frozenset[str] = frozenset()
@@ -73,6 +75,8 @@ class EngineSettings(_Settings):
     def _one_address(self) -> "EngineSettings":
         if (self.url is None) == (self.socket is None):
             raise ValueError("an engine has either a url or a socket")
+        if self.embedded and self.socket is None:
+            raise ValueError("an embedded engine has a socket, not a url")
         return self
 
 

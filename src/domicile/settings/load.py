@@ -15,12 +15,21 @@ class SettingsError(Exception):
 
 def load_installation(file: Path) -> Installation:
     """The checked configuration. Raises `SettingsError` with every problem found, one to a line."""
+    return check_installation(read_document(file), file)
+
+
+def read_document(file: Path) -> dict[str, Any]:
+    """What the file says, unchecked. Raises `SettingsError` when it cannot be read as TOML."""
     try:
-        values = tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot read {file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not TOML: {error}") from error
+
+
+def check_installation(values: dict[str, Any], file: Path) -> Installation:
+    """The checked configuration of values that came from `file`. Raises `SettingsError` as `load_installation`."""
     try:
         return Installation.model_validate(_with_absolute_paths(values, file.resolve().parent))
     except ValidationError as error:

@@ -1,0 +1,85 @@
+"""The configuration for trying Domicile out on one machine: two regions, a small model in each."""
+
+from typing import Any
+
+from domicile.catalogue.catalogue import Catalogue
+from domicile.catalogue.endpoints import Endpoint
+
+EMBEDDED_CHAT_MODEL = "smollm2-135m-instruct"
+
+UNSUPPORTED_BY_EMBEDDED_CHAT = ["audio", "logit_bias", "modalities", "prediction", "reasoning_effort", "verbosity"]
+"""Parameters of the chat API that the embedded engine refuses (`domicile.engine_server.chat.request`)."""
+
+HEAD = """\
+Written by `domicile up` at each of its starts, for trying out. What is changed here is lost at the next start.
+
+The names of OpenAI's models are bound below to a small model that runs on any machine, so that everything can be tried
+at once. These bindings are for trying out only: a configuration of your own replaces them whole. To begin one, copy this
+file, change the copy and start it with `domicile up --config COPY`."""
+
+COMMENTS = {
+    "home": "The region whose country holds the control plane: keys, agreements, usage. Never content.",
+    "default_region": "Where a project is born that names no region.",
+    "control": "The control plane.",
+    "boundary_listen": "Where the regions fetch their snapshots and report usage: apart from the Admin API's port.",
+    "first_organization_agreement": "Whether the first organization begins with an Enterprise agreement and Zero Data "
+    "Retention.\nWithout them it gets no project in a region that requires them.",
+    "regions": "A region is this block and nothing else: add a block, and there is a third one. Its code, residency and\n"
+    "countries are for ever once it has been started.",
+    "residency": "What an admin writes to have a project here: OpenAI's value, and that of their older field.",
+    "countries": "Where this region may process and store: a set by name, or countries. Everything it uses must be in it.",
+    "requires": "What an organization must have before it can have a project here.",
+    "allows_storing": "Whether `store: true` may be served here.",
+    "engines": "An engine is any OpenAI-compatible server, at a `url` or a `socket`. With `embedded`, `domicile up`\n"
+    "starts the one that comes with Domicile.",
+    "country": "Declared by the operator, who answers for it. On a laptop it is this machine whatever is declared here:\n"
+    "the countries are declared so that the regions' rules can be tried.",
+    "label": "What callers see of it, in the header `domicile-engine` and in GET /v1/models.",
+    "models": "Which of the engine's models answers for which name.",
+    "unsupported_parameters": "Refused before the engine is asked.",
+    "cache_salt": "The engine keeps the prompt caches of projects apart.",
+}
+
+
+def laptop_document(catalogue: Catalogue) -> dict[str, Any]:
+    """What to run. Where it listens and where its data lies is added by `placement`."""
+    return {
+        "home": "us",
+        "default_region": "us",
+        "control": {"country": "US"},
+        "regions": [
+            {
+                "code": "us",
+                "residency": "US_STORAGE_PROCESSING",
+                "geography": "US",
+                "countries": ["US"],
+                "requires": [],
+                "allows_storing": True,
+                "engines": [_embedded_chat(catalogue, "us", "US")],
+            },
+            {
+                "code": "eu",
+                "residency": "EU_STORAGE_PROCESSING",
+                "geography": "EU",
+                "countries": ["EEA+CH"],
+                "requires": ["enterprise", "zdr"],
+                "allows_storing": False,
+                "engines": [_embedded_chat(catalogue, "eu", "DE")],
+            },
+        ],
+    }
+
+
+def _embedded_chat(catalogue: Catalogue, region: str, country: str) -> dict[str, Any]:
+    names = catalogue.eligible_models(Endpoint.CHAT_COMPLETIONS, region)
+    return {
+        "name": "embedded-chat",
+        "label": EMBEDDED_CHAT_MODEL,
+        "country": country,
+        "operator": "this machine",
+        "embedded": True,
+        "cache_salt": True,
+        "modalities": ["text"],
+        "unsupported_parameters": UNSUPPORTED_BY_EMBEDDED_CHAT,
+        "models": dict.fromkeys(names, EMBEDDED_CHAT_MODEL),
+    }

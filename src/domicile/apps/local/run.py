@@ -1,0 +1,182 @@
+"""The story of one `domicile up`: prepare, start, enroll, announce, watch, stop."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domicile.apps.local import laptop
+from domicile.apps.local.child import StartError
+from domicile.apps.local.display import Display
+from domicile.apps.local.layout import CONTROL, Layout, LayoutError
+from domicile.apps.local.locking import DataFolderInUseError, exclusive
+from domicile.apps.local.operator_api import OperatorApi
+from domicile.apps.local.placement import check, overridden, place, region_codes
+from domicile.apps.local.ports import HOST, PortError, free_port, public_ports, require_free
+from domicile.apps.local.processes import ProcessTable, Programs, process_table
+from domicile.apps.local.supervisor import Supervisor
+from domicile.apps.local.toml_text import to_toml
+from domicile.apps.local.welcome import welcome
+from domicile.catalogue.catalogue import load_catalogue
+from domicile.settings.installation import Installation
+from domicile.settings.load import SettingsError, read_document
+
+_OWN_CONFIGURATION_HEAD = """\
+Written by `domicile up` at each of its starts, from {file}.
+What is changed here is lost at the next start: change that file. Ports, URLs, folders and key files are `domicile up`'s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for on the command line."""
+
+    data: Path
+    port_base: int
+    config: Path | None = None
+    no_agreement: bool = False
+    log_level: str = "info"
+
+
+async def run(options: Options, programs: Programs, display: Display) -> int:
+    """Runs everything until a signal. Returns the exit status."""
+    stop = _stop_event()
+    try:
+        await _work(options, programs, display, stop)
+    except (StartError, SettingsError, PortError, LayoutError, DataFolderInUseError) as error:
+        display.end_steps()
+        display.say(str(error))
+        return 1
+    return 0
+
+
+async def _work(options: Options, programs: Programs, display: Display, stop: asyncio.Event) -> None:
+    layout = Layout(options.data.resolve())
+    layout.make([])
+    async with AsyncExitStack() as stack:
+        processes_lock = await stack.enter_async_context(exclusive(layout.root, display.say))
+        layout.endpoints.unlink(missing_ok=True)
+        installation = _prepare(options, layout, display)
+        table = process_table(installation, layout, programs, options.log_level)
+        stack.callback(layout.remove_socket_folder)
+        supervisor = Supervisor(display.say, inherited=(processes_lock,))
+        # Regions first, so that what they have taken on can still be answered and counted; then what they lean on.
+        regions = set(table.regions.values())
+        stack.push_async_callback(supervisor.stop, [lambda child: child.plan in regions])
+        stack.callback(layout.endpoints.unlink, missing_ok=True)
+        stack.callback(display.end_steps)
+        await _until_stopped(_start(installation, table, layout, supervisor, display), supervisor, stop)
+        if not stop.is_set():
+            _announce(installation, layout, display)
+            await _until_stopped(_wait(stop), supervisor, stop)
+        display.say("stopping")
+
+
+async def _until_stopped(work: Coroutine[Any, Any, object], supervisor: Supervisor, stop: asyncio.Event) -> None:
+    """Returns when the work is done or a stop is asked for. Raises what the work raised, or that a child cannot start."""
+    tasks = [asyncio.create_task(work), asyncio.create_task(supervisor.failure()), asyncio.create_task(_wait(stop))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            for task in done:
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _prepare(options: Options, layout: Layout, display: Display) -> Installation:
+    """Everything that can be found wrong is found here, before anything is started."""
+    file = options.config or layout.configuration
+    if options.config is None:
+        document, head = laptop.laptop_document(load_catalogue()), laptop.HEAD
+    else:
+        document, head = read_document(file), _OWN_CONFIGURATION_HEAD.format(file=file.resolve())
+    codes = region_codes(document, file)
+    if ignored := overridden(document):
+        display.say(f"'up' decides these itself and does not read them from {file}: {', '.join(ignored)}")
+    ports = public_ports(options.port_base, codes)
+    require_free(ports)
+    if options.no_agreement and layout.admin_key.exists():
+        display.say(
+            f"--no-agreement has no effect: {layout.root} has its first organization already. "
+            "'domicile org set' changes its agreement."
+        )
+    agreement = False if options.no_agreement else None
+    placed = place(document, file, layout, ports, free_port(set(ports.values())), agreement=agreement)
+    installation = check(placed, file, layout)
+    layout.make([CONTROL, *codes])
+    for region in installation.regions:
+        for engine in region.engines:
+            if engine.embedded and engine.socket is not None:
+                layout.make_socket_folder(engine.socket)
+    _replace(layout.configuration, to_toml(placed, head=head, comments=laptop.COMMENTS))
+    return installation
+
+
+async def _start(
+    installation: Installation, table: ProcessTable, layout: Layout, supervisor: Supervisor, display: Display
+) -> None:
+    """Returns when every process is ready."""
+    display.step("starting the control plane and the engines")
+    control = supervisor.start(table.control)
+    engines = [supervisor.start(plan) for plan in table.engines]
+    await supervisor.ready(control)
+    async with OperatorApi(f"http://{HOST}:{installation.control.listen.port}", layout.operator_key) as operator:
+        enrolled = await operator.enrolled_regions()
+        for code in table.regions:
+            if code not in enrolled:
+                display.step(f"enrolling region {code}")
+                _replace(layout.enrollment_token(code), await operator.enrollment_token(code) + "\n")
+    display.step("starting the regions")
+    regions = [supervisor.start(plan) for plan in table.regions.values()]
+    await supervisor.ready(*engines, *regions)
+    supervisor.settle()
+    for code in table.regions:
+        # Used up: a region that is ready has been enrolled.
+        layout.enrollment_token(code).unlink(missing_ok=True)
+
+
+def _announce(installation: Installation, layout: Layout, display: Display) -> None:
+    """The file that programs wait for, then the page for people, then the line that says it is done."""
+    urls = _urls(installation)
+    endpoints = {
+        "control": {"url": f"http://{HOST}:{installation.control.listen.port}"},
+        "regions": {region.code: {"url": urls[region.code]} for region in installation.regions},
+        "admin_key_file": str(layout.admin_key),
+        "operator_key_file": str(layout.operator_key),
+    }
+    _replace(layout.endpoints, json.dumps(endpoints, indent=2) + "\n")
+    display.end_steps()
+    display.result(welcome(installation, layout, urls, show_key=display.is_for_a_person) + "ready\n")
+
+
+def _urls(installation: Installation) -> Mapping[str, str]:
+    """The base URL of each plane, as an SDK takes it."""
+    control = {CONTROL: f"http://{HOST}:{installation.control.listen.port}/v1"}
+    return control | {region.code: f"{region.public_url}/v1" for region in installation.regions}
+
+
+def _replace(path: Path, text: str) -> None:
+    """The whole file or none of it, for this user alone."""
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    new.replace(path)
+
+
+def _stop_event() -> asyncio.Event:
+    event = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    return event
