@@ -1,0 +1,47 @@
+"""Identifiers: a new one matches its pattern, and nothing that could carry text does."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from domicile.kernel import ids
+
+PATTERNS = [
+    ("inst_", ids.InstallationId),
+    ("org-", ids.OrganizationId),
+    ("proj_", ids.ProjectId),
+    ("key_", ids.KeyId),
+    ("rep_", ids.ReplicaId),
+    ("wr_", ids.WriterId),
+    ("audit_log-", ids.EventId),
+    ("ftm_", ids.FineTunedModelId),
+]
+
+
+@pytest.mark.parametrize(("prefix", "type_"), PATTERNS)
+def test_a_new_id_matches_its_pattern(prefix: str, type_: Any) -> None:
+    made = ids.new_id(prefix)
+    assert msgspec.convert(made, type_) == made
+    assert ids.new_id(prefix) != made
+
+
+@pytest.mark.contract("C07")
+@pytest.mark.parametrize(("prefix", "type_"), PATTERNS)
+@pytest.mark.parametrize("damage", ["{0}\n", "{0} text", "x{0}", "{0}a", "{0:.20}", "{0:.20}    ", ""])
+def test_text_is_no_id(prefix: str, type_: Any, damage: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(damage.format(ids.new_id(prefix)), type_)
+
+
+@pytest.mark.parametrize("code", ["us", "eu", "eu2", "abcdefg8"])
+def test_region_codes(code: str) -> None:
+    assert ids.is_region_code(code)
+    assert msgspec.convert(code, ids.RegionCode) == code
+
+
+@pytest.mark.parametrize(
+    "code", ["", "e", "toolongcode", "EU", "1u", "e_u", "eu\n", "eü", "e٣", *sorted(ids.RESERVED_REGION_CODES)]
+)
+def test_what_is_no_region_code(code: str) -> None:
+    assert not ids.is_region_code(code)
