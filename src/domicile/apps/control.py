@@ -10,12 +10,15 @@ from typing import Annotated
 
 import structlog
 import typer
-from sqlalchemy import literal, select
 
 import domicile.control_plane
 from domicile.apps.lifeline import follow_parent
+from domicile.catalogue.catalogue import load_catalogue
+from domicile.catalogue.tables import CatalogueError
 from domicile.control_plane import secret_files
 from domicile.control_plane.agreements.service import Agreements
+from domicile.control_plane.audit.endpoints import AuditEndpoints
+from domicile.control_plane.audit.service import AuditLog
 from domicile.control_plane.auth import Authentication
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.first_start import InstallationIdentity, open_installation
@@ -31,6 +34,8 @@ from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEn
 from domicile.control_plane.regions.service import RegionChangedError, Regions
 from domicile.control_plane.secret_files import SecretFileError
 from domicile.control_plane.transactions import Reader
+from domicile.control_plane.usage.endpoints import UsageEndpoints
+from domicile.control_plane.usage.service import Usage
 from domicile.kernel.clock import Clock, SystemClock
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
@@ -44,6 +49,18 @@ log = structlog.get_logger("control")
 
 MIGRATIONS = Path(domicile.control_plane.__file__).parent / "migrations"
 DRAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the services are made of."""
+
+    installation: Installation
+    identity: InstallationIdentity
+    database: Database
+    reader: Reader
+    changes: Changes
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +102,26 @@ async def control_plane(
             directory={region.code: region.public_host for region in installation.regions},
             catalogue_version=catalogue_version,
         )
-        reader, changes = Reader(database), Changes(database, publisher, clock)
-        regions = Regions(reader, changes, publisher, installation, identity.installation_id)
+        parts = _Parts(installation, identity, database, Reader(database), Changes(database, publisher, clock), clock)
+        regions = Regions(parts.reader, parts.changes, publisher, installation, identity.installation_id)
         await regions.compare_configuration()
         await publisher.open()
-        endpoints = _endpoints(reader, changes, regions, installation, identity)
+        endpoints = _endpoints(parts, regions)
         authentication = Authentication(
-            reader, clock, installation_id=identity.installation_id, operator_key=operator_key
+            parts.reader, clock, installation_id=identity.installation_id, operator_key=operator_key
         )
-        admin = Application(admin_routes(authentication, endpoints, health_check(_database_check(reader))))
+        admin = Application(admin_routes(authentication, endpoints, health_check(parts.reader)))
         boundary = Application(boundary_routes(authentication, endpoints))
-        admin_server, admin_url = _server(admin, settings.listen)
-        boundary_server, boundary_url = _server(boundary, settings.boundary_listen)
-        renewal = asyncio.create_task(publisher.run())
-        async with serving([admin_server, boundary_server]):
+        async with _listening(admin, boundary, settings, publisher) as (admin_url, boundary_url):
             log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
-            try:
-                yield ControlPlane(admin_url, boundary_url, identity, publisher, database)
-            finally:
-                # Polls would otherwise keep the listeners draining until their time is over.
-                publisher.close()
-        await renewal
+            yield ControlPlane(admin_url, boundary_url, identity, publisher, database)
 
 
 async def serve(installation: Installation) -> None:
     """Until SIGTERM or SIGINT."""
     stop = stop_event()
-    async with control_plane(installation, clock=SystemClock(), catalogue_version="0" * 16):
+    version = load_catalogue(installation.catalogue_file).version
+    async with control_plane(installation, clock=SystemClock(), catalogue_version=version):
         await stop.wait()
 
 
@@ -126,26 +136,42 @@ def main(
         follow_parent()
     try:
         asyncio.run(serve(load_installation(config)))
-    except (SettingsError, SecretFileError, RegionChangedError, OSError) as error:
+    except (SettingsError, SecretFileError, RegionChangedError, CatalogueError, OSError) as error:
         sys.stderr.write(f"domicile control: {error}\n")
         raise typer.Exit(1) from None
 
 
-def _endpoints(
-    reader: Reader, changes: Changes, regions: Regions, installation: Installation, identity: InstallationIdentity
-) -> Endpoints:
-    installation_id = identity.installation_id
+def _endpoints(parts: _Parts, regions: Regions) -> Endpoints:
+    reader, changes, installation_id = parts.reader, parts.changes, parts.identity.installation_id
     project_keys = ProjectKeys(reader, changes)
-    organizations = Organizations(reader, changes, installation_id, identity.first_organization_id)
+    organizations = Organizations(reader, changes, installation_id, parts.identity.first_organization_id)
     return Endpoints(
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
-        projects=ProjectEndpoints(Projects(reader, changes, installation)),
+        projects=ProjectEndpoints(Projects(reader, changes, parts.installation)),
         accounts=ServiceAccountEndpoints(ServiceAccounts(reader, changes, installation_id), project_keys),
         project_keys=ProjectKeyEndpoints(project_keys),
         admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),
         regions=RegionEndpoints(regions),
         boundary=BoundaryEndpoints(regions),
+        usage=UsageEndpoints(Usage(reader, parts.database, parts.clock), parts.clock),
+        audit=AuditEndpoints(AuditLog(reader, parts.database, parts.clock)),
     )
+
+
+@contextlib.asynccontextmanager
+async def _listening(
+    admin: Application, boundary: Application, settings: ControlSettings, publisher: Publisher
+) -> AsyncIterator[tuple[str, str]]:
+    admin_server, admin_url = _server(admin, settings.listen)
+    boundary_server, boundary_url = _server(boundary, settings.boundary_listen)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(publisher.run())
+        async with serving([admin_server, boundary_server]):
+            try:
+                yield admin_url, boundary_url
+            finally:
+                # Polls would otherwise keep the listeners draining until their time is over.
+                publisher.close()
 
 
 def _server(app: Application, listener: Listener) -> tuple[HttpServer, str]:
@@ -161,14 +187,6 @@ def _hand_over(settings: ControlSettings, secret: str) -> None:
         return
     sys.stdout.write(f"The first admin key, shown this once: {secret}\n")
     sys.stdout.flush()
-
-
-def _database_check(reader: Reader):  # type: ignore[no-untyped-def]
-    async def check() -> None:
-        async with reader.reading() as reading:
-            await reading.first(select(literal(1)))
-
-    return check
 
 
 if __name__ == "__main__":

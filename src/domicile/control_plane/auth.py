@@ -39,11 +39,11 @@ class EnrolledRegion:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstStart:
-    """The installation itself, at its start."""
+class Startup:
+    """The control plane itself, while it starts."""
 
 
-Actor = Administrator | Operator | EnrolledRegion | FirstStart
+Actor = Administrator | Operator | EnrolledRegion | Startup
 
 
 class Authentication:

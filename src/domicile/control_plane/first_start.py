@@ -13,7 +13,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane import tables
 from domicile.control_plane.agreements.repository import Agreement
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import FirstStart
+from domicile.control_plane.auth import Startup
 from domicile.control_plane.changes import Change
 from domicile.control_plane.organizations.service import new_organization, store_organization
 from domicile.kernel.clock import Clock
@@ -36,7 +36,7 @@ async def open_installation(
 ) -> InstallationIdentity:
     """The recorded identity; made first where there is none. `hand_over` takes the first admin key and keeps it safe."""
     async with database.transaction() as connection:
-        change = Change(connection, FirstStart(), clock.now_ms())
+        change = Change(connection, Startup(), clock.now_ms())
         row = await change.first(select(tables.installation))
         if row is not None:
             return InstallationIdentity(row.installation_id, row.first_organization_id)

@@ -3,16 +3,22 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import literal, select
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from domicile.boundary import protocol
+from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.auth import Administrator, Authentication, EnrolledRegion, Operator
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.transactions import Reader
+from domicile.control_plane.usage.endpoints import UsageEndpoints
+from domicile.kernel import errors
 from domicile.web.requests import json_response, read_body
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -35,6 +41,8 @@ class Endpoints:
     admin_keys: AdminKeyEndpoints
     regions: RegionEndpoints
     boundary: BoundaryEndpoints
+    usage: UsageEndpoints
+    audit: AuditEndpoints
 
 
 def admin_routes(authentication: Authentication, endpoints: Endpoints, health: Handler) -> list[Route]:
@@ -52,7 +60,7 @@ def admin_routes(authentication: Authentication, endpoints: Endpoints, health: H
         return _route(path, {name: _for_operator(authentication, handler) for name, handler in handlers.items()})
 
     return [
-        admin(f"{organization}/projects", GET=of.projects.list, POST=of.projects.create),
+        admin(f"{organization}/projects", GET=of.projects.page, POST=of.projects.create),
         admin(project, GET=of.projects.get, POST=of.projects.modify),
         admin(f"{project}/archive", POST=of.projects.archive),
         admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
@@ -63,11 +71,14 @@ def admin_routes(authentication: Authentication, endpoints: Endpoints, health: H
         admin(f"{project}/api_keys/{{key_id}}", GET=of.project_keys.get, DELETE=of.project_keys.revoke),
         admin(f"{organization}/admin_api_keys", GET=of.admin_keys.page, POST=of.admin_keys.create),
         admin(f"{organization}/admin_api_keys/{{key_id}}", GET=of.admin_keys.get, DELETE=of.admin_keys.delete),
+        admin(f"{organization}/usage/completions", GET=of.usage.completions),
+        admin(f"{organization}/audit_logs", GET=of.audit.page),
         operate(f"{operator}/organization", GET=of.organizations.get, POST=of.organizations.merge),
         operate(f"{operator}/organizations", GET=of.organizations.page, POST=of.organizations.create),
         operate(f"{operator}/organizations/{{organization_id}}", GET=of.organizations.get, POST=of.organizations.merge),
         operate(f"{operator}/regions", GET=of.regions.list_regions),
         operate(f"{operator}/regions/{{code}}/enrollment_tokens", POST=of.regions.make_token),
+        operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
         _route("/healthz", {"GET": health}),
     ]
 
@@ -83,14 +94,20 @@ def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> lis
         _route(protocol.ENROLL, {"POST": boundary.enroll}),
         region(protocol.SNAPSHOT, POST=boundary.snapshot),
         region(f"{protocol.SHARD}/{{sha256}}", GET=boundary.shard),
+        region(protocol.USAGE, POST=endpoints.usage.ingest),
+        region(protocol.AUDIT, POST=endpoints.audit.ingest),
     ]
 
 
-def health_check(is_healthy: Callable[[], Awaitable[None]]) -> Handler:
-    """200 when `is_healthy` returns; what it raises is answered as the error that it is."""
+def health_check(reader: Reader) -> Handler:
+    """200 when the database answers."""
 
     async def health(_request: Request) -> Response:
-        await is_healthy()
+        try:
+            async with reader.reading() as reading:
+                await reading.first(select(literal(1)))
+        except (SQLAlchemyError, OSError):
+            raise errors.service_unavailable("The control plane's database does not answer.") from None
         return json_response({"status": "ok"})
 
     return health

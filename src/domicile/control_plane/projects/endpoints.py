@@ -40,10 +40,10 @@ class ProjectEndpoints:
     def __init__(self, projects: Projects) -> None:
         self._projects = projects
 
-    async def list(self, administrator: Administrator, request: Request) -> Response:
+    async def page(self, administrator: Administrator, request: Request) -> Response:
         """Active projects, oldest first; archived ones too if asked."""
         query = Query(request, {"limit", "after", "include_archived"})
-        projects, has_more = await self._projects.list(
+        projects, has_more = await self._projects.page(
             administrator, window(query), include_archived=query.boolean("include_archived") or False
         )
         return json_response(listing([self._render(project) for project in projects], has_more=has_more))

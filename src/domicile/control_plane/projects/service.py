@@ -37,7 +37,7 @@ class Projects:
         """The configuration of a project's region."""
         return self._installation.region(project.region)
 
-    async def list(
+    async def page(
         self, administrator: Administrator, part: Window, *, include_archived: bool
     ) -> tuple[list[Project], bool]:
         """One page, and whether there are more."""

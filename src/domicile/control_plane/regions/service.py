@@ -8,7 +8,7 @@ from domicile.boundary import signing
 from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, EnrollmentToken, encode_token
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import EnrolledRegion, FirstStart, Operator
+from domicile.control_plane.auth import EnrolledRegion, Startup, Operator
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.channel import Contact, Version
 from domicile.control_plane.publisher import Publisher
@@ -126,7 +126,7 @@ class Regions:
 
     async def compare_configuration(self) -> None:
         """At the start: a region's identity is for ever, and its country list may only shrink. Raises `RegionChangedError`."""
-        async with self._changes.begin(FirstStart()) as change:
+        async with self._changes.begin(Startup()) as change:
             for recorded in await list_regions(change):
                 region = self._configured(recorded.code)
                 if region is None:

@@ -6,18 +6,22 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+RETENTION = (
+    "'modified_abuse_monitoring', 'zero_data_retention', "
+    "'enhanced_modified_abuse_monitoring', 'enhanced_zero_data_retention'"
+)
+
 
 def upgrade() -> None:
-    op.create_table(
-        "enrollment_token",
-        sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("region", sa.String(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("used_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("length(sha256) = 32", name="ck_enrollment_token_sha256"),
-        sa.PrimaryKeyConstraint("sha256", name="pk_enrollment_token"),
-    )
+    _organizations()
+    _regions()
+    _projects()
+    _keys()
+    _audit()
+    _usage()
+
+
+def _organizations() -> None:
     op.create_table(
         "organization",
         sa.Column("id", sa.String(), nullable=False),
@@ -25,29 +29,20 @@ def upgrade() -> None:
         sa.Column("retention", sa.String(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "retention IN ('modified_abuse_monitoring', 'zero_data_retention', 'enhanced_modified_abuse_monitoring', 'enhanced_zero_data_retention')",
+            f"retention IN ({RETENTION})",
             name="ck_organization_retention",
         ),
         sa.PrimaryKeyConstraint("id", name="pk_organization"),
     )
     op.create_table(
-        "publication",
-        sa.Column("region", sa.String(), nullable=False),
-        sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("region", name="pk_publication"),
-    )
-    op.create_table(
-        "region",
-        sa.Column("code", sa.String(), nullable=False),
-        sa.Column("residency", sa.String(), nullable=False),
-        sa.Column("countries", sa.String(), nullable=False),
-        sa.Column("public_key", sa.LargeBinary(), nullable=False),
-        sa.Column("enrolled_at_ms", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("length(public_key) = 32", name="ck_region_public_key"),
-        sa.PrimaryKeyConstraint("code", name="pk_region"),
-        sa.UniqueConstraint("public_key", name="uq_region_public_key"),
-        sa.UniqueConstraint("residency", name="uq_region_residency"),
+        "agreement",
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("enterprise_agreement", sa.Boolean(), nullable=False),
+        sa.Column("zdr_eligible", sa.Boolean(), nullable=False),
+        sa.Column("zdr_endpoints", sa.String(), nullable=False),
+        sa.Column("enhanced_zdr", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_agreement_organization_id"),
+        sa.PrimaryKeyConstraint("organization_id", name="pk_agreement"),
     )
     op.create_table(
         "admin_key",
@@ -71,16 +66,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "agreement",
-        sa.Column("organization_id", sa.String(), nullable=False),
-        sa.Column("enterprise_agreement", sa.Boolean(), nullable=False),
-        sa.Column("zdr_eligible", sa.Boolean(), nullable=False),
-        sa.Column("zdr_endpoints", sa.String(), nullable=False),
-        sa.Column("enhanced_zdr", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_agreement_organization_id"),
-        sa.PrimaryKeyConstraint("organization_id", name="pk_agreement"),
-    )
-    op.create_table(
         "installation",
         sa.Column("single", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("installation_id", sa.String(), nullable=False),
@@ -92,6 +77,50 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("single", name="pk_installation"),
     )
+
+
+def _regions() -> None:
+    op.create_table(
+        "region",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("residency", sa.String(), nullable=False),
+        sa.Column("countries", sa.String(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("enrolled_at_ms", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("length(public_key) = 32", name="ck_region_public_key"),
+        sa.PrimaryKeyConstraint("code", name="pk_region"),
+        sa.UniqueConstraint("public_key", name="uq_region_public_key"),
+        sa.UniqueConstraint("residency", name="uq_region_residency"),
+    )
+    op.create_table(
+        "enrollment_token",
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("region", sa.String(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("used_at_ms", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("length(sha256) = 32", name="ck_enrollment_token_sha256"),
+        sa.PrimaryKeyConstraint("sha256", name="pk_enrollment_token"),
+    )
+    op.create_table(
+        "publication",
+        sa.Column("region", sa.String(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("region", name="pk_publication"),
+    )
+    op.create_table(
+        "received_report",
+        sa.Column("region", sa.String(), nullable=False),
+        sa.Column("writer", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["region"], ["region.code"], name="fk_received_report_region"),
+        sa.PrimaryKeyConstraint("region", "writer", "number", name="pk_received_report"),
+    )
+
+
+def _projects() -> None:
     op.create_table(
         "project",
         sa.Column("id", sa.String(), nullable=False),
@@ -104,7 +133,7 @@ def upgrade() -> None:
         sa.Column("archived_at_ms", sa.BigInteger(), nullable=True),
         sa.CheckConstraint("(status = 'archived') = (archived_at_ms IS NOT NULL)", name="ck_project_archived_at"),
         sa.CheckConstraint(
-            "retention IN ('modified_abuse_monitoring', 'zero_data_retention', 'enhanced_modified_abuse_monitoring', 'enhanced_zero_data_retention', 'organization_default', 'none')",
+            f"retention IN ({RETENTION}, 'organization_default', 'none')",
             name="ck_project_retention",
         ),
         sa.CheckConstraint("status IN ('active', 'archived')", name="ck_project_status"),
@@ -120,15 +149,69 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ix_project_region_status", "project", ["region", "status"], unique=False)
-    op.create_table(
-        "received_report",
-        sa.Column("region", sa.String(), nullable=False),
-        sa.Column("writer", sa.String(), nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.Column("received_at_ms", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["region"], ["region.code"], name="fk_received_report_region"),
-        sa.PrimaryKeyConstraint("region", "writer", "number", name="pk_received_report"),
+    # Contract C10: a project never changes its region, nor its organization, whoever asks.
+    op.execute(
+        "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id ON project "
+        "WHEN NEW.region IS NOT OLD.region OR NEW.organization_id IS NOT OLD.organization_id "
+        "BEGIN SELECT RAISE(ABORT, 'a project never changes its region or organization'); END"
     )
+    op.create_table(
+        "service_account",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at_ms", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("role IN ('owner', 'member', 'none')", name="ck_service_account_role"),
+        sa.ForeignKeyConstraint(
+            ["project_id", "organization_id"],
+            ["project.id", "project.organization_id"],
+            name="fk_service_account_project_id_organization_id",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_service_account"),
+        sa.UniqueConstraint(
+            "id", "project_id", "organization_id", name="uq_service_account_id_project_id_organization_id"
+        ),
+    )
+    op.create_index(
+        "ix_service_account_project_id_created_at_ms_id",
+        "service_account",
+        ["project_id", "created_at_ms", "id"],
+        unique=False,
+    )
+
+
+def _keys() -> None:
+    op.create_table(
+        "api_key",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("organization_id", sa.String(), nullable=False),
+        sa.Column("project_id", sa.String(), nullable=False),
+        sa.Column("service_account_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("last_four", sa.String(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_at_ms", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("length(last_four) = 4", name="ck_api_key_last_four"),
+        sa.CheckConstraint("length(sha256) = 32", name="ck_api_key_sha256"),
+        sa.ForeignKeyConstraint(
+            ["service_account_id", "project_id", "organization_id"],
+            ["service_account.id", "service_account.project_id", "service_account.organization_id"],
+            name="fk_api_key_service_account_id_project_id_organization_id",
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_api_key"),
+        sa.UniqueConstraint("sha256", name="uq_api_key_sha256"),
+    )
+    op.create_index(
+        "ix_api_key_project_id_created_at_ms_id", "api_key", ["project_id", "created_at_ms", "id"], unique=False
+    )
+
+
+def _audit() -> None:
     op.create_table(
         "audit_event",
         sa.Column("sequence", sa.Integer(), nullable=False),
@@ -162,57 +245,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_audit_event_organization_id_sequence", "audit_event", ["organization_id", "sequence"], unique=False
     )
-    op.create_table(
-        "service_account",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("organization_id", sa.String(), nullable=False),
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("role", sa.String(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("deleted_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("role IN ('owner', 'member', 'none')", name="ck_service_account_role"),
-        sa.ForeignKeyConstraint(
-            ["project_id", "organization_id"],
-            ["project.id", "project.organization_id"],
-            name="fk_service_account_project_id_organization_id",
-        ),
-        sa.PrimaryKeyConstraint("id", name="pk_service_account"),
-        sa.UniqueConstraint(
-            "id", "project_id", "organization_id", name="uq_service_account_id_project_id_organization_id"
-        ),
-    )
-    op.create_index(
-        "ix_service_account_project_id_created_at_ms_id",
-        "service_account",
-        ["project_id", "created_at_ms", "id"],
-        unique=False,
-    )
-    op.create_table(
-        "api_key",
-        sa.Column("id", sa.String(), nullable=False),
-        sa.Column("organization_id", sa.String(), nullable=False),
-        sa.Column("project_id", sa.String(), nullable=False),
-        sa.Column("service_account_id", sa.String(), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("last_four", sa.String(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("expires_at_ms", sa.BigInteger(), nullable=True),
-        sa.Column("revoked_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("length(last_four) = 4", name="ck_api_key_last_four"),
-        sa.CheckConstraint("length(sha256) = 32", name="ck_api_key_sha256"),
-        sa.ForeignKeyConstraint(
-            ["service_account_id", "project_id", "organization_id"],
-            ["service_account.id", "service_account.project_id", "service_account.organization_id"],
-            name="fk_api_key_service_account_id_project_id_organization_id",
-        ),
-        sa.PrimaryKeyConstraint("id", name="pk_api_key"),
-        sa.UniqueConstraint("sha256", name="uq_api_key_sha256"),
-    )
-    op.create_index(
-        "ix_api_key_project_id_created_at_ms_id", "api_key", ["project_id", "created_at_ms", "id"], unique=False
-    )
+
+
+def _usage() -> None:
     op.create_table(
         "usage_minute",
         sa.Column("organization_id", sa.String(), nullable=False),
@@ -248,10 +283,4 @@ def upgrade() -> None:
             "batch",
             name="pk_usage_minute",
         ),
-    )
-    # Contract C10: a project never changes its region, nor its organization, whoever asks.
-    op.execute(
-        "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id ON project "
-        "WHEN NEW.region IS NOT OLD.region OR NEW.organization_id IS NOT OLD.organization_id "
-        "BEGIN SELECT RAISE(ABORT, 'a project never changes its region or organization'); END"
     )

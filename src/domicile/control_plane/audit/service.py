@@ -1,0 +1,99 @@
+"""Reading the audit log, and taking in what regions report of themselves."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
+
+from domicile.boundary.audit import AuditReport
+from domicile.control_plane import tables
+from domicile.control_plane.audit.repository import AuditRow, Event, find_sequence, insert_event, list_events
+from domicile.control_plane.auth import Administrator, EnrolledRegion, Operator
+from domicile.control_plane.reports import receive, require_own
+from domicile.control_plane.transactions import Reader
+from domicile.kernel import errors
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which events are asked for. An empty list filters nothing; times are Unix seconds."""
+
+    limit: int
+    after: str | None
+    before: str | None
+    earliest: int | None
+    """Inclusive."""
+    latest: int | None
+    """Inclusive."""
+    project_ids: list[str]
+    event_types: list[str]
+    actor_ids: list[str]
+    resource_ids: list[str]
+
+
+class AuditLog:
+    """An admin reads what concerns the organization; the operator reads everything."""
+
+    def __init__(self, reader: Reader, database: Database, clock: Clock) -> None:
+        self._reader = reader
+        self._database = database
+        self._clock = clock
+
+    async def page(self, asker: Administrator | Operator, wanted: AuditFilter) -> tuple[list[AuditRow], bool]:
+        """Newest first, and whether there are more in the direction of reading."""
+        conditions = _conditions(wanted)
+        visible = _visible(asker)
+        if visible is not None:
+            conditions.append(visible)
+        table = tables.audit_event
+        async with self._reader.reading() as reading:
+            for name, cursor in (("after", wanted.after), ("before", wanted.before)):
+                if cursor is None:
+                    continue
+                edge = await find_sequence(reading, cursor, visible)
+                if edge is None:
+                    raise errors.invalid_value(f"'{name}' must be the id of an event of this log.", name)
+                conditions.append(table.c.sequence < edge if name == "after" else table.c.sequence > edge)
+            # The page before an event is the one next to it: read upwards from there, shown newest first all the same.
+            upwards = wanted.before is not None and wanted.after is None
+            rows = await list_events(reading, conditions, oldest_first=upwards, limit=wanted.limit + 1)
+        page = rows[: wanted.limit]
+        return page[::-1] if upwards else page, len(rows) > wanted.limit
+
+    async def ingest(self, region: EnrolledRegion, report: AuditReport) -> bool:
+        """Whether the report is new. All its events or none."""
+        require_own(region, report)
+        async with self._database.transaction() as connection:
+            writing = await receive(connection, report, self._clock.now_ms())
+            if writing is None:
+                return False
+            for reported in report.events:
+                detail = {"data": {"epoch": reported.epoch, "number": reported.number, "writer": report.writer}}
+                event = Event(reported.type, report.region, region=report.region, detail=detail)
+                await insert_event(writing, region, event, reported.at_ms)
+        return True
+
+
+def _visible(asker: Administrator | Operator) -> ColumnElement[bool] | None:
+    if isinstance(asker, Administrator):
+        return tables.audit_event.c.organization_id == asker.organization_id
+    return None
+
+
+def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
+    table = tables.audit_event
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.earliest is not None:
+        conditions.append(table.c.effective_at_ms >= wanted.earliest * 1000)
+    if wanted.latest is not None:
+        conditions.append(table.c.effective_at_ms < (wanted.latest + 1) * 1000)
+    for column, values in (
+        (table.c.project_id, wanted.project_ids),
+        (table.c.type, wanted.event_types),
+        (table.c.actor_id, wanted.actor_ids),
+        (table.c.resource_id, wanted.resource_ids),
+    ):
+        if values:
+            conditions.append(column.in_(values))
+    return conditions

@@ -1,0 +1,30 @@
+"""Reports of regions arrive at least once and count once: (region, writer, number) is stored with what it brought."""
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.boundary.audit import AuditReport
+from domicile.boundary.usage import UsageReport
+from domicile.control_plane import tables
+from domicile.control_plane.auth import EnrolledRegion
+from domicile.control_plane.transactions import Writing
+from domicile.kernel import errors
+
+
+def require_own(region: EnrolledRegion, report: UsageReport | AuditReport) -> None:
+    """403 unless the report concerns the region that signed it."""
+    if report.region != region.code:
+        raise errors.forbidden("wrong_region", "This report concerns another region than the one that signed it.")
+
+
+async def receive(connection: AsyncConnection, report: UsageReport | AuditReport, now_ms: int) -> Writing | None:
+    """Notes the report and lets its content be written in the same transaction; None when it has been counted before."""
+    table = tables.received_report
+    writing = Writing(connection)
+    same = (table.c.region == report.region, table.c.writer == report.writer, table.c.number == report.number)
+    if await writing.first(select(table.c.number).where(*same)) is not None:
+        return None
+    await writing.execute(
+        insert(table).values(region=report.region, writer=report.writer, number=report.number, received_at_ms=now_ms)
+    )
+    return writing

@@ -1,0 +1,119 @@
+"""Usage over HTTP, in OpenAI's shape, and the regions' reports."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.boundary.usage import Received, UsageReport
+from domicile.control_plane.auth import Administrator, EnrolledRegion
+from domicile.control_plane.query import MAX_TIME_S, Query
+from domicile.control_plane.usage.repository import UsageSum
+from domicile.control_plane.usage.service import Bucket, BucketWidth, Grouping, Usage, UsageQuestion
+from domicile.kernel import errors
+from domicile.kernel.clock import Clock, seconds
+from domicile.web.json_body import decode_json
+from domicile.web.requests import json_response
+
+_LIMITS = {BucketWidth.MINUTE: (60, 1440), BucketWidth.HOUR: (24, 168), BucketWidth.DAY: (7, 31)}
+_PARAMETERS = {
+    "start_time",
+    "end_time",
+    "bucket_width",
+    "project_ids",
+    "user_ids",
+    "api_key_ids",
+    "models",
+    "batch",
+    "group_by",
+    "limit",
+    "page",
+}
+_PAGE = "page_"
+
+
+class UsageEndpoints:
+    """Handlers for /organization/usage and for the boundary."""
+
+    def __init__(self, usage: Usage, clock: Clock) -> None:
+        self._usage = usage
+        self._clock = clock
+
+    async def completions(self, administrator: Administrator, request: Request) -> Response:
+        """Sums by bucket and group."""
+        question = _question(Query(request, _PARAMETERS), seconds(self._clock.now_ms()))
+        buckets, next_start = await self._usage.completions(administrator, question)
+        return json_response(
+            {
+                "object": "page",
+                "data": [_bucket(bucket) for bucket in buckets],
+                "has_more": next_start is not None,
+                "next_page": None if next_start is None else f"{_PAGE}{next_start:x}",
+            }
+        )
+
+    async def ingest(self, region: EnrolledRegion, _request: Request, body: bytes) -> Response:
+        """A region's report."""
+        return json_response(Received(await self._usage.ingest(region, decode_json(body, UsageReport))))
+
+
+def _question(query: Query, now_s: int) -> UsageQuestion:
+    start = query.time("start_time")
+    if start is None:
+        raise errors.missing_parameter("start_time")
+    width = query.choice("bucket_width", BucketWidth, BucketWidth.DAY)
+    end = query.time("end_time")
+    if end is None:
+        # To the end of the bucket that is now: it is shown as far as it is known.
+        end = max((now_s // width.seconds + 1) * width.seconds, start)
+    elif end <= start:
+        raise errors.invalid_value("'end_time' must be later than 'start_time'.", "end_time")
+    default, maximum = _LIMITS[width]
+    return UsageQuestion(
+        start=_page_start(query, start, end, width),
+        end=end,
+        width=width,
+        limit=query.integer("limit", minimum=1, maximum=maximum) or default,
+        project_ids=query.texts("project_ids"),
+        api_key_ids=query.texts("api_key_ids"),
+        user_ids=query.texts("user_ids"),
+        models=query.texts("models"),
+        batch=query.boolean("batch"),
+        group_by=query.choices("group_by", Grouping),
+    )
+
+
+def _page_start(query: Query, start: int, end: int, width: BucketWidth) -> int:
+    page = query.text("page")
+    if page is None:
+        return start
+    try:
+        position = int(page.removeprefix(_PAGE), 16) if page.startswith(_PAGE) else -1
+    except ValueError:
+        position = -1
+    if not (start <= position < end <= MAX_TIME_S and position % width.seconds == 0):
+        raise errors.invalid_value("'page' must be the 'next_page' of an answer to the same question.", "page")
+    return position
+
+
+def _bucket(bucket: Bucket) -> dict[str, Any]:
+    return {
+        "object": "bucket",
+        "start_time": bucket.start,
+        "end_time": bucket.end,
+        "results": [_result(each) for each in bucket.results],
+    }
+
+
+def _result(each: UsageSum) -> dict[str, Any]:
+    return {
+        "object": "organization.usage.completions.result",
+        "input_tokens": each.input_tokens,
+        "input_cached_tokens": each.input_cached_tokens,
+        "output_tokens": each.output_tokens,
+        "output_reasoning_tokens": each.output_reasoning_tokens,
+        "input_audio_tokens": 0,
+        "output_audio_tokens": 0,
+        "num_model_requests": each.requests,
+        **{name: each.dimensions.get(name) for name in Grouping},
+    }

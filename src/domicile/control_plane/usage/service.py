@@ -1,0 +1,153 @@
+"""Usage: counted once when a region reports it, summed when an admin asks."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, false
+
+from domicile.boundary.usage import UsageReport
+from domicile.catalogue.endpoints import Endpoint
+from domicile.control_plane import tables
+from domicile.control_plane.auth import Administrator, EnrolledRegion
+from domicile.control_plane.reports import receive, require_own
+from domicile.control_plane.transactions import Reader
+from domicile.control_plane.usage.repository import UsageSum, add_usage, belongs_together, sum_usage
+from domicile.kernel import errors
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+
+COMPLETIONS = (Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS)
+
+
+class BucketWidth(StrEnum):
+    """How long a bucket is. Buckets begin at whole minutes, hours or days, UTC."""
+
+    MINUTE = "1m"
+    HOUR = "1h"
+    DAY = "1d"
+
+    @property
+    def minutes(self) -> int:
+        """The same in minutes."""
+        return {"1m": 1, "1h": 60, "1d": 1440}[self.value]
+
+    @property
+    def seconds(self) -> int:
+        """The same in seconds."""
+        return self.minutes * 60
+
+
+class Grouping(StrEnum):
+    """What results may be grouped by."""
+
+    PROJECT = "project_id"
+    USER = "user_id"
+    KEY = "api_key_id"
+    MODEL = "model"
+    BATCH = "batch"
+    TIER = "service_tier"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuestion:
+    """What is asked. Times are Unix seconds; an empty list filters nothing."""
+
+    start: int
+    end: int
+    width: BucketWidth
+    limit: int
+    """Buckets in one answer."""
+    project_ids: list[str]
+    api_key_ids: list[str]
+    user_ids: list[str]
+    models: list[str]
+    batch: bool | None
+    group_by: list[Grouping]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bucket, empty ones included."""
+
+    start: int
+    end: int
+    results: list[UsageSum]
+
+
+class Usage:
+    """Minutes in, sums out."""
+
+    def __init__(self, reader: Reader, database: Database, clock: Clock) -> None:
+        self._reader = reader
+        self._database = database
+        self._clock = clock
+
+    async def ingest(self, region: EnrolledRegion, report: UsageReport) -> bool:
+        """Whether the report is new. It is counted whole or, with one delta that is not this region's, not at all."""
+        require_own(region, report)
+        async with self._database.transaction() as connection:
+            writing = await receive(connection, report, self._clock.now_ms())
+            if writing is None:
+                return False
+            for delta in report.deltas:
+                if not await belongs_together(writing, report.region, delta):
+                    raise errors.forbidden(
+                        "foreign_usage", "A delta of this report names a project or key that is not of this region."
+                    )
+                await add_usage(writing, report.region, delta)
+        return True
+
+    async def completions(
+        self, administrator: Administrator, question: UsageQuestion
+    ) -> tuple[list[Bucket], int | None]:
+        """Up to `limit` buckets from `start` on, and where the next page starts."""
+        width = question.width.seconds
+        first = question.start // width
+        beyond = min(first + question.limit, -(-question.end // width))
+        end = min(question.end, beyond * width)
+        table = tables.usage_minute
+        conditions = [
+            table.c.organization_id == administrator.organization_id,
+            table.c.minute >= question.start // 60,
+            table.c.minute < -(-end // 60),
+            table.c.endpoint.in_(COMPLETIONS),
+            *_filters(question),
+        ]
+        columns: dict[Grouping, ColumnElement[Any]] = {
+            Grouping.PROJECT: table.c.project_id,
+            Grouping.KEY: table.c.key_id,
+            Grouping.MODEL: table.c.model,
+            Grouping.BATCH: table.c.batch,
+            Grouping.TIER: table.c.tier,
+        }
+        dimensions = {name.value: columns[name] for name in dict.fromkeys(question.group_by) if name in columns}
+        async with self._reader.reading() as reading:
+            sums = await sum_usage(
+                reading, width_minutes=question.width.minutes, dimensions=dimensions, conditions=conditions
+            )
+        found: dict[int, list[UsageSum]] = {}
+        for each in sums:
+            found.setdefault(each.bucket, []).append(each)
+        buckets = [
+            Bucket(max(number * width, question.start), min((number + 1) * width, question.end), found.get(number, []))
+            for number in range(first, beyond)
+        ]
+        return buckets, beyond * width if beyond * width < question.end else None
+
+
+def _filters(question: UsageQuestion) -> list[ColumnElement[bool]]:
+    table = tables.usage_minute
+    conditions: list[ColumnElement[bool]] = []
+    if question.project_ids:
+        conditions.append(table.c.project_id.in_(question.project_ids))
+    if question.api_key_ids:
+        conditions.append(table.c.key_id.in_(question.api_key_ids))
+    if question.models:
+        conditions.append(table.c.model.in_(question.models))
+    if question.batch is not None:
+        conditions.append(table.c.batch.is_(question.batch))
+    if question.user_ids:
+        # Keys belong to service accounts; no usage is a user's.
+        conditions.append(false())
+    return conditions
