@@ -1,8 +1,9 @@
 """An installation in a folder: control plane, regions us and eu, one stub engine for each region, nothing shared."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 from openai import OpenAI
@@ -23,6 +24,14 @@ CHAT_SNAPSHOTS = (
 )
 
 
+class Relay(Protocol):
+    """Something on a loopback port that passes connections on to the boundary listener."""
+
+    port: int
+
+    def close(self) -> None: ...
+
+
 @dataclass
 class RegionBlock:
     """One region of the configuration."""
@@ -32,6 +41,7 @@ class RegionBlock:
     engine_country: str
     requires: str = "[]"
     port: int = 0
+    rows_of: str | None = None
 
 
 @dataclass
@@ -52,6 +62,7 @@ class Installation:
     control_port: int = 0
     boundary_port: int = 0
     processes: dict[str, Process] = field(default_factory=dict)
+    relay: Relay | None = None
 
     def configure(self) -> None:
         """Chooses ports and writes `domicile.toml`."""
@@ -93,6 +104,7 @@ countries = {region.countries}
 public_url = "http://127.0.0.1:{region.port}/v1"
 listen = {{ port = {region.port} }}
 requires = {region.requires}
+{f'rows_of = "{region.rows_of}"' if region.rows_of else ""}
 data = "{region.code}"
 enrollment_token_file = "{region.code}/enrollment-token"
 
@@ -123,9 +135,13 @@ idle_timeout_s = 5
         port = next(region.port for region in self.regions if region.code == code)
         return f"http://127.0.0.1:{port}"
 
-    def start(self) -> "Installation":
-        """Everything, until every region is ready."""
+    def start(self, *, through_relay: Callable[[int], Relay] | None = None) -> "Installation":
+        """Everything, until every region is ready. `through_relay`: what stands between the regions and the boundary."""
         self.configure()
+        if through_relay is not None:
+            self.relay = through_relay(self.boundary_port)
+            self.boundary_url = f"http://127.0.0.1:{self.relay.port}"
+            self.write_configuration()
         self.start_control()
         for region in self.regions:
             self.start_engine(region.code)
@@ -138,11 +154,13 @@ idle_timeout_s = 5
         """Everything, newest first."""
         for process in reversed(self.processes.values()):
             process.stop()
+        if self.relay is not None:
+            self.relay.close()
 
     def start_control(self) -> None:
         """The control plane, until it answers."""
         self._start("control", "domicile.apps.control", "--config", str(self.config), "--log-level", self.log_level)
-        eventually(lambda: httpx2.get(f"{self.control_url}/healthz").status_code == 200, what="control answers")
+        self._wait_for("control", f"{self.control_url}/healthz")
 
     def start_engine(self, code: str) -> None:
         """A region's stub engine."""
@@ -161,8 +179,14 @@ idle_timeout_s = 5
 
     def wait_until_ready(self, code: str) -> None:
         """Until the region has a snapshot and an engine."""
-        url = f"{self.region_url(code)}/readyz"
-        eventually(lambda: httpx2.get(url).status_code == 200, what=f"{code} is ready, see {self.folder}/{code}")
+        self._wait_for(f"region-{code}", f"{self.region_url(code)}/readyz")
+
+    def _wait_for(self, name: str, url: str) -> None:
+        def answers() -> bool:
+            self.processes[name].check()
+            return httpx2.get(url).status_code == 200
+
+        eventually(answers, what=f"{name} answers at {url}")
 
     def _start(self, name: str, module: str, *arguments: str) -> None:
         known = self.processes.get(name)
@@ -190,7 +214,7 @@ idle_timeout_s = 5
     def new_key(self, code: str, *, admin: OpenAI | None = None, name: str = "tests") -> "IssuedKey":
         """A new project in the region, and a key of it."""
         administration = (admin or self.admin()).admin.organization.projects
-        project = administration.create(name=name, residency=f"{code.upper()}_STORAGE_PROCESSING")
+        project = administration.create(name=name, extra_body={"residency": f"{code.upper()}_STORAGE_PROCESSING"})
         account = administration.service_accounts.create(project.id, name=name)
         assert account.api_key is not None
         return IssuedKey(project.id, account.id, account.api_key.id, account.api_key.value)

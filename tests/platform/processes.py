@@ -70,6 +70,11 @@ class Process:
         assert self._process is not None
         return self._process.pid
 
+    def check(self) -> None:
+        """Fails with the end of the log when the process has ended by itself."""
+        if not self.is_running:
+            raise AssertionError(f"{self._module} has ended:\n{self.log.read_text(errors='replace')[-2000:]}")
+
     @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -8,7 +8,7 @@ It keeps every request it was sent; `GET /requests` shows them. A message `do:NA
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import uvicorn
@@ -91,7 +91,7 @@ def misbehaviour(command: str) -> Response | None:
     def failure(status: int, code: str, message: str = "secret-host.internal says no") -> Response:
         return JSONResponse({"error": {"message": message, "type": "x", "param": None, "code": code}}, status)
 
-    known = {
+    known: dict[str, Callable[[], Response]] = {
         "400": lambda: failure(400, "whatever"),
         "context": lambda: failure(400, "context_length_exceeded", "limit is 1024 tokens, you sent 2048"),
         "401": lambda: failure(401, "invalid_api_key"),

@@ -1,0 +1,87 @@
+"""A prompt sent to Europe is nowhere else: no file, no memory, no log, nothing that crossed (contract C05 and C07)."""
+
+import secrets
+import time
+
+import pytest
+from openai import BadRequestError
+from openai.types.chat import ChatCompletionMessageParam
+
+from tests.platform.installation import Installation, IssuedKey
+from tests.platform.processes import eventually
+from tests.residency.memory import forms, in_files, in_memory
+from tests.residency.relay import CapturingRelay
+
+
+def canary() -> bytes:
+    return f"canary{secrets.token_hex(24)}canary".encode()
+
+
+def usage_has_arrived(installation: Installation, project_id: str) -> bool:
+    buckets = installation.admin().admin.organization.usage.completions(
+        start_time=int(time.time()) - 3600, bucket_width="1m", project_ids=[project_id], limit=1440
+    )
+    return any(getattr(result, "num_model_requests", 0) for bucket in buckets.data for result in bucket.results)
+
+
+@pytest.mark.contract("C05")
+@pytest.mark.contract("C07")
+def test_a_prompt_stays_in_its_region(installation: Installation, relay: CapturingRelay) -> None:
+    issued = installation.new_key("eu")
+    client = installation.client("eu", issued.secret)
+    needle = canary()
+    messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": needle.decode()}]
+    answer = client.chat.completions.create(model="gpt-4o-2024-08-06", messages=messages)
+    assert needle.decode() in str(answer.choices[0].message.content)
+    stream = client.chat.completions.create(
+        model="gpt-4o-2024-08-06",
+        messages=messages,
+        stream=True,
+        metadata={"note": needle.decode()},
+        user=needle.decode(),
+    )
+    assert len([chunk.id for chunk in stream]) > 2
+    # Refusals have logs and error texts of their own.
+    with pytest.raises(BadRequestError):
+        client.chat.completions.create(model="gpt-4o-2024-08-06", messages=messages, extra_body={needle.decode(): 1})
+    with pytest.raises(BadRequestError):
+        client.chat.completions.create(model="tts-1", messages=messages)
+    eventually(lambda: usage_has_arrived(installation, issued.project_id), what="usage arrives at the control plane")
+
+    needles = forms(needle)
+    for name in ("control", "region-us", "engine-us"):
+        assert in_memory(installation.processes[name].pid, needles) == [], name
+    for folder in ("control", "us", "logs"):
+        assert in_files(installation.folder / folder, needles) == [], folder
+    assert [form for form, encoded in needles.items() if encoded in relay.captured] == []
+    # Even in its own region it rests nowhere: chat keeps nothing (design 5).
+    assert in_files(installation.folder / "eu", needles) == []
+
+
+def test_the_searches_find_what_is_there(installation: Installation, relay: CapturingRelay) -> None:
+    """The negative twin: each search sees what really is where it looks."""
+    issued = installation.new_key("eu")
+    needle = canary()
+    installation.client("eu", issued.secret).chat.completions.create(
+        model="gpt-4o-2024-08-06", messages=[{"role": "user", "content": needle.decode()}]
+    )
+    # The stub engine keeps what it was sent: so the region's side of the installation does hold the prompt.
+    assert "raw" in in_memory(installation.processes["engine-eu"].pid, forms(needle))
+    eventually(lambda: usage_has_arrived(installation, issued.project_id), what="usage arrives")
+    # The ids do cross, by design: in the capture, and in the control plane's database.
+    assert issued.project_id.encode() in relay.captured
+    assert in_files(installation.folder / "control", {"id": issued.project_id.encode()}) != []
+
+
+@pytest.mark.parametrize("form", ["raw", "hex", "base64+1", "deflate-9"])
+def test_the_file_search_sees_every_form(tmp_path_factory: pytest.TempPathFactory, form: str) -> None:
+    folder = tmp_path_factory.mktemp("forms")
+    needle = canary()
+    (folder / "file").write_bytes(b"before" + forms(needle)[form] + b"after")
+    assert f"file: {form}" in in_files(folder, forms(needle))
+
+
+def test_us_projects_are_not_in_the_european_snapshot(installation: Installation, us_key: IssuedKey) -> None:
+    assert in_files(installation.folder / "us", {"id": us_key.project_id.encode()}) != []
+    assert in_files(installation.folder / "eu", {"id": us_key.project_id.encode()}) == []
+    assert in_memory(installation.processes["region-eu"].pid, {"id": us_key.project_id.encode()}) == []

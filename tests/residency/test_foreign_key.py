@@ -1,0 +1,114 @@
+"""Another region's key: answered from the head alone; nothing of the prompt is taken in (contract C12 and C14)."""
+
+import contextlib
+import json
+import secrets
+import socket
+import time
+
+import pytest
+
+from domicile.kernel import api_keys
+from tests.platform.installation import Installation, IssuedKey
+from tests.residency.memory import forms, in_files, in_memory
+
+FIVE_MEGABYTES = 5 * 1024 * 1024
+
+
+def canary() -> bytes:
+    return f"canary{secrets.token_hex(24)}canary".encode()
+
+
+class HalfSentRequest:
+    """A chat request on a raw socket: the head and the first bytes of the body in one write, the rest when told to."""
+
+    def __init__(self, installation: Installation, code: str, key: str, *, with_head: bytes) -> None:
+        port = next(region.port for region in installation.regions if region.code == code)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        head = (
+            f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nauthorization: Bearer {key}\r\n"
+            f"content-type: application/json\r\ncontent-length: {FIVE_MEGABYTES}\r\n\r\n"
+        )
+        self.socket.sendall(head.encode() + with_head)
+
+    def answer(self) -> tuple[int, dict[str, object]]:
+        """Status and body of an answer that arrives whole while the body is still to be sent."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += self.socket.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+        )
+        while len(body) < length:
+            body += self.socket.recv(65536)
+        return int(head.split(b" ")[1]), json.loads(body)
+
+    def send_on(self, marker: bytes) -> int:
+        """Sends the rest of the five megabytes, the marker all through it, as far as the other side lets it."""
+        rest = (marker * (FIVE_MEGABYTES // len(marker) + 1))[: FIVE_MEGABYTES - 1024]
+        self.socket.settimeout(0.2)
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < len(rest):
+                sent += self.socket.send(rest[sent : sent + 65536])
+        return sent
+
+
+@pytest.mark.contract("C12")
+@pytest.mark.contract("C14")
+def test_what_follows_the_head_is_never_in_the_other_regions_memory(
+    installation: Installation, eu_key: IssuedKey
+) -> None:
+    shared, later = canary(), canary()
+    us = installation.processes["region-us"].pid
+    request = HalfSentRequest(installation, "us", eu_key.secret, with_head=shared)
+    status, body = request.answer()
+    assert status == 401
+    error = body["error"]
+    assert isinstance(error, dict)
+    assert error["code"] == "incorrect_hostname"
+    assert str(error["message"]).endswith(installation.region_url("eu").removeprefix("http://"))
+
+    assert request.send_on(later) > 0
+    while_open = in_memory(us, forms(later))
+    request.socket.close()
+    after = in_memory(us, forms(later))
+    assert (while_open, after) == ([], [])
+    # What shared the head's read was in a buffer of the socket, and went nowhere.
+    assert in_files(installation.folder / "us", forms(shared)) == []
+    assert in_files(installation.folder / "logs", forms(shared)) == []
+
+
+def test_the_search_finds_what_is_taken_in(installation: Installation, us_key: IssuedKey) -> None:
+    """The negative twin: the same bytes with a key of this region are in its memory, and the search sees them."""
+    shared, later = canary(), canary()
+    request = HalfSentRequest(installation, "us", us_key.secret, with_head=shared)
+    assert request.send_on(later) > 0
+    deadline = time.monotonic() + 10
+    found: list[str] = []
+    while "raw" not in found and time.monotonic() < deadline:
+        found = in_memory(installation.processes["region-us"].pid, forms(later))
+    request.socket.close()
+    assert "raw" in found
+
+
+@pytest.mark.contract("C14")
+def test_the_other_region_does_not_know_the_keys_hash(installation: Installation, eu_key: IssuedKey) -> None:
+    digest = api_keys.sha256(eu_key.secret)
+    needles = {
+        "hash": digest,
+        "hash in hex": digest.hex().encode(),
+        "key": eu_key.secret.encode(),
+        **{form: needle for form, needle in forms(eu_key.secret.encode()).items() if form.startswith("base64")},
+    }
+    # Used on both sides, so that whatever remembers keys has had the chance to.
+    installation.client("eu", eu_key.secret).models.list()
+    HalfSentRequest(installation, "us", eu_key.secret, with_head=b"").answer()
+
+    assert in_memory(installation.processes["region-eu"].pid, {"hash": digest}) == ["hash"], "the search works"
+    found = in_memory(installation.processes["region-us"].pid, needles)
+    # The head itself was read once; what must not be there is anything that could recognize the key again.
+    assert [form for form in found if form.startswith("hash")] == []
+    assert in_files(installation.folder / "us", needles) == []
+    assert in_files(installation.folder / "logs", needles) == []
