@@ -1,1 +1,1 @@
-"""The `domicile` command. It talks HTTP, or starts `python -m domicile.apps.X`."""
+"""The `domicile` command. It talks HTTP to running processes, or starts them; it imports none of them."""

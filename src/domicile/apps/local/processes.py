@@ -11,14 +11,17 @@ from domicile.apps.local.ports import HOST
 from domicile.apps.local.readiness import Probe
 from domicile.settings.installation import EngineSettings, Installation, RegionSettings
 
+# -P: a file of the current folder must not be imported in the place of a module.
+_PYTHON = (sys.executable, "-P", "-m")
+
 
 @dataclass(frozen=True, slots=True)
 class Programs:
     """How each kind of process is started. Each is a program of its own; nothing here imports them."""
 
-    control: tuple[str, ...] = (sys.executable, "-m", "domicile.apps.control")
-    region: tuple[str, ...] = (sys.executable, "-m", "domicile.apps.region")
-    engine: tuple[str, ...] = (sys.executable, "-m", "domicile.apps.engine")
+    control: tuple[str, ...] = (*_PYTHON, "domicile.apps.control")
+    region: tuple[str, ...] = (*_PYTHON, "domicile.apps.region")
+    engine: tuple[str, ...] = (*_PYTHON, "domicile.apps.engine")
 
 
 @dataclass(frozen=True, slots=True)

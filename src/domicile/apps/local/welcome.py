@@ -11,6 +11,8 @@ from domicile.apps.local.layout import CONTROL, Layout
 from domicile.settings.installation import Installation, RegionSettings
 
 _QUESTION = "What is the capital of France?"
+# A model this small does not always find an end.
+_ANSWER_TOKENS = 40
 _PREFERRED_MODEL = "gpt-4o-mini-2024-07-18"
 
 
@@ -49,7 +51,7 @@ def _examples(region: RegionSettings, layout: Layout, urls: Mapping[str, str]) -
     data = shlex.quote(_short(layout.root))
     models = [name for engine in region.engines for name in engine.models]
     model = _PREFERRED_MODEL if _PREFERRED_MODEL in models else models[0]
-    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "{_QUESTION}"}}]}}'
+    body = f'{{"model": "{model}", "max_tokens": {_ANSWER_TOKENS}, "messages": [{{"role": "user", "content": "{_QUESTION}"}}]}}'
     return [
         f"A project in '{region.code}', a key of it, and a question, from another terminal in this folder:",
         "",
@@ -68,7 +70,7 @@ def _examples(region: RegionSettings, layout: Layout, urls: Mapping[str, str]) -
         '  account = admin.service_accounts.create(project.id, name="hello")',
         f'  client = OpenAI(base_url="{urls[region.code]}", api_key=account.api_key.value)',
         f'  messages = [{{"role": "user", "content": "{_QUESTION}"}}]',
-        f'  answer = client.chat.completions.create(model="{model}", messages=messages)',
+        f'  answer = client.chat.completions.create(model="{model}", max_tokens={_ANSWER_TOKENS}, messages=messages)',
         "  print(answer.choices[0].message.content)",
         "",
     ]

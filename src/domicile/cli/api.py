@@ -1,0 +1,104 @@
+"""JSON over HTTP to one host with one key. No redirects and no proxies: a key goes where it was meant to go, or nowhere."""
+
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from domicile.cli.failures import CommandError, RefusedError
+
+_TIMEOUT_SECONDS = 30.0
+_PAGE = 100
+
+
+class Api:
+    """One base URL, one key."""
+
+    def __init__(self, url: str, key: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise CommandError(f"'{url}' is not an http or https URL")
+        self._url = url
+        self._is_tls = parts.scheme == "https"
+        self._host, self._port = parts.hostname, parts.port
+        self._prefix = parts.path.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One object."""
+        return self._call("GET", path + (f"?{urlencode(query)}" if query else ""))
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Makes or changes something."""
+        return self._call("POST", path, body)
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """Removes something."""
+        return self._call("DELETE", path)
+
+    def all(self, path: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Every object of a list, over all its pages."""
+        found: list[dict[str, Any]] = []
+        asked = {"limit": _PAGE, **(query or {})}
+        while True:
+            page = self.get(path, asked)
+            found += self._data(page)
+            if not page.get("has_more"):
+                return found
+            asked["after"] = page["last_id"]
+
+    def whole(self, path: str) -> list[dict[str, Any]]:
+        """Every object of a list that has no pages."""
+        return self._data(self.get(path))
+
+    def _data(self, page: dict[str, Any]) -> list[dict[str, Any]]:
+        data = page.get("data")
+        if not isinstance(data, list):
+            raise self._stranger(200)
+        return data
+
+    def _stranger(self, status: int) -> CommandError:
+        return CommandError(f"{self._url} answered {status}, and not as this platform does. Is the URL right?")
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        connection = self._connection()
+        headers = dict(self._headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            connection.request(method, self._prefix + path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise CommandError(
+                f"cannot reach {self._url}: {str(error) or type(error).__name__}. Is it running there?"
+            ) from None
+        finally:
+            connection.close()
+        return self._read(answer.status, content)
+
+    def _read(self, status: int, content: bytes) -> dict[str, Any]:
+        try:
+            found = json.loads(content)
+        except ValueError:
+            found = None
+        if status < 300 and isinstance(found, dict):
+            return found
+        error = found.get("error") if isinstance(found, dict) else None
+        if isinstance(error, dict):
+            raise RefusedError(status, error.get("code"), str(error.get("message")))
+        raise self._stranger(status)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._is_tls:
+            return http.client.HTTPSConnection(
+                self._host, self._port, timeout=_TIMEOUT_SECONDS, context=ssl.create_default_context()
+            )
+        return http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS)
+
+
+def segment(text: str) -> str:
+    """A part of a path that somebody typed."""
+    return quote(text, safe="")

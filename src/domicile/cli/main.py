@@ -1,0 +1,32 @@
+"""The console script `domicile`."""
+
+import sys
+
+import typer
+
+from domicile.cli import keys, organizations, processes, projects, regions
+from domicile.cli.failures import CommandError, UsageError
+from domicile.cli.models import models
+
+app = typer.Typer(
+    name="domicile",
+    help="A self-hosted, OpenAI-compatible API platform with data residency.",
+    no_args_is_help=True,
+    # A traceback is nothing to show, and one with the values of variables could show a key.
+    pretty_exceptions_enable=False,
+)
+for _command in (processes.up, processes.control, processes.region, processes.engine, models):
+    app.command()(_command)
+app.add_typer(organizations.app, name="org")
+app.add_typer(projects.app, name="projects")
+app.add_typer(keys.app, name="keys")
+app.add_typer(regions.app, name="regions")
+
+
+def run() -> None:
+    """Exit status 0: done; 1: refused or failed; 2: called wrongly."""
+    try:
+        app()
+    except CommandError as error:
+        print(f"domicile: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)

@@ -1,0 +1,19 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="The folder of a running 'domicile up'. Without it: DOMICILE_CONTROL_URL with DOMICILE_ADMIN_KEY and "
+        "DOMICILE_OPERATOR_KEY (or ..._FILE), else .domicile.",
+        show_default=False,
+    ),
+]
+ProjectOption = Annotated[str, typer.Option("--project", metavar="ID", help="The project's id, proj_...")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print the result alone, for $( ).")]

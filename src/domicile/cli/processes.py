@@ -1,0 +1,115 @@
+"""Commands that become a process of the installation: this one is replaced by it, so signals reach it directly."""
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domicile.cli.connection import DEFAULT_DATA
+from domicile.cli.failures import CommandError, UsageError
+
+
+class LogLevel(StrEnum):
+    """How much a process says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", metavar="FILE", exists=True, dir_okay=False, help="The installation's domicile.toml."),
+]
+LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much is logged.")]
+
+_DEFAULT_CONFIG = Path("domicile.toml")
+
+
+def up(
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Where everything is kept.")] = DEFAULT_DATA,
+    port_base: Annotated[
+        int, typer.Option("--port-base", metavar="N", help="The control plane's port; the regions' ports follow it.")
+    ] = 8700,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A domicile.toml of your own, in the place of the one for trying out.",
+        ),
+    ] = None,
+    no_agreement: Annotated[
+        bool,
+        typer.Option("--no-agreement", help="The first organization begins without Enterprise agreement and ZDR."),
+    ] = False,
+    log_level: LogLevelOption = LogLevel.INFO,
+) -> None:
+    """Start everything on this machine: control plane, regions and their engines."""
+    arguments = ["--data", str(data), "--port-base", str(port_base), "--log-level", log_level]
+    if config is not None:
+        arguments += ["--config", str(config)]
+    if no_agreement:
+        arguments.append("--no-agreement")
+    _become("local", arguments)
+
+
+def control(config: ConfigOption = _DEFAULT_CONFIG, log_level: LogLevelOption = LogLevel.INFO) -> None:
+    """Run the control plane in the foreground."""
+    _become("control", ["--config", str(config), "--log-level", log_level])
+
+
+def region(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The region's code.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    log_level: LogLevelOption = LogLevel.INFO,
+) -> None:
+    """Run one region in the foreground."""
+    _become("region", ["--config", str(config), "--region", code, "--log-level", log_level])
+
+
+def engine(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The code of the region that the engine belongs to.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Which engine, where a region has several embedded ones.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads that compute.")] = None,
+    log_level: LogLevelOption = LogLevel.INFO,
+) -> None:
+    """Run an embedded engine of a region in the foreground."""
+    arguments = ["--socket", str(_embedded_socket(config, code, name)), "--log-level", log_level]
+    if threads is not None:
+        arguments += ["--threads", str(threads)]
+    _become("engine", arguments)
+
+
+def _embedded_socket(config: Path, code: str, name: str | None) -> Path:
+    # Here and not above: reading a configuration takes longer than most commands need altogether.
+    from domicile.settings.load import SettingsError, load_installation
+
+    try:
+        region_settings = load_installation(config).region(code)
+    except (SettingsError, ValueError) as error:
+        raise CommandError(str(error)) from None
+    embedded = {found.name: found.socket for found in region_settings.engines if found.embedded and found.socket}
+    if not embedded:
+        raise CommandError(f"region '{code}' has no engine with 'embedded = true' in {config}")
+    if name is None and len(embedded) > 1:
+        raise UsageError(f"region '{code}' has several embedded engines; choose one with --name: {', '.join(embedded)}")
+    if name is not None and name not in embedded:
+        raise CommandError(f"region '{code}' has no embedded engine '{name}'. It has: {', '.join(embedded)}.")
+    return embedded[name] if name is not None else next(iter(embedded.values()))
+
+
+def _become(app: str, arguments: list[str]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: a file of the current folder must not be imported in the place of a module.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", f"domicile.apps.{app}", *arguments])

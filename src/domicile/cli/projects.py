@@ -1,0 +1,91 @@
+"""`domicile projects`: each is born in one region and stays there."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from domicile.cli.api import segment
+from domicile.cli.connection import Connection, connect, regions
+from domicile.cli.failures import CommandError, UsageError
+from domicile.cli.options import DataOption, QuietOption
+from domicile.cli.output import JsonOption, member, moment, show_list, show_one
+
+app = typer.Typer(help="Projects: each lives in one region, for ever (admin key).", no_args_is_help=True)
+
+_PATH = "/v1/organization/projects"
+_COLUMNS = [
+    ("id", member("id")),
+    ("name", member("name")),
+    ("region", member("region")),
+    ("residency", member("residency")),
+    ("status", member("status")),
+    ("created", moment("created_at")),
+]
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="proj_...")]
+
+
+@app.command("list")
+def list_projects(
+    archived: Annotated[bool, typer.Option("--archived", help="Archived ones too.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The organization's projects."""
+    found = connect(data).admin().all(_PATH, {"include_archived": "true"} if archived else None)
+    show_list(found, _COLUMNS, as_json=as_json, nothing="There is no project. 'domicile projects create' makes one.")
+
+
+@app.command("create")
+def create_project(
+    name: Annotated[str, typer.Option("--name", help="Its name.")],
+    residency: Annotated[
+        str | None, typer.Option("--residency", help="Where it lives, in OpenAI's words: EU_STORAGE_PROCESSING.")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="CODE", help="Where it lives, by the region's code (operator key)."),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """A new project. Without --residency or --region it is born in the default region."""
+    if residency is not None and region is not None:
+        raise UsageError("give --residency or --region, not both")
+    connection = connect(data)
+    if region is not None:
+        residency = _residency_of(connection, region)
+    made = connection.admin().post(_PATH, {"name": name} | ({"residency": residency} if residency else {}))
+    if quiet:
+        print(made["id"])
+        return
+    show_one(made, _COLUMNS, as_json=as_json)
+
+
+@app.command("get")
+def get_project(project: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """One project."""
+    show_one(connect(data).admin().get(f"{_PATH}/{segment(project)}"), _COLUMNS, as_json=as_json)
+
+
+@app.command("archive")
+def archive_project(
+    project: IdArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End a project: its keys are dead at once and stay dead. A person at a terminal is asked first."""
+    api = connect(data).admin()
+    if not yes and sys.stdin.isatty():
+        typer.confirm(f"Archive {project}? Its keys stop working, and this cannot be undone.", abort=True, err=True)
+    show_one(api.post(f"{_PATH}/{segment(project)}/archive"), _COLUMNS, as_json=as_json)
+
+
+def _residency_of(connection: Connection, code: str) -> str:
+    found = {region["code"]: region["residency"] for region in regions(connection)}
+    if code not in found:
+        raise CommandError(f"there is no region '{code}'. There are: {', '.join(found)}.")
+    return str(found[code])

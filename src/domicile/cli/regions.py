@@ -1,0 +1,51 @@
+"""`domicile regions`: the regions of the installation, and how one comes to belong to it."""
+
+from typing import Annotated
+
+import typer
+
+from domicile.cli.api import segment
+from domicile.cli.connection import connect, regions
+from domicile.cli.options import DataOption
+from domicile.cli.output import JsonOption, Object, member, moment, note, show_list, show_one
+
+app = typer.Typer(help="Regions of the installation (operator key).", no_args_is_help=True)
+
+
+def _replicas(region: Object) -> str:
+    ages = [f"{replica['last_contact_age_seconds']:.0f} s ago" for replica in region["replicas"]]
+    return f"{len(ages)} (last heard of {', '.join(ages)})" if ages else "none"
+
+
+_COLUMNS = [
+    ("code", member("code")),
+    ("URL", member("public_url")),
+    ("residency", member("residency")),
+    ("requires", member("requires")),
+    ("enrolled", member("enrolled")),
+    ("replicas", _replicas),
+]
+
+
+@app.command("list")
+def list_regions(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Every region of the configuration."""
+    show_list(regions(connect(data)), _COLUMNS, as_json=as_json, nothing="There is no region.")
+
+
+@app.command("enroll")
+def enroll_region(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The region's code.")],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A token with which the region CODE makes itself known, once, within an hour."""
+    made = connect(data).operator().post(f"/operator/v1/regions/{segment(code)}/enrollment_tokens")
+    if as_json:
+        show_one(made, [], as_json=True)
+        return
+    print(made["token"])
+    note(
+        f"Put it into the file that 'enrollment_token_file' of region '{code}' names, with mode 0600, and start the "
+        f"region: 'domicile region {code}'. It is good once, until {moment('expires_at')(made)}."
+    )
