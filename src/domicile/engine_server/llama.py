@@ -77,6 +77,7 @@ class Llama:
         self._closing = threading.Event()
         self._key = secrets.token_urlsafe(32)
         self._threads = ThreadPoolExecutor(settings.slots, thread_name_prefix="generation")
+        self._prefilling = asyncio.Lock()
         self._http: aiohttp.ClientSession | None = None
         self._socket = _private_socket(settings.private_directory)
         try:
@@ -92,9 +93,10 @@ class Llama:
         parameters.n_parallel = settings.slots
         parameters.n_gpu_layers = 0
         parameters.cpuparams.n_threads = settings.threads
+        # One connection at a time is all we open, and a connection holds a thread.
+        parameters.n_threads_http = 2
         # Reading a prompt is worth more threads than generating, which waits for memory.
         parameters.cpuparams_batch.n_threads = min(os.cpu_count() or 1, 2 * settings.threads)
-        parameters.n_threads_http = 1
         # A cache across slots would be a cache across tenants.
         parameters.cache_ram_mib = 0
         parameters.cache_idle_slots = False
@@ -114,7 +116,7 @@ class Llama:
         """The prompt's tokens. Numbers are the template's special tokens; text never becomes one."""
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(str(self._socket)),
+                connector=aiohttp.UnixConnector(str(self._socket), limit=1, force_close=True),
                 headers={"Authorization": f"Bearer {self._key}"},
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -135,8 +137,10 @@ class Llama:
         while cached is None or done < len(prompt):
             done = min(done + PREFILL_TOKENS, len(prompt))
             reuse = prefix is not None or cached is not None
-            usage = await self._read(slot.number, prompt[:done], reuse=reuse)
-            cached = usage if cached is None else cached
+            # In turn: side by side, each piece would take as long as all of them.
+            async with self._prefilling:
+                found = await self._read(slot.number, prompt[:done], reuse=reuse)
+            cached = found if cached is None else cached
             slot.computed(tenant, prompt[:done])
         return cached
 

@@ -11,9 +11,12 @@ from domicile.engine_server.chat.enforcement import Enforcement
 from domicile.engine_server.chat.schema import Schema
 from domicile.engine_server.chat.schema_reader import refused
 from domicile.engine_server.chat.stop import StopMatcher
-from domicile.engine_server.chat.tools import NO_FUNCTION, Calling
+from domicile.engine_server.chat.tools import Calling
 from domicile.engine_server.llama import End, Llama, Piece
 from domicile.engine_server.slots import Slot, Ticket
+
+# What the assistant is made to say before it picks a function.
+_CHOOSING = "Function: "
 
 
 @dataclass(frozen=True)
@@ -133,15 +136,15 @@ class Choice:
 
     async def _call_or_answer(self, slot: Slot, calling: Calling) -> AsyncIterator[Event]:
         if calling.mode == "auto":
-            name = await self._choose(slot, "Function to call: ", [NO_FUNCTION, *calling.names])
-            if name == NO_FUNCTION:
+            name = await self._choose(slot, _CHOOSING, [calling.no_function, *calling.names])
+            if name == calling.no_function:
                 async for event in self._answer(slot):
                     yield event
                 return
         elif len(calling.functions) == 1:
             name = calling.names[0]
         else:
-            name = await self._choose(slot, "Function to call: ", calling.names)
+            name = await self._choose(slot, _CHOOSING, calling.names)
         if name is None:
             yield Finished("length", self._spent)
             return
@@ -152,7 +155,6 @@ class Choice:
         """Write one call after the other, until the model closes the list."""
         opening = "[" if calling.calls_max > 1 else ""
         written = f'{opening}{{"name": "{name}", "arguments": '
-        made: set[tuple[str, str]] = set()
         for index in range(calling.calls_max):
             schema = calling.function(name).arguments
             yield CallBegins(index, f"call_{secrets.token_hex(12)}", name)
@@ -170,7 +172,6 @@ class Choice:
                 return
             self._check(schema, arguments)
             yield CallEnds(index)
-            made.add((name, arguments))
             written += arguments + "}"
             if index + 1 < calling.calls_max:
                 following = await self._following(slot, calling, written)

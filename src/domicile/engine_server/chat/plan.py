@@ -13,6 +13,8 @@ from domicile.engine_server.llama import Llama
 # The model card's own advice, for when the caller gives none.
 _TEMPERATURE = 0.2
 _TOP_P = 0.9
+# A small model may repeat itself without end; a caller who wants more says so.
+_ANSWER_TOKENS = 512
 
 
 async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, context: int) -> Plan:
@@ -31,7 +33,7 @@ async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, co
     return Plan(
         prompt=tokens,
         tenant=request.cache_salt or None,
-        tokens_max=min(request.tokens_max or room, room),
+        tokens_max=min(request.tokens_max or _ANSWER_TOKENS, room),
         sampling=_sampling(request),
         stop=request.stop_sequences,
         shape=shape,

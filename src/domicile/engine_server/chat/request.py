@@ -172,7 +172,7 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`(?: - at `\$\.?(.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*?)`(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
 _WRONG = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
 # msgspec's own sentences about types and ranges; whatever else it says could quote the request.
 _PLAIN = re.compile(

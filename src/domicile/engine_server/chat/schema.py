@@ -8,10 +8,13 @@ import jsonschema
 import msgspec
 
 from domicile.engine_server.chat import grammar
-from domicile.engine_server.chat.schema_reader import SchemaReader, refused
+from domicile.engine_server.chat.schema_reader import SchemaReader, all_schemas, refused
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 BYTES_MAX = 64 * 1024
+# For a call's arguments that name no limit of their own: characters of a string, items of a list.
+ARGUMENT_LENGTH = 200
+ARGUMENT_ITEMS = 16
 # A reference may stand for many others, so the work of a check is not bounded by the schema's size alone.
 _REFERENCES_FOLLOWED_MAX = 20_000
 
@@ -37,7 +40,7 @@ class Schema:
             return False
 
 
-def prepare(document: dict[str, Any], param: str, *, strict: bool, must_be_object: bool = False) -> Schema:
+def prepare(document: dict[str, Any], param: str, *, strict: bool, of_arguments: bool = False) -> Schema:
     """Accept a schema or say what is wrong with it.
 
     Strict: every keyword is one that will be enforced. Otherwise, as in OpenAI's API, the answer keeps to what can be
@@ -46,11 +49,23 @@ def prepare(document: dict[str, Any], param: str, *, strict: bool, must_be_objec
     if len(msgspec.json.encode(document)) > BYTES_MAX:
         raise refused(param, f"it is larger than {BYTES_MAX} bytes.")
     enforced = SchemaReader(document, param, strict=strict).read()
-    if must_be_object:
+    if of_arguments:
         if enforced.get("type", "object") != "object":
             raise refused(param, "its type must be 'object'.")
         enforced["type"] = "object"
+        _end_what_has_no_end(enforced)
     return Schema(document, enforced, grammar.of_schema(enforced), param)
+
+
+def _end_what_has_no_end(root: dict[str, Any]) -> None:
+    """A small model seldom closes a string or a list by itself, and a call that is cut off is no call."""
+    for node in all_schemas(root):
+        kinds = node.get("type", ())
+        kinds = kinds if isinstance(kinds, list) else [kinds]
+        if "string" in kinds and not node.keys() & {"enum", "const", "minLength", "maxLength"}:
+            node["maxLength"] = ARGUMENT_LENGTH
+        if "array" in kinds and not node.keys() & {"minItems", "maxItems", "prefixItems"}:
+            node["maxItems"] = ARGUMENT_ITEMS
 
 
 def _validator(schema: dict[str, Any]) -> Any:

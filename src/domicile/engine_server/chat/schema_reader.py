@@ -195,13 +195,14 @@ class SchemaReader:
             settled.add(id(node))
 
         try:
-            for node in _all_schemas(root):
+            for node in all_schemas(root):
                 visit(node)
         except RecursionError:
             raise self._refuse("its references are chained too deep.") from None
 
 
-def _all_schemas(root: dict[str, Any]) -> list[dict[str, Any]]:
+def all_schemas(root: dict[str, Any]) -> list[dict[str, Any]]:
+    """A schema and every schema within it."""
     found = [root]
     for node in found:
         for keyword in ("properties", "$defs", "definitions"):

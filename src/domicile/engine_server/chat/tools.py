@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
-
 from domicile.engine_server.chat.request import ChatRequest, FunctionDefinition, FunctionName, ToolChoice
 from domicile.engine_server.chat.schema import Schema, prepare
 from domicile.engine_server.errors import invalid, unsupported
 
 # A small model that may go on calling does not know when to stop.
 PARALLEL_CALLS_MAX = 4
-NO_FUNCTION = "none"
 
 
 @dataclass(frozen=True)
@@ -21,6 +18,11 @@ class Function:
     name: str
     description: str
     arguments: Schema
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of its arguments."""
+        return list(self.arguments.enforced.get("properties", {}))
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,21 @@ class Calling:
         """The function that was chosen."""
         return next(function for function in self.functions if function.name == name)
 
+    @property
+    def no_function(self) -> str:
+        """How the model says that it calls none: a word that is no function's name."""
+        return "answer" if "answer" not in self.names else "answer_in_words"
+
     def instructions(self) -> str:
-        """What the system message says about the functions."""
-        shown = "\n".join(
-            msgspec.json.encode(
-                {"name": f.name, "description": f.description, "parameters": f.arguments.document}
-            ).decode()
-            for f in self.functions
-        )
-        return (
-            f"\n\nYou can call these functions:\n{shown}\n"
-            'A call is written as {"name": ..., "arguments": {...}}. If no function helps, answer in plain words.'
-        )
+        """What the system message says about the functions.
+
+        Signatures, not schemas: the schema is enforced while the model writes, and a small model chose better from a
+        short list (docs/embedded-models.md).
+        """
+        lines = [f"- {f.name}({', '.join(f.parameters)}): {f.description}" for f in self.functions]
+        if self.mode == "auto":
+            lines.append(f"- {self.no_function}: Answer in plain words, for everything else")
+        return "\n\nFunctions:\n" + "\n".join(lines)
 
 
 def calling_of(request: ChatRequest) -> Calling | None:
@@ -114,7 +119,7 @@ def _functions(definitions: list[FunctionDefinition], place: str) -> tuple[Funct
             raise invalid("Two functions have the same name.", place.format(index) + ".name")
         parameters = definition.parameters or {"type": "object", "properties": {}, "additionalProperties": False}
         param = place.format(index) + ".parameters"
-        schema = prepare(parameters, param, strict=bool(definition.strict), must_be_object=True)
+        schema = prepare(parameters, param, strict=bool(definition.strict), of_arguments=True)
         functions.append(Function(definition.name, definition.description or "", schema))
     return tuple(functions)
 
