@@ -11,9 +11,10 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from domicile.web.protocol import HeadGate, protocol_with_gate
+from domicile.web.protocol import HEAD_TIMEOUT_S, HeadGate, protocol_with_gate
 
 BACKLOG = 1024
+CANCEL_S = 5.0
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -58,7 +59,13 @@ class HttpServer:
     """One application on one socket."""
 
     def __init__(
-        self, app: ASGIApp, sock: socket.socket, *, head_gate: HeadGate | None = None, drain_s: float = 5.0
+        self,
+        app: ASGIApp,
+        sock: socket.socket,
+        *,
+        head_gate: HeadGate | None = None,
+        head_timeout_s: float = HEAD_TIMEOUT_S,
+        drain_s: float = 5.0,
     ) -> None:
         """`drain_s`: how long requests in flight may go on after `stop`, in seconds."""
         self._socket = sock
@@ -67,7 +74,7 @@ class HttpServer:
                 # The two libraries describe the same interface in two ways.
                 cast(Any, app),
                 loop="none",
-                http=protocol_with_gate(head_gate),
+                http=protocol_with_gate(head_gate, head_timeout_s),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -80,8 +87,11 @@ class HttpServer:
         )
 
     async def run(self) -> None:
-        """Serves until `stop`, then drains."""
+        """Serves until `stop`, then drains. When it returns no request is running any more, and so none is uncounted."""
         await self._server.serve(sockets=[self._socket])
+        # uvicorn cancels what outlives the drain, but does not wait for it to end.
+        if self._server.server_state.tasks:
+            await asyncio.wait(self._server.server_state.tasks, timeout=CANCEL_S)
 
     def stop(self) -> None:
         """Accepts nothing new from now on; `run` returns when the requests in flight have ended or `drain_s` is over."""
