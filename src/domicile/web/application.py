@@ -1,5 +1,6 @@
 """The outermost application of each listener: request ids, the error envelope, one log line without content."""
 
+import asyncio
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
@@ -59,11 +60,17 @@ class Application:
             await answer.fail(translated)
         except ClientDisconnectedError:
             code = "client_disconnected"
+        except asyncio.CancelledError:
+            # The server has waited for this request as long as it may, and stops.
+            code = "cancelled"
+            await answer.fail(errors.service_unavailable("This server is stopping. Send the request again."))
+            raise
         except Exception as error:
             code = "internal_error"
             log.error("unforeseen", request_id=answer.request_id, type=type(error).__name__, at=_raised_at(error))
             await answer.fail(errors.internal_error())
-        answer.log(code)
+        finally:
+            answer.log(code)
 
 
 class _Answer:
@@ -93,8 +100,9 @@ class _Answer:
 
     async def fail(self, error: DomicileError) -> None:
         if self._status is not None:
-            # The head has gone out: breaking off is the only honest end. Streams report their own errors as events.
-            raise ClientDisconnectedError
+            # The head has gone out: breaking off is the only honest end, and the server breaks off an answer that is
+            # not whole. Streams report their own errors as events.
+            return
         rendered = errors.render(error)
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in rendered.headers]
         headers.append((b"content-length", str(len(rendered.body)).encode()))
