@@ -11,7 +11,7 @@ from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys, errors
 from domicile.kernel.api_keys import ParsedKey
 from domicile.kernel.clock import Clock
-from domicile.kernel.errors import RenderedError
+from domicile.kernel.errors import DomicileError, RenderedError
 from domicile.kernel.ids import new_id
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -29,10 +29,10 @@ class Authenticator:
     def refuse_at_head(self, headers: Headers) -> RenderedError | None:
         """The answer to another region's key; None for every other request. Called by the protocol for each head."""
         key = self._parse(_bearer(headers))
-        host = None if key is None else self._other_host(key)
-        if host is None:
+        error = None if key is None else self._elsewhere(key)
+        if error is None:
             return None
-        rendered = errors.render(errors.incorrect_hostname(host))
+        rendered = errors.render(error)
         extra = (("x-request-id", new_id("req_")), ("access-control-allow-origin", "*"))
         return RenderedError(rendered.status, rendered.body, (*rendered.headers, *extra))
 
@@ -46,13 +46,10 @@ class Authenticator:
         if key is None:
             raise errors.invalid_key(secret[-4:] if len(secret) >= 16 else "")
         if key.realm != self._region:
-            host = self._other_host(key)
-            raise errors.invalid_key(secret[-4:]) if host is None else errors.incorrect_hostname(host)
+            raise self._elsewhere(key) or errors.invalid_key(secret[-4:])
         table = self._snapshots.table
         if table is None:
-            raise errors.service_unavailable(
-                "This region has not received its configuration yet. Try again shortly.", 2
-            )
+            raise _no_snapshot()
         caller = self._look_up(table, key)
         _check_header(headers, b"openai-project", "OpenAI-Project", caller.project.project_id)
         _check_header(headers, b"openai-organization", "OpenAI-Organization", caller.organization.organization_id)
@@ -61,11 +58,16 @@ class Authenticator:
     def _parse(self, secret: str | None) -> ParsedKey | None:
         return None if secret is None else api_keys.parse(secret, self._installation_id)
 
-    def _other_host(self, key: ParsedKey) -> str | None:
-        table = self._snapshots.table
-        if key.realm == self._region or table is None:
+    def _elsewhere(self, key: ParsedKey) -> DomicileError | None:
+        """What the holder of another region's key is told; None when no region is known by the key's code."""
+        if key.realm in {self._region, api_keys.ADMIN}:
             return None
-        return table.directory.get(key.realm)
+        table = self._snapshots.table
+        if table is None:
+            # Where that region is will be known in a moment: no reason to call the key incorrect, or to read a body.
+            return _no_snapshot()
+        host = table.directory.get(key.realm)
+        return None if host is None else errors.incorrect_hostname(host)
 
     def _look_up(self, table: SnapshotTable, key: ParsedKey) -> Caller:
         refused = errors.invalid_key(key.secret[-4:])
@@ -77,6 +79,10 @@ class Authenticator:
         if project is None or organization is None:
             raise refused
         return Caller(organization=organization, project=project, key_id=record.key_id, region=self._region)
+
+
+def _no_snapshot() -> DomicileError:
+    return errors.service_unavailable("This region has not received its configuration yet. Try again shortly.", 2)
 
 
 def _bearer(headers: Headers) -> str | None:
