@@ -5,11 +5,11 @@ Each stage takes the value that the stage before it made, so none can be skipped
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
-import msgspec
 import structlog
 from msgspec import UNSET
 
@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 # Where an engine's own count never came, tokens of the prompt are estimated from its bytes. The ledger says so.
 _BYTES_PER_TOKEN = 4
+# More than any model reads or writes. A count outside would spoil a whole report of many keys' usage.
+_MAX_TOKENS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +82,22 @@ class Inference:
         """A whole reply. Raises `DomicileError` for everything that a caller must know."""
         reservation = await self._admit_and_reserve(caller, request)
         metered = _Metered(request_id, self._clock.now_ms())
+        outcome = Outcome.ENGINE_BROKE_OFF
         try:
             placement, raw = await self._run(
                 reservation, metered, lambda engine, place, body: engine.complete(place, body)
             )
+            reply = _decode(raw, chat_reply.decode_completion)
+            metered.count(reply.usage)
+            outcome = Outcome.COMPLETE
         except asyncio.CancelledError:
-            self._finish(reservation, metered, Outcome.CLIENT_LEFT)
+            outcome = Outcome.CLIENT_LEFT
             raise
-        reply = _decode(raw, chat_reply.decode_completion)
-        metered.count(reply.usage)
-        self._finish(reservation, metered, Outcome.COMPLETE)
+        except DomicileError:
+            metered.nothing_ran()
+            raise
+        finally:
+            self._finish(reservation, metered, outcome)
         await self._meter.settled()
         name, tier = reservation.admission.model.name, _shown_tier(reservation)
         return Answer(placement, chat_reply.encode_completion(reply, model=name, service_tier=tier))
@@ -105,7 +113,14 @@ class Inference:
         except asyncio.CancelledError:
             self._finish(reservation, metered, Outcome.CLIENT_LEFT)
             raise
-        return AnswerStream(placement, self._events(reservation, metered, chunks))
+        except BaseException:
+            metered.nothing_ran()
+            self._finish(reservation, metered, Outcome.ENGINE_BROKE_OFF)
+            raise
+        events = self._events(reservation, metered, chunks)
+        # To its first, empty, yield: only a generator that has begun meters when it is closed.
+        await anext(events)
+        return AnswerStream(placement, events)
 
     async def _admit_and_reserve(self, caller: Caller, request: ChatCompletionRequest) -> Reservation:
         check_chat_request(request)
@@ -137,24 +152,28 @@ class Inference:
         )
 
     async def _events(
-        self, reservation: Reservation, metered: "_Metered", chunks: AsyncIterator[bytes]
+        self, reservation: Reservation, metered: "_Metered", chunks: AsyncGenerator[bytes, None]
     ) -> AsyncGenerator[bytes, None]:
         """The engine's chunks under the requested snapshot's name. Errors from here on are events, not statuses."""
         name, tier = reservation.admission.model.name, _shown_tier(reservation)
         with_usage = reservation.admission.request.wants_usage_in_stream
-        outcome = Outcome.CLIENT_LEFT
+        outcome = Outcome.ENGINE_BROKE_OFF
         try:
-            async for data in chunks:
-                chunk = _decode(data, chat_reply.decode_chunk)
-                metered.count(chunk.usage or None)
-                metered.streamed(len(chunk.choices))
-                # The chunk with the usage has no choices; it is for callers who asked for it.
-                if chunk.choices or with_usage:
-                    shown = chat_reply.encode_chunk(chunk, model=name, include_usage=with_usage, service_tier=tier)
-                    yield b"data: " + shown + b"\n\n"
+            async with aclosing(chunks):
+                yield b""
+                async for data in chunks:
+                    chunk = _decode(data, chat_reply.decode_chunk)
+                    metered.count(chunk.usage or None)
+                    metered.streamed(len(chunk.choices))
+                    # The chunk with the usage has no choices; it is for callers who asked for it.
+                    if chunk.choices or with_usage:
+                        shown = chat_reply.encode_chunk(chunk, model=name, include_usage=with_usage, service_tier=tier)
+                        yield b"data: " + shown + b"\n\n"
             outcome = Outcome.COMPLETE
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = Outcome.CLIENT_LEFT
+            raise
         except DomicileError as error:
-            outcome = Outcome.ENGINE_BROKE_OFF
             yield b"data: " + errors.envelope(error) + b"\n\n"
         finally:
             self._finish(reservation, metered, outcome)
@@ -195,16 +214,18 @@ class _Metered:
         self._streamed += choices
 
     def count(self, usage: chat_reply.Usage | None) -> None:
-        """The engine's own count, when it comes."""
-        if usage is None:
+        """The engine's own count, when it comes and can be one: each prompt has tokens, and no number of them is negative."""
+        if usage is None or usage.prompt_tokens < 1:
             return
         read, written = usage.prompt_tokens_details, usage.completion_tokens_details
-        self._counted = Usage(
-            input_tokens=usage.prompt_tokens,
-            input_cached_tokens=(read and read.cached_tokens) or 0,
-            output_tokens=usage.completion_tokens,
-            output_reasoning_tokens=(written and written.reasoning_tokens) or 0,
+        counts = (
+            usage.prompt_tokens,
+            (read and read.cached_tokens) or 0,
+            usage.completion_tokens,
+            (written and written.reasoning_tokens) or 0,
         )
+        if all(0 <= count <= _MAX_TOKENS for count in counts):
+            self._counted = Usage(*counts)
 
     @property
     def usage(self) -> Usage:
@@ -256,6 +277,7 @@ def _shown_tier(reservation: Reservation) -> str | None:
 def _decode(data: bytes, decode: Callable[[bytes], T]) -> T:
     try:
         return decode(data)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
+        # msgspec's own errors are ValueErrors; so is that of invalid UTF-8.
         log.error("engine_reply_unknown")
         raise errors.engine_unavailable() from None

@@ -1,7 +1,6 @@
 """What the request path knows of an engine. Metering cannot be forgotten: usage is in what an engine returns."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from domicile.data_plane.routing import Placement
@@ -18,18 +17,10 @@ class Engine(Protocol):
         """The whole reply to a unary request, as the engine sent it."""
         ...
 
-    async def stream(self, placement: Placement, body: bytes) -> AsyncIterator[bytes]:
+    async def stream(self, placement: Placement, body: bytes) -> AsyncGenerator[bytes, None]:
         """Returns once the engine has accepted the request; then yields the data of each server-sent event.
 
         `[DONE]` is not yielded: the iterator ends there. Ending early, by the engine's doing, raises `DomicileError`.
         Closing the iterator closes the connection, which is how an engine learns that nobody listens any more.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class EngineReply:
-    """A reply and where it came from."""
-
-    placement: Placement
-    body: bytes

@@ -8,9 +8,11 @@ import msgspec
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 
-_NUMBERS = re.compile(r"\d{1,9}")
+_NUMBERS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _PARAM = re.compile(r"[a-z_]{1,40}(?:(?:\.[a-z_]{1,40})|(?:\[\d{1,5}\])){0,8}")
 
+_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _TEXTS = {
     "unsupported_parameter": "The engine that serves this model here cannot honour this parameter. Remove it.",
     "modality_not_supported": "The engine that serves this model here cannot read this kind of content. Send text only.",
@@ -42,27 +44,33 @@ def engine_refusal(status: int, body: bytes, retry_after: str | None) -> Domicil
         return errors.engine_misconfigured()
     if status in {408, 504}:
         return errors.engine_timeout()
-    seconds = int(retry_after) if retry_after and retry_after.isdigit() else 1
+    seconds = int(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else 1
     return errors.engine_unavailable(min(max(seconds, 1), 60))
 
 
 def _bad_request(body: bytes) -> DomicileError:
     try:
         error = msgspec.json.decode(body, type=_Envelope).error
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         error = _Error()
-    code = str(error.code or error.type or "")
-    if code in {"context_length_exceeded", "exceed_context_size_error"}:
-        numbers = [int(number) for number in _NUMBERS.findall(error.message)]
-        limit = f" ({' and '.join(str(number) for number in numbers)} tokens)" if len(numbers) == 2 else ""
-        return errors.invalid_request(
-            f"The messages are longer than the engine that serves this model here can take{limit}. Send less.",
-            param="messages",
-            code="context_length_exceeded",
-        )
+    # llama-server has the name in `type` and repeats the status as `code`.
+    names = [name for name in (error.code, error.type) if isinstance(name, str)]
+    code = next((name for name in names if name in _TEXTS or name in _TOO_LONG), "")
+    if code in _TOO_LONG:
+        return _too_long(error.message)
     param = error.param if error.param and _PARAM.fullmatch(error.param) else None
     if code in _TEXTS:
         return errors.invalid_request(_TEXTS[code], param=param, code=code)
     return errors.invalid_request(
         "The engine that serves this model here cannot process this request.", code="engine_refused"
+    )
+
+
+def _too_long(message: str) -> DomicileError:
+    numbers = _NUMBERS.findall(message)
+    limit = f" ({' and '.join(numbers)} tokens)" if len(numbers) == 2 else ""
+    return errors.invalid_request(
+        f"The messages are longer than the engine that serves this model here can take{limit}. Send less.",
+        param="messages",
+        code="context_length_exceeded",
     )

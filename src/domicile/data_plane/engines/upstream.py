@@ -1,7 +1,7 @@
 """An engine over HTTP: any OpenAI-compatible server, on a Unix socket or at a destination that egress allows."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import aiohttp
 from aiohttp import ClientResponse, ClientTimeout
@@ -11,7 +11,7 @@ from domicile.data_plane.engines.port import EngineFailedError
 from domicile.data_plane.engines.refusal import engine_refusal
 from domicile.data_plane.routing import Placement
 from domicile.kernel import errors
-from domicile.kernel.errors import Category, DomicileError
+from domicile.kernel.errors import Category
 from domicile.settings.installation import EngineSettings
 
 CONNECTIONS = 1024
@@ -65,16 +65,21 @@ class Upstream:
         finally:
             response.release()
 
-    async def stream(self, placement: Placement, body: bytes) -> AsyncIterator[bytes]:
+    async def stream(self, placement: Placement, body: bytes) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream`."""
-        response = await self._open(placement, body)
-        return self._events(response)
+        events = self._events(await self._open(placement, body))
+        # To its first, empty, yield: only a generator that has begun closes its connection when it is closed.
+        await anext(events)
+        return events
 
     async def _open(self, placement: Placement, body: bytes) -> ClientResponse:
         url = self._base + placement.reservation.admission.endpoint.value
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
                 response = await self._session.post(url, data=body, headers=_HEADERS, allow_redirects=False)
+        except aiohttp.ConnectionTimeoutError:
+            # Never reached, so nothing runs there: another engine may be asked.
+            raise EngineFailedError from None
         except TimeoutError:
             raise errors.engine_timeout() from None
         except (aiohttp.ClientError, OSError):
@@ -86,9 +91,10 @@ class Upstream:
             raise EngineFailedError
         raise refusal
 
-    async def _events(self, response: ClientResponse) -> AsyncIterator[bytes]:
+    async def _events(self, response: ClientResponse) -> AsyncGenerator[bytes, None]:
         pending = b""
         try:
+            yield b""
             while True:
                 async with asyncio.timeout(self._idle_timeout_s):
                     part = await response.content.readany()
@@ -131,8 +137,3 @@ async def _read_refusal(response: ClientResponse) -> bytes:
         return b""
     finally:
         response.close()
-
-
-def is_final(error: DomicileError) -> bool:
-    """Whether an engine's refusal is about the request itself, so that another engine would say the same."""
-    return error.category is Category.INVALID
