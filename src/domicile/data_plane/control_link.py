@@ -1,5 +1,7 @@
 """The region's one way to the control plane: signed calls to the boundary listener, boundary types only (design 2)."""
 
+from typing import TypeVar
+
 import aiohttp
 import msgspec
 from aiohttp import ClientTimeout
@@ -12,6 +14,8 @@ from domicile.data_plane.egress import destination, session_to
 from domicile.data_plane.identity import Identity
 from domicile.kernel.clock import Clock
 
+T = TypeVar("T")
+
 _TIMEOUT = ClientTimeout(total=protocol.LONG_POLL_S + 10, sock_connect=2)
 
 
@@ -19,8 +23,11 @@ class ControlUnreachableError(Exception):
     """No usable answer: the control plane is away, or the network between. The region goes on without it."""
 
 
+UNKNOWN_CODE = "unknown"
+
+
 class ControlRefusedError(Exception):
-    """The control plane has understood the call and refused it. `code` is from its error envelope."""
+    """The call was refused. `code` is from the error envelope; `UNKNOWN_CODE`: something in between may have answered."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(f"{status} {code}")
@@ -45,12 +52,12 @@ class ControlLink:
     async def enroll(self, request: EnrollmentRequest) -> EnrollmentReceipt:
         """Shows the token's secret and this region's public key. Raises `ControlRefusedError` with the reason's code."""
         body = await self._call("POST", protocol.ENROLL, msgspec.json.encode(request))
-        return msgspec.json.decode(body, type=EnrollmentReceipt)
+        return _decode(body, EnrollmentReceipt)
 
     async def newer_snapshot(self, held: SnapshotQuery) -> SignedManifest | None:
         """A newer manifest, as soon as there is one; None when the poll's time is over. `held` also acknowledges."""
         body = await self._call("POST", protocol.SNAPSHOT, msgspec.json.encode(held))
-        return msgspec.json.decode(body, type=SignedManifest) if body else None
+        return _decode(body, SignedManifest) if body else None
 
     async def shard(self, sha256: str) -> bytes:
         """A shard's bytes, not yet checked."""
@@ -58,7 +65,7 @@ class ControlLink:
 
     async def report(self, path: str, body: bytes) -> Received:
         """Delivers a usage or audit report."""
-        return msgspec.json.decode(await self._call("POST", path, body), type=Received)
+        return _decode(await self._call("POST", path, body), Received)
 
     async def _call(self, method: str, path: str, body: bytes) -> bytes:
         headers = signing.request_headers(
@@ -96,6 +103,14 @@ class _Envelope(msgspec.Struct):
 
 def _code_of(answer: bytes) -> str:
     try:
-        return msgspec.json.decode(answer, type=_Envelope).error.code or "unknown"
-    except msgspec.MsgspecError:
-        return "unknown"
+        return msgspec.json.decode(answer, type=_Envelope).error.code or UNKNOWN_CODE
+    except (ValueError, RecursionError):
+        return UNKNOWN_CODE
+
+
+def _decode(answer: bytes, type_: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer, type=type_)
+    except (ValueError, RecursionError):
+        # Not the control plane, or one that this version does not understand; its text stays out of logs.
+        raise ControlUnreachableError("unknown answer") from None

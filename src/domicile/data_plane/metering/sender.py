@@ -2,11 +2,15 @@
 
 import asyncio
 
-import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
+from domicile.data_plane.control_link import (
+    UNKNOWN_CODE,
+    ControlLink,
+    ControlRefusedError,
+    ControlUnreachableError,
+)
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
 
@@ -16,8 +20,10 @@ BATCH = 32
 IDLE_S = 5.0
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 3.0
-# Refusals of the call, not of the report: they pass when the clock or the enrollment has been set right.
-_TEMPORARY = frozenset({"bad_signature", "unknown_region"})
+# Refusals of the report itself. All others are of the call, by the control plane or by a proxy before it, and will pass:
+# a report that was set aside is usage that nobody is billed for.
+_FINAL_STATUSES = frozenset({400, 403, 409, 413, 422})
+_TEMPORARY = frozenset({"bad_signature", "unknown_region", UNKNOWN_CODE})
 
 
 class OutboxSender:
@@ -40,7 +46,7 @@ class OutboxSender:
                 continue
             except (ControlUnreachableError, ControlRefusedError) as error:
                 log.warning("outbox_waits", reason=str(error))
-            except (SQLAlchemyError, msgspec.MsgspecError) as error:
+            except SQLAlchemyError as error:
                 log.error("outbox_waits", reason=type(error).__name__)
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, RETRY_MAX_S)
@@ -53,7 +59,7 @@ class OutboxSender:
             try:
                 await self._link.report(row.path, row.body)
             except ControlRefusedError as error:
-                if error.code in _TEMPORARY:
+                if error.status not in _FINAL_STATUSES or error.code in _TEMPORARY:
                     raise
                 log.error("report_refused", code=error.code, writer=row.writer, number=row.number)
                 await self._repository.refused(row, error.code)

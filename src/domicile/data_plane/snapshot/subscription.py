@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,6 +41,7 @@ class SnapshotSubscription:
         self._enrollment = enrollment
         self._on_event = on_event
         self._shards: dict[str, bytes] = {}
+        self._refused_because: str | None = None
 
     async def restore(self) -> None:
         """Takes the saved snapshot, verified as if it had just arrived. Nothing saved, or damaged: none."""
@@ -64,21 +64,25 @@ class SnapshotSubscription:
         while True:
             try:
                 await self._poll_once()
-                retry_s = RETRY_MIN_S
+                retry_s, self._refused_because = RETRY_MIN_S, None
                 continue
             except SnapshotRefusedError as error:
-                log.error("snapshot_refused", reason=str(error))
-                self._on_event(RegionEventType.SNAPSHOT_REFUSED)
+                self._report_refusal(str(error))
             except ControlRefusedError as error:
                 log.error("control_refused", code=error.code)
             except ControlUnreachableError as error:
                 log.warning("control_unreachable", reason=str(error))
-            except msgspec.MsgspecError:
-                log.error("control_answer_unknown")
             except SQLAlchemyError as error:
                 log.error("snapshot_not_saved", type=type(error).__name__)
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, RETRY_MAX_S)
+
+    def _report_refusal(self, reason: str) -> None:
+        """Once for as long as it lasts: the same snapshot is offered every other second until somebody has acted."""
+        if reason != self._refused_because:
+            log.error("snapshot_refused", reason=reason)
+            self._on_event(RegionEventType.SNAPSHOT_REFUSED)
+        self._refused_because = reason
 
     async def _poll_once(self) -> None:
         signed = await self._link.newer_snapshot(SnapshotQuery(*self._held()))

@@ -17,7 +17,7 @@ def verify_manifest(signed: SignedManifest, *, region: str, enrollment: Enrollme
         manifest = open_manifest(enrollment.publisher_key, signed)
     except BadSignatureError:
         raise SnapshotRefusedError("bad signature") from None
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         raise SnapshotRefusedError("unknown format") from None
     if manifest.schema != SNAPSHOT_SCHEMA:
         raise SnapshotRefusedError("unknown schema")
@@ -36,7 +36,7 @@ def verify_shard(body: bytes, *, sha256: str, index: int, region: str) -> Shard:
         raise SnapshotRefusedError("a shard's bytes are not those of the manifest")
     try:
         shard = msgspec.json.decode(body, type=Shard)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         raise SnapshotRefusedError("a shard of unknown format") from None
     if shard.index != index or shard.region != region:
         raise SnapshotRefusedError("a shard in the wrong place")
