@@ -16,6 +16,10 @@ from aiohttp.tracing import Trace
 
 from domicile.kernel.geography import CountrySet, Destination
 
+# Shorter than the 5 s after which uvicorn's and llama.cpp's servers close an idle connection: a request that is sent into a
+# closing one fails, and a POST is not repeated.
+_IDLE_CONNECTION_S = 4.0
+
 
 class EgressRefusedError(Exception):
     """A connection that the policy does not allow. A defect or a wrong configuration, never a caller's doing."""
@@ -44,12 +48,14 @@ def destination(url: str, country: str) -> Destination:
 
 def session_to(allowed: Destination, timeout: ClientTimeout, *, connections: int) -> aiohttp.ClientSession:
     """A session that connects to one destination. No cookies, no proxies from the environment."""
-    return _session(_OneDestinationConnector(allowed, limit=connections), timeout)
+    return _session(_OneDestinationConnector(allowed, limit=connections, keepalive_timeout=_IDLE_CONNECTION_S), timeout)
 
 
 def session_to_socket(path: Path, timeout: ClientTimeout, *, connections: int) -> aiohttp.ClientSession:
     """A session over a Unix socket: it cannot leave the machine."""
-    return _session(aiohttp.UnixConnector(path=str(path), limit=connections), timeout)
+    return _session(
+        aiohttp.UnixConnector(path=str(path), limit=connections, keepalive_timeout=_IDLE_CONNECTION_S), timeout
+    )
 
 
 def _session(connector: aiohttp.BaseConnector, timeout: ClientTimeout) -> aiohttp.ClientSession:
