@@ -1,0 +1,58 @@
+"""How the process begins and ends."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.contract.engine.conftest import ENDLESS, MODEL, EngineProcess, start
+
+pytestmark = pytest.mark.xdist_group("engine")
+
+_STOP_SECONDS_MAX = 3.0
+
+
+def _begin_a_long_answer(engine: EngineProcess) -> None:
+    with engine.http() as client:
+        body = {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": "A story."}],
+            "max_tokens": 1500,
+            "response_format": ENDLESS,
+            "stream": True,
+        }
+        with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            next(answer.iter_lines())
+            engine.process.send_signal(signal.SIGTERM)
+            begun = time.monotonic()
+            engine.process.wait(10)
+            assert time.monotonic() - begun < _STOP_SECONDS_MAX
+
+
+def test_it_survives_a_kill_stops_while_generating_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "e.sock"
+    killed = start(path)
+    killed.wait_until_ready()
+    killed.process.kill()
+    killed.process.wait()
+    assert path.is_socket()
+
+    again = start(path, "--slots", "1", "--context", "1600", "--prompt-limit", "100")
+    again.wait_until_ready()
+    refused = start(path)
+    assert refused.process.wait(30) != 0
+    _begin_a_long_answer(again)
+    assert again.process.returncode == 0
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["e.log"]
+    assert "Traceback" not in again.log.read_text()
+
+
+def test_it_follows_its_parent(tmp_path: Path) -> None:
+    orphan = start(tmp_path / "e.sock", "--follow-parent", stdin=subprocess.PIPE)
+    orphan.wait_until_ready()
+    assert orphan.process.stdin is not None
+    orphan.process.stdin.close()
+    begun = time.monotonic()
+    orphan.process.wait(10)
+    assert time.monotonic() - begun < _STOP_SECONDS_MAX
