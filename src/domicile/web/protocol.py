@@ -138,6 +138,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._refuse(errors.invalid_request("Upgrading the connection is not supported."))
             raise _RefusedError
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            # The parser finds out too, but only after the request has been passed on.
+            self._refuse(errors.invalid_request("The only Transfer-Encoding that is understood is chunked."))
+            raise _RefusedError
         super().on_headers_complete()
         self._parsing = _Parsing.BODY
 
