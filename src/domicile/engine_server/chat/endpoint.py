@@ -17,7 +17,6 @@ from domicile.engine_server.chat.request import ChatRequest, decode
 from domicile.engine_server.engine import Engine
 from domicile.engine_server.errors import Refusal
 from domicile.engine_server.http import ClientLeft, read_body, send_json, until_client_leaves
-from domicile.engine_server.llama import EngineError
 
 _SEED_BITS = 32
 _log = logging.getLogger(__name__)
@@ -39,8 +38,9 @@ class ChatEndpoint:
             return
         except Refusal as refusal:
             await answer.refuse(refusal)
-        except EngineError as error:
-            _log.error("the model failed: %s", error)
+        except Exception as error:
+            # By its type only, and no further up, where it would be logged whole: its text may quote the request.
+            _log.error("the model failed to answer: %s", type(error).__name__)
             await answer.refuse(Refusal(503, "engine_unavailable", "The model failed to answer.", None, 1))
 
 

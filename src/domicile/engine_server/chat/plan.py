@@ -51,7 +51,8 @@ def _shape(request: ChatRequest) -> Schema | None:
         param = "response_format.json_schema"
         raise invalid(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
     param = "response_format.json_schema.schema"
-    return prepare(wanted.json_schema.schema or ANY_OBJECT, param, strict=bool(wanted.json_schema.strict))
+    document = wanted.json_schema.schema if wanted.json_schema.schema is not None else ANY_OBJECT
+    return prepare(document, param, strict=bool(wanted.json_schema.strict))
 
 
 def _sampling(request: ChatRequest) -> dict[str, Any]:
