@@ -1,0 +1,213 @@
+"""What `up` runs: the laptop's configuration, an operator's own, and the file that is made of either."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domicile.apps.local.laptop import COMMENTS, HEAD, UNSUPPORTED_BY_EMBEDDED_CHAT, laptop_document
+from domicile.apps.local.layout import Layout, LayoutError
+from domicile.apps.local.placement import check, overridden, place, region_codes
+from domicile.apps.local.ports import PortError, free_port, public_ports
+from domicile.apps.local.processes import Programs, process_table
+from domicile.apps.local.toml_text import to_toml
+from domicile.catalogue.catalogue import load_catalogue
+from domicile.engine_server.chat.request import decode
+from domicile.engine_server.errors import Refusal
+from domicile.settings.installation import Installation
+from domicile.settings.load import SettingsError, load_installation
+
+PORTS = {"control": 8700, "us": 8701, "eu": 8702}
+SNAPSHOTS = [
+    "o3-mini-2025-01-31",
+    "o1-2024-12-17",
+    "o1-mini-2024-09-12",
+    "o1-preview",
+    "gpt-4o-2024-11-20",
+    "gpt-4o-2024-08-06",
+    "gpt-4o-mini-2024-07-18",
+    "gpt-4-turbo-2024-04-09",
+    "gpt-4-0613",
+    "gpt-3.5-turbo-0125",
+]
+
+scalars = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+    st.integers(-(2**63), 2**63 - 1),
+    st.booleans(),
+    st.floats(allow_nan=False),
+)
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+documents = st.recursive(
+    st.dictionaries(keys, st.one_of(scalars, st.lists(scalars, max_size=4)), max_size=4),
+    lambda inner: st.dictionaries(keys, st.one_of(scalars, inner, st.lists(inner, min_size=1, max_size=3)), max_size=4),
+    max_leaves=12,
+)
+
+
+def laptop(layout: Layout, **changes: Any) -> tuple[dict[str, Any], Installation]:
+    document = laptop_document(load_catalogue()) | changes
+    placed = place(document, layout.configuration, layout, PORTS, 15000, agreement=None)
+    return placed, check(placed, layout.configuration, layout)
+
+
+@given(documents)
+def test_what_is_written_reads_the_same(document: dict[str, Any]) -> None:
+    assert tomllib.loads(to_toml(document, head="Some\n\nwords", comments={"a": "one\ntwo"})) == document
+
+
+def test_the_written_file_is_what_the_processes_read(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    placed, installation = laptop(layout)
+    layout.configuration.write_text(to_toml(placed, head=HEAD, comments=COMMENTS))
+    assert load_installation(layout.configuration) == installation
+
+
+@pytest.mark.contract("C20")
+@pytest.mark.parametrize("code", ["us", "eu"])
+def test_every_chat_snapshot_of_the_contract_can_be_tried_in_both_regions(tmp_path: Path, code: str) -> None:
+    _, installation = laptop(Layout(tmp_path))
+    (engine,) = installation.region(code).engines
+    assert engine.models == dict.fromkeys([*SNAPSHOTS, "smollm2-135m-instruct"], "smollm2-135m-instruct")
+
+
+@pytest.mark.contract("C01")
+def test_only_europe_requires_the_agreements(tmp_path: Path) -> None:
+    _, installation = laptop(Layout(tmp_path))
+    assert installation.region("us").requires == frozenset()
+    assert installation.region("eu").requires == {"enterprise", "zdr"}
+    assert not installation.region("eu").allows_storing
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("audio", {"voice": "alloy", "format": "wav"}),
+        ("logit_bias", {"1": 1}),
+        ("modalities", ["text", "audio"]),
+        ("prediction", {"type": "content", "content": "x"}),
+        ("reasoning_effort", "low"),
+        ("verbosity", "low"),
+    ],
+)
+def test_what_is_declared_unsupported_is_what_the_engine_refuses(parameter: str, value: object) -> None:
+    assert parameter in UNSUPPORTED_BY_EMBEDDED_CHAT
+    body = {"model": "m", "messages": [{"role": "user", "content": "hello"}], parameter: value}
+    with pytest.raises(Refusal):
+        decode(json.dumps(body).encode())
+    del body[parameter]
+    decode(json.dumps(body).encode())
+
+
+def test_everything_of_a_plane_lies_under_its_folder(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    _, installation = laptop(layout)
+    control = installation.control
+    for path in (control.data, control.operator_key_file, control.admin_key_file):
+        assert path is not None
+        assert path.is_relative_to(tmp_path / "control")
+    for region in installation.regions:
+        assert region.data == tmp_path / region.code
+        assert region.public_host == f"127.0.0.1:{PORTS[region.code]}"
+
+
+def test_an_operators_file_decides_what_runs_and_up_decides_where(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    document = laptop_document(load_catalogue())
+    document["catalogue_file"] = "rows.toml"
+    document["control"] |= {"data": "/elsewhere", "first_organization_agreement": False}
+    document["regions"][0] |= {"listen": {"port": 1}, "public_url": "https://us.example.com"}
+    document["regions"][0]["engines"].append(
+        {"name": "own", "label": "own", "country": "US", "operator": "me", "socket": "own.sock", "models": {"a": "b"}}
+    )
+    file = tmp_path / "own" / "domicile.toml"
+    placed = place(document, file, layout, PORTS, 15000, agreement=None)
+    installation = check(placed, file, layout)
+    assert installation.catalogue_file == tmp_path / "own" / "rows.toml"
+    assert installation.control.data == tmp_path / "data" / "control"
+    assert not installation.control.first_organization_agreement
+    assert installation.region("us").public_url == "http://127.0.0.1:8701"
+    assert installation.region("us").engines[1].socket == tmp_path / "own" / "own.sock"
+    assert overridden(document) == ["data", "listen", "public_url"]
+    assert document["control"]["data"] == "/elsewhere", "the document itself is left alone"
+
+
+@pytest.mark.parametrize(("agreement", "expected"), [(None, True), (False, False)])
+def test_the_agreement_of_the_first_organization(tmp_path: Path, agreement: bool | None, expected: bool) -> None:
+    layout = Layout(tmp_path)
+    placed = place(laptop_document(load_catalogue()), tmp_path / "f", layout, PORTS, 15000, agreement=agreement)
+    assert check(placed, tmp_path / "f", layout).control.first_organization_agreement is expected
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"regions": []},
+        {"regions": "us"},
+        {"regions": [{"code": "US"}]},
+        {"regions": [{}]},
+        {"regions": [{"code": "../x"}]},
+        {"regions": [{"code": "control"}]},
+    ],
+)
+def test_a_file_without_usable_regions_is_refused_by_name(document: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"own\.toml: regions: "):
+        region_codes(document, Path("own.toml"))
+
+
+def test_problems_are_told_of_the_operators_file(tmp_path: Path) -> None:
+    layout, file = Layout(tmp_path / "data"), tmp_path / "own.toml"
+    document = laptop_document(load_catalogue()) | {"misspelt": 1}
+    with pytest.raises(SettingsError) as refused:
+        check(place(document, file, layout, PORTS, 15000, agreement=None), file, layout)
+    assert str(refused.value) == f"{file}: misspelt: Extra inputs are not permitted"
+
+
+def test_each_embedded_engine_of_a_region_has_a_process_and_a_socket_of_its_own(tmp_path: Path) -> None:
+    layout = Layout(Path("/d"))
+    document = laptop_document(load_catalogue())
+    (first,) = document["regions"][0]["engines"]
+    document["regions"][0]["engines"] = [first, first | {"name": "second"}]
+    placed = place(document, tmp_path / "f", layout, PORTS, 15000, agreement=None)
+    table = process_table(check(placed, tmp_path / "f", layout), layout, Programs(), "info")
+    assert [str(plan.ready.socket) for plan in table.engines] == [
+        "/d/us/engine.sock",
+        "/d/us/engine-2.sock",
+        "/d/eu/engine.sock",
+    ]
+    assert all("--follow-parent" in plan.command for plan in (table.control, *table.regions.values(), *table.engines))
+
+
+def test_ports_follow_the_base_in_the_order_of_the_configuration() -> None:
+    assert public_ports(8700, ["us", "eu", "jp"]) == {"control": 8700, "us": 8701, "eu": 8702, "jp": 8703}
+
+
+@pytest.mark.parametrize("base", [0, -1, 65534, 70000])
+def test_a_port_base_without_room_for_all_is_refused(base: int) -> None:
+    with pytest.raises(PortError, match="between 1 and 65533"):
+        public_ports(base, ["us", "eu"])
+
+
+def test_a_port_of_its_own_choice_is_none_that_outgoing_connections_get() -> None:
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(1024 < free_port(set()) < first for _ in range(20))
+
+
+def test_somebody_elses_folder_in_the_place_of_the_socket_folder_is_refused(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / ("long" * 20))
+    socket = layout.socket("us", 0)
+    assert not socket.is_relative_to(layout.root)
+    socket.parent.mkdir(mode=0o755)
+    try:
+        with pytest.raises(LayoutError, match="open to others"):
+            layout.make_socket_folder(socket)
+        socket.parent.chmod(0o700)
+        layout.make_socket_folder(socket)
+    finally:
+        layout.remove_socket_folder()
+    assert not socket.parent.exists()
