@@ -211,12 +211,12 @@ _CHUNK = msgspec.json.Decoder(ChatCompletionChunk)
 
 
 def decode_completion(data: bytes) -> ChatCompletion:
-    """An engine's whole answer. Raises `msgspec.MsgspecError` when it is none."""
+    """An engine's whole answer. Raises ValueError when it is none: msgspec's error, or that of invalid UTF-8."""
     return _COMPLETION.decode(data)
 
 
 def decode_chunk(data: bytes) -> ChatCompletionChunk:
-    """The data of one event of an engine's stream, which is not `[DONE]`. Raises `msgspec.MsgspecError`."""
+    """The data of one event of an engine's stream, which is not `[DONE]`. Raises ValueError as above."""
     return _CHUNK.decode(data)
 
 
