@@ -1,0 +1,132 @@
+"""Bodies within their bounds (design 4.2)."""
+
+import json
+import threading
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from domicile.web import requests
+from domicile.web.application import Application, ClientDisconnectedError
+from domicile.web.requests import json_response, read_json
+from tests.unit.web.live_server import LiveServer, RawAnswer, live_server
+
+LIMIT = 1000
+
+
+class Wish(msgspec.Struct, forbid_unknown_fields=True):
+    """What the test's endpoint reads."""
+
+    text: str = "nothing"
+
+
+class WishEndpoint:
+    """Tells what it read, and what became of those who left."""
+
+    def __init__(self) -> None:
+        self.read: list[Wish] = []
+        self.left = threading.Event()
+
+    async def create(self, request: Request) -> Response:
+        try:
+            wish = await read_json(request, Wish, limit_bytes=LIMIT)
+        except ClientDisconnectedError:
+            self.left.set()
+            raise
+        self.read.append(wish)
+        return json_response({"length": len(wish.text)}, status=201, headers={"x-wish": "granted"})
+
+
+@pytest.fixture
+def endpoint() -> WishEndpoint:
+    return WishEndpoint()
+
+
+@pytest.fixture
+def server(endpoint: WishEndpoint) -> Iterator[LiveServer]:
+    with live_server(Application([Route("/wishes", endpoint.create, methods=["POST"])])) as server:
+        yield server
+
+
+def post(server: LiveServer, body: bytes, *headers: bytes) -> RawAnswer:
+    with server.connect() as connection:
+        connection.send(b"POST /wishes HTTP/1.1\r\n" + b"".join(header + b"\r\n" for header in headers) + b"\r\n")
+        connection.send(body)
+        return connection.answer()
+
+
+def sized(body: bytes) -> bytes:
+    return b"Content-Length: %d" % len(body)
+
+
+def code_of(answer: RawAnswer) -> tuple[int, str]:
+    return answer.status, json.loads(answer.body)["error"]["code"]
+
+
+def test_a_body_of_exactly_the_limit_is_read_in_either_form(server: LiveServer, endpoint: WishEndpoint) -> None:
+    body = b'{"text":"' + b"x" * (LIMIT - 11) + b'"}'
+    assert len(body) == LIMIT
+    answer = post(server, body, sized(body), b"Content-Type: application/json")
+    assert (answer.status, json.loads(answer.body), answer.headers["x-wish"]) == (
+        201,
+        {"length": LIMIT - 11},
+        "granted",
+    )
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+    assert post(server, chunks, b"Transfer-Encoding: chunked", b"Content-Type: application/json").status == 201
+    assert endpoint.read == [Wish("x" * (LIMIT - 11))] * 2
+
+
+def test_a_declared_length_beyond_it_is_413_without_waiting_for_the_body(
+    server: LiveServer, endpoint: WishEndpoint
+) -> None:
+    assert code_of(post(server, b"", b"Content-Length: %d" % (LIMIT + 1))) == (413, "request_too_large")
+    assert endpoint.read == []
+
+
+def test_a_real_length_beyond_it_is_413_before_the_end_is_seen(server: LiveServer, endpoint: WishEndpoint) -> None:
+    endless = b"%x\r\n%s\r\n" % (LIMIT + 1, b" " * (LIMIT + 1))
+    assert code_of(post(server, endless, b"Transfer-Encoding: chunked")) == (413, "request_too_large")
+    assert endpoint.read == []
+
+
+@pytest.mark.parametrize("media_type", [b"text/plain", b"multipart/form-data; boundary=x", b"application/x-json", b""])
+def test_another_media_type_is_415(server: LiveServer, media_type: bytes) -> None:
+    answer = post(server, b"{}", sized(b"{}"), b"Content-Type: " + media_type)
+    assert code_of(answer) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    "media_type", [b"application/json", b"Application/JSON; charset=utf-8", b"application/vnd.api+json"]
+)
+def test_json_by_any_of_its_names_is_read(server: LiveServer, media_type: bytes) -> None:
+    assert post(server, b"{}", sized(b"{}"), b"Content-Type: " + media_type).status == 201
+
+
+def test_an_absent_body_reads_as_an_empty_object(server: LiveServer, endpoint: WishEndpoint) -> None:
+    assert post(server, b"").status == 201
+    assert endpoint.read == [Wish()]
+
+
+def test_what_is_no_wish_is_400(server: LiveServer) -> None:
+    assert code_of(post(server, b'{"text":', sized(b'{"text":'))) == (400, "invalid_json")
+    assert code_of(post(server, b'{"a":1}', sized(b'{"a":1}'))) == (400, "unknown_parameter")
+
+
+def test_a_client_that_leaves_in_the_middle_is_noticed(server: LiveServer, endpoint: WishEndpoint) -> None:
+    with server.connect() as connection:
+        connection.send(b"POST /wishes HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+    assert endpoint.left.wait(5)
+    assert endpoint.read == []
+
+
+def test_a_body_that_does_not_arrive_is_408(
+    server: LiveServer, endpoint: WishEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "BODY_TIMEOUT_S", 0.1)
+    assert code_of(post(server, b"{", b"Content-Length: 100")) == (408, "request_timeout")
+    assert endpoint.read == []
