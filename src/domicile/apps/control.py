@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import structlog
 import typer
+from starlette.routing import Route
 
 import domicile.control_plane
 from domicile.apps.lifeline import follow_parent
@@ -69,6 +70,7 @@ class ControlPlane:
 
     admin_url: str
     boundary_url: str
+    admin_routes: Sequence[Route]
     identity: InstallationIdentity
     publisher: Publisher
     database: Database
@@ -110,11 +112,11 @@ async def control_plane(
         authentication = Authentication(
             parts.reader, clock, installation_id=identity.installation_id, operator_key=operator_key
         )
-        admin = Application(admin_routes(authentication, endpoints, health_check(parts.reader)))
+        routes = admin_routes(authentication, endpoints, health_check(parts.reader))
         boundary = Application(boundary_routes(authentication, endpoints))
-        async with _listening(admin, boundary, settings, publisher) as (admin_url, boundary_url):
+        async with _listening(Application(routes), boundary, settings, publisher) as (admin_url, boundary_url):
             log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
-            yield ControlPlane(admin_url, boundary_url, identity, publisher, database)
+            yield ControlPlane(admin_url, boundary_url, routes, identity, publisher, database)
 
 
 async def serve(installation: Installation) -> None:

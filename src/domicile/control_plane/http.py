@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import literal, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from domicile.boundary import protocol
+from domicile.control_plane import tables
 from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.auth import Administrator, Authentication, EnrolledRegion, Operator
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
@@ -105,7 +106,7 @@ def health_check(reader: Reader) -> Handler:
     async def health(_request: Request) -> Response:
         try:
             async with reader.reading() as reading:
-                await reading.first(select(literal(1)))
+                await reading.first(select(tables.installation.c.installation_id))
         except (SQLAlchemyError, OSError):
             raise errors.service_unavailable("The control plane's database does not answer.") from None
         return json_response({"status": "ok"})

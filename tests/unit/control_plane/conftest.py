@@ -1,141 +1,22 @@
-"""The real control plane on a SQLite file, behind its two real listeners."""
+"""The control plane under test, started in the test's own folder."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
-from openai import AsyncOpenAI
+import pytest_asyncio
 
-from domicile.apps.control import ControlPlane, control_plane
-from domicile.kernel.clock import SystemClock
+from domicile.apps.control import control_plane
 from domicile.settings.installation import Installation
-from tests.unit.control_plane.region_double import RegionDouble
-
-CATALOGUE_VERSION = "0123456789abcdef"
-
-
-class ShiftedClock:
-    """The machine's clock, which a test may set forward."""
-
-    def __init__(self) -> None:
-        self.ahead_ms = 0
-
-    def now_ms(self) -> int:
-        """Milliseconds since the Unix epoch."""
-        return SystemClock().now_ms() + self.ahead_ms
-
-
-def settings(folder: Path, **control: Any) -> Installation:
-    """Two regions in the contract's shape: the US, and a Europe that requires agreement and ZDR."""
-    region = {"listen": {"port": 0}}
-    return Installation.model_validate(
-        {
-            "home": "us",
-            "default_region": "us",
-            "control": {
-                "listen": {"port": 0},
-                "boundary_listen": {"port": 0},
-                "boundary_url": "http://127.0.0.1:1",
-                "country": "US",
-                "data": folder / "control",
-                "operator_key_file": folder / "operator.key",
-                "admin_key_file": folder / "admin.key",
-                "first_organization_agreement": True,
-                **control,
-            },
-            "regions": [
-                {
-                    **region,
-                    "code": "us",
-                    "residency": "US_STORAGE_PROCESSING",
-                    "geography": "US",
-                    "countries": ["US"],
-                    "public_url": "https://us.domicile.example",
-                    "data": folder / "us",
-                },
-                {
-                    **region,
-                    "code": "eu",
-                    "residency": "EU_STORAGE_PROCESSING",
-                    "geography": "EU",
-                    "countries": ["EEA+CH"],
-                    "requires": ["enterprise", "zdr"],
-                    "public_url": "https://eu.domicile.example",
-                    "data": folder / "eu",
-                },
-            ],
-        }
-    )
-
-
-class Platform:
-    """A running control plane and the means to speak to it."""
-
-    def __init__(self, running: ControlPlane, folder: Path, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
-        self.running = running
-        self.operator_key = (folder / "operator.key").read_text().strip()
-        self.admin_key = (folder / "admin.key").read_text().strip()
-        self._session = session
-        self._stack = stack
-
-    def sdk(self, admin_key: str | None = None) -> AsyncOpenAI:
-        """The official client, without its retries, which would hide errors."""
-        return AsyncOpenAI(
-            api_key="unused",
-            admin_api_key=admin_key or self.admin_key,
-            base_url=f"{self.running.admin_url}/v1",
-            max_retries=0,
-        )
-
-    async def ask(
-        self, method: str, path: str, body: Any = None, *, key: str | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
-        """A call to the admin listener, with the admin key unless another is given."""
-        sent = {"authorization": f"Bearer {self.admin_key if key is None else key}", **(headers or {})}
-        url = self.running.admin_url + path
-        async with self._session.request(method, url, json=body, headers=sent) as response:
-            return response.status, await response.json()
-
-    async def operate(self, method: str, path: str, body: Any = None) -> Any:
-        """A call to the operator API that must succeed."""
-        status, answer = await self.ask(method, f"/operator/v1{path}", body, key=self.operator_key)
-        assert status == 200, answer
-        return answer
-
-    async def region(self, code: str, **options: Any) -> RegionDouble:
-        """A region that is not enrolled."""
-        return await self._stack.enter_async_context(RegionDouble(code, self.running.boundary_url, **options))
-
-    async def enrolled(self, code: str) -> RegionDouble:
-        """A region that is."""
-        region = await self.region(code)
-        answer = await region.enroll(await self.token(code))
-        assert answer.status == 200, answer
-        return region
-
-    async def token(self, code: str) -> str:
-        """A new enrollment token."""
-        answer = await self.operate("POST", f"/regions/{code}/enrollment_tokens")
-        return str(answer["token"])
-
-    async def project(self, **members: Any) -> dict[str, Any]:
-        """A new project."""
-        status, answer = await self.ask("POST", "/v1/organization/projects", {"name": "p", **members})
-        assert status == 200, answer
-        return dict(answer)
-
-    async def account(self, project_id: str, **members: Any) -> dict[str, Any]:
-        """A new service account with its first key."""
-        path = f"/v1/organization/projects/{project_id}/service_accounts"
-        status, answer = await self.ask("POST", path, {"name": "a", **members})
-        assert status == 200, answer
-        return dict(answer)
-
-
-Start = Callable[..., Any]
+from tests.unit.control_plane.platform_under_test import (
+    CATALOGUE_VERSION,
+    Platform,
+    ShiftedClock,
+    Start,
+    settings,
+)
 
 
 @pytest.fixture
@@ -146,15 +27,15 @@ def clock() -> ShiftedClock:
 
 @pytest.fixture
 async def start(tmp_path: Path, clock: ShiftedClock) -> AsyncIterator[Start]:
-    """Starts a control plane in the test's folder; several times, if they are stopped in between."""
-    async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+    """Starts a control plane in the test's folder. `async with` it to stop it before the test ends."""
 
-        async def start(installation: Installation | None = None) -> Platform:
-            running = await stack.enter_async_context(
+    async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
+
+        async def start(installation: Installation | None = None, lifetime: AsyncExitStack = stack) -> Platform:
+            running = await lifetime.enter_async_context(
                 control_plane(installation or settings(tmp_path), clock=clock, catalogue_version=CATALOGUE_VERSION)
             )
-            return Platform(running, tmp_path, session, stack)
+            return Platform(running, tmp_path, session, lifetime)
 
         yield start
 
@@ -162,5 +43,21 @@ async def start(tmp_path: Path, clock: ShiftedClock) -> AsyncIterator[Start]:
 @pytest.fixture
 async def platform(start: Start) -> Platform:
     """A control plane at its first start."""
-    started: Platform = await start()
-    return started
+    return await start()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """One control plane for many tests that leave each other alone: both regions enrolled, and nobody polls.
+
+    Tests that use it are marked `SHARED_LOOP`.
+    """
+    folder = tmp_path_factory.mktemp("shared")
+    async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
+        running = await stack.enter_async_context(
+            control_plane(settings(folder), clock=ShiftedClock(), catalogue_version=CATALOGUE_VERSION)
+        )
+        platform = Platform(running, folder, session, stack)
+        await platform.enrolled("us")
+        await platform.enrolled("eu")
+        yield platform

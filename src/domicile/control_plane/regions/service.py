@@ -8,7 +8,7 @@ from domicile.boundary import signing
 from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, EnrollmentToken, encode_token
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import EnrolledRegion, Startup, Operator
+from domicile.control_plane.auth import EnrolledRegion, Operator, Startup
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.channel import Contact, Version
 from domicile.control_plane.publisher import Publisher

@@ -30,7 +30,7 @@ def _organizations() -> None:
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
             f"retention IN ({RETENTION})",
-            name="ck_organization_retention",
+            name=op.f("ck_organization_retention"),
         ),
         sa.PrimaryKeyConstraint("id", name="pk_organization"),
     )
@@ -53,8 +53,8 @@ def _organizations() -> None:
         sa.Column("last_four", sa.String(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("length(last_four) = 4", name="ck_admin_key_last_four"),
-        sa.CheckConstraint("length(sha256) = 32", name="ck_admin_key_sha256"),
+        sa.CheckConstraint("length(last_four) = 4", name=op.f("ck_admin_key_last_four")),
+        sa.CheckConstraint("length(sha256) = 32", name=op.f("ck_admin_key_sha256")),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_admin_key_organization_id"),
         sa.PrimaryKeyConstraint("id", name="pk_admin_key"),
         sa.UniqueConstraint("sha256", name="uq_admin_key_sha256"),
@@ -71,7 +71,7 @@ def _organizations() -> None:
         sa.Column("installation_id", sa.String(), nullable=False),
         sa.Column("first_organization_id", sa.String(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("single = 1", name="ck_installation_single"),
+        sa.CheckConstraint("single = 1", name=op.f("ck_installation_single")),
         sa.ForeignKeyConstraint(
             ["first_organization_id"], ["organization.id"], name="fk_installation_first_organization_id"
         ),
@@ -87,7 +87,7 @@ def _regions() -> None:
         sa.Column("countries", sa.String(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
         sa.Column("enrolled_at_ms", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("length(public_key) = 32", name="ck_region_public_key"),
+        sa.CheckConstraint("length(public_key) = 32", name=op.f("ck_region_public_key")),
         sa.PrimaryKeyConstraint("code", name="pk_region"),
         sa.UniqueConstraint("public_key", name="uq_region_public_key"),
         sa.UniqueConstraint("residency", name="uq_region_residency"),
@@ -99,7 +99,7 @@ def _regions() -> None:
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("used_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("length(sha256) = 32", name="ck_enrollment_token_sha256"),
+        sa.CheckConstraint("length(sha256) = 32", name=op.f("ck_enrollment_token_sha256")),
         sa.PrimaryKeyConstraint("sha256", name="pk_enrollment_token"),
     )
     op.create_table(
@@ -131,12 +131,12 @@ def _projects() -> None:
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("archived_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("(status = 'archived') = (archived_at_ms IS NOT NULL)", name="ck_project_archived_at"),
+        sa.CheckConstraint("(status = 'archived') = (archived_at_ms IS NOT NULL)", name=op.f("ck_project_archived_at")),
         sa.CheckConstraint(
             f"retention IN ({RETENTION}, 'organization_default', 'none')",
-            name="ck_project_retention",
+            name=op.f("ck_project_retention"),
         ),
-        sa.CheckConstraint("status IN ('active', 'archived')", name="ck_project_status"),
+        sa.CheckConstraint("status IN ('active', 'archived')", name=op.f("ck_project_status")),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_project_organization_id"),
         sa.ForeignKeyConstraint(["region"], ["region.code"], name="fk_project_region"),
         sa.PrimaryKeyConstraint("id", name="pk_project"),
@@ -164,7 +164,7 @@ def _projects() -> None:
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("deleted_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("role IN ('owner', 'member', 'none')", name="ck_service_account_role"),
+        sa.CheckConstraint("role IN ('owner', 'member', 'none')", name=op.f("ck_service_account_role")),
         sa.ForeignKeyConstraint(
             ["project_id", "organization_id"],
             ["project.id", "project.organization_id"],
@@ -196,8 +196,8 @@ def _keys() -> None:
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("revoked_at_ms", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("length(last_four) = 4", name="ck_api_key_last_four"),
-        sa.CheckConstraint("length(sha256) = 32", name="ck_api_key_sha256"),
+        sa.CheckConstraint("length(last_four) = 4", name=op.f("ck_api_key_last_four")),
+        sa.CheckConstraint("length(sha256) = 32", name=op.f("ck_api_key_sha256")),
         sa.ForeignKeyConstraint(
             ["service_account_id", "project_id", "organization_id"],
             ["service_account.id", "service_account.project_id", "service_account.organization_id"],
@@ -226,7 +226,7 @@ def _audit() -> None:
         sa.Column("effective_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
         sa.CheckConstraint(
-            "actor_type IN ('api_key', 'operator', 'region', 'installation')", name="ck_audit_event_actor_type"
+            "actor_type IN ('api_key', 'operator', 'region', 'installation')", name=op.f("ck_audit_event_actor_type")
         ),
         sa.ForeignKeyConstraint(
             ["organization_id"],
@@ -265,7 +265,7 @@ def _usage() -> None:
         sa.Column("input_cached_tokens", sa.BigInteger(), nullable=False),
         sa.Column("output_tokens", sa.BigInteger(), nullable=False),
         sa.Column("output_reasoning_tokens", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("tier IN ('default', 'scale')", name="ck_usage_minute_tier"),
+        sa.CheckConstraint("tier IN ('default', 'scale')", name=op.f("ck_usage_minute_tier")),
         sa.ForeignKeyConstraint(["key_id"], ["api_key.id"], name="fk_usage_minute_key_id"),
         sa.ForeignKeyConstraint(["organization_id"], ["organization.id"], name="fk_usage_minute_organization_id"),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name="fk_usage_minute_project_id"),

@@ -1,0 +1,250 @@
+"""Usage: counted once, of one's own region only, and summed as the official client reads it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from domicile.boundary import protocol
+from domicile.boundary.usage import ServiceTier, Usage, UsageDelta, UsageReport
+from domicile.catalogue.endpoints import Endpoint
+from domicile.kernel.ids import new_id
+from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, ShiftedClock, code_of
+from tests.unit.control_plane.region_double import Answer, RegionDouble
+
+USAGE = "/v1/organization/usage/completions"
+DAY = 1_767_225_600
+"""2026-01-01T00:00:00Z."""
+
+
+@dataclass
+class Consumer:
+    """A project with a key, and the region that reports what it used."""
+
+    region: RegionDouble
+    organization_id: str
+    project_id: str
+    key_id: str
+    writer: str
+    admin_key: str
+    reported: int = 0
+
+    def delta(self, at_s: int = DAY, **members: Any) -> UsageDelta:
+        """One request of 10 tokens in and 5 out, unless said otherwise."""
+        values: dict[str, Any] = {
+            "organization_id": self.organization_id,
+            "project_id": self.project_id,
+            "key_id": self.key_id,
+            "model": "gpt-4o-2024-08-06",
+            "fine_tuned_model": None,
+            "endpoint": Endpoint.CHAT_COMPLETIONS,
+            "tier": ServiceTier.DEFAULT,
+            "batch": False,
+            "requests": 1,
+            "usage": Usage(10, 4, 5, 2),
+        }
+        return UsageDelta(minute=at_s // 60, **{**values, **members})
+
+    async def report(self, *deltas: UsageDelta, number: int | None = None, region: str | None = None) -> Answer:
+        """Sends a report with the next number, or again with an old one."""
+        if number is None:
+            self.reported += 1
+            number = self.reported
+        report = UsageReport(region or self.region.code, self.writer, number, deltas)
+        return await self.region.call("POST", protocol.USAGE, msgspec.json.encode(report))
+
+
+async def consumer(platform: Platform, region: RegionDouble) -> Consumer:
+    """A new organization with one project and one key."""
+    tenant = await platform.organization(enterprise_agreement=True, zdr_eligible=True)
+    organization = platform.sdk(tenant.admin_key).admin.organization
+    project = await organization.projects.create(name="p", residency=f"{region.code.upper()}_STORAGE_PROCESSING")  # type: ignore[arg-type]
+    account = await organization.projects.service_accounts.create(project.id, name="a")
+    assert account.api_key is not None
+    return Consumer(region, tenant.id, project.id, account.api_key.id, new_id("wr_"), tenant.admin_key)
+
+
+async def sums(platform: Platform, who: Consumer, query: str = "") -> list[dict[str, Any]]:
+    """The results of the first day."""
+    status, answer = await platform.ask(
+        "GET", f"{USAGE}?start_time={DAY}&end_time={DAY + 86400}{query}", key=who.admin_key
+    )
+    assert status == 200, answer
+    (bucket,) = answer["data"]
+    return list(bucket["results"])
+
+
+async def test_the_official_client_reads_what_a_region_reported(platform: Platform) -> None:
+    who = await consumer(platform, await platform.enrolled("us"))
+    assert msgspec.json.decode((await who.report(who.delta(), who.delta(DAY + 7200))).body) == {"new": True}
+    page = await platform.sdk(who.admin_key).admin.organization.usage.completions(
+        start_time=DAY, end_time=DAY + 86400, bucket_width="1h", group_by=["project_id", "model"]
+    )
+    assert (page.object, page.has_more, page.next_page) == ("page", False, None)
+    assert [len(bucket.results) for bucket in page.data] == [1, 0, 1] + [0] * 21
+    assert [bucket.start_time for bucket in page.data] == list(range(DAY, DAY + 86400, 3600))
+    result = page.data[0].results[0]
+    assert result.object == "organization.usage.completions.result"
+    assert (result.input_tokens, result.output_tokens, result.num_model_requests) == (10, 5, 1)
+    assert (result.input_cached_tokens, result.project_id, result.model) == (4, who.project_id, "gpt-4o-2024-08-06")
+    assert (result.api_key_id, result.user_id, result.batch, result.service_tier) == (None, None, None, None)
+
+
+async def test_a_report_counts_once_and_a_minute_may_come_in_parts(platform: Platform) -> None:
+    us = await platform.enrolled("us")
+    who = await consumer(platform, us)
+    assert (await who.report(who.delta(), number=1)).body == b'{"new":true}'
+    assert (await who.report(who.delta(), number=1)).body == b'{"new":false}'
+    assert [each["input_tokens"] for each in await sums(platform, who)] == [10]
+    assert (await who.report(who.delta(), who.delta(requests=2), number=2)).body == b'{"new":true}'
+    # Another writer has numbers of its own.
+    who.writer = new_id("wr_")
+    assert (await who.report(who.delta(), number=1)).body == b'{"new":true}'
+    (result,) = await sums(platform, who)
+    assert (result["input_tokens"], result["num_model_requests"], result["output_reasoning_tokens"]) == (40, 5, 8)
+
+
+async def test_a_region_reports_its_own_usage_only(platform: Platform) -> None:
+    us, eu = await platform.enrolled("us"), await platform.enrolled("eu")
+    american, european = await consumer(platform, us), await consumer(platform, eu)
+    stranger = await consumer(platform, us)
+    foreign = [
+        american.delta(
+            project_id=european.project_id, key_id=european.key_id, organization_id=european.organization_id
+        ),
+        american.delta(organization_id=european.organization_id),
+        american.delta(key_id=stranger.key_id),
+        american.delta(project_id=stranger.project_id),
+        american.delta(key_id=new_id("key_")),
+    ]
+    for delta in foreign:
+        answer = await american.report(american.delta(), delta)
+        assert (answer.status, answer.code) == (403, "foreign_usage")
+    answer = await american.report(american.delta(), region="eu")
+    assert (answer.status, answer.code) == (403, "wrong_region")
+    # Of a refused report nothing counts, and its number is free again.
+    assert await sums(platform, american) == []
+    assert (await american.report(american.delta(), number=1)).body == b'{"new":true}'
+    assert [each["input_tokens"] for each in await sums(platform, american)] == [10]
+    assert await sums(platform, european) == []
+
+
+async def test_usage_of_a_key_that_has_been_revoked_since_still_counts(platform: Platform) -> None:
+    who = await consumer(platform, await platform.enrolled("us"))
+    projects = platform.sdk(who.admin_key).admin.organization.projects
+    await projects.api_keys.delete(who.key_id, project_id=who.project_id)
+    await projects.archive(who.project_id)
+    assert (await who.report(who.delta())).status == 200
+    assert len(await sums(platform, who)) == 1
+
+
+async def test_filters_and_groups(platform: Platform) -> None:
+    who = await consumer(platform, await platform.enrolled("us"))
+    await who.report(
+        who.delta(),
+        who.delta(batch=True),
+        who.delta(model="gpt-4o-mini-2024-07-18", endpoint=Endpoint.COMPLETIONS),
+        who.delta(tier=ServiceTier.SCALE, fine_tuned_model=new_id("ftm_")),
+        # Not completions: OpenAI has other calls for these.
+        who.delta(model="text-embedding-3-small", endpoint=Endpoint.EMBEDDINGS),
+    )
+    assert [each["num_model_requests"] for each in await sums(platform, who)] == [4]
+    for query, requests in {
+        f"&project_ids={who.project_id}": [4],
+        f"&project_ids[]={who.project_id}&project_ids[]=proj_x": [4],
+        "&project_ids=proj_x": [],
+        f"&api_key_ids[]={who.key_id}": [4],
+        "&api_key_ids[]=key_x": [],
+        "&models=gpt-4o-mini-2024-07-18": [1],
+        "&models[]=gpt-4o-mini-2024-07-18&models[]=gpt-4o-2024-08-06": [4],
+        "&user_ids=user-x": [],
+        "&batch=true": [1],
+        "&batch=false": [3],
+        "&group_by=batch": [3, 1],
+        "&group_by=service_tier": [3, 1],
+        "&group_by[]=batch&group_by[]=service_tier": [2, 1, 1],
+        "&group_by[]=model&group_by[]=model": [3, 1],
+        "&group_by=user_id": [4],
+        "&group_by=api_key_id": [4],
+    }.items():
+        assert [each["num_model_requests"] for each in await sums(platform, who, query)] == requests, query
+    grouped = await sums(platform, who, "&group_by[]=batch&group_by[]=service_tier&group_by[]=api_key_id")
+    assert [(each["batch"], each["service_tier"]) for each in grouped] == [
+        (False, "default"),
+        (False, "scale"),
+        (True, "default"),
+    ]
+    assert {each["api_key_id"] for each in grouped} == {who.key_id}
+
+
+async def test_pages_and_edges(platform: Platform) -> None:
+    who = await consumer(platform, await platform.enrolled("us"))
+    await who.report(who.delta(DAY - 60), who.delta(DAY), who.delta(DAY + 86399), who.delta(DAY + 86400))
+    assert [each["num_model_requests"] for each in await sums(platform, who)] == [2]
+
+    async def ask(query: str) -> Any:
+        status, answer = await platform.ask("GET", f"{USAGE}?{query}", key=who.admin_key)
+        assert status == 200, answer
+        return answer
+
+    page = await ask(f"start_time={DAY - 60}&end_time={DAY + 86460}&limit=2")
+    assert [(each["start_time"], each["end_time"]) for each in page["data"]] == [(DAY - 60, DAY), (DAY, DAY + 86400)]
+    assert page["has_more"] is True
+    page = await ask(f"start_time={DAY - 60}&end_time={DAY + 86460}&limit=2&page={page['next_page']}")
+    assert [(each["start_time"], each["end_time"]) for each in page["data"]] == [(DAY + 86400, DAY + 86460)]
+    assert (page["data"][0]["results"][0]["num_model_requests"], page["has_more"], page["next_page"]) == (
+        1,
+        False,
+        None,
+    )
+    assert len((await ask(f"start_time={DAY - 86400 * 30}&end_time={DAY + 86400}"))["data"]) == 7
+    assert len((await ask(f"start_time={DAY}&end_time={DAY + 86400}&bucket_width=1m"))["data"]) == 60
+    assert len((await ask(f"start_time={DAY}&end_time={DAY + 86400 * 9}&bucket_width=1h"))["data"]) == 24
+
+
+@SHARED_LOOP
+@pytest.mark.parametrize(
+    ("query", "param"),
+    [
+        ("", "start_time"),
+        ("start_time=x", "start_time"),
+        (f"start_time={DAY}&end_time={DAY}", "end_time"),
+        (f"start_time={DAY}&bucket_width=2d", "bucket_width"),
+        (f"start_time={DAY}&limit=32", "limit"),
+        (f"start_time={DAY}&limit=169&bucket_width=1h", "limit"),
+        (f"start_time={DAY}&limit=1441&bucket_width=1m", "limit"),
+        (f"start_time={DAY}&group_by=colour", "group_by"),
+        (f"start_time={DAY}&group_by[]=api_source", "group_by"),
+        (f"start_time={DAY}&batch=maybe", "batch"),
+        (f"start_time={DAY}&page=page_x", "page"),
+        (f"start_time={DAY}&page=page_1", "page"),
+        (f"start_time={DAY}&page=2", "page"),
+        (f"start_time={DAY}&colour=red", "colour"),
+    ],
+)
+async def test_a_wrong_question_is_refused(shared: Platform, query: str, param: str) -> None:
+    status, answer = await shared.ask("GET", f"{USAGE}?{query}")
+    assert (status, answer["error"]["param"]) == (400, param)
+    assert code_of(answer)
+
+
+async def test_without_an_end_it_reaches_to_now(platform: Platform, clock: ShiftedClock) -> None:
+    who = await consumer(platform, await platform.enrolled("us"))
+    now = clock.now_ms() // 1000
+    await who.report(who.delta(now))
+    status, page = await platform.ask(
+        "GET", f"{USAGE}?start_time={now - 60}&bucket_width=1m&group_by=project_id", key=who.admin_key
+    )
+    assert status == 200
+    assert [result["num_model_requests"] for bucket in page["data"] for result in bucket["results"]] == [1]
+
+
+async def test_the_sum_of_the_table_is_the_sum_of_the_reports(platform: Platform) -> None:
+    who = await consumer(platform, await platform.enrolled("us"))
+    for number in (1, 2, 2, 3, 1):
+        await who.report(*(who.delta(DAY + 60 * each) for each in range(5)), number=number)
+    async with platform.running.database.reading() as connection:
+        row = (await connection.execute(text("SELECT count(*), sum(requests) FROM usage_minute"))).one()
+    assert tuple(row) == (5, 15)
