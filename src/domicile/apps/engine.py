@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from pathlib import Path
 
 import uvicorn
@@ -35,15 +36,11 @@ def main() -> None:
         server_header=False,
     )
     # uvicorn drains on SIGTERM, then sends the signal again: it finds this handler, and the process ends in order.
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1 if engine.failed else 0))
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         options.socket.unlink(missing_ok=True)
-
-
-def _stop(*_: object) -> None:
-    raise SystemExit(0)
 
 
 def _options() -> argparse.Namespace:

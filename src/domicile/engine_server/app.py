@@ -57,6 +57,7 @@ async def _load(engine: Engine) -> None:
     try:
         await engine.load()
     except (WeightsError, EngineError) as error:
+        engine.failed = True
         _log.critical("the model could not be loaded: %s", error)
         signal.raise_signal(signal.SIGTERM)
 

@@ -40,6 +40,7 @@ class Engine:
         self._private_directory = private_directory
         self._model: Model | None = None
         self.slots = SlotQueue(limits.slots)
+        self.failed = False
 
     @property
     def ready(self) -> bool:

@@ -48,6 +48,15 @@ def test_it_survives_a_kill_stops_while_generating_and_leaves_nothing(tmp_path: 
     assert "Traceback" not in again.log.read_text()
 
 
+def test_a_model_that_cannot_be_loaded_ends_the_process(tmp_path: Path) -> None:
+    # Long enough that llama.cpp's socket beside it has no room for its name.
+    path = tmp_path / ("e" * (99 - len(str(tmp_path))))
+    failing = start(path)
+    assert failing.process.wait(30) == 1
+    assert "the model could not be loaded: the socket's path is too long" in failing.log.read_text()
+    assert not path.exists()
+
+
 def test_it_follows_its_parent(tmp_path: Path) -> None:
     orphan = start(tmp_path / "e.sock", "--follow-parent", stdin=subprocess.PIPE)
     orphan.wait_until_ready()
