@@ -1,0 +1,230 @@
+"""Who asks: every row of the design's table for keys (design 4.1 and 7, contract C12 and C14)."""
+
+import json
+from typing import NoReturn
+
+import pytest
+
+from domicile.boundary.snapshot import KeyRecord, Shard
+from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
+from domicile.kernel.errors import Category, DomicileError
+from tests.unit.data_plane.region_parts import (
+    INSTALLATION,
+    KEY_ID,
+    NOW_MS,
+    ORGANIZATION,
+    PROJECT,
+    SetClock,
+    current_snapshot,
+    key_record,
+    new_key,
+    organization_record,
+    project_record,
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Region:
+    """An authenticator with one key in its snapshot."""
+
+    def __init__(self, secret: str | None = None, **key_members: object) -> None:
+        self.secret = secret or new_key()
+        self.clock = SetClock()
+        key = key_record(self.secret, **key_members)
+        self.snapshots = current_snapshot(Shard("eu", 0, (organization_record(),), (project_record(),), (key,)))
+        self.authenticator = Authenticator("eu", INSTALLATION, self.snapshots, self.clock)
+
+    def refusal(self, headers: Headers) -> DomicileError:
+        with pytest.raises(DomicileError) as caught:
+            self.authenticator.authenticate(headers)
+        return caught.value
+
+
+def bearer(secret: str) -> Headers:
+    return [(b"authorization", b"Bearer " + secret.encode("latin-1"))]
+
+
+def assert_invalid(error: DomicileError, shown: str) -> None:
+    assert (error.category, error.code) == (Category.UNAUTHENTICATED, "invalid_api_key")
+    assert f"provided: ...{shown}. " in error.message
+
+
+@pytest.fixture
+def region() -> Region:
+    return Region()
+
+
+class TestAuthenticate:
+    def test_a_key_of_the_snapshot_is_its_projects_caller(self, region: Region) -> None:
+        caller = region.authenticator.authenticate(bearer(region.secret))
+        assert (caller.organization.organization_id, caller.project.project_id) == (ORGANIZATION, PROJECT)
+        assert (caller.key_id, caller.region) == (KEY_ID, "eu")
+
+    @pytest.mark.parametrize("scheme", ["bearer ", "BEARER ", "Bearer  "])
+    def test_the_scheme_is_read_generously(self, region: Region, scheme: str) -> None:
+        headers = [(b"authorization", scheme.encode() + region.secret.encode() + b" ")]
+        assert region.authenticator.authenticate(headers).key_id == KEY_ID
+
+    @pytest.mark.parametrize("value", [None, b"", b"Bearer", b"Bearer ", b"Basic dXNlcjpwYXNz", b"Token x"])
+    def test_no_key(self, region: Region, value: bytes | None) -> None:
+        error = region.refusal([] if value is None else [(b"authorization", value)])
+        assert (error.category, error.code) == (Category.UNAUTHENTICATED, "invalid_api_key")
+        assert "didn't provide" in error.message
+
+    def test_two_keys_are_none(self, region: Region) -> None:
+        error = region.refusal(bearer(region.secret) * 2)
+        assert "didn't provide" in error.message
+        assert "didn't provide" in region.refusal(bearer(region.secret) + bearer(new_key("us"))).message
+
+    def test_a_malformed_key_is_echoed_by_four_characters_at_most(self, region: Region) -> None:
+        assert_invalid(region.refusal(bearer("sk-proj-abcdefghijklmnop")), "mnop")
+        assert_invalid(region.refusal(bearer(region.secret + "x")), (region.secret + "x")[-4:])
+        assert_invalid(region.refusal(bearer(region.secret[:-1])), region.secret[-5:-1])
+
+    def test_of_a_short_secret_nothing_is_echoed(self, region: Region) -> None:
+        assert_invalid(region.refusal(bearer("password1")), "")
+
+    def test_bytes_that_are_no_text_are_a_malformed_key(self, region: Region) -> None:
+        error = region.refusal([(b"authorization", b"Bearer \xff\xfe" + b"\x80" * 20)])
+        assert error.code == "invalid_api_key"
+
+    def test_a_wrong_checksum(self, region: Region) -> None:
+        last = "a" if region.secret[-1] != "a" else "b"
+        assert_invalid(region.refusal(bearer(region.secret[:-1] + last)), region.secret[-4:-1] + last)
+
+    def test_a_key_of_another_installation(self, region: Region) -> None:
+        other = new_key(installation="inst_" + "X" * 24)
+        assert_invalid(region.refusal(bearer(other)), other[-4:])
+
+    def test_an_unknown_key(self, region: Region) -> None:
+        unknown = new_key()
+        assert_invalid(region.refusal(bearer(unknown)), unknown[-4:])
+
+    def test_an_admin_key_is_no_projects_key(self, region: Region) -> None:
+        admin = new_key("admin")
+        assert_invalid(region.refusal(bearer(admin)), admin[-4:])
+
+    def test_a_key_ends_at_its_time_and_not_before(self) -> None:
+        region = Region(expires_at_ms=NOW_MS + 1)
+        assert region.authenticator.authenticate(bearer(region.secret)).key_id == KEY_ID
+        region.clock.ms = NOW_MS + 1
+        assert_invalid(region.refusal(bearer(region.secret)), region.secret[-4:])
+
+    def test_a_key_whose_project_or_organization_is_absent(self, region: Region) -> None:
+        key = key_record(region.secret)
+        for shard in (
+            Shard("eu", 0, (organization_record(),), (), (key,)),
+            Shard("eu", 0, (), (project_record(),), (key,)),
+        ):
+            table = current_snapshot(shard).table
+            assert table is not None
+            region.snapshots.swap(table)
+            assert_invalid(region.refusal(bearer(region.secret)), region.secret[-4:])
+
+    def test_another_regions_key_is_told_the_host_last(self, region: Region) -> None:
+        error = region.refusal(bearer(new_key("us")))
+        assert (error.category, error.code) == (Category.UNAUTHENTICATED, "incorrect_hostname")
+        assert error.message.endswith(" Please make your request to us.example.com")
+
+    def test_a_region_that_is_not_in_the_directory_is_not_invented(self, region: Region) -> None:
+        key = new_key("ap")
+        assert_invalid(region.refusal(bearer(key)), key[-4:])
+
+    @pytest.mark.parametrize(
+        ("name", "right", "wrong"),
+        [(b"openai-project", PROJECT, ORGANIZATION), (b"openai-organization", ORGANIZATION, PROJECT)],
+    )
+    def test_a_header_that_names_a_project_or_organization_must_name_the_keys(
+        self, region: Region, name: bytes, right: str, wrong: str
+    ) -> None:
+        key = bearer(region.secret)
+        for value in (right, "", f" {right} "):
+            assert region.authenticator.authenticate([*key, (name, value.encode())]).key_id == KEY_ID
+        for values in ([wrong], [right.lower()], [right, wrong], [right + "x"]):
+            error = region.refusal([*key, *((name, value.encode()) for value in values)])
+            assert (error.category, error.code) == (Category.UNAUTHENTICATED, "mismatched_project")
+
+    def test_a_header_helps_nobody_to_learn_whether_a_key_is_known(self, region: Region) -> None:
+        unknown = region.refusal([*bearer(new_key()), (b"openai-project", b"proj_other")])
+        assert unknown.code == "invalid_api_key"
+
+    @pytest.mark.parametrize("realm", ["eu", "us", "ap"])
+    def test_without_a_snapshot_no_key_is_called_incorrect(self, realm: str) -> None:
+        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock())
+        with pytest.raises(DomicileError) as caught:
+            authenticator.authenticate(bearer(new_key(realm)))
+        assert (caught.value.category, caught.value.code) == (Category.UNAVAILABLE, "service_unavailable")
+        assert caught.value.retry_after_s == 2
+
+    def test_without_a_snapshot_a_malformed_key_still_is(self) -> None:
+        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock())
+        with pytest.raises(DomicileError) as caught:
+            authenticator.authenticate(bearer("sk-proj-abcdefghijklmnop"))
+        assert_invalid(caught.value, "mnop")
+
+
+class ForbiddenKeys(dict[bytes, KeyRecord]):
+    """A table that nobody may look into."""
+
+    def __getitem__(self, _key: bytes) -> NoReturn:
+        raise AssertionError("looked up")
+
+    def get(self, *_arguments: object) -> NoReturn:
+        raise AssertionError("looked up")
+
+    def __contains__(self, _key: object) -> NoReturn:
+        raise AssertionError("looked up")
+
+
+class TestRefuseAtHead:
+    @pytest.fixture
+    def blind(self) -> Authenticator:
+        """An authenticator that fails when it looks a key up, as it would have to after hashing it."""
+        table = current_snapshot().table
+        assert table is not None
+        members = {name: getattr(table, name) for name in SnapshotTable.__slots__}
+        snapshots = CurrentSnapshot()
+        snapshots.swap(SnapshotTable(**{**members, "keys": ForbiddenKeys()}))
+        return Authenticator("eu", INSTALLATION, snapshots, SetClock())
+
+    def test_the_table_is_really_forbidden(self, blind: Authenticator) -> None:
+        with pytest.raises(AssertionError, match="looked up"):
+            blind.authenticate(bearer(new_key("eu")))
+
+    def test_another_regions_key_is_answered_without_a_look_up(self, blind: Authenticator) -> None:
+        secret = new_key("us")
+        answer = blind.refuse_at_head(bearer(secret))
+        assert answer is not None
+        assert answer.status == 401
+        error = json.loads(answer.body)["error"]
+        assert error["code"] == "incorrect_hostname"
+        assert error["message"].endswith("us.example.com")
+        headers = dict(answer.headers)
+        assert headers["x-request-id"].startswith("req_")
+        assert headers["access-control-allow-origin"] == "*"
+        assert secret[-6:] not in answer.body.decode()
+
+    def test_every_other_head_passes(self, blind: Authenticator, region: Region) -> None:
+        others: list[Headers] = [
+            [],
+            [(b"authorization", b"Basic x")],
+            bearer(region.secret),
+            bearer(new_key("eu")),
+            bearer(new_key("ap")),
+            bearer(new_key("admin")),
+            bearer(new_key("us", "inst_" + "X" * 24)),
+            bearer(new_key("us")[:-1]),
+            bearer(new_key("us")) * 2,
+            [(b"x-authorization", b"Bearer " + new_key("us").encode())],
+        ]
+        assert [blind.refuse_at_head(headers) for headers in others] == [None] * len(others)
+
+    def test_without_a_snapshot_another_regions_body_is_not_read_either(self) -> None:
+        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock())
+        answer = authenticator.refuse_at_head(bearer(new_key("us")))
+        assert answer is not None
+        assert answer.status == 503
+        assert dict(answer.headers)["retry-after"] == "2"
+        assert authenticator.refuse_at_head(bearer(new_key("eu"))) is None

@@ -1,0 +1,190 @@
+"""What the tests of a region are made of: ids, settings, snapshots as a control plane would sign them, a clock to set."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+import domicile.data_plane
+from domicile.boundary.retention import ProjectRetention, Retention
+from domicile.boundary.signing import public_key_bytes, public_key_id, sign_manifest
+from domicile.boundary.snapshot import (
+    SNAPSHOT_SCHEMA,
+    DirectoryEntry,
+    KeyRecord,
+    Manifest,
+    OrganizationRecord,
+    ProjectRecord,
+    Shard,
+    ShardReference,
+    SignedManifest,
+    digest,
+    encode_shard,
+    shard_index,
+)
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.identity import Enrollment
+from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
+from domicile.kernel import api_keys
+from domicile.persistence.database import Database, sqlite_url
+from domicile.persistence.migration import migrate
+from domicile.settings.installation import EngineSettings, RegionSettings
+
+T = TypeVar("T")
+
+INSTALLATION = "inst_" + "I" * 24
+ORGANIZATION = "org-" + "O" * 24
+PROJECT = "proj_" + "P" * 24
+KEY_ID = "key_" + "K" * 24
+WRITER = "wr_" + "W" * 24
+DIRECTORY = (DirectoryEntry("eu", "eu.example.com:8443"), DirectoryEntry("us", "us.example.com"))
+NOW_MS = 1_800_000_000_000
+MIGRATIONS = Path(domicile.data_plane.__file__).parent / "migrations"
+
+
+class SetClock:
+    """The time that a test says it is."""
+
+    def __init__(self, now_ms: int = NOW_MS) -> None:
+        self.ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+def region_settings(folder: Path, **members: Any) -> RegionSettings:
+    values: dict[str, Any] = {
+        "code": "eu",
+        "residency": "EU_STORAGE_PROCESSING",
+        "geography": "EU",
+        "countries": ["EEA+CH"],
+        "public_url": "http://eu.example.com/v1",
+        "listen": {"port": 0},
+        "data": folder,
+        **members,
+    }
+    return RegionSettings.model_validate(values)
+
+
+def engine_settings(name: str = "one", **members: Any) -> EngineSettings:
+    values: dict[str, Any] = {
+        "name": name,
+        "label": f"label-{name}",
+        "country": "DE",
+        "operator": "the tests",
+        "models": {"gpt-4o-2024-08-06": f"{name}-model"},
+        **members,
+    }
+    if "url" not in values and "socket" not in values:
+        values["socket"] = "/nowhere"
+    return EngineSettings.model_validate(values)
+
+
+def new_key(realm: str = "eu", installation: str = INSTALLATION) -> str:
+    return api_keys.generate(realm, installation)
+
+
+def key_record(secret: str, **members: Any) -> KeyRecord:
+    values: dict[str, Any] = {"key_id": KEY_ID, "project_id": PROJECT, "expires_at_ms": None, **members}
+    return KeyRecord(sha256=api_keys.sha256(secret), **values)
+
+
+def organization_record(**members: Any) -> OrganizationRecord:
+    values: dict[str, Any] = {
+        "organization_id": ORGANIZATION,
+        "enterprise_agreement": True,
+        "zdr_eligible": True,
+        "zdr_endpoints": tuple(endpoint for endpoint in Endpoint if endpoint.is_zdr_applicable),
+        "enhanced_zdr": False,
+        "retention": Retention.MODIFIED_ABUSE_MONITORING,
+        **members,
+    }
+    return OrganizationRecord(**values)
+
+
+def project_record(**members: Any) -> ProjectRecord:
+    values: dict[str, Any] = {
+        "project_id": PROJECT,
+        "organization_id": ORGANIZATION,
+        "retention": ProjectRetention.ZERO_DATA_RETENTION,
+        **members,
+    }
+    return ProjectRecord(**values)
+
+
+@dataclass
+class Publisher:
+    """A control plane's signing key, and snapshots signed with it."""
+
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+
+    @property
+    def enrollment(self) -> Enrollment:
+        public = public_key_bytes(self.key)
+        return Enrollment(INSTALLATION, public_key_id(public), public)
+
+    def manifest(self, shards: list[Shard], **members: Any) -> Manifest:
+        values: dict[str, Any] = {
+            "schema": SNAPSHOT_SCHEMA,
+            "installation_id": INSTALLATION,
+            "region": "eu",
+            "epoch": 1,
+            "number": 1,
+            "issued_at_ms": NOW_MS,
+            "key_id": self.enrollment.publisher_key_id,
+            "catalogue_version": "0123456789abcdef",
+            "directory": DIRECTORY,
+            "shards": tuple(ShardReference(shard.index, digest(encode_shard(shard))) for shard in shards),
+            **members,
+        }
+        return Manifest(**values)
+
+    def publish(self, shards: list[Shard], **members: Any) -> SignedManifest:
+        return sign_manifest(self.key, self.manifest(shards, **members))
+
+
+def shards_for(*secrets: str, region: str = "eu") -> list[Shard]:
+    """One organization with one project and these keys, in the shards where a publisher puts them."""
+    project_shard, organization_shard = shard_index(PROJECT), shard_index(ORGANIZATION)
+    assert project_shard != organization_shard
+    keys = tuple(key_record(secret, key_id=f"key_{number:024}") for number, secret in enumerate(secrets))
+    return [
+        Shard(region, project_shard, (), (project_record(),), keys),
+        Shard(region, organization_shard, (organization_record(),), (), ()),
+    ]
+
+
+def bodies(shards: list[Shard]) -> dict[str, bytes]:
+    return {digest(encode_shard(shard)): encode_shard(shard) for shard in shards}
+
+
+def current_snapshot(*shards: Shard, **members: Any) -> CurrentSnapshot:
+    current = CurrentSnapshot()
+    current.swap(SnapshotTable.build(Publisher().manifest(list(shards), **members), shards))
+    return current
+
+
+@asynccontextmanager
+async def database_in(folder: Path, name: str) -> AsyncIterator[Database]:
+    """A region's database with its tables."""
+    url = sqlite_url(folder / f"{name}.db")
+    await migrate(url, MIGRATIONS / name)
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def until(look: Callable[[], T], *, within_s: float = 10.0, what: str = "") -> T:
+    """The first true thing that `look` returns, while everything else on this loop goes on. Fails after `within_s`."""
+    deadline = time.monotonic() + within_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what or look}"
+        await asyncio.sleep(0.005)
+    return found
