@@ -14,7 +14,8 @@ from domicile.openai_api.chat_rules import schemas
 from domicile.openai_api.chat_tools import Schema
 
 # Exactly this shape and no other: an engine that reads addresses more generously (upper case, blanks) must not find one.
-_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]{1,64};base64,", re.ASCII)
+# And pixels only: an SVG may itself hold addresses.
+_DATA_URL = re.compile(r"data:image/(?:png|jpeg|jpg|webp|gif);base64,")
 _INDEX = re.compile(r"\[\d+\]")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 

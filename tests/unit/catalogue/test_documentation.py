@@ -1,0 +1,45 @@
+"""docs/catalogue.md says what the data says: every name in it, and no class that has changed since."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from domicile.catalogue.catalogue import load_catalogue
+from domicile.catalogue.endpoints import Endpoint
+from domicile.catalogue.parameters import ParameterClass
+
+CATALOGUE = load_catalogue()
+RULES = CATALOGUE.parameters[Endpoint.CHAT_COMPLETIONS]
+PAGE = (Path(__file__).parents[3] / "docs" / "catalogue.md").read_text("utf-8")
+
+
+def cells(first: str) -> list[set[str]]:
+    """The names in the second and third column of the table rows whose first column is `first`."""
+    rows = re.findall(rf"^\| {re.escape(first)} \| (.*?) \| (.*?) \|$", PAGE, re.MULTILINE)
+    return [set(re.findall(r"`([^`]+)`", cell)) for row in rows for cell in row]
+
+
+@pytest.mark.parametrize("line", ["C20", "C21", "C22", "C23", "C25", "C26"])
+def test_every_line_of_the_table_is_there(line: str) -> None:
+    told = {
+        (endpoint, model)
+        for endpoints, models in zip(cells(line)[::2], cells(line)[1::2], strict=True)
+        for endpoint in endpoints
+        for model in models
+    }
+    assert told == {(row.endpoint.value, row.model) for row in CATALOGUE.rows if row.contract == line}
+
+
+def test_every_alias_and_every_snapshot_is_there() -> None:
+    assert {name for name in CATALOGUE.entries if f"`{name}`" not in PAGE} == set()
+
+
+@pytest.mark.parametrize("kind", [ParameterClass.PASS, ParameterClass.PLATFORM, ParameterClass.REFUSE])
+def test_every_parameter_is_there_with_its_class(kind: ParameterClass) -> None:
+    assert cells(kind.value)[0] == {name for name, rule in RULES.parameters.items() if rule.kind is kind}
+
+
+def test_every_refused_value_and_every_member_is_there() -> None:
+    values = {value for rule in RULES.parameters.values() for value in rule.refused_values}
+    assert {name for name in values | set(RULES.members) if f"`{name}`" not in PAGE} == set()
