@@ -6,7 +6,7 @@ from pathlib import Path
 
 import aiohttp
 
-_RETRY_SECONDS = 0.05
+_RETRY_SECONDS = 0.1
 _ATTEMPT_SECONDS = 2.0
 _QUOTED_CHARACTERS_MAX = 200
 

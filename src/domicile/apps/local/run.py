@@ -178,5 +178,7 @@ def _replace(path: Path, text: str) -> None:
 def _stop_event() -> asyncio.Event:
     event = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # `nohup domicile up`: it shall outlive its terminal
         asyncio.get_running_loop().add_signal_handler(number, event.set)
     return event

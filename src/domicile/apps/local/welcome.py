@@ -1,17 +1,19 @@
 """The last page of a start: where everything is, and lines to paste that end in an answer from a region."""
 
+import json
 import os
 import shlex
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from domicile.apps.local.layout import CONTROL, Layout
 from domicile.settings.installation import Installation, RegionSettings
 
-_QUESTION = "What is the capital of France?"
-# A model this small does not always find an end.
+_QUESTION = "What is the capital of Germany?"
+# A model this small does not always find an end, and only its most likely words are worth reading.
 _ANSWER_TOKENS = 40
 _PREFERRED_MODEL = "gpt-4o-mini-2024-07-18"
 
@@ -51,14 +53,16 @@ def _examples(region: RegionSettings, layout: Layout, urls: Mapping[str, str]) -
     data = shlex.quote(_short(layout.root))
     models = [name for engine in region.engines for name in engine.models]
     model = _PREFERRED_MODEL if _PREFERRED_MODEL in models else models[0]
-    body = f'{{"model": "{model}", "max_tokens": {_ANSWER_TOKENS}, "messages": [{{"role": "user", "content": "{_QUESTION}"}}]}}'
+    options: dict[str, Any] = {"model": model, "max_tokens": _ANSWER_TOKENS, "temperature": 0}
+    messages = [{"role": "user", "content": _QUESTION}]
+    body = shlex.quote(json.dumps(options | {"messages": messages}))
     return [
         f"A project in '{region.code}', a key of it, and a question, from another terminal in this folder:",
         "",
         f"  PROJECT=$({command} projects create --data {data} --name hello --region {region.code} --quiet)",
         f"  KEY=$({command} keys create --data {data} --project $PROJECT --name hello --quiet)",
         f'  curl {urls[region.code]}/chat/completions -H "Authorization: Bearer $KEY" \\',
-        f"    -H \"Content-Type: application/json\" -d '{body}'",
+        f'    -H "Content-Type: application/json" -d {body}',
         "",
         f"The same in Python, with OpenAI's own SDK (pip install openai; then {_python()}):",
         "",
@@ -69,8 +73,9 @@ def _examples(region: RegionSettings, layout: Layout, urls: Mapping[str, str]) -
         f'  project = admin.create(name="hello", residency="{region.residency}")',
         '  account = admin.service_accounts.create(project.id, name="hello")',
         f'  client = OpenAI(base_url="{urls[region.code]}", api_key=account.api_key.value)',
-        f'  messages = [{{"role": "user", "content": "{_QUESTION}"}}]',
-        f'  answer = client.chat.completions.create(model="{model}", max_tokens={_ANSWER_TOKENS}, messages=messages)',
+        f"  messages = {json.dumps(messages)}",
+        f"  options = {json.dumps(options)}",
+        "  answer = client.chat.completions.create(messages=messages, **options)",
         "  print(answer.choices[0].message.content)",
         "",
     ]
