@@ -1,7 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with what it lacks: limits on heads, a deadline for them, and a gate that sees a head first.
 
 The gate is how a region answers a key of another region "on the head alone" (design 4.1): the parser stops inside its
-callback, so what came with the head in the same read, and all that comes later, is dropped unparsed.
+callback, so what came with the head in the same read is dropped unparsed, and what comes later is never read.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError, RenderedError
 from domicile.kernel.ids import new_id
+from domicile.web.unread import UnreadSocket
 
 Headers = Sequence[tuple[bytes, bytes]]
 HeadGate = Callable[[Headers], RenderedError | None]
@@ -24,8 +25,8 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_COUNT = 100
 HEAD_TIMEOUT_S = 30.0
 # After a refusal the client may still be sending its body, and a connection that is closed under it is reset: most
-# clients then report a connection error and never read the answer. So what still comes is dropped for this long at most,
-# and for this long after the last of it.
+# clients then report a connection error and never read the answer. So what still comes is dropped, unread, for this long
+# at most, and for this long after the last of it.
 LINGER_S = 30.0
 LINGER_IDLE_S = 2.0
 
@@ -60,8 +61,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._heard = False
         self._deadline: asyncio.TimerHandle | None = None
         self._in_flight: RequestResponseCycle | None = None
-        # Once set, no byte is parsed any more.
+        # Once set, no byte is parsed any more, and none is read that was not read before.
         self._refused = False
+        self._unread: UnreadSocket | None = None
         self._refusal_in_turn: RenderedError | None = None
         self._linger_until: float | None = None
 
@@ -73,6 +75,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
+        if self._unread is not None:
+            self._unread.close()
         # uvicorn tells the request that came last, which may still be waiting for its turn.
         unfinished = self._unfinished_answer()
         if unfinished is not None:
@@ -82,8 +86,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
-            if self._linger_until is not None:
-                self._linger()
             return
         self._unset_keepalive_if_required()
         self._heard = False
@@ -219,21 +221,27 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._answer_in_turn(answer)
         elif cycle.response_started:
             # Bytes of another answer in between, or after it, would be worse than none.
-            self._refused = True
+            self._stop_reading()
             self.transport.close()
         else:
-            self._refused = True
+            self._stop_reading()
             cycle.disconnected = True
             cycle.message_event.set()
             self._write_refusal(answer)
 
     def _answer_in_turn(self, answer: RenderedError) -> None:
-        self._refused = True
+        self._stop_reading()
         self._stop_deadline()
         if self._unfinished_answer() is None:
             self._write_refusal(answer)
         else:
             self._refusal_in_turn = answer
+
+    def _stop_reading(self) -> None:
+        self._refused = True
+        # uvicorn resumes what it has paused itself, whenever a handler asks for more: so it must think that nothing is.
+        self.flow.resume_reading()
+        self._unread = UnreadSocket(self.loop, self.transport, on_bytes=self._linger, on_end=self.transport.close)
 
     def _write_refusal(self, answer: RenderedError) -> None:
         self._unset_keepalive_if_required()
@@ -248,11 +256,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._linger_until = self.loop.time() + LINGER_S
-        self.flow.resume_reading()
         self._linger()
 
     def _linger(self) -> None:
-        if self._linger_until is None or self.loop.time() > self._linger_until:
+        if self._linger_until is None:
+            return
+        if self.loop.time() > self._linger_until:
             self.transport.abort()
             return
         self._stop_deadline()
