@@ -9,7 +9,7 @@ from domicile.apps.local.child import Child, ProcessPlan, StartError
 from domicile.apps.local.readiness import NotReadyError, wait_until_ready
 
 READY_SECONDS_MAX = 180.0
-STOP_SECONDS_MAX = 8.0
+STOP_SECONDS_MAX = 9.0
 """All waves together; what is left then is killed, so that a stop takes less than ten seconds."""
 LAST_WAVE_SECONDS = 2.0
 
