@@ -58,6 +58,5 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plat
             control_plane(settings(folder), clock=ShiftedClock(), catalogue_version=CATALOGUE_VERSION)
         )
         platform = Platform(running, folder, session, stack)
-        await platform.enrolled("us")
-        await platform.enrolled("eu")
+        platform.regions = {code: await platform.enrolled(code) for code in ("us", "eu")}
         yield platform

@@ -86,6 +86,8 @@ class Platform:
         self.running = running
         self.operator_key = (folder / "operator.key").read_text().strip()
         self.admin_key = (folder / "admin.key").read_text().strip()
+        self.regions: dict[str, RegionDouble] = {}
+        """Of the fixture `shared`: the enrolled regions, none of which polls."""
         self._session = session
         self._stack = stack
 

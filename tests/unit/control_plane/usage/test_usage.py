@@ -1,5 +1,6 @@
 """Usage: counted once, of one's own region only, and summed as the official client reads it."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from domicile.boundary import protocol
 from domicile.boundary.usage import ServiceTier, Usage, UsageDelta, UsageReport
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import new_id
-from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, ShiftedClock, code_of
+from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
 from tests.unit.control_plane.region_double import Answer, RegionDouble
 
 USAGE = "/v1/organization/usage/completions"
@@ -76,10 +77,11 @@ async def sums(platform: Platform, who: Consumer, query: str = "") -> list[dict[
     return list(bucket["results"])
 
 
-async def test_the_official_client_reads_what_a_region_reported(platform: Platform) -> None:
-    who = await consumer(platform, await platform.enrolled("us"))
+@SHARED_LOOP
+async def test_the_official_client_reads_what_a_region_reported(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
     assert msgspec.json.decode((await who.report(who.delta(), who.delta(DAY + 7200))).body) == {"new": True}
-    page = await platform.sdk(who.admin_key).admin.organization.usage.completions(
+    page = await shared.sdk(who.admin_key).admin.organization.usage.completions(
         start_time=DAY, end_time=DAY + 86400, bucket_width="1h", group_by=["project_id", "model"]
     )
     assert (page.object, page.has_more, page.next_page) == ("page", False, None)
@@ -92,24 +94,26 @@ async def test_the_official_client_reads_what_a_region_reported(platform: Platfo
     assert (result.api_key_id, result.user_id, result.batch, result.service_tier) == (None, None, None, None)
 
 
-async def test_a_report_counts_once_and_a_minute_may_come_in_parts(platform: Platform) -> None:
-    us = await platform.enrolled("us")
-    who = await consumer(platform, us)
+@SHARED_LOOP
+async def test_a_report_counts_once_and_a_minute_may_come_in_parts(shared: Platform) -> None:
+    us = shared.regions["us"]
+    who = await consumer(shared, us)
     assert (await who.report(who.delta(), number=1)).body == b'{"new":true}'
     assert (await who.report(who.delta(), number=1)).body == b'{"new":false}'
-    assert [each["input_tokens"] for each in await sums(platform, who)] == [10]
+    assert [each["input_tokens"] for each in await sums(shared, who)] == [10]
     assert (await who.report(who.delta(), who.delta(requests=2), number=2)).body == b'{"new":true}'
     # Another writer has numbers of its own.
     who.writer = new_id("wr_")
     assert (await who.report(who.delta(), number=1)).body == b'{"new":true}'
-    (result,) = await sums(platform, who)
+    (result,) = await sums(shared, who)
     assert (result["input_tokens"], result["num_model_requests"], result["output_reasoning_tokens"]) == (40, 5, 8)
 
 
-async def test_a_region_reports_its_own_usage_only(platform: Platform) -> None:
-    us, eu = await platform.enrolled("us"), await platform.enrolled("eu")
-    american, european = await consumer(platform, us), await consumer(platform, eu)
-    stranger = await consumer(platform, us)
+@SHARED_LOOP
+async def test_a_region_reports_its_own_usage_only(shared: Platform) -> None:
+    us, eu = shared.regions["us"], shared.regions["eu"]
+    american, european = await consumer(shared, us), await consumer(shared, eu)
+    stranger = await consumer(shared, us)
     foreign = [
         american.delta(
             project_id=european.project_id, key_id=european.key_id, organization_id=european.organization_id
@@ -125,23 +129,25 @@ async def test_a_region_reports_its_own_usage_only(platform: Platform) -> None:
     answer = await american.report(american.delta(), region="eu")
     assert (answer.status, answer.code) == (403, "wrong_region")
     # Of a refused report nothing counts, and its number is free again.
-    assert await sums(platform, american) == []
+    assert await sums(shared, american) == []
     assert (await american.report(american.delta(), number=1)).body == b'{"new":true}'
-    assert [each["input_tokens"] for each in await sums(platform, american)] == [10]
-    assert await sums(platform, european) == []
+    assert [each["input_tokens"] for each in await sums(shared, american)] == [10]
+    assert await sums(shared, european) == []
 
 
-async def test_usage_of_a_key_that_has_been_revoked_since_still_counts(platform: Platform) -> None:
-    who = await consumer(platform, await platform.enrolled("us"))
-    projects = platform.sdk(who.admin_key).admin.organization.projects
+@SHARED_LOOP
+async def test_usage_of_a_key_that_has_been_revoked_since_still_counts(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
+    projects = shared.sdk(who.admin_key).admin.organization.projects
     await projects.api_keys.delete(who.key_id, project_id=who.project_id)
     await projects.archive(who.project_id)
     assert (await who.report(who.delta())).status == 200
-    assert len(await sums(platform, who)) == 1
+    assert len(await sums(shared, who)) == 1
 
 
-async def test_filters_and_groups(platform: Platform) -> None:
-    who = await consumer(platform, await platform.enrolled("us"))
+@SHARED_LOOP
+async def test_filters_and_groups(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
     await who.report(
         who.delta(),
         who.delta(batch=True),
@@ -150,7 +156,7 @@ async def test_filters_and_groups(platform: Platform) -> None:
         # Not completions: OpenAI has other calls for these.
         who.delta(model="text-embedding-3-small", endpoint=Endpoint.EMBEDDINGS),
     )
-    assert [each["num_model_requests"] for each in await sums(platform, who)] == [4]
+    assert [each["num_model_requests"] for each in await sums(shared, who)] == [4]
     for query, requests in {
         f"&project_ids={who.project_id}": [4],
         f"&project_ids[]={who.project_id}&project_ids[]=proj_x": [4],
@@ -169,8 +175,8 @@ async def test_filters_and_groups(platform: Platform) -> None:
         "&group_by=user_id": [4],
         "&group_by=api_key_id": [4],
     }.items():
-        assert [each["num_model_requests"] for each in await sums(platform, who, query)] == requests, query
-    grouped = await sums(platform, who, "&group_by[]=batch&group_by[]=service_tier&group_by[]=api_key_id")
+        assert [each["num_model_requests"] for each in await sums(shared, who, query)] == requests, query
+    grouped = await sums(shared, who, "&group_by[]=batch&group_by[]=service_tier&group_by[]=api_key_id")
     assert [(each["batch"], each["service_tier"]) for each in grouped] == [
         (False, "default"),
         (False, "scale"),
@@ -179,13 +185,14 @@ async def test_filters_and_groups(platform: Platform) -> None:
     assert {each["api_key_id"] for each in grouped} == {who.key_id}
 
 
-async def test_pages_and_edges(platform: Platform) -> None:
-    who = await consumer(platform, await platform.enrolled("us"))
+@SHARED_LOOP
+async def test_pages_and_edges(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
     await who.report(who.delta(DAY - 60), who.delta(DAY), who.delta(DAY + 86399), who.delta(DAY + 86400))
-    assert [each["num_model_requests"] for each in await sums(platform, who)] == [2]
+    assert [each["num_model_requests"] for each in await sums(shared, who)] == [2]
 
     async def ask(query: str) -> Any:
-        status, answer = await platform.ask("GET", f"{USAGE}?{query}", key=who.admin_key)
+        status, answer = await shared.ask("GET", f"{USAGE}?{query}", key=who.admin_key)
         assert status == 200, answer
         return answer
 
@@ -230,21 +237,24 @@ async def test_a_wrong_question_is_refused(shared: Platform, query: str, param: 
     assert code_of(answer)
 
 
-async def test_without_an_end_it_reaches_to_now(platform: Platform, clock: ShiftedClock) -> None:
-    who = await consumer(platform, await platform.enrolled("us"))
-    now = clock.now_ms() // 1000
+@SHARED_LOOP
+async def test_without_an_end_it_reaches_to_now(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
+    now = int(time.time())
     await who.report(who.delta(now))
-    status, page = await platform.ask(
+    status, page = await shared.ask(
         "GET", f"{USAGE}?start_time={now - 60}&bucket_width=1m&group_by=project_id", key=who.admin_key
     )
     assert status == 200
     assert [result["num_model_requests"] for bucket in page["data"] for result in bucket["results"]] == [1]
 
 
-async def test_the_sum_of_the_table_is_the_sum_of_the_reports(platform: Platform) -> None:
-    who = await consumer(platform, await platform.enrolled("us"))
+@SHARED_LOOP
+async def test_the_sum_of_the_table_is_the_sum_of_the_reports(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
     for number in (1, 2, 2, 3, 1):
         await who.report(*(who.delta(DAY + 60 * each) for each in range(5)), number=number)
-    async with platform.running.database.reading() as connection:
-        row = (await connection.execute(text("SELECT count(*), sum(requests) FROM usage_minute"))).one()
+    async with shared.running.database.reading() as connection:
+        query = text("SELECT count(*), sum(requests) FROM usage_minute WHERE project_id = :id")
+        row = (await connection.execute(query, {"id": who.project_id})).one()
     assert tuple(row) == (5, 15)
