@@ -30,7 +30,7 @@ VIOLATIONS = [
     ("apps/control.py", "domicile.data_plane.routing", "app-control"),
     ("apps/region.py", "domicile.control_plane.auth", "app-region"),
     ("apps/engine.py", "domicile.boundary.usage", "app-engine"),
-    ("apps/local.py", "domicile.control_plane.auth", "app-local"),
+    ("apps/local/__main__.py", "domicile.control_plane.auth", "app-local"),
     ("cli/main.py", "domicile.data_plane.routing", "app-local"),
 ]
 

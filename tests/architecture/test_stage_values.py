@@ -15,7 +15,8 @@ MADE_ONLY_IN = {
     "Administrator": ("control_plane/auth.py",),
     "Operator": ("control_plane/auth.py",),
     "Destination": ("data_plane/egress.py",),
-    "ClientSession": ("data_plane/egress.py", "cli/", "apps/local"),
+    # The others talk to their own children on this machine: the engine to llama.cpp, the supervisor to what it has started.
+    "ClientSession": ("data_plane/egress.py", "engine_server/llama.py", "apps/local/", "cli/"),
 }
 
 

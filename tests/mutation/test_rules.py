@@ -1,0 +1,280 @@
+"""The negative twins, proved: with a rule of the contract switched off in the source, the tests named beside it fail.
+
+A mutant is one replacement of text in a copy of the source; the tests run against the copy.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.source import ROOT, SOURCE
+
+POLICY = "data_plane/policy"
+FOREIGN = "tests/residency/test_foreign_key.py"
+TABLE = "tests/residency/test_error_table.py"
+BAD_DAYS = "tests/residency/test_bad_days.py"
+CANARY = "tests/residency/test_canary.py"
+THIRD = "tests/residency/test_third_region.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`before` stands exactly once in `file`; with `after` in its place one of `tests` must fail."""
+
+    contract: str
+    rule: str
+    file: str
+    before: str
+    after: str
+    tests: str
+
+
+MUTANTS = [
+    Mutant(
+        "C01",
+        "Europe needs an agreement",
+        f"{POLICY}/retention.py",
+        "lacks_agreement = policy.requires_enterprise and not caller.organization.enterprise_agreement",
+        "lacks_agreement = False",
+        f"{TABLE} -k withdrawn",
+    ),
+    Mutant(
+        "C01",
+        "Europe needs ZDR eligibility",
+        f"{POLICY}/retention.py",
+        "lacks_eligibility = policy.requires_zdr and not caller.organization.zdr_eligible",
+        "lacks_eligibility = False",
+        f"{TABLE} -k withdrawn",
+    ),
+    Mutant(
+        "C02",
+        "ZDR must be approved for the endpoint",
+        f"{POLICY}/retention.py",
+        "if endpoint not in caller.organization.zdr_endpoints or not caller.retention.is_zero:",
+        "if False:",
+        f"{TABLE} -k withdrawn",
+    ),
+    Mutant(
+        "C03",
+        "images need enhanced ZDR",
+        f"{POLICY}/retention.py",
+        "if first_image is None or not policy.requires_zdr:",
+        "if True:",
+        f"{TABLE} -k images",
+    ),
+    Mutant(
+        "C07",
+        "no content in logs",
+        "data_plane/http/chat_completions.py",
+        "        if body.streams:",
+        '        __import__("sys").stderr.write(str(body) + "\\n")\n        if body.streams:',
+        CANARY,
+    ),
+    Mutant(
+        "C07",
+        "no content in files",
+        "data_plane/http/chat_completions.py",
+        "        if body.streams:",
+        '        sys = __import__("sys")\n'
+        '        with open(sys.argv[2].replace("domicile.toml", "eu/left"), "a") as file:\n'
+        "            file.write(str(body))\n"
+        "        if body.streams:",
+        CANARY,
+    ),
+    Mutant(
+        "C07",
+        "a report is counted once",
+        "control_plane/reports.py",
+        "        return None\n    await writing",
+        "        return writing\n    await writing",
+        "tests/unit/control_plane",
+    ),
+    Mutant(
+        "C09",
+        "an unknown geography is an error, not the default",
+        "control_plane/projects/service.py",
+        '            raise self._unknown("residency", residency)',
+        "            return None",
+        TABLE,
+    ),
+    Mutant(
+        "C10",
+        "a project never moves",
+        "control_plane/projects/service.py",
+        "            if residency not in {None, region.residency}:",
+        "            if False:",
+        TABLE,
+    ),
+    Mutant(
+        "C01",
+        "a European project needs agreement and eligibility",
+        "control_plane/projects/service.py",
+        "            await require_agreement(change, administrator.organization_id, region)\n",
+        "",
+        "tests/unit/control_plane",
+    ),
+    Mutant(
+        "C08",
+        "an engine stands inside the region",
+        "settings/installation.py",
+        "if engine.country not in allowed:",
+        "if False:",
+        f"{THIRD} -k outside",
+    ),
+    Mutant(
+        "C11",
+        "a project that names no region is born in the default one",
+        "control_plane/projects/service.py",
+        "or self._installation.region(self._installation.default_region)",
+        'or self._installation.region("eu")',
+        "tests/unit/control_plane",
+    ),
+    Mutant(
+        "C12",
+        "another region's key is answered from the head",
+        "data_plane/http/auth.py",
+        "error = None if key is None else self._elsewhere(key)",
+        "error = None",
+        FOREIGN,
+    ),
+    Mutant(
+        "C12",
+        "after the head the socket is never read",
+        "web/unread.py",
+        "        transport.pause_reading()\n",
+        "",
+        FOREIGN,
+    ),
+    Mutant(
+        "C12",
+        "what still comes is dropped in the kernel",
+        "web/unread.py",
+        "len(_NOWHERE), socket.MSG_TRUNC)",
+        "len(_NOWHERE), 0)",
+        FOREIGN,
+    ),
+    Mutant(
+        "C12",
+        "the host stands last in the message",
+        "kernel/errors.py",
+        'Please make your request to {host}"',
+        'Please make your request to {host} instead"',
+        FOREIGN,
+    ),
+    Mutant(
+        "C14",
+        "a region gets only its own keys",
+        "control_plane/shards.py",
+        "        .where(\n            project.c.region == region,\n",
+        "        .where(\n",
+        f"{FOREIGN} tests/unit/control_plane",
+    ),
+    Mutant(
+        "C14",
+        "a revoked key leaves the snapshot",
+        "control_plane/shards.py",
+        "            key.c.revoked_at_ms.is_(None),\n",
+        "",
+        BAD_DAYS,
+    ),
+    Mutant(
+        "C14",
+        "an archived project's keys leave the snapshot",
+        "control_plane/shards.py",
+        '            project.c.status == "active",\n            key',
+        "            key",
+        f"{BAD_DAYS} tests/unit/control_plane",
+    ),
+    Mutant(
+        "C16",
+        "a region starts from its saved snapshot",
+        "apps/region.py",
+        "        await subscription.restore()\n",
+        "",
+        BAD_DAYS,
+    ),
+    Mutant(
+        "C17",
+        "the directory names every configured region",
+        "control_plane/publisher.py",
+        "for code, host in sorted(directory.items()))",
+        'for code, host in sorted(directory.items()) if code != "jp")',
+        THIRD,
+    ),
+    Mutant(
+        "C20",
+        "what is not listed for the endpoint is refused",
+        f"{POLICY}/residency.py",
+        "        if eligibility.reason is Ineligible.MODEL:",
+        "        if False:",
+        TABLE,
+    ),
+    Mutant(
+        "C20",
+        "an unknown parameter is refused",
+        "openai_api/closed.py",
+        "forbid_unknown_fields=True, ",
+        "",
+        TABLE,
+    ),
+    Mutant(
+        "C28",
+        "a schema that cannot be enforced is refused",
+        "engine_server/chat/enforcement.py",
+        '                raise refused(schema.param, "it cannot be enforced; its patterns are the likely reason.")',
+        "                pass",
+        "tests/contract/engine",
+    ),
+    Mutant(
+        "design 4",
+        "one tenant's prompt cache is not another's",
+        "data_plane/inference.py",
+        "cache_salt=admission.caller.project.project_id if salted else None",
+        'cache_salt="everybody" if salted else None',
+        "tests/e2e/test_chat.py -k tenant",
+    ),
+    Mutant(
+        "design 2",
+        "a snapshot's signature is checked",
+        "boundary/signing.py",
+        "    except (InvalidSignature, ValueError) as error:\n        raise BadSignatureError from error",
+        "    except (InvalidSignature, ValueError):\n        return",
+        "tests/unit/boundary tests/unit/data_plane/snapshot",
+    ),
+]
+
+
+def mutate(folder: Path, mutant: Mutant) -> None:
+    file = folder / "domicile" / mutant.file
+    text = file.read_text("utf-8")
+    assert text.count(mutant.before) == 1, f"{mutant.file} no longer holds the text of this mutant exactly once"
+    file.write_text(text.replace(mutant.before, mutant.after))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.contract}: {mutant.rule}")
+def test_a_rule_that_is_switched_off_makes_a_test_fail(tmp_path: Path, mutant: Mutant) -> None:
+    shutil.copytree(SOURCE, tmp_path / "domicile", ignore=shutil.ignore_patterns("__pycache__"))
+    mutate(tmp_path, mutant)
+    outcome = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(mutant.tests)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 1, f"nothing noticed that this rule is off: {mutant.rule}\n{outcome.stdout[-2000:]}"
+    assert "failed" in outcome.stdout
+
+
+def test_every_mutant_is_a_place_in_the_source() -> None:
+    for mutant in MUTANTS:
+        assert (SOURCE / mutant.file).read_text("utf-8").count(mutant.before) == 1, mutant.rule
