@@ -43,7 +43,9 @@ def load_or_make_key(file: Path) -> Ed25519PrivateKey:
     except FileNotFoundError:
         key = Ed25519PrivateKey.generate()
         draft = file.with_suffix(".new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # A draft that a killed process left would bring its own permissions along.
+        draft.unlink(missing_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(key.private_bytes_raw())
             stream.flush()

@@ -1,0 +1,159 @@
+"""Reservation -> Placement (design 4.5)."""
+
+import pytest
+
+from domicile.boundary.retention import Retention
+from domicile.boundary.usage import ServiceTier
+from domicile.catalogue.catalogue import ModelEntry
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.inference import parameters_of
+from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.policy.admit import Admission
+from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.routing import Router
+from domicile.kernel.errors import Category, DomicileError
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.chat_messages import UserMessage
+from domicile.settings.installation import EngineSettings
+from tests.unit.data_plane.region_parts import KEY_ID, engine_settings, organization_record, project_record
+
+MODEL = "gpt-4o-2024-08-06"
+
+
+def reservation(model: str = MODEL, needs: frozenset[str] = frozenset({"text"}), **parameters: object) -> Reservation:
+    request = ChatCompletionRequest(model=model, messages=[UserMessage(content="hi")], **parameters)  # type: ignore[arg-type]
+    entry = ModelEntry(model, 1, "system", frozenset({"text"}), frozenset(), ())
+    caller = Caller(organization_record(), project_record(), KEY_ID, "eu")
+    admission = Admission(
+        caller, Endpoint.CHAT_COMPLETIONS, entry, "alias", request, Retention.ZERO_DATA_RETENTION, needs
+    )
+    return Reservation(admission, ServiceTier.DEFAULT)
+
+
+def router(*engines: EngineSettings, dead: frozenset[str] = frozenset()) -> Router:
+    made = Router(engines, parameters_of)
+    for engine in engines:
+        if engine.name not in dead:
+            made.report(engine.name, healthy=True)
+    return made
+
+
+def refusal(made: Router, asked: Reservation, tried: frozenset[str] = frozenset()) -> DomicileError:
+    with pytest.raises(DomicileError) as caught:
+        made.route(asked, tried=tried)
+    return caught.value
+
+
+def test_a_placement_says_where() -> None:
+    placement = router(engine_settings("one")).route(asked := reservation())
+    assert placement.reservation is asked
+    assert (placement.engine, placement.engine_model, placement.label) == ("one", "one-model", "label-one")
+    assert (placement.country, placement.operator) == ("DE", "the tests")
+
+
+def test_a_model_that_no_engine_is_bound_to_does_not_exist_here() -> None:
+    error = refusal(router(engine_settings()), reservation("gpt-4-0613"))
+    assert (error.category, error.code) == (Category.NOT_FOUND, "model_not_found")
+    assert "'alias'" in error.message
+    assert refusal(router(), reservation()).code == "model_not_found"
+
+
+def test_an_engine_counts_as_dead_until_it_was_seen() -> None:
+    made = Router([engine_settings("one")], parameters_of)
+    assert refusal(made, reservation()).code == "engine_unavailable"
+    assert not made.any_healthy
+    assert made.report("one", healthy=True)
+    assert not made.report("one", healthy=True)
+    assert made.route(reservation()).engine == "one"
+    assert made.any_healthy
+    assert made.report("one", healthy=False)
+    assert not made.any_healthy
+    assert refusal(made, reservation()).code == "engine_unavailable"
+
+
+def test_engines_take_turns_and_the_dead_are_passed_over() -> None:
+    made = router(engine_settings("one"), engine_settings("two"), engine_settings("three"))
+    assert [made.route(reservation()).engine for _ in range(6)] == ["one", "two", "three"] * 2
+    made.report("two", healthy=False)
+    assert [made.route(reservation()).engine for _ in range(4)] == ["one", "three"] * 2
+    made.report("two", healthy=True)
+    assert made.route(reservation()).engine == "two"
+
+
+def test_a_request_is_never_given_to_the_same_engine_twice() -> None:
+    made = router(engine_settings("one"), engine_settings("two"))
+    tried: frozenset[str] = frozenset()
+    for expected in ("one", "two"):
+        placement = made.route(reservation(), tried=tried)
+        assert placement.engine == expected
+        tried |= {placement.engine}
+    error = refusal(made, reservation(), tried)
+    assert (error.category, error.code, error.retry_after_s) == (Category.UNAVAILABLE, "engine_unavailable", 1)
+
+
+def test_only_engines_bound_to_the_snapshot_are_asked() -> None:
+    other = engine_settings("other", models={"gpt-4-0613": "x"})
+    made = router(other, engine_settings("one"))
+    assert {made.route(reservation()).engine for _ in range(3)} == {"one"}
+    made.report("one", healthy=False)
+    assert refusal(made, reservation()).code == "engine_unavailable"
+
+
+class TestModalities:
+    IMAGE = frozenset({"text", "image"})
+
+    def test_an_engine_that_can_is_chosen(self) -> None:
+        made = router(engine_settings("text"), engine_settings("sees", modalities={"text", "image"}))
+        assert {made.route(reservation(needs=self.IMAGE)).engine for _ in range(3)} == {"sees"}
+
+    def test_when_none_can_the_missing_one_is_named(self) -> None:
+        made = router(engine_settings("one"), engine_settings("two", modalities={"text", "audio"}))
+        error = refusal(made, reservation(needs=self.IMAGE))
+        assert (error.category, error.code, error.param) == (Category.INVALID, "modality_not_supported", "messages")
+        assert "with: image. " in error.message
+
+    def test_when_each_can_one_of_two_both_are_named(self) -> None:
+        made = router(
+            engine_settings("one", modalities={"text", "image"}), engine_settings("two", modalities={"text", "audio"})
+        )
+        error = refusal(made, reservation(needs=frozenset({"text", "image", "audio"})))
+        assert "with: audio, image, text. " in error.message
+
+    def test_a_dead_engine_that_could_is_no_reason_to_refuse_for_ever(self) -> None:
+        made = router(
+            engine_settings("text"),
+            engine_settings("sees", modalities={"text", "image"}),
+            dead=frozenset({"sees"}),
+        )
+        assert refusal(made, reservation(needs=self.IMAGE)).code == "engine_unavailable"
+
+
+class TestParameters:
+    LIMITED = engine_settings("limited", unsupported_parameters={"seed", "logprobs"})
+
+    def test_an_engine_that_can_is_chosen(self) -> None:
+        made = router(self.LIMITED, engine_settings("one"))
+        assert {made.route(reservation(seed=1)).engine for _ in range(3)} == {"one"}
+        assert {made.route(reservation(temperature=1.0)).engine for _ in range(4)} == {"one", "limited"}
+
+    def test_when_none_can_the_parameter_is_named(self) -> None:
+        error = refusal(router(self.LIMITED), reservation(seed=1, temperature=1.0))
+        assert (error.code, error.param) == ("unsupported_parameter", "seed")
+        assert "label-limited" in error.message
+
+    def test_null_asks_for_nothing(self) -> None:
+        assert router(self.LIMITED).route(reservation(seed=None)).engine == "limited"
+
+    def test_a_dead_engine_that_could_is_no_reason_to_refuse_for_ever(self) -> None:
+        made = router(self.LIMITED, engine_settings("one"), dead=frozenset({"one"}))
+        assert refusal(made, reservation(seed=1)).code == "engine_unavailable"
+
+    def test_modality_is_said_before_parameters(self) -> None:
+        error = refusal(router(self.LIMITED), reservation(seed=1, needs=frozenset({"text", "image"})))
+        assert error.code == "modality_not_supported"
+
+
+def test_labels_name_every_engine_that_may_answer_dead_or_alive() -> None:
+    made = router(engine_settings("two"), engine_settings("one"), dead=frozenset({"one"}))
+    assert made.labels(MODEL) == ("label-one", "label-two")
+    assert made.labels("gpt-4-0613") == ()
