@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-_ONE_WORKER = {"residency", "e2e"}
+_ONE_WORKER = {"residency", "e2e", "fuzz"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,17 +23,21 @@ class RegionEndpoints:
     region: str
 
 
-def build_application(endpoints: RegionEndpoints) -> Application:
+def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     """Path -> handler, and nothing else."""
-    routes = [
+    return [
         Route("/healthz", endpoints.health.alive, methods=["GET"]),
         Route("/readyz", endpoints.health.ready, methods=["GET"]),
         Route("/v1/models", endpoints.models.list, methods=["GET"]),
         Route("/v1/models/{model:path}", endpoints.models.get, methods=["GET"]),
         Route("/v1/chat/completions", endpoints.chat_completions.create, methods=["POST"]),
     ]
+
+
+def build_application(endpoints: RegionEndpoints) -> Application:
+    """The routes behind authentication and CORS, in the envelope."""
     return Application(
-        routes,
+        region_routes(endpoints),
         decorate=lambda router: Front(router, endpoints.authenticator),
         extra_headers=(*CORS_HEADERS, (b"domicile-region", endpoints.region.encode())),
     )

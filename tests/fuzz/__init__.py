@@ -1,0 +1,1 @@
+"""Hostile and random input over real HTTP: whatever comes, an answer in the envelope, and soon."""
