@@ -33,6 +33,8 @@ from domicile.control_plane.projects.service import Projects
 from domicile.control_plane.publisher import Publisher
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
 from domicile.control_plane.regions.service import RegionChangedError, Regions
+from domicile.control_plane.retention.endpoints import RetentionEndpoints
+from domicile.control_plane.retention.service import RetentionControls
 from domicile.control_plane.secret_files import SecretFileError
 from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
@@ -150,6 +152,7 @@ def _endpoints(parts: _Parts, regions: Regions) -> Endpoints:
     return Endpoints(
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
         projects=ProjectEndpoints(Projects(reader, changes, parts.installation)),
+        retention=RetentionEndpoints(RetentionControls(reader, changes, parts.installation)),
         accounts=ServiceAccountEndpoints(ServiceAccounts(reader, changes, installation_id), project_keys),
         project_keys=ProjectKeyEndpoints(project_keys),
         admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),

@@ -17,6 +17,7 @@ from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyE
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.kernel import errors
@@ -37,6 +38,7 @@ class Endpoints:
 
     organizations: OrganizationEndpoints
     projects: ProjectEndpoints
+    retention: RetentionEndpoints
     accounts: ServiceAccountEndpoints
     project_keys: ProjectKeyEndpoints
     admin_keys: AdminKeyEndpoints
@@ -64,6 +66,7 @@ def admin_routes(authentication: Authentication, endpoints: Endpoints, health: H
         admin(f"{organization}/projects", GET=of.projects.page, POST=of.projects.create),
         admin(project, GET=of.projects.get, POST=of.projects.modify),
         admin(f"{project}/archive", POST=of.projects.archive),
+        admin(f"{project}/data_retention", GET=of.retention.get_of_project, POST=of.retention.modify_of_project),
         admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
         admin(account, GET=of.accounts.get, POST=of.accounts.modify, DELETE=of.accounts.delete),
         admin(f"{account}/api_keys", POST=of.accounts.create_key),
@@ -72,6 +75,7 @@ def admin_routes(authentication: Authentication, endpoints: Endpoints, health: H
         admin(f"{project}/api_keys/{{key_id}}", GET=of.project_keys.get, DELETE=of.project_keys.revoke),
         admin(f"{organization}/admin_api_keys", GET=of.admin_keys.page, POST=of.admin_keys.create),
         admin(f"{organization}/admin_api_keys/{{key_id}}", GET=of.admin_keys.get, DELETE=of.admin_keys.delete),
+        admin(f"{organization}/data_retention", GET=of.retention.get, POST=of.retention.modify),
         admin(f"{organization}/usage/completions", GET=of.usage.completions),
         admin(f"{organization}/audit_logs", GET=of.audit.page),
         operate(f"{operator}/organization", GET=of.organizations.get, POST=of.organizations.merge),

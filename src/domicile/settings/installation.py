@@ -116,6 +116,14 @@ class RegionSettings(_Settings):
             raise ValueError("two engines of one region have the same name")
         return self
 
+    @model_validator(mode="after")
+    def _stores_only_where_it_may(self) -> "RegionSettings":
+        if self.allows_storing and "zdr" in self.requires:
+            raise ValueError(f"region '{self.code}' requires Zero Data Retention, so it cannot allow storing as well")
+        if self.allows_storing and not self.country_codes <= country_set("US").countries:
+            raise ValueError(f"region '{self.code}' lies outside the US, where completions are never stored")
+        return self
+
     @property
     def country_codes(self) -> frozenset[str]:
         """The countries in which this region processes and stores."""

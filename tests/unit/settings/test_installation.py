@@ -96,6 +96,15 @@ def test_a_third_region_is_a_block_of_configuration() -> None:
     assert installation.region("jp").catalogue_rows == "eu"
 
 
+@pytest.mark.contract("C04")
+def test_outside_the_us_nothing_is_stored_even_without_zdr() -> None:
+    """A region may ask for less than ZDR; completions are stored nowhere but in the US all the same (design 5)."""
+    europe = VALUES["regions"][1] | {"requires": ["enterprise"]}
+    assert Installation.model_validate(change("regions.1", europe)).region("eu").requires == {"enterprise"}
+    with pytest.raises(ValidationError, match="never stored"):
+        Installation.model_validate(change("regions.1", europe | {"allows_storing": True}))
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -108,6 +117,7 @@ def test_a_third_region_is_a_block_of_configuration() -> None:
         ("regions.1.public_url", "https://us.example.com", "same public_url"),
         ("regions.1.data", "us", "same data"),
         ("regions.1.public_url", "ftp://eu.example.com", "http"),
+        ("regions.1.allows_storing", True, "cannot allow storing"),
         ("regions.1.public_url", "https://eu.example.com?x=1", "http"),
         ("regions.1.public_url", "eu.example.com", "http"),
         ("regions.1.countries", [], "at least 1"),

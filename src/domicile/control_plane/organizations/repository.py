@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, insert, select, update
 
 from domicile.boundary.retention import Retention
 from domicile.control_plane import tables
@@ -48,6 +48,12 @@ async def insert_organization(writing: Writing, organization: Organization) -> N
             created_at_ms=organization.created_at_ms,
         )
     )
+
+
+async def update_retention(writing: Writing, organization: Organization, retention: Retention) -> None:
+    """Sets what holds for every project that has none of its own."""
+    table = tables.organization
+    await writing.execute(update(table).where(table.c.id == organization.id).values(retention=retention))
 
 
 def _organization(row: Row[*tuple[Any, ...]]) -> Organization:

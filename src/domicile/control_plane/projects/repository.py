@@ -37,7 +37,7 @@ async def get_project(reading: Reading, organization_id: str, project_id: str) -
     row = await reading.first(query)
     if row is None:
         raise errors.not_found("project", project_id)
-    return _project(row)
+    return project_of(row)
 
 
 async def list_projects(
@@ -47,7 +47,7 @@ async def list_projects(
     table = tables.project
     query = select(table) if include_archived else select(table).where(table.c.status == "active")
     page = await read_page(reading, query, table, part, scope=[table.c.organization_id == organization_id])
-    return [_project(row) for row in page.rows], page.has_more
+    return [project_of(row) for row in page.rows], page.has_more
 
 
 async def insert_project(writing: Writing, project: Project) -> None:
@@ -81,7 +81,8 @@ async def _update(writing: Writing, project: Project, values: dict[str, Any]) ->
     await writing.execute(update(table).where(*where).values(**values))
 
 
-def _project(row: Row[*tuple[Any, ...]]) -> Project:
+def project_of(row: Row[*tuple[Any, ...]]) -> Project:
+    """A project from its row."""
     return Project(
         id=row.id,
         organization_id=row.organization_id,

@@ -1,0 +1,89 @@
+"""Who may set which retention (design 5). Nothing here ever weakens what a region requires, not even by way of a default."""
+
+from domicile.boundary.retention import ProjectRetention, Retention, effective_retention
+from domicile.control_plane.agreements.repository import Agreement, find_agreement
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import Administrator
+from domicile.control_plane.changes import Changes
+from domicile.control_plane.organizations.repository import get_organization, update_retention
+from domicile.control_plane.projects.repository import get_project
+from domicile.control_plane.projects.service import require_active
+from domicile.control_plane.retention.repository import list_followers, update_project_retention
+from domicile.control_plane.transactions import Reader
+from domicile.kernel import errors
+from domicile.settings.installation import Installation
+
+
+class RetentionControls:
+    """What an admin sets, for the organization and for single projects.
+
+    What the operator withdraws later changes no value: a project keeps the retention that it has, and the region refuses
+    whatever is no longer covered.
+    """
+
+    def __init__(self, reader: Reader, changes: Changes, installation: Installation) -> None:
+        self._reader = reader
+        self._changes = changes
+        self._demanding = frozenset(region.code for region in installation.regions if "zdr" in region.requires)
+
+    async def of_organization(self, administrator: Administrator) -> Retention:
+        """What holds for every project that has none of its own."""
+        async with self._reader.reading() as reading:
+            return (await get_organization(reading, administrator.organization_id)).retention
+
+    async def of_project(self, administrator: Administrator, project_id: str) -> ProjectRetention:
+        """What a project was set to."""
+        async with self._reader.reading() as reading:
+            return (await get_project(reading, administrator.organization_id, project_id)).retention
+
+    async def set_organization(self, administrator: Administrator, retention: Retention) -> None:
+        """403 where a project follows it in a region that requires more, or where the operator has not granted it."""
+        async with self._changes.begin(administrator) as change:
+            organization = await get_organization(change, administrator.organization_id)
+            followers = await list_followers(change, organization.id)
+            if not retention.is_zero:
+                for project in followers:
+                    if project.region in self._demanding:
+                        raise errors.retention_required_by_region(project.region, followed_by=project.id)
+            _require_grant(await find_agreement(change, organization.id), retention)
+            if retention is organization.retention:
+                return
+            event = Event(
+                "organization.updated",
+                organization.id,
+                organization_id=organization.id,
+                detail={"changes_requested": {"data_retention": retention.value}},
+            )
+            await update_retention(await change.record(event), organization, retention)
+            change.publish_to(*{project.region for project in followers})
+
+    async def set_project(self, administrator: Administrator, project_id: str, retention: ProjectRetention) -> None:
+        """403 for less than the project's region requires, or where the operator has not granted it."""
+        async with self._changes.begin(administrator) as change:
+            project = await get_project(change, administrator.organization_id, project_id)
+            require_active(project)
+            organization = await get_organization(change, project.organization_id)
+            effective = effective_retention(retention, organization.retention)
+            if project.region in self._demanding and not effective.is_zero:
+                raise errors.retention_required_by_region(project.region)
+            if retention is not ProjectRetention.ORGANIZATION_DEFAULT:
+                _require_grant(await find_agreement(change, organization.id), effective)
+            if retention is project.retention:
+                return
+            event = Event(
+                "project.updated",
+                project.id,
+                organization_id=organization.id,
+                project_id=project.id,
+                detail={"changes_requested": {"data_retention": retention.value}},
+            )
+            await update_project_retention(await change.record(event), project, retention)
+            change.publish_to(project.region)
+
+
+def _require_grant(agreement: Agreement, retention: Retention) -> None:
+    """Enhanced ZDR is ZDR, so it needs both."""
+    if retention.is_enhanced and not agreement.enhanced_zdr:
+        raise errors.enhanced_zdr_approval_required(retention)
+    if retention.is_zero and not agreement.zdr_eligible:
+        raise errors.zdr_eligibility_required_to_set(retention)
