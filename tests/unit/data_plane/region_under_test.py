@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx2
 from openai import AsyncOpenAI
 
 from domicile.boundary.snapshot import Shard
-from domicile.catalogue.catalogue import load_catalogue
+from domicile.catalogue.catalogue import Catalogue, load_catalogue
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.http.app import RegionEndpoints, build_application
@@ -51,6 +52,11 @@ SECRET = new_key()
 MODEL = "gpt-4o-2024-08-06"
 
 
+@cache
+def shipped_catalogue() -> Catalogue:
+    return load_catalogue()
+
+
 @dataclass
 class StubEngine:
     """A stub engine in a process of its own."""
@@ -59,7 +65,8 @@ class StubEngine:
     socket: Path
 
     def get(self, path: str) -> Any:
-        with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(self.socket)), base_url="http://engine") as client:
+        transport = httpx2.HTTPTransport(uds=str(self.socket), verify=False)
+        with httpx2.Client(transport=transport, base_url="http://engine", trust_env=False) as client:
             return client.get(path).json()
 
     @property
@@ -105,7 +112,10 @@ class RegionUnderTest:
     meter: Meter
     database: Database
     http: httpx2.AsyncClient
-    openai: AsyncOpenAI
+
+    def official_client(self) -> AsyncOpenAI:
+        """The official client at this region. The caller closes it."""
+        return AsyncOpenAI(api_key=SECRET, base_url=f"http://{self.host}:{self.port}/v1", max_retries=0)
 
     async def chat(self, text: str, **members: Any) -> httpx2.Response:
         """POST /v1/chat/completions with one user message."""
@@ -142,7 +152,7 @@ async def region_under_test(
         router = Router(engines, parameters_of)
         for engine in engines:
             router.report(engine.name, healthy=True)
-        policy = ResidencyPolicy.for_region(region_settings(folder), load_catalogue())
+        policy = ResidencyPolicy.for_region(region_settings(folder), shipped_catalogue())
         inference = Inference(
             policy=policy,
             limits=Unlimited(),
@@ -165,7 +175,9 @@ async def region_under_test(
         await stack.enter_async_context(serving([server]))
         url = f"http://{host}:{port}"
         http = await stack.enter_async_context(
-            httpx2.AsyncClient(base_url=url, headers={"authorization": f"Bearer {SECRET}"}, timeout=10)
+            # Nothing here speaks TLS, and reading the authorities' certificates takes longer than most tests.
+            httpx2.AsyncClient(
+                base_url=url, headers={"authorization": f"Bearer {SECRET}"}, timeout=10, verify=False, trust_env=False
+            )
         )
-        client = await stack.enter_async_context(AsyncOpenAI(api_key=SECRET, base_url=f"{url}/v1", max_retries=0))
-        yield RegionUnderTest(host, port, router, snapshots, meter, database, http, client)
+        yield RegionUnderTest(host, port, router, snapshots, meter, database, http)

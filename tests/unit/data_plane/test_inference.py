@@ -164,10 +164,11 @@ class TestStream:
         assert [chunk["usage"] for chunk in chunks] == [None] * len(chunks)
 
     async def test_the_official_client_reads_it(self, region: RegionUnderTest) -> None:
-        stream = await region.openai.chat.completions.create(
-            model=MODEL, messages=[{"role": "user", "content": "a b"}], stream=True
-        )
-        assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream]) == "echo: a b "
+        async with region.official_client() as client:
+            stream = await client.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": "a b"}], stream=True
+            )
+            assert "".join([chunk.choices[0].delta.content or "" async for chunk in stream]) == "echo: a b "
 
     @pytest.mark.parametrize("command", ["break", "bad-event", "error-event", "utf8-event", "deep-event"])
     async def test_what_breaks_after_the_first_byte_is_an_event(

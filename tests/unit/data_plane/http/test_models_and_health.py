@@ -14,17 +14,17 @@ async def test_models_are_those_that_are_eligible_and_bound(tmp_path: Path) -> N
         engine_settings("one", socket=tmp_path / "1", models={MODEL: "x", "made-up": "x"}),
         engine_settings("two", socket=tmp_path / "2", models={MODEL: "x", "gpt-4-0613": "x"}),
     ]
-    async with region_under_test(tmp_path, engines) as region:
+    async with region_under_test(tmp_path, engines) as region, region.official_client() as client:
         listed = (await region.http.get("/v1/models")).json()
         assert listed["object"] == "list"
         assert [model["id"] for model in listed["data"]] == [MODEL, "gpt-4-0613"]
         assert listed["data"][0]["domicile"] == {"engines": ["label-one", "label-two"]}
-        assert [model.id async for model in region.openai.models.list()] == [MODEL, "gpt-4-0613"]
+        assert [model.id async for model in client.models.list()] == [MODEL, "gpt-4-0613"]
         for name in (MODEL, "gpt-4o"):
-            assert (await region.openai.models.retrieve(name)).id == MODEL
+            assert (await client.models.retrieve(name)).id == MODEL
         for name in ("made-up", "whisper-1", "gpt-9", "a/b", MODEL + "/"):
             with raises(NotFoundError) as caught:
-                await region.openai.models.retrieve(name)
+                await client.models.retrieve(name)
             assert caught.value.code == "model_not_found"
 
 
