@@ -1,7 +1,6 @@
 """`domicile up`, as a newcomer starts it, for the folder: real models, the official SDK."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,22 +12,9 @@ import pytest
 from openai import OpenAI
 
 from tests.platform.installation import IssuedKey
-from tests.platform.processes import eventually
+from tests.platform.processes import consecutive_ports, eventually
 
 DOMICILE = Path(sys.executable).parent / "domicile"
-
-
-def consecutive_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    for base in range(21000, 60000, 97):
-        try:
-            sockets = [socket.create_server(("127.0.0.1", base + offset)) for offset in range(count)]
-        except OSError:
-            continue
-        for sock in sockets:
-            sock.close()
-        return base
-    raise AssertionError("no ports")
 
 
 @dataclass

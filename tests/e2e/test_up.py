@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from openai import APIStatusError, PermissionDeniedError
 
-from tests.e2e.conftest import DOMICILE, RunningUp, consecutive_ports, start_up, wait_until_ready
+from tests.e2e.conftest import DOMICILE, RunningUp, start_up, wait_until_ready
 from tests.platform.installation import IssuedKey
-from tests.platform.processes import ROOT, eventually
+from tests.platform.processes import ROOT, consecutive_ports, eventually
 
 
 def descendants(pid: int) -> list[int]:

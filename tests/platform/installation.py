@@ -186,7 +186,7 @@ idle_timeout_s = 5
             self.processes[name].check()
             return httpx2.get(url).status_code == 200
 
-        eventually(answers, what=f"{name} answers at {url}")
+        eventually(answers, within_s=60, what=f"{name} answers at {url}")
 
     def _start(self, name: str, module: str, *arguments: str) -> None:
         known = self.processes.get(name)

@@ -1,6 +1,7 @@
 """Processes that end with the test, and waiting for what they do, with a deadline."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
 
 
-def eventually(look: Callable[[], T], *, within_s: float = 20.0, what: str = "") -> T:
+def eventually(look: Callable[[], T], *, within_s: float = 30.0, what: str = "") -> T:
     """The first true thing that `look` returns. Fails after `within_s`. Exceptions of connections count as "not yet"."""
     deadline = time.monotonic() + within_s
     last: object = None
@@ -33,13 +34,31 @@ def eventually(look: Callable[[], T], *, within_s: float = 20.0, what: str = "")
     raise AssertionError(f"not within {within_s} s: {what or look} (last: {last!r})")
 
 
+def consecutive_ports(count: int) -> int:
+    """The first of so many free ports in a row.
+
+    From below the range out of which the kernel takes the local ports of connections, so that none of those gets there
+    first; and by chance, so that two runs on one machine rarely want the same.
+    """
+    for _ in range(200):
+        base = random.randrange(10_000, 32_000 - count)
+        sockets: list[socket.socket] = []
+        try:
+            for port in range(base, base + count):
+                sockets.append(socket.create_server(("127.0.0.1", port)))
+        except OSError:
+            continue
+        finally:
+            for sock in sockets:
+                sock.close()
+        return base
+    raise AssertionError("no free ports")
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all at once, so that they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
+    """So many free ports, all different."""
+    base = consecutive_ports(count)
+    return list(range(base, base + count))
 
 
 class Process:

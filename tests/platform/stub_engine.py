@@ -49,8 +49,23 @@ def reply(body: dict[str, Any]) -> dict[str, Any]:
         "choices": [
             {"index": index, "finish_reason": "stop", "message": message} for index in range(body.get("n") or 1)
         ],
-        "usage": usage(words),
+        "usage": counted(body, words),
     }
+
+
+def command_in(body: dict[str, Any]) -> str:
+    text = reply_text(body).removeprefix("echo: ")
+    return text.removeprefix("do:") if text.startswith("do:") else ""
+
+
+def counted(body: dict[str, Any], words: list[str]) -> dict[str, Any]:
+    """The usage, or what no engine should count."""
+    odd = {
+        "negative-usage": {"prompt_tokens": -5, "completion_tokens": 3},
+        "huge-usage": {"prompt_tokens": 10**30, "completion_tokens": 3},
+        "no-usage": {},
+    }
+    return odd.get(command_in(body), usage(words))
 
 
 async def chunks(body: dict[str, Any], command: str) -> AsyncIterator[bytes]:
@@ -63,12 +78,18 @@ async def chunks(body: dict[str, Any], command: str) -> AsyncIterator[bytes]:
             yield event(body, [{"index": 0, "delta": {**delta, "content": word + " "}, "finish_reason": None}], None)
             if command == "break":
                 return
+            if command == "stall":
+                await asyncio.Event().wait()
+            if command in BAD_EVENTS:
+                yield b"data: " + BAD_EVENTS[command] + b"\n\n"
+                await asyncio.Event().wait()
             if command == "endless":
                 while True:
                     yield event(body, [{"index": 0, "delta": {"content": "more "}, "finish_reason": None}], None)
                     await asyncio.sleep(0.02)
         yield event(body, [{"index": 0, "delta": {}, "finish_reason": "stop"}], None)
-        yield event(body, [], usage(words))
+        if (body.get("stream_options") or {}).get("include_usage"):
+            yield event(body, [], counted(body, words))
         yield b"data: [DONE]\n\n"
     finally:
         streams_open -= 1
@@ -87,6 +108,18 @@ def event(body: dict[str, Any], choices: list[Any], used: dict[str, Any] | None)
     return b"data: " + json.dumps(chunk).encode() + b"\n\n"
 
 
+BAD_EVENTS = {
+    "bad-event": b"<html>secret-host.internal</html>",
+    "error-event": b'{"error":{"message":"secret-host.internal died"}}',
+    "utf8-event": b'{"id":"\xff"}',
+    "deep-event": b'{"x":' + b"[" * 100_000,
+}
+
+
+async def half() -> AsyncIterator[bytes]:
+    yield b'{"id":"secret-host'
+
+
 def misbehaviour(command: str) -> Response | None:
     def failure(status: int, code: str, message: str = "secret-host.internal says no") -> Response:
         return JSONResponse({"error": {"message": message, "type": "x", "param": None, "code": code}}, status)
@@ -94,6 +127,24 @@ def misbehaviour(command: str) -> Response | None:
     known: dict[str, Callable[[], Response]] = {
         "400": lambda: failure(400, "whatever"),
         "context": lambda: failure(400, "context_length_exceeded", "limit is 1024 tokens, you sent 2048"),
+        "parameter": lambda: JSONResponse(
+            {"error": {"message": "secret-host.internal", "code": "unsupported_parameter", "param": "seed"}}, 400
+        ),
+        "evil-parameter": lambda: JSONResponse(
+            {"error": {"message": "x", "code": "unsupported_parameter", "param": "secret-host.internal says no"}}, 422
+        ),
+        "llama-context": lambda: JSONResponse(
+            {"error": {"message": "2048 of 1024", "code": 400, "type": "exceed_context_size_error"}}, 400
+        ),
+        "html-400": lambda: Response(b"<html>secret-host.internal</html>", 400),
+        "302": lambda: Response(status_code=302, headers={"location": "http://secret-host.internal/"}),
+        "403": lambda: failure(403, "forbidden"),
+        "405": lambda: failure(405, "method_not_allowed"),
+        "408": lambda: failure(408, "timeout"),
+        "503": lambda: failure(503, "loading"),
+        "half": lambda: StreamingResponse(half(), headers={"content-length": "1000"}),
+        "utf8": lambda: Response(b'{"id":"\xff"}', media_type="application/json"),
+        "deep": lambda: Response(b'{"x":' + b"[" * 100_000, media_type="application/json"),
         "401": lambda: failure(401, "invalid_api_key"),
         "404": lambda: failure(404, "not_found"),
         "429": lambda: JSONResponse({"error": {}}, 429, headers={"retry-after": "3"}),
@@ -105,13 +156,15 @@ def misbehaviour(command: str) -> Response | None:
 
 
 async def chat(request: Request) -> Response:
+    global streams_open
     body = await request.json()
     received.append({"headers": dict(request.headers), "body": body})
-    text = reply_text(body).removeprefix("echo: ")
-    command = text.removeprefix("do:") if text.startswith("do:") else ""
+    command = command_in(body)
     if command == "hang":
+        streams_open += 1
         while not await request.is_disconnected():
             await asyncio.sleep(0.02)
+        streams_open -= 1
         streams_ended.set()
         return Response(status_code=499)
     failed = misbehaviour(command)
@@ -137,11 +190,17 @@ async def wait_until_left(_request: Request) -> Response:
     return JSONResponse({"open": streams_open})
 
 
+async def count_open(_request: Request) -> Response:
+    """How many streams and hanging requests somebody still waits for."""
+    return JSONResponse({"open": streams_open})
+
+
 app = Starlette(
     routes=[
         Route("/health", health),
         Route("/requests", requests),
         Route("/left", wait_until_left),
+        Route("/open", count_open),
         Route("/v1/chat/completions", chat, methods=["POST"]),
     ]
 )

@@ -40,6 +40,7 @@ class Publisher:
         key: Ed25519PrivateKey,
         directory: Mapping[str, str],
         catalogue_version: str,
+        renewal_s: float = protocol.RENEWAL_S,
     ) -> None:
         """`directory`: each region's code and public host. `catalogue_version`: 16 hex digits."""
         self._database = database
@@ -50,6 +51,7 @@ class Publisher:
         self.public_key_id = signing.public_key_id(self.public_key)
         self._directory = tuple(DirectoryEntry(code, host) for code, host in sorted(directory.items()))
         self._catalogue_version = catalogue_version
+        self._renewal_s = renewal_s
         self._channels = {code: Channel() for code in directory}
         self._closed = asyncio.Event()
 
@@ -62,7 +64,7 @@ class Publisher:
         """Renews every snapshot until `close`: each manifest then says how fresh it is, and expired keys have gone."""
         while not self._closed.is_set():
             try:
-                async with asyncio.timeout(protocol.RENEWAL_S):
+                async with asyncio.timeout(self._renewal_s):
                     await self._closed.wait()
             except TimeoutError:
                 for code in self._channels:
@@ -111,7 +113,7 @@ class Publisher:
         try:
             await self._publish(code)
         except Exception as error:
-            # What is committed stays committed; the renewal, at most RENEWAL_S later, publishes it.
+            # What is committed stays committed; the renewal, soon, publishes it.
             log.error("publication_failed", region=code, type=type(error).__name__)
             return False
         return True

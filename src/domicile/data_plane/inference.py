@@ -33,7 +33,7 @@ log = structlog.get_logger("inference")
 
 T = TypeVar("T")
 
-# Where an engine's own count never came, tokens of the prompt are estimated from its bytes. The ledger says so.
+# Where an engine's own count never came, tokens are estimated from bytes. The ledger says so.
 _BYTES_PER_TOKEN = 4
 # More than any model reads or writes. A count outside would spoil a whole report of many keys' usage.
 _MAX_TOKENS = 2**31
@@ -89,6 +89,7 @@ class Inference:
             )
             reply = _decode(raw, chat_reply.decode_completion)
             metered.count(reply.usage)
+            metered.answered(reply)
             outcome = Outcome.COMPLETE
         except asyncio.CancelledError:
             outcome = Outcome.CLIENT_LEFT
@@ -212,6 +213,14 @@ class _Metered:
     def streamed(self, choices: int) -> None:
         """A chunk has passed: engines send one token for each choice in it."""
         self._streamed += choices
+
+    def answered(self, reply: chat_reply.ChatCompletion) -> None:
+        """A whole reply has come: its text is all there is to count of it, unless the engine has counted."""
+        texts = [choice.message.content or "" for choice in reply.choices]
+        for choice in reply.choices:
+            texts += [call.function.arguments for call in choice.message.tool_calls or () if call.function is not None]
+        # Whatever was said was at least one token for each choice.
+        self._streamed += sum(max(1, len(text.encode()) // _BYTES_PER_TOKEN) for text in texts)
 
     def count(self, usage: chat_reply.Usage | None) -> None:
         """The engine's own count, when it comes and can be one: each prompt has tokens, and no number of them is negative."""

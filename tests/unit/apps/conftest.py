@@ -1,11 +1,8 @@
 """A supervisor in a process of its own, as it runs for a user."""
 
-import contextlib
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.platform.processes import consecutive_ports
 
 _UP = str(Path(__file__).with_name("up_with_stand_ins.py"))
 DEADLINE_S = 30.0
@@ -37,16 +36,6 @@ def is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def port_base() -> int:
-    """The first of five free ports in a row."""
-    for base in range(21000 + os.getpid() % 400 * 10, 32000, 10):
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
-            for port in range(base, base + 5):
-                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            return base
-    raise AssertionError("no free ports")
 
 
 @dataclass
@@ -112,7 +101,7 @@ def up(short_folder: Path) -> Iterator[Starter]:
     started: list[Up] = []
 
     def start(*options: str, base: int | None = None, data: Path | None = None) -> Up:
-        folder, first_port = data or short_folder / "data", base or port_base()
+        folder, first_port = data or short_folder / "data", base or consecutive_ports(5)
         command = [sys.executable, _UP, str(folder), str(first_port), *options]
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.apps.conftest import Starter, eventually, is_alive, port_base
+from tests.platform.processes import consecutive_ports
+from tests.unit.apps.conftest import Starter, eventually, is_alive
 from tests.unit.apps.stand_in import ADMIN_KEY
 
 JAPAN = """
@@ -84,7 +85,7 @@ def test_killed_with_9_it_leaves_nothing_and_the_next_one_goes_on_with_the_same_
     eventually(lambda: not any(is_alive(process) for process in processes), "all processes are gone")
     assert (killed.data / "endpoints.json").exists()
 
-    other_base = port_base()
+    other_base = consecutive_ports(5)
     following = up(base=other_base).wait_until_ready()
     assert following.endpoints()["control"]["url"].endswith(f":{other_base}")
     assert tomllib.loads((following.data / "domicile.toml").read_text())["control"]["listen"]["port"] == other_base
@@ -138,7 +139,7 @@ def test_a_process_that_does_not_hear_is_killed_in_time(up: Starter) -> None:
 
 
 def test_a_port_that_is_taken_is_named_before_anything_starts(up: Starter) -> None:
-    base = port_base()
+    base = consecutive_ports(5)
     with socket.create_server(("127.0.0.1", base + 2)):
         refused = up(base=base)
         errors = refused.errors()
@@ -150,7 +151,7 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(up: Starter) -> No
 
 def test_a_second_one_on_the_same_folder_is_refused_and_the_first_goes_on(up: Starter) -> None:
     first = up().wait_until_ready()
-    second = up(base=port_base())
+    second = up(base=consecutive_ports(5))
     assert "another 'domicile up' is running" in second.errors()
     assert second.process.wait() == 1
     assert first.endpoints()["control"]["url"].endswith(f":{first.base}")

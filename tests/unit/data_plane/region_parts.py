@@ -169,12 +169,25 @@ def current_snapshot(*shards: Shard, **members: Any) -> CurrentSnapshot:
     return current
 
 
+_migrated: dict[str, bytes] = {}
+
+
+async def _empty_database(folder: Path, name: str) -> bytes:
+    """The file that the migrations make. They run once: for each test they would take most of its time."""
+    if name not in _migrated:
+        file = folder / f"migrated-{name}.db"
+        await migrate(sqlite_url(file), MIGRATIONS / name)
+        _migrated[name] = file.read_bytes()
+    return _migrated[name]
+
+
 @asynccontextmanager
 async def database_in(folder: Path, name: str) -> AsyncIterator[Database]:
-    """A region's database with its tables."""
-    url = sqlite_url(folder / f"{name}.db")
-    await migrate(url, MIGRATIONS / name)
-    database = Database(url)
+    """A region's database with its tables: the one that lies there, or a new one."""
+    file = folder / f"{name}.db"
+    if not file.exists():
+        file.write_bytes(await _empty_database(folder, name))
+    database = Database(sqlite_url(file))
     try:
         yield database
     finally:

@@ -98,7 +98,6 @@ async def test_a_redirect_leads_nowhere() -> None:
 
 
 async def test_a_pooled_connection_serves_no_other_name() -> None:
-    """The pool is looked into before a connection is made, so the check comes before both."""
     async with counting() as server, session_to(destination(server.url, "DE"), TIMEOUT, connections=1) as session:
         async with session.get(server.url):
             pass

@@ -54,8 +54,9 @@ def test_two_swapped_characters_are_noticed(position: int) -> None:
     assert (api_keys.parse(wrong, INSTALLATION) is not None) == (wrong == KEY)
 
 
+# Named by number: the key is a new one in each process, and the workers of a parallel run must agree on the tests' names.
 @pytest.mark.parametrize(
-    "text", ["", "sk-", KEY + "\n", " " + KEY, KEY[:-1], KEY + "a", KEY.upper(), KEY.replace("-1", "-2")]
+    "text", ["", "sk-", KEY + "\n", " " + KEY, KEY[:-1], KEY + "a", KEY.upper(), KEY.replace("-1", "-2")], ids=range(8)
 )
 def test_other_shapes_are_no_keys(text: str) -> None:
     assert api_keys.parse(text, INSTALLATION) is None

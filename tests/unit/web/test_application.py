@@ -31,12 +31,16 @@ class Failing:
         """Every line is JSON: a traceback would not parse."""
         return [json.loads(line) for line in self.process.log.read_text().splitlines()]
 
-    def log_of(self, answer: httpx2.Response) -> dict[str, Any]:
-        lines = [
-            line
-            for line in self.log_lines()
-            if line["event"] == "request" and line["request_id"] == answer.headers["x-request-id"]
-        ]
+    def log_of(self, answer: httpx2.Response, event: str = "request") -> dict[str, Any]:
+        """The one line about a request. It is written after the answer, so perhaps in a moment."""
+        lines = eventually(
+            lambda: [
+                line
+                for line in self.log_lines()
+                if line["event"] == event and line["request_id"] == answer.headers["x-request-id"]
+            ],
+            what="the request is logged",
+        )
         assert len(lines) == 1
         return lines[0]
 
@@ -90,11 +94,7 @@ def test_an_unforeseen_error_tells_nobody_its_text(failing: Failing, path: str, 
     error = assert_envelope(answer, 500, "internal_error")
     assert error["type"] == "server_error"
     assert SECRET not in answer.text
-    [line] = [
-        line
-        for line in failing.log_lines()
-        if line["event"] == "unforeseen" and line["request_id"] == answer.headers["x-request-id"]
-    ]
+    line = failing.log_of(answer, "unforeseen")
     assert line["type"] == kind
     assert re.fullmatch(r".*failing_server\.py:\d+", line["at"])
 
@@ -113,7 +113,7 @@ def test_what_a_caller_sends_is_not_in_the_log_of_its_failure(failing: Failing) 
 def test_an_answer_that_has_begun_is_broken_off(failing: Failing, path: str) -> None:
     with httpx2.stream("GET", f"{failing.url}{path}", timeout=10) as answer, pytest.raises(httpx2.RemoteProtocolError):
         answer.read()
-    line = eventually(lambda: failing.log_of(answer), what="the request is logged")
+    line = failing.log_of(answer)
     assert line["status"] == 200
     assert line["code"] in {"internal_error", "model_not_found"}
     assert SECRET not in failing.process.log.read_text()

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import text
 
+import domicile.control_plane
 from domicile.boundary import protocol
 from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
 from domicile.control_plane.audit.repository import Event
@@ -20,6 +22,7 @@ from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, 
 
 PROJECTS = "/v1/organization/projects"
 LOGS = "/v1/organization/audit_logs"
+CONTROL_PLANE = Path(domicile.control_plane.__file__).parent
 WRITTEN = (
     "organization",
     "agreement",
@@ -286,3 +289,20 @@ async def test_the_operator_reads_everything_regions_included(platform: Platform
     assert {"region.enrolled", "region.enrollment_token.created", "installation.created"} <= set(types)
     assert tenant.id in {each.get("organization_id") for each in data}
     assert not [each for each in await platform.audit() if each["type"].startswith("region.")]
+
+
+def test_writing_transactions_begin_in_these_places_only() -> None:
+    begin = {
+        file.relative_to(CONTROL_PLANE).as_posix()
+        for file in CONTROL_PLANE.rglob("*.py")
+        if ".transaction()" in file.read_text("utf-8")
+        or "Writing(" in file.read_text("utf-8").replace("class Writing(", "")
+    }
+    assert begin == {
+        "changes.py",  # every change, after its audit row
+        "first_start.py",  # the same, before anybody can ask
+        "reports.py",  # usage and audit events of regions: facts, not changes
+        "usage/service.py",
+        "audit/service.py",
+        "publisher.py",  # the number of a snapshot
+    }

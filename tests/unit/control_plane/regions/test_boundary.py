@@ -132,6 +132,8 @@ async def test_numbers_grow_over_restarts(start: Start) -> None:
     async with AsyncExitStack() as first:
         platform = await start(lifetime=first)
         eu = await platform.enrolled("eu")
+        for _ in range(3):
+            await platform.running.publisher.publish(["eu"])
         before = await eu.current()
     platform = await start()
     after = await platform.region("eu", key=eu.key)

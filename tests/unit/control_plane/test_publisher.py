@@ -1,0 +1,123 @@
+"""The publisher by itself: renewal, failure, and the end of waiting."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+
+from domicile.apps.control import MIGRATIONS
+from domicile.boundary import signing
+from domicile.control_plane.channel import Channel, Publication
+from domicile.control_plane.publisher import Publisher
+from domicile.kernel.clock import SystemClock
+from domicile.persistence.database import Database, sqlite_url
+from domicile.persistence.migration import migrate
+from tests.unit.control_plane.platform_under_test import CATALOGUE_VERSION
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database with every table."""
+    url = sqlite_url(tmp_path / "control.db")
+    await migrate(url, MIGRATIONS)
+    database = Database(url)
+    yield database
+    await database.close()
+
+
+def publisher(database: Database) -> Publisher:
+    """One region, renewed almost without pause."""
+    return Publisher(
+        database,
+        SystemClock(),
+        installation_id="inst_" + "0" * 24,
+        key=Ed25519PrivateKey.generate(),
+        directory={"us": "us.domicile.example"},
+        catalogue_version=CATALOGUE_VERSION,
+        renewal_s=0.01,
+    )
+
+
+async def _after(publisher: Publisher, number: int) -> Publication:
+    async with asyncio.timeout(10):
+        newer = await publisher.newer("us", "rep_" + "0" * 24, (1, number))
+    assert newer is not None
+    return newer
+
+
+async def test_a_snapshot_is_renewed_without_any_change(database: Database) -> None:
+    tested = publisher(database)
+    await tested.open()
+    assert tested.version("us") == (1, 1)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(tested.run())
+        later = await _after(tested, 3)
+        tested.close()
+    manifest = signing.open_manifest(tested.public_key, later.manifest)
+    assert (manifest.epoch, manifest.number) == later.version
+    assert manifest.number >= 4
+    async with database.reading() as connection:
+        stored = (await connection.execute(text("SELECT epoch, number FROM publication"))).one()
+    assert tuple(stored) == tested.version("us")
+
+
+async def test_a_failed_publication_is_made_up_for_by_the_renewal(database: Database) -> None:
+    tested = publisher(database)
+    await tested.open()
+    async with database.transaction() as connection:
+        await connection.execute(text("ALTER TABLE publication RENAME TO hidden"))
+    # What is committed is committed: the caller must not be told otherwise.
+    await tested.publish(["us"])
+    assert tested.version("us") == (1, 1)
+    async with database.transaction() as connection:
+        await connection.execute(text("ALTER TABLE hidden RENAME TO publication"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(tested.run())
+        await _after(tested, 1)
+        tested.close()
+
+
+async def test_changes_at_the_same_time_share_publications(database: Database) -> None:
+    tested = publisher(database)
+    await tested.open()
+    await asyncio.gather(*(tested.publish(["us"]) for _ in range(20)))
+    assert 2 <= tested.version("us")[1] <= 4
+
+
+async def test_a_region_that_is_not_configured_has_nothing(database: Database) -> None:
+    tested = publisher(database)
+    await tested.open()
+    await tested.publish(["mars"])
+    assert await tested.newer("mars", "rep", (0, 0)) is None
+    assert tested.shard("mars", "0" * 64) is None
+    assert (tested.version("mars"), tested.contacts("mars")) == ((0, 0), {})
+
+
+async def test_waiting_for_an_acknowledgement_ends() -> None:
+    channel = Channel()
+    assert await channel.acknowledged((1, 1)) is True
+    channel.heard_from("a", (1, 0))
+    waiting = asyncio.create_task(channel.acknowledged((1, 1)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    channel.heard_from("b", (1, 1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    channel.heard_from("a", (1, 1))
+    assert await waiting is True
+    assert await channel.acknowledged((1, 2)) is False
+    waiting = asyncio.create_task(channel.acknowledged((2, 0)))
+    await asyncio.sleep(0)
+    channel.close()
+    async with asyncio.timeout(0.5):
+        assert await waiting is False
+
+
+async def test_a_poll_without_news_ends_with_nothing() -> None:
+    channel = Channel()
+    assert await channel.newer((0, 0), 0.01) is None
+    channel.close()
+    assert await channel.newer((0, 0), 60) is None

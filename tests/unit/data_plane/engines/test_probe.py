@@ -1,0 +1,37 @@
+"""The probe tells the router who is there, for as long as the process lives."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.probe import EngineProbe
+from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.inference import parameters_of
+from domicile.data_plane.routing import Router
+from domicile.kernel.geography import country_set
+from tests.platform.processes import eventually
+from tests.unit.data_plane.region_parts import engine_settings, until
+from tests.unit.data_plane.region_under_test import stub_engine
+
+
+async def test_a_dead_engine_is_found_dead_and_a_restarted_one_alive(tmp_path: Path) -> None:
+    with stub_engine(tmp_path, "one") as stub:
+        settings = engine_settings("one", socket=stub.socket)
+        upstream = Upstream(settings, EgressPolicy(country_set(["DE"])))
+        router = Router([settings], parameters_of)
+        probing = asyncio.create_task(EngineProbe([upstream], router).run())
+        try:
+            await until(lambda: router.any_healthy, what="alive")
+            stub.process.kill()
+            await until(lambda: not router.any_healthy, what="dead")
+            stub.socket.unlink()
+            stub.process.start()
+            eventually(lambda: stub.get("/health"))
+            await until(lambda: router.any_healthy, what="alive again")
+            assert not probing.done()
+        finally:
+            probing.cancel()
+            with suppress(asyncio.CancelledError):
+                await probing
+            await upstream.close()

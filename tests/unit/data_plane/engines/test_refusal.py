@@ -1,0 +1,110 @@
+"""An engine's refusal becomes ours; its own text stays where it is (design 7)."""
+
+import json
+
+import pytest
+
+from domicile.data_plane.engines.refusal import engine_refusal
+from domicile.kernel.errors import Category
+
+TEXT = "secret-host.internal:8000 says the patient asked"
+
+
+def body(**error: object) -> bytes:
+    return json.dumps({"error": {"message": TEXT, **error}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "category"),
+    [
+        (400, "engine_refused", Category.INVALID),
+        (413, "engine_refused", Category.INVALID),
+        (422, "engine_refused", Category.INVALID),
+        (401, "engine_misconfigured", Category.UNAVAILABLE),
+        (403, "engine_misconfigured", Category.UNAVAILABLE),
+        (404, "engine_misconfigured", Category.UNAVAILABLE),
+        (405, "engine_misconfigured", Category.UNAVAILABLE),
+        (408, "engine_timeout", Category.TIMEOUT),
+        (504, "engine_timeout", Category.TIMEOUT),
+        (429, "engine_unavailable", Category.UNAVAILABLE),
+        (500, "engine_unavailable", Category.UNAVAILABLE),
+        (503, "engine_unavailable", Category.UNAVAILABLE),
+        (302, "engine_unavailable", Category.UNAVAILABLE),
+        (204, "engine_unavailable", Category.UNAVAILABLE),
+    ],
+)
+def test_each_status_has_its_code(status: int, code: str, category: Category) -> None:
+    error = engine_refusal(status, body(code="boom"), None)
+    assert (error.code, error.category) == (code, category)
+    assert "secret-host" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        (None, 1),
+        ("", 1),
+        ("0", 1),
+        ("7", 7),
+        ("3600", 60),
+        ("-5", 1),
+        ("soon", 1),
+        ("\N{SUPERSCRIPT TWO}", 1),
+        ("9" * 5000, 1),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 1),
+    ],
+)
+def test_the_time_to_wait_is_kept_within_reason(retry_after: str | None, seconds: int) -> None:
+    assert engine_refusal(429, b"", retry_after).retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    "error", [{"code": "context_length_exceeded"}, {"code": 400, "type": "exceed_context_size_error"}]
+)
+def test_a_context_that_is_too_long_is_said_with_two_numbers_or_none(error: dict[str, object]) -> None:
+    told = engine_refusal(400, body(**{**error, "message": "1024 tokens at most, got 2048"}), None)
+    assert (told.code, told.param) == ("context_length_exceeded", "messages")
+    assert "(1024 and 2048 tokens)" in told.message
+    for message in ("too long", "4096", "1, 2, 3", TEXT):
+        assert "tokens)" not in engine_refusal(400, body(**{**error, "message": message}), None).message
+
+
+@pytest.mark.parametrize(
+    ("param", "shown"),
+    [
+        ("seed", "seed"),
+        ("messages[0].content[12].type", "messages[0].content[12].type"),
+        (None, None),
+        ("", None),
+        ("Seed", None),
+        ("secret-host.internal", None),
+        ("seed says no", None),
+        ("seed\n", None),
+        ("a" * 41, None),
+        (".".join(["a"] * 20), None),
+    ],
+)
+def test_a_parameter_is_named_only_when_it_is_a_path(param: str | None, shown: str | None) -> None:
+    error = engine_refusal(400, body(code="unsupported_parameter", param=param), None)
+    assert (error.code, error.param) == ("unsupported_parameter", shown)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"<html>",
+        b'{"error":"%s"}' % TEXT.encode(),
+        b'{"error":{"code":["x"]}}',
+        b'{"detail":"x"}',
+        b'{"error":{"message":"\xff","code":"invalid_value"}}',
+        b'{"x":' + b"[" * 100_000,
+        b"[]",
+        body(code="made_up"),
+        body(code=None, type=None),
+    ],
+)
+def test_whatever_else_it_says_is_our_own_word(answer: bytes) -> None:
+    error = engine_refusal(400, answer, None)
+    assert (error.code, error.param) == ("engine_refused", None)
+    assert error.message == "The engine that serves this model here cannot process this request."

@@ -1,0 +1,44 @@
+"""What a caller may name here, and whether this process can serve (design 6)."""
+
+from pathlib import Path
+
+from openai import NotFoundError
+from pytest import raises
+
+from tests.unit.data_plane.region_parts import engine_settings
+from tests.unit.data_plane.region_under_test import MODEL, RegionUnderTest, region_under_test
+
+
+async def test_models_are_those_that_are_eligible_and_bound(tmp_path: Path) -> None:
+    engines = [
+        engine_settings("one", socket=tmp_path / "1", models={MODEL: "x", "made-up": "x"}),
+        engine_settings("two", socket=tmp_path / "2", models={MODEL: "x", "gpt-4-0613": "x"}),
+    ]
+    async with region_under_test(tmp_path, engines) as region, region.official_client() as client:
+        listed = (await region.http.get("/v1/models")).json()
+        assert listed["object"] == "list"
+        assert [model["id"] for model in listed["data"]] == [MODEL, "gpt-4-0613"]
+        assert listed["data"][0]["domicile"] == {"engines": ["label-one", "label-two"]}
+        assert [model.id async for model in client.models.list()] == [MODEL, "gpt-4-0613"]
+        for name in (MODEL, "gpt-4o"):
+            assert (await client.models.retrieve(name)).id == MODEL
+        for name in ("made-up", "whisper-1", "gpt-9", "a/b", MODEL + "/"):
+            with raises(NotFoundError) as caught:
+                await client.models.retrieve(name)
+            assert caught.value.code == "model_not_found"
+
+
+async def statuses(region: RegionUnderTest) -> tuple[int, int]:
+    return tuple([(await region.http.get(path)).status_code for path in ("/healthz", "/readyz")])  # type: ignore[return-value]
+
+
+async def test_it_is_ready_with_a_snapshot_and_an_engine(tmp_path: Path) -> None:
+    engines = [engine_settings("one", socket=tmp_path / "1")]
+    async with region_under_test(tmp_path, engines) as region:
+        assert await statuses(region) == (200, 200)
+        region.router.report("one", healthy=False)
+        assert await statuses(region) == (200, 503)
+    async with region_under_test(tmp_path, engines, with_snapshot=False) as region:
+        assert await statuses(region) == (200, 503)
+        answer = await region.http.get("/v1/models")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")

@@ -1,0 +1,183 @@
+"""A region's application on a real server, with engines that are other processes and a metering database of its own."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI
+
+from domicile.boundary.snapshot import Shard
+from domicile.catalogue.catalogue import Catalogue, load_catalogue
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.http.app import RegionEndpoints, build_application
+from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.chat_completions import ChatCompletions
+from domicile.data_plane.http.health import Health
+from domicile.data_plane.http.models import Models
+from domicile.data_plane.inference import Inference, parameters_of
+from domicile.data_plane.limits.reservation import Unlimited
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.routing import Router
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.geography import country_set
+from domicile.persistence.database import Database
+from domicile.settings.installation import EngineSettings
+from domicile.web.server import HttpServer, bind, serving
+from tests.platform.processes import Process, eventually
+from tests.unit.data_plane.metering.entries import in_ledger
+from tests.unit.data_plane.region_parts import (
+    INSTALLATION,
+    WRITER,
+    SetClock,
+    current_snapshot,
+    database_in,
+    key_record,
+    new_key,
+    organization_record,
+    project_record,
+    region_settings,
+    until,
+)
+
+SECRET = new_key()
+MODEL = "gpt-4o-2024-08-06"
+
+
+@cache
+def shipped_catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+@dataclass
+class StubEngine:
+    """A stub engine in a process of its own."""
+
+    process: Process
+    socket: Path
+
+    def get(self, path: str) -> Any:
+        transport = httpx2.HTTPTransport(uds=str(self.socket), verify=False)
+        with httpx2.Client(transport=transport, base_url="http://engine", trust_env=False) as client:
+            return client.get(path).json()
+
+    @property
+    def received(self) -> list[dict[str, Any]]:
+        """Every request it was sent: headers and body."""
+        found: list[dict[str, Any]] = self.get("/requests")
+        return found
+
+    @property
+    def open(self) -> int:
+        """How many requests it is still working on."""
+        count: int = self.get("/open")["open"]
+        return count
+
+    async def until_open(self, count: int, *, within_s: float = 5.0) -> float:
+        """Waits until it works on `count` requests. Returns the seconds that took."""
+        began = time.monotonic()
+        await until(lambda: self.open == count, within_s=within_s, what=f"{count} open")
+        return time.monotonic() - began
+
+
+@contextmanager
+def stub_engine(folder: Path, name: str) -> Iterator[StubEngine]:
+    """Started, and stopped after the block."""
+    socket = folder / f"{name}.sock"
+    process = Process("tests.platform.stub_engine", "--socket", str(socket), log=folder / f"{name}.log").start()
+    engine = StubEngine(process, socket)
+    try:
+        eventually(lambda: engine.get("/health"), what="the stub engine answers")
+        yield engine
+    finally:
+        process.kill()
+
+
+@dataclass
+class RegionUnderTest:
+    """What a test needs of it."""
+
+    host: str
+    port: int
+    router: Router
+    snapshots: CurrentSnapshot
+    meter: Meter
+    database: Database
+    http: httpx2.AsyncClient
+
+    def official_client(self) -> AsyncOpenAI:
+        """The official client at this region. The caller closes it."""
+        return AsyncOpenAI(api_key=SECRET, base_url=f"http://{self.host}:{self.port}/v1", max_retries=0)
+
+    async def chat(self, text: str, **members: Any) -> httpx2.Response:
+        """POST /v1/chat/completions with one user message."""
+        body = {"model": MODEL, "messages": [{"role": "user", "content": text}], **members}
+        return await self.http.post("/v1/chat/completions", json=body)
+
+    async def ledger(self, count: int) -> list[Any]:
+        """Every entry, once there are `count`."""
+        async with asyncio.timeout(5):
+            while True:
+                await self.meter.flush()
+                rows = await in_ledger(self.database)
+                assert len(rows) <= count
+                if len(rows) == count:
+                    return rows
+                await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def region_under_test(
+    folder: Path, engines: Sequence[EngineSettings], *, salted: frozenset[str] = frozenset(), with_snapshot: bool = True
+) -> AsyncIterator[RegionUnderTest]:
+    """Serves while the block runs. Every engine counts as healthy until the test or a request says otherwise."""
+    clock, snapshots = SetClock(), CurrentSnapshot()
+    table = current_snapshot(Shard("eu", 0, (organization_record(),), (project_record(),), (key_record(SECRET),))).table
+    if with_snapshot and table is not None:
+        snapshots.swap(table)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(database_in(folder, "metering"))
+        meter = Meter(MeteringRepository(database), snapshots, region="eu", writer=WRITER, clock=clock, durable=False)
+        upstreams = [Upstream(engine, EgressPolicy(country_set(["EEA+CH"]))) for engine in engines]
+        for upstream in upstreams:
+            stack.push_async_callback(upstream.close)
+        router = Router(engines, parameters_of)
+        for engine in engines:
+            router.report(engine.name, healthy=True)
+        policy = ResidencyPolicy.for_region(region_settings(folder), shipped_catalogue())
+        inference = Inference(
+            policy=policy,
+            limits=Unlimited(),
+            router=router,
+            engines={upstream.name: upstream for upstream in upstreams},
+            meter=meter,
+            clock=clock,
+            salted_engines=salted,
+        )
+        authenticator = Authenticator("eu", INSTALLATION, snapshots, clock)
+        application = build_application(
+            RegionEndpoints(
+                authenticator, Health(snapshots, router), Models(policy, router), ChatCompletions(inference), "eu"
+            )
+        )
+        sock = bind("127.0.0.1", 0)
+        stack.callback(sock.close)
+        host, port = sock.getsockname()
+        server = HttpServer(application, sock, head_gate=authenticator.refuse_at_head, drain_s=1)
+        await stack.enter_async_context(serving([server]))
+        url = f"http://{host}:{port}"
+        http = await stack.enter_async_context(
+            # Nothing here speaks TLS, and reading the authorities' certificates takes longer than most tests.
+            httpx2.AsyncClient(
+                base_url=url, headers={"authorization": f"Bearer {SECRET}"}, timeout=10, verify=False, trust_env=False
+            )
+        )
+        yield RegionUnderTest(host, port, router, snapshots, meter, database, http)
