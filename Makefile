@@ -7,7 +7,7 @@ PORT ?= 8700
 LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-long lint format bench lock clean
+.PHONY: help install up test test-long lint format contract bench lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: install ## ruff, mypy --strict, import contracts
 format: install ## let ruff rewrite the code
 	@$(BIN)/ruff check --fix src tests bench
 	@$(BIN)/ruff format src tests bench
+
+contract: install ## run the contract's tests and write docs/contract.md
+	@$(BIN)/python -m tests.contract_table
 
 bench: install ## measure what the platform adds, figures to docs/performance.md
 	@$(BIN)/python bench/run.py
