@@ -230,15 +230,9 @@ def _admin_key(key: AdminKey) -> dict[str, Any]:
         "created_at": seconds(key.created_at_ms),
         "expires_at": _seconds(key.expires_at_ms),
         "last_used_at": None,
-        # OpenAI's shape, in which a person owns the key. There are no persons here.
-        "owner": {
-            "type": "user",
-            "object": "organization.user",
-            "id": None,
-            "name": None,
-            "created_at": None,
-            "role": "owner",
-        },
+        # OpenAI's shape, in which a person owns the key. There are no persons here, so what would name one is absent: the
+        # specification allows that, but not null.
+        "owner": {"type": "user", "object": "organization.user", "role": "owner"},
     }
 
 
