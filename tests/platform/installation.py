@@ -53,6 +53,8 @@ class Installation:
     boundary_url: str | None = None
     log_level: str = "debug"
     engine_extra: str = ""
+    database_urls: dict[str, str] = field(default_factory=dict)
+    """PostgreSQL for the planes named here, "control" or a region's code; SQLite files for all others."""
     regions: list[RegionBlock] = field(
         default_factory=lambda: [
             RegionBlock("us", '["US"]', "US"),
@@ -90,6 +92,7 @@ data = "control"
 operator_key_file = "control/operator.key"
 admin_key_file = "control/admin.key"
 first_organization_agreement = {str(self.agreement).lower()}
+{self._database("control", "US")}
 {blocks}"""
         )
 
@@ -106,6 +109,7 @@ listen = {{ port = {region.port} }}
 requires = {region.requires}
 {f'rows_of = "{region.rows_of}"' if region.rows_of else ""}
 data = "{region.code}"
+{self._database(region.code, region.engine_country)}
 enrollment_token_file = "{region.code}/enrollment-token"
 
 [[regions.engines]]
@@ -121,6 +125,10 @@ idle_timeout_s = 5
 [regions.engines.models]
 {models}
 """
+
+    def _database(self, plane: str, country: str) -> str:
+        url = self.database_urls.get(plane)
+        return "" if url is None else f'database_url = "{url}"\ndatabase_country = "{country}"'
 
     @property
     def config(self) -> Path:

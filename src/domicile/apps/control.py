@@ -13,6 +13,7 @@ import typer
 from starlette.routing import Route
 
 import domicile.control_plane
+from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.catalogue.tables import CatalogueError
@@ -40,8 +41,7 @@ from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.service import Usage
 from domicile.kernel.clock import Clock, SystemClock
-from domicile.persistence.database import Database, sqlite_url
-from domicile.persistence.migration import migrate
+from domicile.persistence.database import Database
 from domicile.settings.installation import ControlSettings, Installation, Listener
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.application import Application
@@ -87,11 +87,10 @@ async def control_plane(
     secret_files.make_folder(settings.data)
     signing_key = secret_files.publisher_key(settings.data / "publisher.key")
     operator_key = secret_files.operator_key(settings.operator_key_file)
-    url = settings.database_url or sqlite_url(settings.data / "control.db")
-    await migrate(url, MIGRATIONS)
-    database = Database(url)
+    database = await open_database(settings, settings.data / "control.db", MIGRATIONS)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
+        await _require_row_security(database)
         identity = await open_installation(
             database,
             clock,
@@ -119,6 +118,15 @@ async def control_plane(
         async with _listening(Application(routes), boundary, settings, publisher) as (admin_url, boundary_url):
             log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
             yield ControlPlane(admin_url, boundary_url, routes, identity, publisher, database)
+
+
+async def _require_row_security(database: Database) -> None:
+    """Keeping organizations apart is never left to the code alone where the database could see to it as well."""
+    if await database.row_security_is_escaped():
+        raise SettingsError(
+            "the role of control.database_url is a superuser or has BYPASSRLS, so PostgreSQL would not keep organizations "
+            "apart: give the control plane a role of its own that has neither (docs/databases.md)"
+        )
 
 
 async def serve(installation: Installation) -> None:

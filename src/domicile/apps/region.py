@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
 from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
 from domicile.boundary.signing import public_key_bytes
@@ -41,8 +42,7 @@ from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.clock import Clock, SystemClock
 from domicile.kernel.geography import country_set
 from domicile.kernel.ids import new_id
-from domicile.persistence.database import Database, sqlite_url
-from domicile.persistence.migration import migrate
+from domicile.persistence.database import Database
 from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.logging import configure_logging
@@ -89,8 +89,9 @@ class _Region:
     async def compose(cls, installation: Installation, settings: RegionSettings, stack: AsyncExitStack) -> "_Region":
         """Everything from the configuration, in the order in which a part needs the others."""
         clock, snapshots = SystemClock(), CurrentSnapshot()
-        region_database = await _open_database(settings.data, "region", stack)
-        metering = MeteringRepository(await _open_database(settings.data, "metering", stack))
+        egress = EgressPolicy(country_set(settings.countries))
+        region_database = await _open_database(settings, "region", egress, stack)
+        metering = MeteringRepository(await _open_database(settings, "metering", egress, stack))
         identity, enrollment = await _identify(installation, settings, region_database, clock)
         link = ControlLink(
             installation.control.boundary_url, installation.control.country, identity, new_id("rep_"), clock
@@ -114,7 +115,6 @@ class _Region:
             on_event=meter.event,
         )
         await subscription.restore()
-        egress = EgressPolicy(country_set(settings.countries))
         upstreams = [Upstream(engine, egress) for engine in settings.engines]
         for upstream in upstreams:
             stack.push_async_callback(upstream.close)
@@ -140,10 +140,12 @@ class _Region:
         return cls(endpoints, meter, (subscription.run(), sender.run(), EngineProbe(upstreams, router).run()))
 
 
-async def _open_database(folder: Path, name: str, stack: AsyncExitStack) -> Database:
-    url = sqlite_url(folder / f"{name}.db")
-    await migrate(url, _MIGRATIONS / name)
-    database = Database(url)
+async def _open_database(settings: RegionSettings, name: str, egress: EgressPolicy, stack: AsyncExitStack) -> Database:
+    """Two files on SQLite; on a server both schemas lie in the one database that is configured."""
+    url, country = settings.database_url, settings.database_country
+    destination = None if url is None or country is None else egress.database(url, country)
+    file = settings.data / f"{name}.db"
+    database = await open_database(settings, file, _MIGRATIONS / name, destination=destination)
     stack.push_async_callback(database.close)
     return database
 

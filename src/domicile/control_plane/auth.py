@@ -10,7 +10,8 @@ from sqlalchemy import or_, select
 
 from domicile.boundary import signing
 from domicile.control_plane import tables
-from domicile.control_plane.transactions import Reader
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.transactions import Platform, Reader
 from domicile.kernel import api_keys, errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
@@ -24,10 +25,20 @@ class Administrator:
     organization_id: str
     admin_key_id: str
 
+    @property
+    def rows_of(self) -> str:
+        """The organization's."""
+        return self.organization_id
+
 
 @dataclass(frozen=True, slots=True)
 class Operator:
     """Who runs this installation."""
+
+    @property
+    def rows_of(self) -> str:
+        """Everybody's."""
+        return EVERY_ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +48,20 @@ class EnrolledRegion:
     code: str
     replica: str
 
+    @property
+    def rows_of(self) -> str:
+        """Everybody's: what a region reports concerns many organizations, and each row of it is checked."""
+        return EVERY_ORGANIZATION
+
 
 @dataclass(frozen=True, slots=True)
 class Startup:
     """The control plane itself, while it starts."""
+
+    @property
+    def rows_of(self) -> str:
+        """Everybody's."""
+        return EVERY_ORGANIZATION
 
 
 Actor = Administrator | Operator | EnrolledRegion | Startup
@@ -107,12 +128,12 @@ class Authentication:
             table.c.sha256 == api_keys.sha256(key),
             or_(table.c.expires_at_ms.is_(None), table.c.expires_at_ms > self._clock.now_ms()),
         )
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(Platform()) as reading:
             row = await reading.first(query)
         return None if row is None else Administrator(row.organization_id, row.id)
 
     async def _public_key(self, code: str) -> bytes:
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(Platform()) as reading:
             row = await reading.first(select(tables.region.c.public_key).where(tables.region.c.code == code))
         if row is None:
             raise KeyError(code)

@@ -44,7 +44,7 @@ class Changes:
     @asynccontextmanager
     async def begin(self, actor: Actor) -> AsyncIterator[Change]:
         """One change: committed when the block ends, and then acknowledged by its regions, which takes 1 s at most."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(rows_of=actor.rows_of) as connection:
             change = Change(connection, actor, self._clock.now_ms())
             yield change
         if change.regions:

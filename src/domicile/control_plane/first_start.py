@@ -35,8 +35,9 @@ async def open_installation(
     database: Database, clock: Clock, *, with_agreement: bool, hand_over: Callable[[str], None]
 ) -> InstallationIdentity:
     """The recorded identity; made first where there is none. `hand_over` takes the first admin key and keeps it safe."""
-    async with database.transaction() as connection:
-        change = Change(connection, Startup(), clock.now_ms())
+    startup = Startup()
+    async with database.transaction(rows_of=startup.rows_of) as connection:
+        change = Change(connection, startup, clock.now_ms())
         row = await change.first(select(tables.installation))
         if row is not None:
             return InstallationIdentity(row.installation_id, row.first_organization_id)

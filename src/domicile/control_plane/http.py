@@ -18,7 +18,7 @@ from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
-from domicile.control_plane.transactions import Reader
+from domicile.control_plane.transactions import Platform, Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.kernel import errors
 from domicile.web.requests import json_response, read_body
@@ -109,7 +109,7 @@ def health_check(reader: Reader) -> Handler:
 
     async def health(_request: Request) -> Response:
         try:
-            async with reader.reading() as reading:
+            async with reader.reading(Platform()) as reading:
                 await reading.first(select(tables.installation.c.installation_id))
         except (SQLAlchemyError, OSError):
             raise errors.service_unavailable("The control plane's database does not answer.") from None

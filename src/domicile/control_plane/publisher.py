@@ -18,6 +18,7 @@ from domicile.boundary.snapshot import (
 )
 from domicile.control_plane import tables
 from domicile.control_plane.channel import Channel, Contact, Publication, Version
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.control_plane.shards import read_shards
 from domicile.control_plane.transactions import Reading
 from domicile.kernel.clock import Clock
@@ -132,7 +133,7 @@ class Publisher:
     async def _build(self, code: str) -> Publication:
         epoch, number = await self._next_version(code)
         now_ms = self._clock.now_ms()
-        async with self._database.reading() as connection:
+        async with self._database.reading(rows_of=EVERY_ORGANIZATION) as connection:
             shards = await read_shards(Reading(connection), code, now_ms)
         bodies = {digest(body): body for body in shards.values()}
         manifest = Manifest(

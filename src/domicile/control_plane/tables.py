@@ -18,6 +18,8 @@ from sqlalchemy import (
     event,
 )
 
+from domicile.control_plane.enforcement import statements
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -117,19 +119,6 @@ project = Table(
     Index(None, "region", "status"),
 )
 
-# Contract C10, and no code of ours has a say in it: a project never changes its region, nor its organization.
-PROJECT_STAYS = (
-    "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id ON project "
-    "WHEN NEW.region IS NOT OLD.region OR NEW.organization_id IS NOT OLD.organization_id "
-    "BEGIN SELECT RAISE(ABORT, 'a project never changes its region or organization'); END"
-)
-
-
-@event.listens_for(project, "after_create")
-def _create_trigger(_table: Table, connection: Connection, **_options: object) -> None:
-    connection.exec_driver_sql(PROJECT_STAYS)
-
-
 service_account = Table(
     "service_account",
     metadata,
@@ -187,7 +176,8 @@ admin_key = Table(
 audit_event = Table(
     "audit_event",
     metadata,
-    Column("sequence", Integer, primary_key=True),
+    # SQLite counts by itself in an INTEGER only.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("id", String, nullable=False, unique=True),
     # Absent for what concerns a region itself: only the operator reads those.
     # The row comes before the change, so what it names may not exist until the transaction ends.
@@ -237,3 +227,9 @@ usage_minute = Table(
     Column("output_reasoning_tokens", BigInteger, nullable=False),
     CheckConstraint("tier IN ('default', 'scale')", name="tier"),
 )
+
+
+@event.listens_for(metadata, "after_create")
+def _enforce(_metadata: MetaData, connection: Connection, **_options: object) -> None:
+    for statement in statements(connection.dialect.name):
+        connection.exec_driver_sql(statement)

@@ -2,12 +2,28 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Delete, Insert, Row, Select, Update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.persistence.database import Database
+
+
+class Asker(Protocol):
+    """Who asks: the database shows an administrator the rows of one organization, whatever the query says."""
+
+    @property
+    def rows_of(self) -> str:
+        """An organization's id, or `EVERY_ORGANIZATION`."""
+        ...
+
+
+class Platform:
+    """The control plane's own work: finding out who asks, and telling the regions."""
+
+    rows_of = EVERY_ORGANIZATION
 
 
 class Reading:
@@ -28,6 +44,11 @@ class Reading:
 class Writing(Reading):
     """A transaction that may write."""
 
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._connection.dialect.name
+
     async def execute(self, statement: Insert | Update | Delete) -> int:
         """Runs it and says how many rows it touched."""
         return (await self._connection.execute(statement)).rowcount
@@ -40,7 +61,7 @@ class Reader:
         self._database = database
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Reading]:
-        """A consistent view while the block runs."""
-        async with self._database.reading() as connection:
+    async def reading(self, asker: Asker) -> AsyncIterator[Reading]:
+        """A consistent view of the asker's rows while the block runs."""
+        async with self._database.reading(rows_of=asker.rows_of) as connection:
             yield Reading(connection)

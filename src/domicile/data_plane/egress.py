@@ -19,6 +19,7 @@ from domicile.kernel.geography import CountrySet, Destination
 # Shorter than the 5 s after which uvicorn's and llama.cpp's servers close an idle connection: a request that is sent into a
 # closing one fails, and a POST is not repeated.
 _IDLE_CONNECTION_S = 4.0
+_POSTGRESQL_PORT = 5432
 
 
 class EgressRefusedError(Exception):
@@ -36,6 +37,13 @@ class EgressPolicy:
         if country not in self._countries:
             raise EgressRefusedError(f"{urlsplit(url).hostname} stands in {country}, outside the region")
         return destination(url, country)
+
+    def database(self, url: str, country: str) -> Destination | None:
+        """The same for a database server; None for a Unix socket, which cannot leave the machine."""
+        parts = urlsplit(url)
+        if country not in self._countries:
+            raise EgressRefusedError(f"the database stands in {country}, outside the region")
+        return Destination(parts.hostname, parts.port or _POSTGRESQL_PORT, country) if parts.hostname else None
 
 
 def destination(url: str, country: str) -> Destination:

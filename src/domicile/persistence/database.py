@@ -1,71 +1,85 @@
-"""One database: a writer of one connection, and readers.
-
-On SQLite a single writing connection in WAL mode commits an order of magnitude faster than a pool, and BEGIN IMMEDIATE
-makes a second process wait instead of failing with "database is locked" (measured; see docs/decisions).
-"""
+"""One database, SQLite or PostgreSQL by its URL: transactions that write, one at a time, and views to read from."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domicile.kernel.geography import Destination
+from domicile.persistence.postgresql import (
+    CONNECT_FAILURES,
+    DatabaseUnreachableError,
+    begin_reading,
+    begin_writing,
+    is_postgresql,
+    postgresql_engines,
+    role_escapes_row_security,
+)
+from domicile.persistence.sqlite import sqlite_engines, sqlite_url
 
-def sqlite_url(file: Path) -> str:
-    """The URL of a SQLite file."""
-    return f"sqlite+aiosqlite:///{file}"
+__all__ = ["Database", "sqlite_url"]
 
 
 class Database:
     """Reading and writing connections to one database. A transaction is one request's whole change, or nothing."""
 
-    def __init__(self, url: str) -> None:
-        """`url` is SQLAlchemy's, with an asynchronous driver."""
+    def __init__(self, url: str, *, destination: Destination | None = None) -> None:
+        """`url` is SQLAlchemy's, for aiosqlite or asyncpg. `destination`: where the server stands, by the egress policy."""
         self.url = url
-        self._is_sqlite = url.startswith("sqlite")
-        if not self._is_sqlite:
-            raise ValueError("only SQLite is supported by this version")
-        self._writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=30)
-        self._reader = create_async_engine(url, pool_size=4, max_overflow=0, pool_timeout=30)
-        for engine, begin in ((self._writer, "BEGIN IMMEDIATE"), (self._reader, "BEGIN DEFERRED")):
-            _configure_sqlite(engine, begin)
+        self._is_postgresql = is_postgresql(url)
+        if self._is_postgresql:
+            self._writer, self._reader = postgresql_engines(url, destination)
+        elif url.startswith("sqlite+aiosqlite:"):
+            self._writer, self._reader = sqlite_engines(url)
+        else:
+            raise ValueError("a database URL starts with sqlite+aiosqlite: or postgresql+asyncpg:")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A writing transaction: committed when the block ends, rolled back when it raises."""
-        async with self._writer.begin() as connection:
+    async def transaction(self, *, rows_of: str | None = None) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction: committed when the block ends, rolled back when it raises.
+
+        No other one of the same database runs beside it, so what it has read still holds when it writes. `rows_of`: whose
+        rows row-level security shows it, where there is any.
+        """
+        async with self._begin(self._writer) as connection:
+            if self._is_postgresql:
+                await begin_writing(connection, alone=True, rows_of=rows_of)
             yield connection
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def appending(self) -> AsyncIterator[AsyncConnection]:
+        """A writing transaction that decides nothing by what it reads, so that others may run beside it."""
+        async with self._begin(self._writer) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self, *, rows_of: str | None = None) -> AsyncIterator[AsyncConnection]:
         """A consistent view to read from."""
-        async with self._reader.begin() as connection:
+        async with self._begin(self._reader) as connection:
+            if self._is_postgresql:
+                await begin_reading(connection, rows_of=rows_of)
             yield connection
+
+    async def row_security_is_escaped(self) -> bool:
+        """Whether the server would show us every row whatever its policies say. SQLite has no such policies."""
+        if not self._is_postgresql:
+            return False
+        async with self._begin(self._reader) as connection:
+            return await role_escapes_row_security(connection)
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._writer.dispose()
         await self._reader.dispose()
 
-
-def _configure_sqlite(engine: AsyncEngine, begin: str) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
-    def connect(connection: Any, _record: object) -> None:
-        # The driver must not begin transactions by itself: the line below does.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "busy_timeout=10000",
-            "temp_store=MEMORY",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin_transaction(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
+    @asynccontextmanager
+    async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await engine.connect()
+        except CONNECT_FAILURES as error:
+            raise DatabaseUnreachableError(type(error).__name__) from error
+        try:
+            async with connection.begin():
+                yield connection
+        finally:
+            await connection.close()

@@ -1,21 +1,61 @@
 """Brings a database to the newest schema with Alembic. Each plane keeps its own migrations beside its tables."""
 
-import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from alembic import command
+from alembic import command, context
 from alembic.config import Config
+from sqlalchemy import Connection, MetaData, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from domicile.kernel.geography import Destination
+from domicile.persistence.postgresql import (
+    CONNECT_FAILURES,
+    MIGRATION_LOCK,
+    DatabaseUnreachableError,
+    connect_arguments,
+    is_postgresql,
+)
 
 
-def alembic_config(url: str, migrations: Path) -> Config:
-    """Alembic's configuration for a database and a folder of migrations."""
+def alembic_config(migrations: Path, connection: Connection) -> Config:
+    """Alembic's configuration for a folder of migrations and a connection that it works through."""
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
-    # Alembic runs once at start, on the synchronous driver of the same database.
-    config.set_main_option("sqlalchemy.url", url.replace("+aiosqlite", "").replace("%", "%%"))
+    config.attributes["connection"] = connection
     return config
 
 
-async def migrate(url: str, migrations: Path) -> None:
-    """Upgrades to the newest revision. Raises what the database raises: a process with an old schema must not start."""
-    await asyncio.to_thread(command.upgrade, alembic_config(url, migrations), "head")
+def run_migrations(metadata: MetaData, **options: Any) -> None:
+    """What every environment (`env.py`) does: the revisions that are missing, through the connection that `migrate` opened."""
+    context.configure(
+        connection=context.config.attributes["connection"],
+        target_metadata=metadata,
+        render_as_batch=True,
+        **options,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def migrate(url: str, migrations: Path, *, destination: Destination | None = None) -> None:
+    """Upgrades to the newest revision. Raises what the database raises: a process with an old schema must not start.
+
+    On PostgreSQL all of it is one transaction under a lock, so of replicas that start together one migrates and the others
+    find nothing left to do.
+    """
+    arguments: Mapping[str, Any] = connect_arguments(url, destination) if is_postgresql(url) else {}
+    engine = create_async_engine(url, poolclass=pool.NullPool, connect_args=dict(arguments))
+    try:
+        async with engine.connect() as connection:
+            if is_postgresql(url):
+                # The others wait for the one that migrates, however long that takes.
+                await connection.execute(text("SET LOCAL lock_timeout = 0"))
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            await connection.run_sync(lambda each: command.upgrade(alembic_config(migrations, each), "head"))
+            await connection.commit()
+    except CONNECT_FAILURES as error:
+        raise DatabaseUnreachableError(type(error).__name__) from error
+    finally:
+        await engine.dispose()

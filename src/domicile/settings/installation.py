@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from domicile.kernel.geography import UnknownCountryError, country, country_set
 from domicile.kernel.ids import is_region_code
+from domicile.settings.database import HasDatabase
 
 
 def _region_code(value: str) -> str:
@@ -80,7 +81,7 @@ class EngineSettings(_Settings):
         return self
 
 
-class RegionSettings(_Settings):
+class RegionSettings(HasDatabase):
     """One region. Its code, residency value and countries are for ever (design 6)."""
 
     code: RegionCode
@@ -97,7 +98,6 @@ class RegionSettings(_Settings):
     """Whose rows of the catalogue hold here; its own code's when absent. What is not listed is refused."""
     data: Path
     """The folder under which all of this region's data lies."""
-    database_url: str | None = None
     enrollment_token_file: Path | None = None
     durable_metering: bool = False
     engines: tuple[EngineSettings, ...] = ()
@@ -111,6 +111,11 @@ class RegionSettings(_Settings):
                     f"engine '{engine.name}' stands in {engine.country}, which is not one of the countries of region "
                     f"'{self.code}': {', '.join(sorted(allowed))}"
                 )
+        if self.database_country is not None and self.database_country not in allowed:
+            raise ValueError(
+                f"the database stands in {self.database_country}, which is not one of the countries of region "
+                f"'{self.code}': {', '.join(sorted(allowed))}"
+            )
         names = [engine.name for engine in self.engines]
         if len(set(names)) != len(names):
             raise ValueError("two engines of one region have the same name")
@@ -143,7 +148,7 @@ class RegionSettings(_Settings):
         return self.rows_of or self.code
 
 
-class ControlSettings(_Settings):
+class ControlSettings(HasDatabase):
     """The control plane: no content, ever."""
 
     listen: Listener
@@ -152,7 +157,6 @@ class ControlSettings(_Settings):
     """Where the regions reach the boundary listener."""
     country: Country
     data: Path
-    database_url: str | None = None
     operator_key_file: Path
     admin_key_file: Path | None = None
     """Where the first admin key is written at the first start; printed once when absent. Only `up` sets it."""
@@ -189,6 +193,11 @@ class Installation(_Settings):
                 raise ValueError(f"{name} = '{code}' is none of the regions: {', '.join(sorted(codes))}")
         if self.control.country not in self.region(self.home).country_codes:
             raise ValueError(f"the control plane stands in {self.control.country}, outside its home '{self.home}'")
+        database_country = self.control.database_country
+        if database_country is not None and database_country not in self.region(self.home).country_codes:
+            raise ValueError(
+                f"the control plane's database stands in {database_country}, outside its home '{self.home}'"
+            )
         return self
 
     def region(self, code: str) -> RegionSettings:

@@ -38,7 +38,15 @@ def check_installation(values: dict[str, Any], file: Path) -> Installation:
 
 
 _PATH_MEMBERS = frozenset(
-    {"data", "socket", "operator_key_file", "admin_key_file", "enrollment_token_file", "catalogue_file"}
+    {
+        "data",
+        "socket",
+        "operator_key_file",
+        "admin_key_file",
+        "enrollment_token_file",
+        "catalogue_file",
+        "database_password_file",
+    }
 )
 
 

@@ -100,5 +100,6 @@ async def test_every_connection_is_set_up(database: Database) -> None:
 
 
 def test_another_database_is_refused() -> None:
-    with pytest.raises(ValueError, match="only SQLite"):
-        Database("postgresql+asyncpg://h/d")
+    for url in ("postgresql://h/d", "postgresql+psycopg://h/d", "mysql+aiomysql://h/d", "sqlite:///f"):
+        with pytest.raises(ValueError, match="a database URL starts with"):
+            Database(url)

@@ -47,7 +47,7 @@ class AuditLog:
         if visible is not None:
             conditions.append(visible)
         table = tables.audit_event
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(asker) as reading:
             for name, cursor in (("after", wanted.after), ("before", wanted.before)):
                 if cursor is None:
                     continue
@@ -64,7 +64,7 @@ class AuditLog:
     async def ingest(self, region: EnrolledRegion, report: AuditReport) -> bool:
         """Whether the report is new. All its events or none."""
         require_own(region, report)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(rows_of=region.rows_of) as connection:
             writing = await receive(connection, report, self._clock.now_ms())
             if writing is None:
                 return False

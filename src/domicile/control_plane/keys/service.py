@@ -82,13 +82,13 @@ class ServiceAccounts:
         self, administrator: Administrator, project_id: str, part: Window
     ) -> tuple[list[ServiceAccount], bool]:
         """One page, and whether there are more."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             project = await get_project(reading, administrator.organization_id, project_id)
             return await list_accounts(reading, project, part)
 
     async def get(self, administrator: Administrator, project_id: str, account_id: str) -> ServiceAccount:
         """One account."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             project = await get_project(reading, administrator.organization_id, project_id)
             return await get_account(reading, project, account_id)
 
@@ -168,13 +168,13 @@ class ProjectKeys:
         self, administrator: Administrator, project_id: str, part: Window
     ) -> tuple[Project, list[ProjectKey], bool]:
         """The project, one page of its keys, and whether there are more."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             project = await get_project(reading, administrator.organization_id, project_id)
             return project, *await list_keys(reading, project, part)
 
     async def get(self, administrator: Administrator, project_id: str, key_id: str) -> tuple[Project, ProjectKey]:
         """The project and one of its keys."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             project = await get_project(reading, administrator.organization_id, project_id)
             return project, await get_key(reading, project, key_id)
 
@@ -200,12 +200,12 @@ class AdminKeys:
 
     async def page(self, administrator: Administrator, part: Window) -> tuple[list[AdminKey], bool]:
         """One page, and whether there are more."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             return await list_admin_keys(reading, administrator.organization_id, part)
 
     async def get(self, administrator: Administrator, key_id: str) -> AdminKey:
         """One admin key."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             return await get_admin_key(reading, administrator.organization_id, key_id)
 
     async def create(self, administrator: Administrator, *, name: str, expiry: Expiry) -> NewAdminKey:

@@ -1,12 +1,6 @@
 """Alembic's environment for the control plane's database."""
 
-from alembic import context
-from sqlalchemy import create_engine, pool
-
 from domicile.control_plane.tables import metadata
+from domicile.persistence.migration import run_migrations
 
-engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=pool.NullPool)
-with engine.connect() as connection:
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
-    with context.begin_transaction():
-        context.run_migrations()
+run_migrations(metadata)

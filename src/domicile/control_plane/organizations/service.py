@@ -44,9 +44,9 @@ class Organizations:
         self._installation_id = installation_id
         self.first_organization_id = first_organization_id
 
-    async def page(self, _operator: Operator, part: Window) -> tuple[list[OrganizationStatus], bool]:
+    async def page(self, operator: Operator, part: Window) -> tuple[list[OrganizationStatus], bool]:
         """One page, and whether there are more."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(operator) as reading:
             organizations, has_more = await list_organizations(reading, part)
             found = [
                 OrganizationStatus(organization, await find_agreement(reading, organization.id))
@@ -54,9 +54,9 @@ class Organizations:
             ]
         return found, has_more
 
-    async def get(self, _operator: Operator, organization_id: str) -> OrganizationStatus:
+    async def get(self, operator: Operator, organization_id: str) -> OrganizationStatus:
         """One organization."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(operator) as reading:
             organization = await get_organization(reading, organization_id)
             return OrganizationStatus(organization, await find_agreement(reading, organization_id))
 

@@ -41,12 +41,12 @@ class Projects:
         self, administrator: Administrator, part: Window, *, include_archived: bool
     ) -> tuple[list[Project], bool]:
         """One page, and whether there are more."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             return await list_projects(reading, administrator.organization_id, part, include_archived=include_archived)
 
     async def get(self, administrator: Administrator, project_id: str) -> Project:
         """One project, archived or not."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             return await get_project(reading, administrator.organization_id, project_id)
 
     async def create(

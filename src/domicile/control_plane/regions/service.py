@@ -62,9 +62,9 @@ class Regions:
         self._installation = installation
         self._installation_id = installation_id
 
-    async def status(self, _operator: Operator) -> list[RegionStatus]:
+    async def status(self, operator: Operator) -> list[RegionStatus]:
         """Every configured region."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(operator) as reading:
             enrolled = {region.code: region.enrolled_at_ms for region in await list_regions(reading)}
         return [
             RegionStatus(

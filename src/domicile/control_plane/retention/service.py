@@ -28,12 +28,12 @@ class RetentionControls:
 
     async def of_organization(self, administrator: Administrator) -> Retention:
         """What holds for every project that has none of its own."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             return (await get_organization(reading, administrator.organization_id)).retention
 
     async def of_project(self, administrator: Administrator, project_id: str) -> ProjectRetention:
         """What a project was set to."""
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             return (await get_project(reading, administrator.organization_id, project_id)).retention
 
     async def set_organization(self, administrator: Administrator, retention: Retention) -> None:

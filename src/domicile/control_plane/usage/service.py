@@ -86,7 +86,7 @@ class Usage:
     async def ingest(self, region: EnrolledRegion, report: UsageReport) -> bool:
         """Whether the report is new. It is counted whole or, with one delta that is not this region's, not at all."""
         require_own(region, report)
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(rows_of=region.rows_of) as connection:
             writing = await receive(connection, report, self._clock.now_ms())
             if writing is None:
                 return False
@@ -122,7 +122,7 @@ class Usage:
             Grouping.TIER: table.c.tier,
         }
         dimensions = {name.value: columns[name] for name in dict.fromkeys(question.group_by) if name in columns}
-        async with self._reader.reading() as reading:
+        async with self._reader.reading(administrator) as reading:
             sums = await sum_usage(
                 reading, width_minutes=question.width.minutes, dimensions=dimensions, conditions=conditions
             )

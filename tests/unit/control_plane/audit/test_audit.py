@@ -295,7 +295,7 @@ def test_writing_transactions_begin_in_these_places_only() -> None:
     begin = {
         file.relative_to(CONTROL_PLANE).as_posix()
         for file in CONTROL_PLANE.rglob("*.py")
-        if ".transaction()" in file.read_text("utf-8")
+        if ".transaction(" in file.read_text("utf-8")
         or "Writing(" in file.read_text("utf-8").replace("class Writing(", "")
     }
     assert begin == {

