@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 
 
 class CapturingRelay:
@@ -14,6 +15,10 @@ class CapturingRelay:
         self.port: int = self._listener.getsockname()[1]
         self._captured: list[bytes] = []
         self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._is_cut = False
+        self.delay_s = 0.0
+        """How long each piece waits before it is passed on."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -21,6 +26,20 @@ class CapturingRelay:
         """All that has crossed so far."""
         with self._lock:
             return b"".join(self._captured)
+
+    def cut(self) -> None:
+        """Breaks every connection, and refuses new ones until `mend`."""
+        with self._lock:
+            self._is_cut = True
+            broken = list(self._open)
+        for end in broken:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def mend(self) -> None:
+        """Passes on again."""
+        with self._lock:
+            self._is_cut = False
 
     def close(self) -> None:
         self._listener.close()
@@ -32,10 +51,14 @@ class CapturingRelay:
             except OSError:
                 return
             try:
+                if self._is_cut:
+                    raise ConnectionRefusedError
                 far = socket.create_connection(("127.0.0.1", self._target_port))
             except OSError:
                 near.close()
                 continue
+            with self._lock:
+                self._open |= {near, far}
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 
@@ -44,10 +67,15 @@ class CapturingRelay:
             while data := source.recv(65536):
                 with self._lock:
                     self._captured.append(data)
+                if self.delay_s:
+                    # A slow network is what is being simulated; nothing waits for this to be over.
+                    time.sleep(self.delay_s)
                 sink.sendall(data)
         except OSError:
             pass
         finally:
+            with self._lock:
+                self._open -= {source, sink}
             for end in (source, sink):
                 with contextlib.suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)

@@ -1,9 +1,11 @@
 """The region's one way to the control plane: signed calls to the boundary listener, boundary types only (design 2)."""
 
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import aiohttp
 import msgspec
+import structlog
 from aiohttp import ClientTimeout
 
 from domicile.boundary import protocol, signing
@@ -13,6 +15,8 @@ from domicile.boundary.usage import Received
 from domicile.data_plane.egress import destination, session_to
 from domicile.data_plane.identity import Identity
 from domicile.kernel.clock import Clock
+
+log = structlog.get_logger("control_link")
 
 T = TypeVar("T")
 
@@ -43,6 +47,7 @@ class ControlLink:
         self._identity = identity
         self._replica = replica
         self._clock = clock
+        self._ahead_ms = 0
         self._session = session_to(destination(boundary_url, country), _TIMEOUT, connections=4)
 
     async def close(self) -> None:
@@ -68,13 +73,23 @@ class ControlLink:
         return _decode(await self._call("POST", path, body), Received)
 
     async def _call(self, method: str, path: str, body: bytes) -> bytes:
+        status, answer, control_ms = await self._send(method, path, body)
+        if status == 403 and _code_of(answer) == "bad_signature" and self._adopt(control_ms):
+            status, answer, _ = await self._send(method, path, body)
+        if status in {200, 204}:
+            return answer
+        if 400 <= status < 500:
+            raise ControlRefusedError(status, _code_of(answer))
+        raise ControlUnreachableError(str(status))
+
+    async def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes, int | None]:
         headers = signing.request_headers(
             self._identity.key,
             region=self._identity.code,
             replica=self._replica,
             method=method,
             target=path,
-            timestamp_ms=self._clock.now_ms(),
+            timestamp_ms=self._clock.now_ms() + self._ahead_ms,
             body=body,
         )
         headers["content-type"] = "application/json"
@@ -82,15 +97,29 @@ class ControlLink:
             async with self._session.request(
                 method, self._url + path, data=body, headers=headers, allow_redirects=False
             ) as response:
-                answer = await response.read()
-                status = response.status
+                return response.status, await response.read(), _milliseconds(response.headers.get("date"))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ControlUnreachableError(type(error).__name__) from None
-        if status in {200, 204}:
-            return answer
-        if 400 <= status < 500:
-            raise ControlRefusedError(status, _code_of(answer))
-        raise ControlUnreachableError(str(status))
+
+    def _adopt(self, control_ms: int | None) -> bool:
+        """Signs by the control plane's clock from now on, when the two are far apart. A wrong clock in a region must not
+        keep a revocation from it, and the time in a signature only protects the control plane from replays."""
+        if control_ms is None:
+            return False
+        ahead_ms = control_ms - self._clock.now_ms()
+        if abs(ahead_ms - self._ahead_ms) < signing.CLOCK_TOLERANCE_MS // 2:
+            return False
+        log.warning("clock_differs", seconds=ahead_ms // 1000)
+        self._ahead_ms = ahead_ms
+        return True
+
+
+def _milliseconds(date: str | None) -> int | None:
+    """An HTTP date (RFC 9110, 5.6.7); None when there is none."""
+    try:
+        return None if date is None else int(parsedate_to_datetime(date).timestamp() * 1000)
+    except ValueError:
+        return None
 
 
 class _ErrorBody(msgspec.Struct):

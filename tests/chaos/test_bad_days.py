@@ -1,0 +1,171 @@
+"""Control gone, region gone, engine gone and slow, database gone, disk full, network cut and slow, clock an hour off."""
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.chaos import invariants
+from tests.chaos.traffic import Caller
+from tests.platform.installation import Installation, IssuedKey
+from tests.platform.processes import eventually
+from tests.residency.relay import CapturingRelay
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300), pytest.mark.xdist_group("installations")]
+
+DAY_S = 3.0
+
+
+@dataclass
+class Day:
+    """An installation with callers at work in both regions, one key alive and one revoked in the middle of it."""
+
+    installation: Installation
+    callers: dict[str, Caller]
+    spare: dict[str, IssuedKey]
+
+    def passes(self, seconds: float = DAY_S) -> None:
+        """Lets traffic run: until every caller has asked for so long."""
+        began = time.monotonic()
+        eventually(lambda: time.monotonic() - began > seconds, within_s=seconds + 5, what="time passes")
+
+    def answers_again(self, code: str) -> None:
+        """Until a region has answered ten more questions."""
+        before = self.callers[code].answered
+        eventually(lambda: self.callers[code].answered >= before + 10, within_s=60, what=f"{code} answers again")
+
+    def ends(self, *, lost_at_most: int = 0) -> None:
+        """Revokes the spare keys, stops the traffic and checks every invariant."""
+        projects = self.installation.admin().admin.organization.projects
+        for key in self.spare.values():
+            projects.api_keys.delete(key.key_id, project_id=key.project_id)
+        for caller in self.callers.values():
+            caller.stop()
+        for code, caller in self.callers.items():
+            assert caller.defects == []
+            assert caller.answered > 0
+            invariants.keys_are_what_was_acknowledged(self.installation, caller.key, self.spare[code], code)
+            invariants.every_answer_is_counted_once(self.installation, caller, lost_at_most=lost_at_most)
+        invariants.nothing_answered_outside_its_region(self.installation)
+        issued = [caller.key for caller in self.callers.values()] + list(self.spare.values())
+        invariants.the_audit_log_is_complete(self.installation, issued)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    installation = Installation(tmp_path_factory.mktemp("day"), log_level="info")
+    with ExitStack() as stack:
+        stack.callback(installation.stop)
+        if request.param == "postgresql":
+            installation.database_urls = request.getfixturevalue("postgresql_databases")
+        installation.start(through_relay=CapturingRelay)
+        keys = {code: installation.new_key(code) for code in ("us", "eu")}
+        spare = {code: installation.new_key(code) for code in ("us", "eu")}
+        callers = {code: Caller(installation, code, key) for code, key in keys.items()}
+        for caller in callers.values():
+            caller.start()
+        day = Day(installation, callers, spare)
+        for code in callers:
+            day.answers_again(code)
+        yield day
+
+
+def test_the_control_plane_is_gone(day: Day) -> None:
+    control = day.installation.processes["control"]
+    control.kill()
+    before = {code: caller.answered for code, caller in day.callers.items()}
+    day.passes()
+    for code, caller in day.callers.items():
+        assert caller.answered > before[code]
+        assert not caller.excused
+    day.installation.start_control()
+    day.ends()
+
+
+def test_the_control_plane_stands_still(day: Day) -> None:
+    pid = day.installation.processes["control"].pid
+    os.kill(pid, signal.SIGSTOP)
+    day.passes()
+    assert not day.callers["eu"].excused
+    os.kill(pid, signal.SIGCONT)
+    day.ends()
+
+
+def test_a_region_is_gone(day: Day) -> None:
+    region = day.installation.processes["region-eu"]
+    answered = day.callers["us"].answered
+    region.kill()
+    day.passes()
+    assert day.callers["us"].answered > answered
+    assert not day.callers["us"].excused
+    day.installation.start_region("eu")
+    day.answers_again("eu")
+    # At most the last second of the killed process is lost, and that is reported.
+    eventually(lambda: invariants.gaps_reported(day.installation) >= 1, what="the gap is reported")
+    day.ends(lost_at_most=day.callers["eu"].answered)
+
+
+def test_an_engine_is_gone_and_comes_back(day: Day) -> None:
+    day.installation.processes["engine-eu"].kill()
+    day.passes()
+    assert day.callers["eu"].excused["engine_unavailable"] > 0
+    assert not day.callers["us"].excused
+    day.installation.start_engine("eu")
+    day.answers_again("eu")
+    day.ends()
+
+
+def test_an_engine_stands_still(day: Day) -> None:
+    pid = day.installation.processes["engine-eu"].pid
+    os.kill(pid, signal.SIGSTOP)
+    day.passes(8)
+    assert not day.callers["us"].excused
+    os.kill(pid, signal.SIGCONT)
+    day.answers_again("eu")
+    day.ends()
+
+
+def test_the_network_to_the_control_plane_is_cut(day: Day) -> None:
+    assert isinstance(day.installation.relay, CapturingRelay)
+    day.installation.relay.cut()
+    day.passes()
+    for caller in day.callers.values():
+        assert not caller.excused
+    day.installation.relay.mend()
+    day.ends()
+
+
+def test_the_network_to_the_control_plane_is_slow(day: Day) -> None:
+    assert isinstance(day.installation.relay, CapturingRelay)
+    day.installation.relay.delay_s = 0.3
+    day.passes()
+    for caller in day.callers.values():
+        assert not caller.excused
+    day.ends()
+
+
+def test_a_regions_disk_is_full(day: Day) -> None:
+    """Nothing more can be written, snapshots and ledger included: the region serves on, and counts when it can again."""
+    pid = day.installation.processes["region-eu"].pid
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
+    day.passes()
+    assert not day.callers["eu"].excused
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+    day.ends()
+
+
+def test_a_regions_database_is_locked_for_a_while(day: Day) -> None:
+    file = day.installation.folder / "eu" / "metering.db"
+    if not file.exists():
+        pytest.fail("this day is SQLite's")
+    held = invariants.lock_for_writing(str(file))
+    day.passes(5)
+    assert not day.callers["eu"].excused
+    held.close()
+    day.ends()
