@@ -1,0 +1,145 @@
+"""Every served path with what it needs to get as far as its body: a key, objects that exist, and a valid body."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fuzz.mutation import CANARY
+from tests.fuzz.specification import served
+from tests.platform.installation import Installation, IssuedKey
+
+MODEL = "gpt-4o-2024-08-06"
+FUNCTION = {
+    "name": "look_up",
+    "description": CANARY,
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string", "enum": ["Bern", CANARY]}, "days": {"type": "integer"}},
+        "required": ["city"],
+        "additionalProperties": False,
+    },
+    "strict": True,
+}
+CHAT: dict[str, Any] = {
+    "model": MODEL,
+    "messages": [
+        {"role": "system", "content": CANARY},
+        {"role": "user", "content": [{"type": "text", "text": CANARY}, {"type": "text", "text": "hello"}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": CANARY},
+        {"role": "user", "content": CANARY, "name": "somebody"},
+    ],
+    "temperature": 0.5,
+    "n": 1,
+    "stop": [CANARY],
+    "logit_bias": {"50256": -100},
+    "max_completion_tokens": 10,
+    "stream": False,
+    "tools": [{"type": "function", "function": FUNCTION}],
+    "tool_choice": {"type": "function", "function": {"name": "look_up"}},
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {"name": "s", "schema": {"type": "object", "properties": {"a": {"anyOf": [{"type": "null"}]}}}},
+    },
+    "user": CANARY,
+}
+
+VALID: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/organization/projects": {"name": CANARY, "residency": "US_STORAGE_PROCESSING"},
+    "/v1/organization/projects/{project_id}": {"name": CANARY, "geography": "US"},
+    "/v1/organization/projects/{project_id}/service_accounts": {"name": CANARY, "expires_in_seconds": 60},
+    "/v1/organization/projects/{project_id}/service_accounts/{account_id}": {"name": CANARY, "role": "owner"},
+    "/v1/organization/projects/{project_id}/service_accounts/{account_id}/api_keys": {
+        "name": CANARY,
+        "scopes": ["all"],
+        "expires_in_seconds": 60,
+    },
+    "/v1/organization/admin_api_keys": {"name": CANARY, "expires_in_seconds": 60},
+    "/v1/organization/data_retention": {"retention_type": "modified_abuse_monitoring"},
+    "/v1/organization/projects/{project_id}/data_retention": {"retention_type": "organization_default"},
+    "/operator/v1/organization": {"enterprise_agreement": True, "zdr_endpoints": ["/v1/chat/completions"]},
+    "/operator/v1/organizations": {"name": CANARY},
+    "/operator/v1/organizations/{organization_id}": {"zdr_eligible": True, "enhanced_zdr": False},
+}
+# For a path that takes no body, or one that this page does not know.
+ANY_BODY: dict[str, Any] = {"name": CANARY, "limit": 1, "list": [{"name": CANARY}]}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One path of one listener."""
+
+    listener: str
+    path: str
+    methods: tuple[str, ...]
+
+    @property
+    def valid_body(self) -> dict[str, Any]:
+        return VALID.get(self.path, ANY_BODY)
+
+    @property
+    def ignores_its_body(self) -> bool:
+        """Of these calls the path says everything."""
+        return self.path.endswith(("/archive", "/enrollment_tokens"))
+
+    def __str__(self) -> str:
+        return f"{self.listener} {self.path}"
+
+
+ENDPOINTS = [
+    Endpoint(listener, served.without_convertors(route.path), tuple(sorted(route.methods or ())))
+    for listener, routes in (
+        ("region", served.region()),
+        ("control", served.control()),
+        ("boundary", served.boundary()),
+    )
+    for route in routes
+]
+POSTS = [endpoint for endpoint in ENDPOINTS if "POST" in endpoint.methods]
+
+
+@dataclass
+class Targets:
+    """A running installation as an attacker with valid keys sees it."""
+
+    installation: Installation
+    key: IssuedKey
+    admin_key: str
+    operator_key: str
+    ids: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, installation: Installation) -> "Targets":
+        """With a project of its own, which may be spoilt."""
+        control = installation.folder / "control"
+        key = installation.new_key("us", name="fuzz")
+        ids = {
+            "project_id": key.project_id,
+            "account_id": key.service_account_id,
+            "key_id": key.key_id,
+            "model": MODEL,
+            "code": "us",
+            "organization_id": installation.operator("GET", "/operator/v1/organization")["id"],
+            "sha256": "0" * 64,
+        }
+        admin_key, operator_key = ((control / f"{name}.key").read_text().strip() for name in ("admin", "operator"))
+        return cls(installation, key, admin_key, operator_key, ids)
+
+    def port(self, listener: str) -> int:
+        ports = {"control": self.installation.control_port, "boundary": self.installation.boundary_port}
+        return ports.get(listener) or next(region.port for region in self.installation.regions if region.code == "us")
+
+    def path(self, endpoint: Endpoint) -> str:
+        """With ids of objects that exist."""
+        return endpoint.path.format_map(self.ids)
+
+    def secret(self, endpoint: Endpoint) -> str:
+        if endpoint.listener == "region":
+            return self.key.secret
+        return self.operator_key if endpoint.path.startswith("/operator") else self.admin_key
