@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 
@@ -61,11 +62,11 @@ class Caller:
             self.defects.append(f"{error.status_code} {code}")
 
     def _ask(self, client: OpenAI, text: str, *, streaming: bool) -> None:
-        question = {"role": "user", "content": text}
+        question: Any = {"role": "user", "content": text}
         if not streaming:
-            answer = client.chat.completions.create(model="gpt-4o", messages=[question])  # type: ignore[list-item]
+            answer = client.chat.completions.create(model="gpt-4o", messages=[question])
             said = answer.choices[0].message.content or ""
         else:
-            stream = client.chat.completions.create(model="gpt-4o", messages=[question], stream=True)  # type: ignore[list-item]
-            said = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+            stream = client.chat.completions.create(model="gpt-4o", messages=[question], stream=True)
+            said = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
         assert said.strip() == f"echo: {text}", "an answer to another question"
