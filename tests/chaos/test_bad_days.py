@@ -13,6 +13,7 @@ import pytest
 from tests.chaos import invariants
 from tests.chaos.traffic import Caller
 from tests.platform.installation import Installation, IssuedKey
+from tests.platform.postgresql import PostgresServer, running_server
 from tests.platform.processes import eventually
 from tests.residency.relay import CapturingRelay
 
@@ -26,6 +27,7 @@ class Day:
     """An installation with callers at work in both regions, one key alive and one revoked in the middle of it."""
 
     installation: Installation
+    postgresql: PostgresServer | None
     callers: dict[str, Caller]
     spare: dict[str, IssuedKey]
 
@@ -60,16 +62,18 @@ class Day:
 def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     installation = Installation(tmp_path_factory.mktemp("day"), log_level="info")
     with ExitStack() as stack:
-        stack.callback(installation.stop)
+        server: PostgresServer | None = None
         if request.param == "postgresql":
-            installation.database_urls = request.getfixturevalue("postgresql_databases")
+            server = stack.enter_context(running_server())
+            installation.database_urls = server.planes("control", "us", "eu")
+        stack.callback(installation.stop)
         installation.start(through_relay=CapturingRelay)
         keys = {code: installation.new_key(code) for code in ("us", "eu")}
         spare = {code: installation.new_key(code) for code in ("us", "eu")}
         callers = {code: Caller(installation, code, key) for code, key in keys.items()}
         for caller in callers.values():
             caller.start()
-        day = Day(installation, callers, spare)
+        day = Day(installation, server, callers, spare)
         for code in callers:
             day.answers_again(code)
         yield day
@@ -160,12 +164,15 @@ def test_a_regions_disk_is_full(day: Day) -> None:
     day.ends()
 
 
-def test_a_regions_database_is_locked_for_a_while(day: Day) -> None:
-    file = day.installation.folder / "eu" / "metering.db"
-    if not file.exists():
-        pytest.fail("this day is SQLite's")
-    held = invariants.lock_for_writing(str(file))
-    day.passes(5)
-    assert not day.callers["eu"].excused
-    held.close()
+def test_the_databases_are_gone_for_a_while(day: Day) -> None:
+    """SQLite's write lock is held by somebody else; PostgreSQL breaks every connection and comes back."""
+    with ExitStack() as stack:
+        if day.postgresql is None:
+            for file in ("control/control.db", "eu/metering.db", "eu/region.db"):
+                stack.callback(invariants.lock_for_writing(str(day.installation.folder / file)).close)
+        else:
+            day.postgresql.restart()
+        day.passes(5)
+        for caller in day.callers.values():
+            assert not caller.excused
     day.ends()
