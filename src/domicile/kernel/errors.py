@@ -315,28 +315,21 @@ def retention_required_by_region(region: str, followed_by: str | None = None) ->
     """`followed_by`: the project there for which an organization's value would have become the weaker one."""
     message = f"Region '{region}' requires Zero Data Retention; a weaker retention cannot be set there."
     if followed_by is not None:
-        message += f" Project '{followed_by}' lives there and follows the organization: give it a retention of its own first."
+        message += f" Project '{followed_by}' there follows the organization: give it a retention of its own first."
     return DomicileError(Category.FORBIDDEN, "retention_required_by_region", message, param="retention_type")
 
 
 def zdr_eligibility_required_to_set(retention: str) -> DomicileError:
-    return DomicileError(
-        Category.FORBIDDEN,
-        "zdr_eligibility_required",
-        f"'{retention}' needs eligibility for Zero Data Retention, which your organization does not have. "
-        "Ask the operator of this platform to record it.",
-        param="retention_type",
-    )
+    return _not_granted("zdr_eligibility_required", retention, "eligibility for Zero Data Retention")
 
 
 def enhanced_zdr_approval_required(retention: str) -> DomicileError:
-    return DomicileError(
-        Category.FORBIDDEN,
-        "enhanced_zdr_approval_required",
-        f"'{retention}' needs an approval of enhanced Zero Data Retention, which your organization does not have. "
-        "Ask the operator of this platform to record it.",
-        param="retention_type",
-    )
+    return _not_granted("enhanced_zdr_approval_required", retention, "an approval of enhanced Zero Data Retention")
+
+
+def _not_granted(code: str, retention: str, needed: str) -> DomicileError:
+    message = f"'{retention}' needs {needed}, which your organization does not have. Ask the operator to record it."
+    return DomicileError(Category.FORBIDDEN, code, message, param="retention_type")
 
 
 def residency_immutable() -> DomicileError:
