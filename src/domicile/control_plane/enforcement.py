@@ -16,6 +16,7 @@ OWNED_ROWS: Mapping[str, str] = {
     "service_account": "organization_id",
     "api_key": "organization_id",
     "admin_key": "organization_id",
+    "idempotency": "organization_id",
     "audit_event": "organization_id",
     "usage_minute": "organization_id",
 }

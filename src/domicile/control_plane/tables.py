@@ -173,6 +173,22 @@ admin_key = Table(
     Index(None, "organization_id", "created_at_ms", "id"),
 )
 
+idempotency = Table(
+    "idempotency",
+    metadata,
+    # Caller, path and key of a call, as one hash. No body and no header is stored.
+    Column("scope_sha256", LargeBinary, primary_key=True),
+    # Absent for the operator's calls.
+    Column("organization_id", String, ForeignKey("organization.id")),
+    Column("body_sha256", LargeBinary, nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("key_id", String),
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint("length(scope_sha256) = 32", name="scope_sha256"),
+    CheckConstraint("length(body_sha256) = 32", name="body_sha256"),
+    Index(None, "created_at_ms"),
+)
+
 audit_event = Table(
     "audit_event",
     metadata,

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.control_plane.auth import Administrator
+from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.keys.repository import AdminKey, ProjectKey, ServiceAccount
 from domicile.control_plane.keys.service import AdminKeys, Expiry, NewProjectKey, ProjectKeys, ServiceAccounts
 from domicile.control_plane.paging import listing, window
@@ -73,6 +74,7 @@ class ServiceAccountEndpoints:
             name=body.name,
             with_key=not alone,
             expiry=Expiry(in_s=body.expires_in_seconds),
+            attempt=read_attempt(administrator, request, body),
         )
         return json_response({**_account(account), "api_key": None if key is None else _new_key(key)})
 
@@ -107,6 +109,7 @@ class ServiceAccountEndpoints:
             path["account_id"],
             name=body.name or "Secret Key",
             expiry=Expiry(body.expires_at, body.expires_in_seconds),
+            attempt=read_attempt(administrator, request, body),
         )
         return json_response(_new_key(key))
 
@@ -163,7 +166,12 @@ class AdminKeyEndpoints:
     async def create(self, administrator: Administrator, request: Request) -> Response:
         """One more. This answer is the only one that shows it."""
         body = await read_json(request, _CreateAdminKey, limit_bytes=BODY_LIMIT)
-        new = await self._keys.create(administrator, name=body.name, expiry=Expiry(in_s=body.expires_in_seconds))
+        new = await self._keys.create(
+            administrator,
+            name=body.name,
+            expiry=Expiry(in_s=body.expires_in_seconds),
+            attempt=read_attempt(administrator, request, body),
+        )
         return json_response({**_admin_key(new.key), "value": new.secret})
 
     async def get(self, administrator: Administrator, request: Request) -> Response:

@@ -132,6 +132,20 @@ async def insert_key(writing: Writing, key: ProjectKey, sha256: bytes) -> None:
     )
 
 
+async def replace_secret(writing: Writing, key: ProjectKey, *, last_four: str, sha256: bytes) -> None:
+    """The same key, opened by another secret from now on."""
+    table = tables.api_key
+    where = (table.c.id == key.id, table.c.organization_id == key.account.organization_id)
+    await writing.execute(update(table).where(*where).values(last_four=last_four, sha256=sha256))
+
+
+async def replace_admin_secret(writing: Writing, key: AdminKey, *, last_four: str, sha256: bytes) -> None:
+    """The same admin key, opened by another secret from now on."""
+    table = tables.admin_key
+    where = (table.c.id == key.id, table.c.organization_id == key.organization_id)
+    await writing.execute(update(table).where(*where).values(last_four=last_four, sha256=sha256))
+
+
 async def revoke_key(writing: Writing, key: ProjectKey, at_ms: int) -> None:
     """For ever."""
     table = tables.api_key

@@ -6,6 +6,7 @@ from typing import Any
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import Administrator
 from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.idempotency import Attempt, find_made, remember
 from domicile.control_plane.keys.repository import (
     AdminKey,
     ProjectKey,
@@ -22,6 +23,8 @@ from domicile.control_plane.keys.repository import (
     list_accounts,
     list_admin_keys,
     list_keys,
+    replace_admin_secret,
+    replace_secret,
     revoke_key,
     update_account,
 )
@@ -29,9 +32,11 @@ from domicile.control_plane.paging import Window
 from domicile.control_plane.projects.repository import Project, get_project
 from domicile.control_plane.projects.service import require_active
 from domicile.control_plane.query import MAX_TIME_S
-from domicile.control_plane.transactions import Reader
+from domicile.control_plane.transactions import Reader, Writing
 from domicile.kernel import api_keys, errors
 from domicile.kernel.ids import new_id
+
+_SECRET_REPLACED = {"changes_requested": {"secret": "replaced"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +98,23 @@ class ServiceAccounts:
             return await get_account(reading, project, account_id)
 
     async def create(
-        self, administrator: Administrator, project_id: str, *, name: str, with_key: bool, expiry: Expiry
+        self,
+        administrator: Administrator,
+        project_id: str,
+        *,
+        name: str,
+        with_key: bool,
+        expiry: Expiry,
+        attempt: Attempt | None = None,
     ) -> tuple[ServiceAccount, NewProjectKey | None]:
         """An account, as a member with its first key, or with no role and no key."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             require_active(project)
+            made = await find_made(change, attempt, change.now_ms)
+            if made is not None:
+                account = await get_account(change, project, made.resource_id)
+                return account, None if made.key_id is None else await self._show_again(change, project, made.key_id)
             role = "member" if with_key else "none"
             account = ServiceAccount(
                 new_id("svc_acct_"), project.organization_id, project.id, name, role, change.now_ms
@@ -107,17 +123,28 @@ class ServiceAccounts:
             writing = await change.record(_event("service_account.created", account.id, project, detail))
             await insert_account(writing, account)
             key = await self._make_key(change, project, account, "Secret Key", expiry) if with_key else None
+            await remember(writing, attempt, change.now_ms, account.id, None if key is None else key.key.id)
         return account, key
 
     async def create_key(
-        self, administrator: Administrator, project_id: str, account_id: str, *, name: str, expiry: Expiry
+        self,
+        administrator: Administrator,
+        project_id: str,
+        account_id: str,
+        *,
+        name: str,
+        expiry: Expiry,
+        attempt: Attempt | None = None,
     ) -> NewProjectKey:
         """One more key of an account."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             account = await get_account(change, project, account_id)
             require_active(project)
-            return await self._make_key(change, project, account, name, expiry)
+            made = await find_made(change, attempt, change.now_ms)
+            if made is not None:
+                return await self._show_again(change, project, made.resource_id)
+            return await self._make_key(change, project, account, name, expiry, attempt)
 
     async def modify(
         self, administrator: Administrator, project_id: str, account_id: str, *, name: str | None, role: str | None
@@ -145,7 +172,13 @@ class ServiceAccounts:
             change.publish_to(project.region)
 
     async def _make_key(
-        self, change: Change, project: Project, account: ServiceAccount, name: str, expiry: Expiry
+        self,
+        change: Change,
+        project: Project,
+        account: ServiceAccount,
+        name: str,
+        expiry: Expiry,
+        attempt: Attempt | None = None,
     ) -> NewProjectKey:
         expires_at_ms = expiry.at_ms(change.now_ms)
         secret = api_keys.generate(project.region, self._installation_id)
@@ -153,8 +186,18 @@ class ServiceAccounts:
         detail = {"data": {"scopes": []}, "service_account_id": account.id}
         writing = await change.record(_event("api_key.created", key.id, project, detail))
         await insert_key(writing, key, api_keys.sha256(secret))
+        await remember(writing, attempt, change.now_ms, key.id)
         change.publish_to(project.region)
         return NewProjectKey(key, secret)
+
+    async def _show_again(self, change: Change, project: Project, key_id: str) -> NewProjectKey:
+        """The same key with a fresh secret: the first one is known to its receiver alone, if to anybody, and dies."""
+        key = await get_key(change, project, key_id)
+        secret = api_keys.generate(project.region, self._installation_id)
+        writing = await change.record(_event("api_key.updated", key.id, project, _SECRET_REPLACED))
+        await replace_secret(writing, key, last_four=secret[-4:], sha256=api_keys.sha256(secret))
+        change.publish_to(project.region)
+        return NewProjectKey(replace(key, last_four=secret[-4:]), secret)
 
 
 class ProjectKeys:
@@ -208,11 +251,18 @@ class AdminKeys:
         async with self._reader.reading(administrator) as reading:
             return await get_admin_key(reading, administrator.organization_id, key_id)
 
-    async def create(self, administrator: Administrator, *, name: str, expiry: Expiry) -> NewAdminKey:
+    async def create(
+        self, administrator: Administrator, *, name: str, expiry: Expiry, attempt: Attempt | None = None
+    ) -> NewAdminKey:
         """One more admin key."""
+        organization_id = administrator.organization_id
         async with self._changes.begin(administrator) as change:
-            new = new_admin_key(administrator.organization_id, self._installation_id, name, change.now_ms, expiry)
-            await store_admin_key(change, new)
+            made = await find_made(change, attempt, change.now_ms)
+            if made is not None:
+                return await show_admin_key_again(change, organization_id, self._installation_id, made.resource_id)
+            new = new_admin_key(organization_id, self._installation_id, name, change.now_ms, expiry)
+            writing = await store_admin_key(change, new)
+            await remember(writing, attempt, change.now_ms, new.key.id)
         return new
 
     async def delete(self, administrator: Administrator, key_id: str) -> None:
@@ -236,11 +286,22 @@ def new_admin_key(
     return NewAdminKey(AdminKey(new_id("key_"), organization_id, name, secret[-4:], now_ms, expires_at_ms), secret)
 
 
-async def store_admin_key(change: Change, new: NewAdminKey) -> None:
+async def show_admin_key_again(change: Change, organization_id: str, installation_id: str, key_id: str) -> NewAdminKey:
+    """The same admin key with a fresh secret; the first one dies."""
+    key = await get_admin_key(change, organization_id, key_id)
+    secret = api_keys.generate(api_keys.ADMIN, installation_id)
+    event = Event("api_key.updated", key.id, organization_id=organization_id, detail=_SECRET_REPLACED)
+    await replace_admin_secret(await change.record(event), key, last_four=secret[-4:], sha256=api_keys.sha256(secret))
+    return NewAdminKey(replace(key, last_four=secret[-4:]), secret)
+
+
+async def store_admin_key(change: Change, new: NewAdminKey) -> Writing:
     """Stores a key's SHA-256, and why."""
     detail = {"data": {"scopes": ["api.management"]}}
     event = Event("api_key.created", new.key.id, organization_id=new.key.organization_id, detail=detail)
-    await insert_admin_key(await change.record(event), new.key, api_keys.sha256(new.secret))
+    writing = await change.record(event)
+    await insert_admin_key(writing, new.key, api_keys.sha256(new.secret))
+    return writing
 
 
 def _event(type_: str, resource_id: str, project: Project, detail: dict[str, Any]) -> Event:

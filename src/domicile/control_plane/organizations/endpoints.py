@@ -9,6 +9,7 @@ from starlette.responses import Response
 from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane.agreements.service import Agreements
 from domicile.control_plane.auth import Operator
+from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.organizations.service import Organizations, OrganizationStatus
 from domicile.control_plane.paging import listing, window
 from domicile.control_plane.query import Query
@@ -54,7 +55,7 @@ class OrganizationEndpoints:
     async def create(self, operator: Operator, request: Request) -> Response:
         """A new organization and its first admin key, which is shown here only."""
         body = await read_json(request, _Create, limit_bytes=BODY_LIMIT)
-        new = await self._organizations.create(operator, body.name)
+        new = await self._organizations.create(operator, body.name, read_attempt(operator, request, body))
         status = OrganizationStatus(new.organization, new.agreement)
         key = {"id": new.admin_key.key.id, "value": new.admin_key.secret}
         return json_response({**_render(status), "admin_api_key": key})

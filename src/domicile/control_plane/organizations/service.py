@@ -6,7 +6,8 @@ from domicile.control_plane.agreements.repository import Agreement, find_agreeme
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Change, Changes
-from domicile.control_plane.keys.service import NewAdminKey, new_admin_key, store_admin_key
+from domicile.control_plane.idempotency import Attempt, Made, find_made, remember
+from domicile.control_plane.keys.service import NewAdminKey, new_admin_key, show_admin_key_again, store_admin_key
 from domicile.control_plane.organizations.repository import (
     Organization,
     get_organization,
@@ -14,7 +15,7 @@ from domicile.control_plane.organizations.repository import (
     list_organizations,
 )
 from domicile.control_plane.paging import Window
-from domicile.control_plane.transactions import Reader
+from domicile.control_plane.transactions import Reader, Writing
 from domicile.kernel.ids import new_id
 
 
@@ -60,12 +61,22 @@ class Organizations:
             organization = await get_organization(reading, organization_id)
             return OrganizationStatus(organization, await find_agreement(reading, organization_id))
 
-    async def create(self, operator: Operator, name: str) -> NewOrganization:
+    async def create(self, operator: Operator, name: str, attempt: Attempt | None = None) -> NewOrganization:
         """A new customer, without any agreement."""
         async with self._changes.begin(operator) as change:
+            made = await find_made(change, attempt, change.now_ms)
+            if made is not None:
+                return await self._show_again(change, made)
             new = new_organization(name, self._installation_id, change.now_ms, Agreement())
-            await store_organization(change, new)
+            writing = await store_organization(change, new)
+            await remember(writing, attempt, change.now_ms, new.organization.id, new.admin_key.key.id)
         return new
+
+    async def _show_again(self, change: Change, made: Made) -> NewOrganization:
+        organization = await get_organization(change, made.resource_id)
+        agreement = await find_agreement(change, organization.id)
+        key = await show_admin_key_again(change, organization.id, self._installation_id, made.key_id or "")
+        return NewOrganization(organization, agreement, key)
 
 
 def new_organization(name: str, installation_id: str, now_ms: int, agreement: Agreement) -> NewOrganization:
@@ -75,7 +86,7 @@ def new_organization(name: str, installation_id: str, now_ms: int, agreement: Ag
     return NewOrganization(organization, agreement, key)
 
 
-async def store_organization(change: Change, new: NewOrganization) -> None:
+async def store_organization(change: Change, new: NewOrganization) -> Writing:
     """All of it or nothing."""
     organization = new.organization
     event = Event(
@@ -87,4 +98,4 @@ async def store_organization(change: Change, new: NewOrganization) -> None:
     writing = await change.record(event)
     await insert_organization(writing, organization)
     await insert_agreement(writing, organization.id, new.agreement)
-    await store_admin_key(change, new.admin_key)
+    return await store_admin_key(change, new.admin_key)

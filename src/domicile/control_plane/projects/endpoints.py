@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.control_plane.auth import Administrator
+from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.paging import listing, window
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.projects.service import Projects
@@ -53,7 +54,11 @@ class ProjectEndpoints:
         body = await read_json(request, _Create, limit_bytes=BODY_LIMIT)
         _refuse_external_key(body.external_key_id)
         project = await self._projects.create(
-            administrator, name=body.name, residency=body.residency, geography=body.geography
+            administrator,
+            name=body.name,
+            residency=body.residency,
+            geography=body.geography,
+            attempt=read_attempt(administrator, request, body),
         )
         return json_response(self._render(project))
 

@@ -8,6 +8,7 @@ from domicile.control_plane.agreements.service import require_agreement
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import Administrator
 from domicile.control_plane.changes import Changes
+from domicile.control_plane.idempotency import Attempt, find_made, remember
 from domicile.control_plane.paging import Window
 from domicile.control_plane.projects.repository import (
     Project,
@@ -50,11 +51,20 @@ class Projects:
             return await get_project(reading, administrator.organization_id, project_id)
 
     async def create(
-        self, administrator: Administrator, *, name: str, residency: str | None, geography: str | None
+        self,
+        administrator: Administrator,
+        *,
+        name: str,
+        residency: str | None,
+        geography: str | None,
+        attempt: Attempt | None = None,
     ) -> Project:
         """A project is born in the region that it names, or in the default region (C09, C11), if it may be (C01)."""
         region = self._resolve(residency, geography) or self._installation.region(self._installation.default_region)
         async with self._changes.begin(administrator) as change:
+            made = await find_made(change, attempt, change.now_ms)
+            if made is not None:
+                return await get_project(change, administrator.organization_id, made.resource_id)
             await require_agreement(change, administrator.organization_id, region)
             if await find_region(change, region.code) is None:
                 raise errors.service_unavailable(
@@ -73,6 +83,7 @@ class Projects:
             detail = {"data": {"name": name, "title": name, "residency": region.residency, "region": region.code}}
             writing = await change.record(_event("project.created", project, detail))
             await insert_project(writing, project)
+            await remember(writing, attempt, change.now_ms, project.id)
             change.publish_to(region.code)
         return project
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from domicile.boundary.enrollment import EnrollmentRequest
 from domicile.boundary.snapshot import SnapshotQuery
 from domicile.control_plane.auth import EnrolledRegion, Operator
+from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.query import Query
 from domicile.control_plane.regions.service import Regions, RegionStatus
 from domicile.kernel.clock import seconds
@@ -31,7 +32,8 @@ class RegionEndpoints:
 
     async def make_token(self, operator: Operator, request: Request) -> Response:
         """A token for `domicile region enroll`, shown once."""
-        token, expires_at_ms = await self._regions.make_token(operator, request.path_params["code"])
+        code, attempt = request.path_params["code"], read_attempt(operator, request)
+        token, expires_at_ms = await self._regions.make_token(operator, code, attempt)
         return json_response({"token": token, "expires_at": seconds(expires_at_ms)})
 
 

@@ -84,6 +84,12 @@ async def insert_token(writing: Writing, token: StoredToken, now_ms: int) -> Non
     )
 
 
+async def replace_token_secret(writing: Writing, before: bytes, after: bytes) -> None:
+    """The same token, known by another secret from now on."""
+    table = tables.enrollment_token
+    await writing.execute(update(table).where(table.c.sha256 == before).values(sha256=after))
+
+
 async def use_token(writing: Writing, sha256: bytes, now_ms: int) -> None:
     """Marks it as used, for ever."""
     table = tables.enrollment_token

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domicile.boundary import signing
 from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, EnrollmentToken, encode_token
@@ -11,6 +11,7 @@ from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import EnrolledRegion, Operator, Startup
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.channel import Contact, Version
+from domicile.control_plane.idempotency import Attempt, find_made, remember, rename_made
 from domicile.control_plane.publisher import Publisher
 from domicile.control_plane.regions.repository import (
     EnrolledIdentity,
@@ -20,6 +21,7 @@ from domicile.control_plane.regions.repository import (
     insert_region,
     insert_token,
     list_regions,
+    replace_token_secret,
     shrink_countries,
     use_token,
 )
@@ -76,15 +78,20 @@ class Regions:
             for region in self._installation.regions
         ]
 
-    async def make_token(self, operator: Operator, code: str) -> tuple[str, int]:
+    async def make_token(self, operator: Operator, code: str, attempt: Attempt | None = None) -> tuple[str, int]:
         """A single-use token and when it ends, in milliseconds."""
         if self._configured(code) is None:
             raise errors.not_found("region", code)
         secret = secrets.token_bytes(32)
         async with self._changes.begin(operator) as change:
-            stored = StoredToken(_sha256(secret), code, change.now_ms + TOKEN_LIFE_MS)
-            writing = await change.record(Event("region.enrollment_token.created", code, region=code))
-            await insert_token(writing, stored, change.now_ms)
+            made = await find_made(change, attempt, change.now_ms)
+            if attempt is not None and made is not None:
+                stored = await _replace_token(change, attempt, bytes.fromhex(made.resource_id), _sha256(secret))
+            else:
+                stored = StoredToken(_sha256(secret), code, change.now_ms + TOKEN_LIFE_MS)
+                writing = await change.record(Event("region.enrollment_token.created", code, region=code))
+                await insert_token(writing, stored, change.now_ms)
+                await remember(writing, attempt, change.now_ms, stored.sha256.hex())
         token = EnrollmentToken(
             installation_id=self._installation_id,
             region=code,
@@ -141,6 +148,23 @@ class Regions:
 
     def _configured(self, code: str) -> RegionSettings | None:
         return next((region for region in self._installation.regions if region.code == code), None)
+
+
+async def _replace_token(change: Change, attempt: Attempt, before: bytes, after: bytes) -> StoredToken:
+    """The same token with a fresh secret; the first one dies. 404 once it was used or is too old."""
+    token = await find_token(change, before)
+    if token is None or token.used_at_ms is not None or token.expires_at_ms <= change.now_ms:
+        raise errors.not_found("enrollment token that is still good", token.region if token else "")
+    event = Event(
+        "region.enrollment_token.updated",
+        token.region,
+        region=token.region,
+        detail={"changes_requested": {"secret": "replaced"}},
+    )
+    writing = await change.record(event)
+    await replace_token_secret(writing, before, after)
+    await rename_made(writing, attempt, after.hex())
+    return replace(token, sha256=after)
 
 
 async def _require_sameness(

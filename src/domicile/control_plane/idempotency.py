@@ -1,0 +1,103 @@
+"""`Idempotency-Key`: a call that makes something and is sent again makes nothing more, and says what it made.
+
+The row is written in the transaction of the change itself. It holds hashes: no body, and not the header's value.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import delete, insert, select, update
+from starlette.requests import Request
+
+from domicile.control_plane import tables
+from domicile.control_plane.auth import Administrator, Operator
+from domicile.control_plane.transactions import Reading, Writing
+from domicile.kernel import errors
+
+HEADER = "Idempotency-Key"
+LIFE_MS = 24 * 3_600_000
+
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call under an idempotency key. The same caller, path and key have the same scope."""
+
+    organization_id: str | None
+    """None: the operator's."""
+    scope_sha256: bytes
+    body_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the first call made: an object and, for some, a key with it."""
+
+    resource_id: str
+    key_id: str | None
+
+
+def read_attempt(asker: Administrator | Operator, request: Request, body: object = None) -> Attempt | None:
+    """None without the header. `body` is what was understood, so that spaces and the order of members change nothing."""
+    values = request.headers.getlist(HEADER)
+    if not values:
+        return None
+    if len(values) > 1 or not _VISIBLE.fullmatch(values[0]):
+        raise errors.invalid_value(f"'{HEADER}' must be given once, as 1 to 255 visible ASCII characters.", HEADER)
+    organization_id = asker.organization_id if isinstance(asker, Administrator) else None
+    return Attempt(
+        organization_id,
+        _sha256([organization_id, request.method, request.url.path, values[0]]),
+        _sha256(body),
+    )
+
+
+async def find_made(reading: Reading, attempt: Attempt | None, now_ms: int) -> Made | None:
+    """What an earlier call of the last 24 hours made. 409 `idempotency_key_reused` when it asked for something else."""
+    if attempt is None:
+        return None
+    table = tables.idempotency
+    query = select(table).where(table.c.scope_sha256 == attempt.scope_sha256, table.c.created_at_ms > now_ms - LIFE_MS)
+    row = await reading.first(query)
+    if row is None:
+        return None
+    if row.body_sha256 != attempt.body_sha256:
+        raise errors.conflict(
+            "idempotency_key_reused",
+            f"This {HEADER} was used for another request within the last 24 hours. Send a new request under a new key.",
+        )
+    return Made(row.resource_id, row.key_id)
+
+
+async def remember(
+    writing: Writing, attempt: Attempt | None, now_ms: int, resource_id: str, key_id: str | None = None
+) -> None:
+    """Notes what this call makes, and forgets what is older than 24 hours."""
+    if attempt is None:
+        return
+    table = tables.idempotency
+    await writing.execute(delete(table).where(table.c.created_at_ms <= now_ms - LIFE_MS))
+    await writing.execute(
+        insert(table).values(
+            scope_sha256=attempt.scope_sha256,
+            organization_id=attempt.organization_id,
+            body_sha256=attempt.body_sha256,
+            resource_id=resource_id,
+            key_id=key_id,
+            created_at_ms=now_ms,
+        )
+    )
+
+
+async def rename_made(writing: Writing, attempt: Attempt, resource_id: str) -> None:
+    """For what is known by the hash of its secret, which a repetition replaces."""
+    table = tables.idempotency
+    where = table.c.scope_sha256 == attempt.scope_sha256
+    await writing.execute(update(table).where(where).values(resource_id=resource_id))
+
+
+def _sha256(value: object) -> bytes:
+    return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).digest()
