@@ -59,13 +59,13 @@ class StartError(Exception):
     """This region cannot start. The text says why and what to do."""
 
 
-async def run(installation: Installation, code: str) -> None:
-    """Serves the region until SIGTERM or SIGINT."""
+async def run(installation: Installation, code: str, port: int | None = None) -> None:
+    """Serves the region until SIGTERM or SIGINT. `port`: another one than the configured, for one of several replicas."""
     settings, stop = installation.region(code), stop_event()
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
     async with AsyncExitStack() as stack:
-        sock = bind(settings.listen.host, settings.listen.port)
+        sock = bind(settings.listen.host, settings.listen.port if port is None else port)
         stack.callback(sock.close)
         region = await _Region.compose(installation, settings, stack)
         server = HttpServer(
@@ -226,6 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m domicile.apps.region", description="Serves one region.")
     parser.add_argument("--config", type=Path, required=True, help="the installation's domicile.toml")
     parser.add_argument("--region", required=True, help="the code of the region to serve")
+    parser.add_argument("--port", type=int, help="listen here: for several replicas of a region on one machine")
     parser.add_argument("--follow-parent", action="store_true", help="exit when standard input ends")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     arguments = parser.parse_args()
@@ -234,7 +235,7 @@ def main() -> None:
     if arguments.follow_parent:
         follow_parent()
     try:
-        uvloop.run(run(load_installation(arguments.config), arguments.region))
+        uvloop.run(run(load_installation(arguments.config), arguments.region, arguments.port))
     except (SettingsError, IdentityError, StartError, ValueError, OSError) as error:
         sys.exit(f"domicile region: {error}")
 

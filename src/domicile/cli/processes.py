@@ -68,10 +68,16 @@ def control(config: ConfigOption = _DEFAULT_CONFIG, log_level: LogLevelOption = 
 def region(
     code: Annotated[str, typer.Argument(metavar="CODE", help="The region's code.")],
     config: ConfigOption = _DEFAULT_CONFIG,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Listen here: for several replicas of a region on one machine.")
+    ] = None,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Run one region in the foreground."""
-    _become("region", ["--config", str(config), "--region", code, "--log-level", log_level])
+    arguments = ["--config", str(config), "--region", code, "--log-level", log_level]
+    if port is not None:
+        arguments += ["--port", str(port)]
+    _become("region", arguments)
 
 
 def engine(

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
-from sqlalchemy import Delete, Insert, Row, Select, Update
+from sqlalchemy import Delete, Insert, Row, Select, Table, Update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.persistence.database import Database
+from domicile.persistence.inserting import ConflictInsert, insert_into
 
 
 class Asker(Protocol):
@@ -44,10 +45,9 @@ class Reading:
 class Writing(Reading):
     """A transaction that may write."""
 
-    @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return self._connection.dialect.name
+    def insert_into(self, table: Table) -> ConflictInsert:
+        """An INSERT that can say what happens when the row is there already."""
+        return insert_into(self._connection, table)
 
     async def execute(self, statement: Insert | Update | Delete) -> int:
         """Runs it and says how many rows it touched."""

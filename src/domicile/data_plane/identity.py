@@ -1,6 +1,7 @@
 """This region's identity: an Ed25519 key made at its first start, and what the region is, recorded for ever (design 6)."""
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,15 +43,21 @@ def load_or_make_key(file: Path) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
     except FileNotFoundError:
         key = Ed25519PrivateKey.generate()
-        draft = file.with_suffix(".new")
-        # A draft that a killed process left would bring its own permissions along.
-        draft.unlink(missing_ok=True)
+        # Nobody else's draft: replicas that share the folder may start together, and one left by a killed process would
+        # bring its own permissions along.
+        draft = file.with_suffix(f".{secrets.token_hex(8)}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(key.private_bytes_raw())
             stream.flush()
             os.fsync(stream.fileno())
-        draft.rename(file)
+        try:
+            # Unlike a rename this fails where another replica was faster: its key is the region's.
+            file.hardlink_to(draft)
+        except FileExistsError:
+            return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
+        finally:
+            draft.unlink()
         return key
 
 

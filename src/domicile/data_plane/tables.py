@@ -22,8 +22,10 @@ region_identity = Table(
 snapshot_manifest = Table(
     "snapshot_manifest",
     region_metadata,
-    # One row: the last manifest that was verified, as it was signed.
+    # One row: the newest manifest that was verified, as it was signed.
     Column("id", Integer, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
 )
@@ -38,10 +40,11 @@ snapshot_shard = Table(
 metering_writer = Table(
     "metering_writer",
     metering_metadata,
-    # One row for each start of a process that meters. A row that is never closed belongs to a process that was killed:
-    # up to its last second may be missing, and that is reported as a gap.
+    # One row for each start of a process that meters. A row that is not closed and of which nothing is heard any more
+    # belongs to a process that was killed: up to its last second may be missing, and that is reported as a gap.
     Column("writer", String, primary_key=True),
     Column("started_at_ms", BigInteger, nullable=False),
+    Column("seen_at_ms", BigInteger, nullable=False),
     Column("closed_at_ms", BigInteger),
 )
 

@@ -34,6 +34,11 @@ class Database:
         else:
             raise ValueError("a database URL starts with sqlite+aiosqlite: or postgresql+asyncpg:")
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may work with it at the same time, on several machines."""
+        return self._is_postgresql
+
     @asynccontextmanager
     async def transaction(self, *, rows_of: str | None = None) -> AsyncIterator[AsyncConnection]:
         """A writing transaction: committed when the block ends, rolled back when it raises.

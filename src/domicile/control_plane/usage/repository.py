@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domicile.boundary.usage import UsageDelta
 from domicile.control_plane import tables
@@ -36,9 +35,7 @@ async def add_usage(writing: Writing, region: str, delta: UsageDelta) -> None:
         "output_tokens": delta.usage.output_tokens,
         "output_reasoning_tokens": delta.usage.output_reasoning_tokens,
     }
-    # Both databases know ON CONFLICT; SQLAlchemy has it in each dialect's own INSERT.
-    insert = postgresql.insert if writing.dialect == "postgresql" else sqlite.insert
-    statement = insert(table).values(
+    statement = writing.insert_into(table).values(
         organization_id=delta.organization_id,
         minute=delta.minute,
         region=region,

@@ -5,6 +5,8 @@ waits until its entry is on disk.
 """
 
 import asyncio
+import time
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -24,6 +26,17 @@ log = structlog.get_logger("metering")
 FLUSH_EVERY_S = 0.5
 # A transaction of this many rows takes a few milliseconds, so that writing never stalls the request path.
 ENTRIES_PER_TRANSACTION = 256
+SHOW_LIFE_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one transaction writes. An attempt that failed may have been committed all the same, so the next one writes
+    exactly the same: with other entries under the same number, some would never be reported."""
+
+    entries: list[LedgerEntry]
+    events: list[RegionEvent]
+    reports: list[OutboxRow]
 
 
 class Meter:
@@ -42,12 +55,14 @@ class Meter:
         self._repository = repository
         self._snapshots = snapshots
         self._region = region
-        self._writer = writer
+        self.writer = writer
         self._clock = clock
         self._durable = durable
         self._entries: list[LedgerEntry] = []
         self._events: list[RegionEvent] = []
+        self._batch: _Batch | None = None
         self._number = 0
+        self._life_shown_at = 0.0
         self._stopping = False
         self._wake = asyncio.Event()
         self._written = asyncio.Condition()
@@ -58,10 +73,7 @@ class Meter:
 
     async def start(self) -> None:
         """Registers the writer and reports what an earlier one may have lost."""
-        killed = await self._repository.open_writer(self._writer, self._clock.now_ms())
-        if killed:
-            log.warning("metering_gap", writers=killed)
-            self.event(RegionEventType.METERING_GAP)
+        self._report_killed(await self._repository.open_writer(self.writer, self._clock.now_ms()))
         self.event(RegionEventType.STARTED)
 
     def record(self, entry: LedgerEntry) -> None:
@@ -98,10 +110,11 @@ class Meter:
             except TimeoutError:
                 pass
             self._wake.clear()
+            await self._try_to_show_life()
             await self._try_to_flush()
         self.event(RegionEventType.STOPPED)
         if await self._try_to_flush():
-            await self._repository.close_writer(self._writer, self._clock.now_ms())
+            await self._repository.close_writer(self.writer, self._clock.now_ms())
 
     def stop(self) -> None:
         """Makes `run` write what is left, close the writer and return."""
@@ -116,29 +129,47 @@ class Meter:
             return False
         return True
 
+    async def _try_to_show_life(self) -> None:
+        """Where replicas share a database: says that this one lives, and reports the siblings that no longer do."""
+        if time.monotonic() - self._life_shown_at < SHOW_LIFE_EVERY_S:
+            return
+        try:
+            self._report_killed(await self._repository.show_life(self.writer, self._clock.now_ms()))
+        except SQLAlchemyError as error:
+            log.error("life_not_shown", type=type(error).__name__)
+        self._life_shown_at = time.monotonic()
+
+    def _report_killed(self, count: int) -> None:
+        if count:
+            log.warning("metering_gap", writers=count)
+            self.event(RegionEventType.METERING_GAP)
+
     async def flush(self) -> None:
         """Everything taken so far is on disk when this returns. Raises what the database raises, losing nothing."""
-        while self._entries or self._events:
-            entries = self._entries[:ENTRIES_PER_TRANSACTION]
-            events = self._events[:ENTRIES_PER_TRANSACTION]
-            reports = self._reports(entries, events)
-            await self._repository.append(entries, reports)
-            del self._entries[: len(entries)]
-            del self._events[: len(events)]
-            self._number += len(reports)
+        while self._batch or self._entries or self._events:
+            batch = self._batch = self._batch or self._next_batch()
+            await self._repository.append(batch.entries, batch.reports)
+            self._batch = None
+            del self._entries[: len(batch.entries)]
+            del self._events[: len(batch.events)]
+            self._number += len(batch.reports)
             self.reported.set()
             async with self._written:
-                self._written_count += len(entries)
+                self._written_count += len(batch.entries)
                 self._written.notify_all()
+
+    def _next_batch(self) -> _Batch:
+        entries, events = self._entries[:ENTRIES_PER_TRANSACTION], self._events[:ENTRIES_PER_TRANSACTION]
+        return _Batch(entries, events, self._reports(entries, events))
 
     def _reports(self, entries: list[LedgerEntry], events: list[RegionEvent]) -> list[OutboxRow]:
         reports: list[OutboxRow] = []
         if entries:
             number = self._number + 1
-            usage = UsageReport(self._region, self._writer, number, usage_deltas(entries))
-            reports.append(OutboxRow(self._writer, number, protocol.USAGE, msgspec.json.encode(usage)))
+            usage = UsageReport(self._region, self.writer, number, usage_deltas(entries))
+            reports.append(OutboxRow(self.writer, number, protocol.USAGE, msgspec.json.encode(usage)))
         if events:
             number = self._number + len(reports) + 1
-            audit = AuditReport(self._region, self._writer, number, tuple(events))
-            reports.append(OutboxRow(self._writer, number, protocol.AUDIT, msgspec.json.encode(audit)))
+            audit = AuditReport(self._region, self.writer, number, tuple(events))
+            reports.append(OutboxRow(self.writer, number, protocol.AUDIT, msgspec.json.encode(audit)))
         return reports

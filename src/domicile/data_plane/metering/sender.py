@@ -54,7 +54,7 @@ class OutboxSender:
     async def send_waiting(self) -> bool:
         """Sends one batch. Returns whether that was all there was."""
         self._meter.reported.clear()
-        rows = await self._repository.waiting(BATCH)
+        rows = await self._repository.waiting(self._meter.writer, BATCH)
         for row in rows:
             try:
                 await self._link.report(row.path, row.body)

@@ -95,7 +95,7 @@ class SnapshotSubscription:
             shards[reference.sha256] = known if known is not None else await self._link.shard(reference.sha256)
         # Swapped before it is saved: a full disk must not keep a revoked key alive.
         self._take(manifest, shards)
-        await self._repository.save(signed, shards)
+        await self._repository.save(signed, shards, (manifest.epoch, manifest.number))
 
     def _verify(self, signed: SignedManifest) -> Manifest:
         return verify_manifest(signed, region=self._region, enrollment=self._enrollment, held=self._held())

@@ -32,6 +32,7 @@ class Sending:
 
     def __init__(self, server: BoundaryServer, link: ControlLink, database: Database) -> None:
         self.server = server
+        self.link = link
         self.database = database
         self.repository = MeteringRepository(database)
         self.meter = self.new_meter(WRITER)
@@ -95,6 +96,7 @@ async def test_an_earlier_processs_reports_go_first(sending: Sending) -> None:
     await sending.repository.open_writer(earlier, 0)
     meter.record(ledger_entry("req_earlier"))
     await meter.flush()
+    await sending.repository.close_writer(earlier, 1)
     await sending.sender.send_waiting()
     assert [(read_report(*item).writer, read_report(*item).number) for item in sending.server.reports] == [
         (earlier, 1),
@@ -187,6 +189,8 @@ async def test_a_restart_sends_what_was_left(sending: Sending) -> None:
     following = sending.new_meter("wr_" + "Z" * 24, now_ms=2)
     await following.start()
     await following.flush()
+    # The process that follows has a sender of its own, which takes what a closed writer has left along.
+    sending.sender = OutboxSender(sending.repository, sending.link, following)
     async with sending.running():
         await until(lambda: len(sending.server.counted) == 3)
     assert [(read_report(*item).writer, read_report(*item).number) for item in sending.server.reports[-3:]] == [

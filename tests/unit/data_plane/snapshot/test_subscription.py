@@ -312,14 +312,24 @@ class TestRepository:
         repository = SnapshotRepository(subscribed.database)
         assert await repository.load() is None
         first, second = shards_for(new_key()), shards_for(new_key())
-        for shards in (first, second):
-            await repository.save(subscribed.publisher.publish(shards), bodies(shards))
+        for number, shards in enumerate((first, second), 1):
+            await repository.save(subscribed.publisher.publish(shards), bodies(shards), (1, number))
             loaded = await repository.load()
             assert loaded == (subscribed.publisher.publish(shards), bodies(shards))
 
     async def test_a_snapshot_without_shards_is_saved_too(self, subscribed: Subscribed) -> None:
         repository = SnapshotRepository(subscribed.database)
-        await repository.save(subscribed.publisher.publish(shards_for()), bodies(shards_for()))
+        await repository.save(subscribed.publisher.publish(shards_for()), bodies(shards_for()), (1, 1))
         empty = subscribed.publisher.publish([], number=2)
-        await repository.save(empty, {})
+        await repository.save(empty, {}, (1, 2))
         assert await repository.load() == (empty, {})
+
+    @pytest.mark.parametrize("late", [(1, 7), (1, 6), (0, 9)])
+    async def test_the_newest_stays(self, subscribed: Subscribed, late: tuple[int, int]) -> None:
+        repository = SnapshotRepository(subscribed.database)
+        newest, other = subscribed.publisher.publish(shards_for()), subscribed.publisher.publish([])
+        await repository.save(newest, bodies(shards_for()), (1, 7))
+        await repository.save(other, {}, late)
+        assert await repository.load() == (newest, bodies(shards_for()))
+        await repository.save(other, {}, (2, 1))
+        assert await repository.load() == (other, {})

@@ -12,6 +12,7 @@ def upgrade() -> None:
         "metering_writer",
         sa.Column("writer", sa.String, primary_key=True),
         sa.Column("started_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("seen_at_ms", sa.BigInteger, nullable=False),
         sa.Column("closed_at_ms", sa.BigInteger),
     )
     op.create_table(

@@ -22,6 +22,8 @@ def upgrade() -> None:
     op.create_table(
         "snapshot_manifest",
         sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.Column("number", sa.BigInteger, nullable=False),
         sa.Column("manifest", sa.LargeBinary, nullable=False),
         sa.Column("signature", sa.LargeBinary, nullable=False),
     )
