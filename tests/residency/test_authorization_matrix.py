@@ -1,0 +1,164 @@
+"""Every kind of caller at every path of every listener: the table of tests/architecture/authorization.toml, tried."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+
+from domicile.boundary import signing
+from domicile.data_plane.identity import load_or_make_key
+from domicile.kernel.ids import new_id
+from tests.architecture.authorization import Entry, read_table
+from tests.platform.installation import Installation
+from tests.platform.processes import eventually
+
+TABLE = read_table()
+PROJECTS = "/v1/organization/projects"
+ADMIN_KEYS = "/v1/organization/admin_api_keys"
+MODEL = "gpt-4o-2024-08-06"
+LISTENERS = ("control", "boundary", "region")
+
+
+@dataclass
+class Callers:
+    """What each kind of caller sends beside the request, and who owns the objects that are asked for."""
+
+    installation: Installation
+    admin: httpx2.Client
+    anyone: httpx2.Client
+    """Sends no header by itself."""
+    bearers: dict[str, str]
+    organization_id: str
+
+    def headers(self, kind: str, entry: Entry, target: str, body: bytes) -> dict[str, str]:
+        if kind == "no key":
+            return {}
+        if kind in {"region signature", "another region's signature"}:
+            code = "eu" if kind == "region signature" else "us"
+            return signing.request_headers(
+                load_or_make_key(self.installation.folder / code / "identity.key"),
+                region="eu",
+                replica=new_id("rep_"),
+                method=entry.method,
+                target=target,
+                timestamp_ms=time.time_ns() // 1_000_000,
+                body=body,
+            )
+        return {"authorization": f"Bearer {self.bearers[kind]}"}
+
+    def objects(self, entry: Entry) -> dict[str, str]:
+        """New ones where the call changes them: each is the organization's own."""
+        others = {"organization_id": self.organization_id, "code": "us", "sha256": "0" * 64, "model": MODEL}
+        if "admin_api_keys/" in entry.path:
+            return others | {"key_id": made(self.admin.post(ADMIN_KEYS, json={"name": "object"}))["id"]}
+        if "{project_id}" not in entry.path:
+            return others
+        project = made(self.admin.post(PROJECTS, json={"name": "object"}))["id"]
+        account = made(self.admin.post(f"{PROJECTS}/{project}/service_accounts", json={"name": "object"}))
+        return others | {"project_id": project, "account_id": account["id"], "key_id": account["api_key"]["id"]}
+
+
+def made(answer: httpx2.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def client(installation: Installation, key: str) -> httpx2.Client:
+    return httpx2.Client(base_url=installation.control_url, headers={"authorization": f"Bearer {key}"}, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def callers(installation: Installation) -> Iterator[Callers]:
+    """One organization with a key of every kind, and another one with an admin key."""
+    organization = installation.operator("POST", "/operator/v1/organizations", {"name": "owner"})
+    other = installation.operator("POST", "/operator/v1/organizations", {"name": "other"})
+    granted = {"enterprise_agreement": True, "zdr_eligible": True, "zdr_endpoints": "all"}
+    installation.operator("POST", f"/operator/v1/organizations/{organization['id']}", granted)
+    first = organization["admin_api_key"]["value"]
+    with client(installation, first) as admin, httpx2.Client(timeout=20) as anyone:
+
+        def project_key(region: str, **members: Any) -> tuple[str, str, str]:
+            project = made(admin.post(PROJECTS, json={"name": "caller", "geography": region}))["id"]
+            account = made(admin.post(f"{PROJECTS}/{project}/service_accounts", json={"name": "caller", **members}))
+            return project, account["api_key"]["id"], account["api_key"]["value"]
+
+        archived, revoked = project_key("EU"), project_key("EU")
+        made(admin.post(f"{PROJECTS}/{archived[0]}/archive"))
+        made(admin.delete(f"{PROJECTS}/{revoked[0]}/api_keys/{revoked[1]}"))
+        deleted = made(admin.post(ADMIN_KEYS, json={"name": "deleted"}))
+        made(admin.delete(f"{ADMIN_KEYS}/{deleted['id']}"))
+        expired = project_key("EU", expires_in_seconds=1)[2]
+        expired_admin = made(admin.post(ADMIN_KEYS, json={"name": "expired", "expires_in_seconds": 1}))["value"]
+        bearers = {
+            "malformed key": "sk-eu-1" + "0" * 38,
+            "project key": project_key("EU")[2],
+            "another region's project key": project_key("US")[2],
+            "archived project's key": archived[2],
+            "expired project key": expired,
+            "revoked project key": revoked[2],
+            "admin key": first,
+            "another organization's admin key": other["admin_api_key"]["value"],
+            "expired admin key": expired_admin,
+            "deleted admin key": deleted["value"],
+            "operator key": (installation.folder / "control" / "operator.key").read_text().strip(),
+        }
+        asked = {"authorization": f"Bearer {expired}"}
+        models = f"{installation.region_url('eu')}/v1/models"
+        eventually(lambda: anyone.get(models, headers=asked).status_code == 401)
+        with client(installation, expired_admin) as late:
+            eventually(lambda: late.get(PROJECTS).status_code == 401)
+        yield Callers(installation, admin, anyone, bearers, organization["id"])
+
+
+def url_of(installation: Installation, listener: str) -> str:
+    if listener == "boundary":
+        return f"http://127.0.0.1:{installation.boundary_port}"
+    return installation.control_url if listener == "control" else installation.region_url("eu")
+
+
+def answer_to(callers: Callers, entry: Entry, kind: str, objects: dict[str, str]) -> str:
+    """Status, and the error's code where there is one."""
+    target = re.sub(r"\{(\w+)(?::path)?\}", lambda name: objects[name[1]], entry.path)
+    if entry.path.endswith("/usage/completions"):
+        target += "?start_time=1"
+    body = (entry.body or "").encode()
+    headers = callers.headers(kind, entry, target, body) | {"content-type": "application/json"}
+    url = url_of(callers.installation, entry.listener) + target
+    answer = callers.anyone.request(entry.method, url, headers=headers, content=body)
+    if answer.status_code == 200:
+        return "200"
+    error = json.loads(answer.content)["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    for secret in callers.bearers.values():
+        assert secret not in answer.text
+    return f"{answer.status_code} {error['code']}"
+
+
+@pytest.mark.contract("C14")
+@pytest.mark.parametrize("entry", TABLE.entries, ids=lambda entry: f"{entry.listener} {entry.method} {entry.path}")
+def test_every_kind_of_caller(callers: Callers, entry: Entry) -> None:
+    expected, found = {}, {}
+    objects = callers.objects(entry)
+    # Who is let in comes last: what was refused must not have been in its way.
+    for kind, answer in sorted(TABLE.audiences[entry.audience].answers.items(), key=lambda each: each[1] == "served"):
+        expected[kind] = entry.served if answer == "served" else answer
+        found[kind] = answer_to(callers, entry, kind, objects)
+    assert found == expected
+
+
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_what_is_not_there_is_no_way_around(callers: Callers, listener: str) -> None:
+    """An unknown URL tells nobody more than a known one does; at a region it needs a key like everything else."""
+    entry = Entry(listener, "GET", "/v1/nothing", "caller", "404 unknown_url", None)
+    for kind in TABLE.kinds:
+        found = answer_to(callers, entry, kind, {})
+        if listener == "region":
+            answer = TABLE.audiences["caller"].answers[kind]
+            assert found == (entry.served if answer == "served" else answer), kind
+        else:
+            assert found == "404 unknown_url"
