@@ -24,6 +24,9 @@ HeadGate = Callable[[Headers], RenderedError | None]
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_COUNT = 100
 HEAD_TIMEOUT_S = 30.0
+# A client that takes nothing of its answer for so long holds an engine for nobody. Less than this is kept for it here.
+STALL_TIMEOUT_S = 60.0
+MAX_UNSENT_BYTES = 16 * 1024
 # After a refusal the client may still be sending its body, and a connection that is closed under it is reset: most
 # clients then report a connection error and never read the answer. So what still comes is dropped, unread, for this long
 # at most, and for this long after the last of it.
@@ -51,6 +54,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     head_gate: HeadGate | None = None
     head_timeout_s = HEAD_TIMEOUT_S
+    stall_timeout_s = STALL_TIMEOUT_S
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,6 +64,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._silent_bytes = 0
         self._heard = False
         self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._in_flight: RequestResponseCycle | None = None
         # Once set, no byte is parsed any more, and none is read that was not read before.
         self._refused = False
@@ -71,10 +76,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
+        self.resume_writing()
         if self._unread is not None:
             self._unread.close()
         # uvicorn tells the request that came last, which may still be waiting for its turn.
@@ -101,6 +108,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
         elif self._unfinished_answer() is None:
             self._limit_what_follows_an_answer()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            # Not `close`, which would wait for the client to take what is left.
+            self._stalled = self.loop.call_later(self.stall_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def shutdown(self) -> None:
         if self._linger_until is not None:
@@ -268,7 +287,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._deadline = self.loop.call_later(LINGER_IDLE_S, self.transport.abort)
 
 
-def protocol_with_gate(gate: HeadGate | None, head_timeout_s: float = HEAD_TIMEOUT_S) -> type[LimitedHttpProtocol]:
-    """A protocol class whose connections show each head to `gate` first, and wait `head_timeout_s` for it."""
-    members = {"head_gate": staticmethod(gate) if gate else None, "head_timeout_s": head_timeout_s}
+def protocol_with_gate(
+    gate: HeadGate | None, head_timeout_s: float = HEAD_TIMEOUT_S, stall_timeout_s: float = STALL_TIMEOUT_S
+) -> type[LimitedHttpProtocol]:
+    """A protocol class whose connections show each head to `gate` first.
+
+    They wait `head_timeout_s` for it, and `stall_timeout_s` for a client that reads nothing of its answer.
+    """
+    members = {
+        "head_gate": staticmethod(gate) if gate else None,
+        "head_timeout_s": head_timeout_s,
+        "stall_timeout_s": stall_timeout_s,
+    }
     return type("GatedHttpProtocol", (LimitedHttpProtocol,), members)

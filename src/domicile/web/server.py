@@ -11,7 +11,7 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from domicile.web.protocol import HEAD_TIMEOUT_S, HeadGate, protocol_with_gate
+from domicile.web.protocol import HEAD_TIMEOUT_S, STALL_TIMEOUT_S, HeadGate, protocol_with_gate
 
 BACKLOG = 1024
 CANCEL_S = 5.0
@@ -66,6 +66,7 @@ class HttpServer:
         *,
         head_gate: HeadGate | None = None,
         head_timeout_s: float = HEAD_TIMEOUT_S,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
         drain_s: float = 5.0,
     ) -> None:
         """`drain_s`: how long requests in flight may go on after `stop`, in seconds."""
@@ -75,7 +76,7 @@ class HttpServer:
                 # The two libraries describe the same interface in two ways.
                 cast(Any, app),
                 loop="none",
-                http=protocol_with_gate(head_gate, head_timeout_s),
+                http=protocol_with_gate(head_gate, head_timeout_s, stall_timeout_s),
                 ws="none",
                 lifespan="off",
                 log_config=None,
