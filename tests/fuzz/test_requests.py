@@ -21,6 +21,7 @@ LONG = 20_000
 
 LISTENERS = ("region", "control", "boundary")
 METHODS = [
+    *([b"GET", b"POST", b"DELETE"] * 5),
     b"GET",
     b"POST",
     b"PUT",
