@@ -16,6 +16,7 @@ import uvloop
 
 from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
+from domicile.apps.region_operator import RegionOperator, Shown
 from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
 from domicile.boundary.signing import public_key_bytes
 from domicile.catalogue.catalogue import load_catalogue
@@ -46,6 +47,7 @@ from domicile.persistence.database import Database
 from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.logging import configure_logging
+from domicile.web.operator_keys import OperatorKeyFileError
 from domicile.web.server import HttpServer, bind, serving, stop_event
 
 log = structlog.get_logger("region")
@@ -69,12 +71,13 @@ async def run(installation: Installation, code: str, port: int | None = None) ->
         stack.callback(sock.close)
         region = await _Region.compose(installation, settings, stack)
         server = HttpServer(
-            build_application(region.endpoints),
+            build_application(region.endpoints, region.operator.http),
             sock,
             head_gate=region.endpoints.authenticator.refuse_at_head,
             drain_s=DRAIN_S,
+            on_refusal=region.operator.http.refused,
         )
-        await _serve(server, region, stop)
+        await _serve([server, region.operator.listen(stack)], region, stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +85,21 @@ class _Region:
     """The parts of a running region that have a life of their own."""
 
     endpoints: RegionEndpoints
+    operator: RegionOperator
     meter: Meter
     background: tuple[Coroutine[Any, Any, None], ...]
 
     @classmethod
     async def compose(cls, installation: Installation, settings: RegionSettings, stack: AsyncExitStack) -> "_Region":
         """Everything from the configuration, in the order in which a part needs the others."""
-        clock, snapshots = SystemClock(), CurrentSnapshot()
+        clock, snapshots, replica = SystemClock(), CurrentSnapshot(), new_id("rep_")
+        operator = RegionOperator(settings)
         egress = EgressPolicy(country_set(settings.countries))
         region_database = await _open_database(settings, "region", egress, stack)
-        metering = MeteringRepository(await _open_database(settings, "metering", egress, stack))
+        metering_database = await _open_database(settings, "metering", egress, stack)
+        metering = MeteringRepository(metering_database)
         identity, enrollment = await _identify(installation, settings, region_database, clock)
-        link = ControlLink(
-            installation.control.boundary_url, installation.control.country, identity, new_id("rep_"), clock
-        )
+        link = ControlLink(installation.control.boundary_url, installation.control.country, identity, replica, clock)
         stack.push_async_callback(link.close)
         meter = Meter(
             metering,
@@ -104,6 +108,7 @@ class _Region:
             writer=new_id("wr_"),
             clock=clock,
             durable=settings.durable_metering,
+            observer=operator.work,
         )
         await meter.start()
         subscription = SnapshotSubscription(
@@ -136,8 +141,10 @@ class _Region:
             chat_completions=ChatCompletions(inference),
             region=settings.code,
         )
+        operator.show(Shown(replica, snapshots, router, meter, metering_database, clock))
         sender = OutboxSender(metering, link, meter)
-        return cls(endpoints, meter, (subscription.run(), sender.run(), EngineProbe(upstreams, router).run()))
+        background = (subscription.run(), sender.run(), EngineProbe(upstreams, router).run())
+        return cls(endpoints, operator, meter, background)
 
 
 async def _open_database(settings: RegionSettings, name: str, egress: EgressPolicy, stack: AsyncExitStack) -> Database:
@@ -201,13 +208,13 @@ async def _show_token(link: ControlLink, request: EnrollmentRequest) -> None:
             raise StartError(f"the control plane refused to enroll region '{request.region}': {error.code}") from None
 
 
-async def _serve(server: HttpServer, region: _Region, stop: asyncio.Event) -> None:
+async def _serve(servers: list[HttpServer], region: _Region, stop: asyncio.Event) -> None:
     """Until `stop`: then no new requests, those in flight to their end, and the meter last, so that all are counted."""
     # What lives as long as the process need not be looked at by every collection: that is what tail latency is made of.
     gc.freeze()
     writing = asyncio.create_task(region.meter.run())
     tasks = [asyncio.create_task(work) for work in region.background]
-    async with serving([server]):
+    async with serving(servers):
         log.info("serving")
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait([stopped, writing, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -236,7 +243,7 @@ def main() -> None:
         follow_parent()
     try:
         uvloop.run(run(load_installation(arguments.config), arguments.region, arguments.port))
-    except (SettingsError, IdentityError, StartError, ValueError, OSError) as error:
+    except (SettingsError, IdentityError, OperatorKeyFileError, StartError, ValueError, OSError) as error:
         sys.exit(f"domicile region: {error}")
 
 

@@ -26,6 +26,17 @@ class Placement:
     operator: str
 
 
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """An engine as its operator declared it, and whether it answers."""
+
+    name: str
+    label: str
+    country: str
+    operator: str
+    healthy: bool
+
+
 class Router:
     """Chooses among the healthy engines bound to the requested snapshot; the one chosen least recently goes first."""
 
@@ -68,6 +79,13 @@ class Router:
         else:
             self._healthy.discard(engine)
         return news
+
+    def states(self) -> tuple[EngineState, ...]:
+        """Every engine of this region, in the order of the configuration."""
+        return tuple(
+            EngineState(engine.name, engine.label, engine.country, engine.operator, engine.name in self._healthy)
+            for engine in self._engines.values()
+        )
 
     @property
     def any_healthy(self) -> bool:

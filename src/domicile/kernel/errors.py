@@ -57,6 +57,8 @@ class RenderedError:
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...]
+    code: str | None = None
+    """For counting: never a part of what the caller sent."""
 
 
 def envelope(error: DomicileError) -> bytes:
@@ -82,7 +84,7 @@ def render(error: DomicileError) -> RenderedError:
         headers.append(("x-should-retry", "false"))
     if error.category is Category.UNAUTHENTICATED:
         headers.append(("www-authenticate", "Bearer"))
-    return RenderedError(error.category.value[0], envelope(error), tuple(headers))
+    return RenderedError(error.category.value[0], envelope(error), tuple(headers), error.code)
 
 
 # Who asks ------------------------------------------------------------------------------------------------------------

@@ -91,6 +91,8 @@ class RegionSettings(HasDatabase):
     countries: Annotated[tuple[str, ...], Field(min_length=1)]
     public_url: HttpUrl
     listen: Listener
+    operator_listen: Listener = Listener(port=0)
+    """Where the region's own operator asks for its health and metrics. Port 0: a free one, named in `DATA/operator-url`."""
     requires: frozenset[Literal["enterprise", "zdr"]] = frozenset()
     allows_storing: bool = False
     """Whether `store: true` may ever be served here. In the contract only in the US (design 5)."""

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -17,17 +18,53 @@ from domicile.kernel.ids import random_base62
 log = structlog.get_logger("http")
 
 API_VERSION = b"2020-10-01"
+# A region's answers name the engine that made them: its public label, from the configuration.
+_ENGINE = b"domicile-engine"
+_LOGGED = "logged_ids"
 
 
 class ClientDisconnectedError(Exception):
     """The client has gone. There is nobody to answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer, as far as they may be logged and counted: nothing of it was chosen by the caller."""
+
+    method: str
+    route: str | None
+    """The template. None where no route was reached: the URL is unknown, or the key was refused before."""
+    status: int | None
+    """None where no answer was begun: the caller had left."""
+    code: str | None
+    bytes_in: int
+    bytes_out: int
+    first_byte_s: float | None
+    duration_s: float
+
+
+class Observer(Protocol):
+    """Counts. Neither call may wait or fail."""
+
+    def began(self) -> None:
+        """A request's head has come."""
+        ...
+
+    def ended(self, exchange: Exchange) -> None:
+        """Nothing more happens for it."""
+        ...
+
+
+def log_caller(scope: Scope, **ids: str) -> None:
+    """Adds ids of who asks to the request's log line: of the project or organization and of the key, never a key."""
+    scope[_LOGGED].update(ids)
+
+
 class Application:
     """Routes, and around them: `x-request-id` on every answer, every error in the envelope, never a bare 500.
 
-    The log line names the route's template and the error's code: no path, query, header or body, and no text of an
-    unforeseen exception, which might quote what the caller sent.
+    The log line names the route's template, the error's code, sizes, times, and ids of who asked: no path, query, header,
+    body or address, and no text of an unforeseen exception, which might quote what the caller sent.
     """
 
     def __init__(
@@ -36,21 +73,26 @@ class Application:
         *,
         decorate: Callable[[ASGIApp], ASGIApp] | None = None,
         extra_headers: Sequence[tuple[bytes, bytes]] = (),
+        observer: Observer | None = None,
     ) -> None:
-        """`decorate` wraps the router inside the envelope (authentication, CORS). `extra_headers` go on every answer."""
+        """`decorate` wraps the router inside the envelope (authentication, CORS). `extra_headers` go on every answer.
+        `observer` is told of every request."""
         router: ASGIApp = Router(routes, default=_unknown_url, redirect_slashes=False)
         self._app = decorate(router) if decorate else router
         self._extra_headers = list(extra_headers)
+        self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer = _Answer(scope, send, self._extra_headers)
+        answer = _Answer(scope, receive, send, self._extra_headers)
+        if self._observer is not None:
+            self._observer.began()
         # Starlette raises its 404 and 405 as exceptions only where it sees an application around it.
         scope["app"] = self
         code: str | None = None
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, answer.receive, answer.send)
         except DomicileError as error:
             code = error.code or error.category.name
             await answer.fail(error)
@@ -70,25 +112,41 @@ class Application:
             log.error("unforeseen", request_id=answer.request_id, type=type(error).__name__, at=_raised_at(error))
             await answer.fail(errors.internal_error())
         finally:
-            answer.log(code)
+            exchange = answer.exchange(code)
+            answer.log(exchange)
+            if self._observer is not None:
+                self._observer.ended(exchange)
 
 
 class _Answer:
-    """What is known of one answer while it is sent."""
+    """What is known of one request while it is answered."""
 
-    def __init__(self, scope: Scope, send: Send, extra_headers: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, extra_headers: list[tuple[bytes, bytes]]) -> None:
         self._scope = scope
+        self._receive = receive
         self._send = send
         self._extra_headers = extra_headers
         self._started = time.monotonic()
         self._status: int | None = None
+        self._first_byte_s: float | None = None
+        self._bytes_in = 0
+        self._bytes_out = 0
+        self._engine: str | None = None
         self.request_id = f"req_{random_base62(24)}"
         scope["request_id"] = self.request_id
+        scope[_LOGGED] = {}
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._bytes_in += len(message.get("body", b""))
+        return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            elapsed_ms = int((time.monotonic() - self._started) * 1000)
+            self._first_byte_s = time.monotonic() - self._started
+            elapsed_ms = int(self._first_byte_s * 1000)
+            self._engine = next((value.decode() for name, value in message.get("headers", ()) if name == _ENGINE), None)
             message["headers"] = [
                 *message.get("headers", ()),
                 (b"x-request-id", self.request_id.encode()),
@@ -96,6 +154,8 @@ class _Answer:
                 (b"openai-version", API_VERSION),
                 *self._extra_headers,
             ]
+        else:
+            self._bytes_out += len(message.get("body", b""))
         await self._send(message)
 
     async def fail(self, error: DomicileError) -> None:
@@ -109,16 +169,31 @@ class _Answer:
         await self.send({"type": "http.response.start", "status": rendered.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": rendered.body})
 
-    def log(self, code: str | None) -> None:
-        route = self._scope.get("route")
+    def exchange(self, code: str | None) -> Exchange:
+        return Exchange(
+            method=self._scope["method"],
+            route=getattr(self._scope.get("route"), "path", None),
+            status=self._status,
+            code=code,
+            bytes_in=self._bytes_in,
+            bytes_out=self._bytes_out,
+            first_byte_s=self._first_byte_s,
+            duration_s=time.monotonic() - self._started,
+        )
+
+    def log(self, exchange: Exchange) -> None:
         log.info(
             "request",
             request_id=self.request_id,
-            method=self._scope["method"],
-            route=getattr(route, "path", None),
-            status=self._status,
-            code=code,
-            ms=int((time.monotonic() - self._started) * 1000),
+            method=exchange.method,
+            route=exchange.route,
+            status=exchange.status,
+            code=exchange.code,
+            ms=int(exchange.duration_s * 1000),
+            bytes_in=exchange.bytes_in,
+            bytes_out=exchange.bytes_out,
+            engine=self._engine,
+            **self._scope[_LOGGED],
         )
 
 

@@ -8,6 +8,7 @@ import asyncio
 import enum
 import http
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httptools
@@ -20,6 +21,7 @@ from domicile.web.unread import UnreadSocket
 
 Headers = Sequence[tuple[bytes, bytes]]
 HeadGate = Callable[[Headers], RenderedError | None]
+RefusalObserver = Callable[[RenderedError], None]
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_COUNT = 100
@@ -53,6 +55,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """
 
     head_gate: HeadGate | None = None
+    on_refusal: RefusalObserver | None = None
     head_timeout_s = HEAD_TIMEOUT_S
     stall_timeout_s = STALL_TIMEOUT_S
 
@@ -229,7 +232,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: DomicileError) -> None:
         rendered = errors.render(error)
-        answer = RenderedError(rendered.status, rendered.body, (*rendered.headers, ("x-request-id", new_id("req_"))))
+        answer = replace(rendered, headers=(*rendered.headers, ("x-request-id", new_id("req_"))))
         if self._parsing is not _Parsing.BODY:
             self._answer_in_turn(answer)
             return
@@ -264,6 +267,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _write_refusal(self, answer: RenderedError) -> None:
         self._unset_keepalive_if_required()
+        if self.on_refusal is not None:
+            self.on_refusal(answer)
         if self.transport.is_closing():
             return
         status = http.HTTPStatus(answer.status)

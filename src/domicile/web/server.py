@@ -11,7 +11,7 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from domicile.web.protocol import HEAD_TIMEOUT_S, STALL_TIMEOUT_S, HeadGate, protocol_with_gate
+from domicile.web.protocol import HEAD_TIMEOUT_S, STALL_TIMEOUT_S, HeadGate, LimitedHttpProtocol, RefusalObserver, protocol_with_gate
 
 BACKLOG = 1024
 CANCEL_S = 5.0
@@ -68,8 +68,10 @@ class HttpServer:
         head_timeout_s: float = HEAD_TIMEOUT_S,
         stall_timeout_s: float = STALL_TIMEOUT_S,
         drain_s: float = 5.0,
+        on_refusal: RefusalObserver | None = None,
     ) -> None:
-        """`drain_s`: how long requests in flight may go on after `stop`, in seconds."""
+        """`drain_s`: how long requests in flight may go on after `stop`, in seconds. `on_refusal` is told of each answer
+        that the protocol gives by itself: no application sees those requests."""
         self._socket = sock
         self._server = _Server(
             uvicorn.Config(
@@ -87,6 +89,9 @@ class HttpServer:
                 timeout_graceful_shutdown=int(drain_s),
             )
         )
+        if on_refusal is not None:
+            protocol = cast(type[LimitedHttpProtocol], self._server.config.http)
+            protocol.on_refusal = cast(Any, staticmethod(on_refusal))
 
     async def run(self) -> None:
         """Serves until `stop`, then drains. When it returns no request is running any more, and so none is uncounted."""

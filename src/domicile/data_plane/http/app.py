@@ -9,7 +9,7 @@ from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.front import CORS_HEADERS, Front
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
-from domicile.web.application import Application
+from domicile.web.application import Application, Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,11 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     ]
 
 
-def build_application(endpoints: RegionEndpoints) -> Application:
-    """The routes behind authentication and CORS, in the envelope."""
+def build_application(endpoints: RegionEndpoints, observer: Observer | None = None) -> Application:
+    """The routes behind authentication and CORS, in the envelope. `observer` counts requests."""
     return Application(
         region_routes(endpoints),
         decorate=lambda router: Front(router, endpoints.authenticator),
         extra_headers=(*CORS_HEADERS, (b"domicile-region", endpoints.region.encode())),
+        observer=observer,
     )

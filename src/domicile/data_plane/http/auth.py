@@ -5,6 +5,7 @@ looked up and not logged here, and no table of this region could know it.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
@@ -34,7 +35,7 @@ class Authenticator:
             return None
         rendered = errors.render(error)
         extra = (("x-request-id", new_id("req_")), ("access-control-allow-origin", "*"))
-        return RenderedError(rendered.status, rendered.body, (*rendered.headers, *extra))
+        return replace(rendered, headers=(*rendered.headers, *extra))
 
     def authenticate(self, headers: Headers) -> Caller:
         """Who asks. Raises `DomicileError` 401, or 503 while this region has no snapshot yet."""

@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domicile.data_plane.http.auth import Authenticator
+from domicile.web.application import log_caller
 
 # Answered without a key. Everything else, unknown URLs included, needs one.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
@@ -27,7 +28,9 @@ class Front:
             await _answer_preflight(headers, send)
             return
         if scope["path"] not in PUBLIC_PATHS:
-            scope["caller"] = self._authenticator.authenticate(headers)
+            caller = self._authenticator.authenticate(headers)
+            scope["caller"] = caller
+            log_caller(scope, project=caller.project.project_id, key=caller.key_id)
         await self._app(scope, receive, send)
 
 

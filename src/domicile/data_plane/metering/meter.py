@@ -7,6 +7,7 @@ waits until its entry is on disk.
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -39,6 +40,18 @@ class _Batch:
     reports: list[OutboxRow]
 
 
+class MeterObserver(Protocol):
+    """Counts what the meter takes. It must neither wait nor fail."""
+
+    def recorded(self, entry: LedgerEntry) -> None:
+        """An answered request."""
+        ...
+
+    def happened(self, kind: RegionEventType) -> None:
+        """Something that happened to the region itself."""
+        ...
+
+
 class Meter:
     """One writer: its reports are numbered from 1 without gaps, usage and audit events in one sequence."""
 
@@ -51,13 +64,16 @@ class Meter:
         writer: str,
         clock: Clock,
         durable: bool,
+        observer: "MeterObserver | None" = None,
     ) -> None:
+        """`observer` is told of every entry and event, for the metrics."""
         self._repository = repository
         self._snapshots = snapshots
         self._region = region
         self.writer = writer
         self._clock = clock
         self._durable = durable
+        self._observer = observer
         self._entries: list[LedgerEntry] = []
         self._events: list[RegionEvent] = []
         self._batch: _Batch | None = None
@@ -80,6 +96,8 @@ class Meter:
         """Takes an entry. It cannot wait or fail, so it also works for a request that is being cancelled."""
         self._entries.append(entry)
         self._recorded_count += 1
+        if self._observer is not None:
+            self._observer.recorded(entry)
         if self._durable:
             self._wake.set()
 
@@ -96,6 +114,8 @@ class Meter:
         table = self._snapshots.table
         epoch, number = (0, 0) if table is None else (table.epoch, table.number)
         self._events.append(RegionEvent(kind, self._clock.now_ms(), epoch, number))
+        if self._observer is not None:
+            self._observer.happened(kind)
         self._wake.set()
 
     async def run(self) -> None:
@@ -120,6 +140,11 @@ class Meter:
         """Makes `run` write what is left, close the writer and return."""
         self._stopping = True
         self._wake.set()
+
+    @property
+    def backlog(self) -> int:
+        """Entries taken and not yet on disk. It grows only while the database cannot be written."""
+        return len(self._entries)
 
     async def _try_to_flush(self) -> bool:
         try:

@@ -1,0 +1,95 @@
+"""Puts the region's operator listener together: its own port, its own key, and what it shows."""
+
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.operator.app import OperatorEndpoints, build_operator_application
+from domicile.data_plane.operator.health import HealthDetail
+from domicile.data_plane.operator.metrics import Metrics, WorkMetrics
+from domicile.data_plane.routing import Router
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.clock import Clock
+from domicile.kernel.secret_files import write_secret
+from domicile.persistence.database import Database
+from domicile.settings.installation import RegionSettings
+from domicile.web.http_metrics import HttpMetrics, new_registry
+from domicile.web.operator_keys import OperatorKeys
+from domicile.web.server import HttpServer, bind
+
+log = structlog.get_logger("operator")
+
+KEY_FILE = "operator-key"
+URL_FILE = "operator-url"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the operator listener looks at."""
+
+    replica: str
+    snapshots: CurrentSnapshot
+    router: Router
+    meter: Meter
+    metering: Database
+    clock: Clock
+
+
+class RegionOperator:
+    """What counts while the region works, and the listener on which its operator sees it."""
+
+    def __init__(self, settings: RegionSettings) -> None:
+        """Makes the operator's key at the first start. Raises `OperatorKeyFileError` when its file holds something else."""
+        self._settings = settings
+        self._registry = new_registry()
+        self._keys = OperatorKeys(settings.data / KEY_FILE)
+        self.http = HttpMetrics(self._registry)
+        self.work = WorkMetrics(self._registry)
+        self.endpoints: OperatorEndpoints | None = None
+
+    def show(self, shown: Shown) -> None:
+        """The parts of this replica that its operator sees from now on."""
+        metrics = Metrics(
+            self._registry,
+            snapshots=shown.snapshots,
+            router=shown.router,
+            meter=shown.meter,
+            metering=shown.metering,
+            clock=shown.clock,
+        )
+        health = HealthDetail(
+            region=self._settings.code,
+            replica=shown.replica,
+            snapshots=shown.snapshots,
+            router=shown.router,
+            meter=shown.meter,
+            metering=shown.metering,
+            clock=shown.clock,
+        )
+        self.endpoints = OperatorEndpoints(health=health, metrics=metrics, region=self._settings.code)
+
+    def listen(self, stack: AsyncExitStack) -> HttpServer:
+        """Binds the port and writes down which it is. The file is gone when the process has ended in order."""
+        if self.endpoints is None:
+            raise RuntimeError("there is nothing to show yet")
+        application = build_operator_application(self.endpoints, self._keys)
+        listener = self._settings.operator_listen
+        sock = bind(listener.host, listener.port)
+        stack.callback(sock.close)
+        host, port = sock.getsockname()[:2]
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        file = self._settings.data / URL_FILE
+        write_secret(file, f"{url}\n".encode())
+        stack.callback(_remove, file, url)
+        log.info("operator_listening", url=url)
+        return HttpServer(application, sock, drain_s=1.0)
+
+
+def _remove(file: Path, url: str) -> None:
+    """Only this process's own: another replica may have written its URL since."""
+    with suppress(OSError):
+        if file.read_text("ascii").strip() == url:
+            file.unlink()

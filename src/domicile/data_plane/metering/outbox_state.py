@@ -1,0 +1,55 @@
+"""What the operator sees of the outbox: how much waits for the control plane, and since when."""
+
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import func, select
+
+from domicile.boundary import protocol
+from domicile.boundary.audit import AuditReport
+from domicile.boundary.usage import UsageReport
+from domicile.data_plane.tables import metering_writer, outbox
+from domicile.persistence.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """Of all replicas that share the database."""
+
+    depth: int
+    refused: int
+    """Reports that the control plane will never take: kept for the operator."""
+    oldest_at_ms: int | None
+    """When that happened of which the oldest waiting report tells."""
+
+
+async def read_outbox_state(database: Database) -> OutboxState:
+    """Counts what the control plane has not confirmed."""
+    is_waiting = outbox.c.refused_code.is_(None)
+    oldest = (
+        select(outbox.c.path, outbox.c.body)
+        .join(metering_writer, metering_writer.c.writer == outbox.c.writer)
+        .where(is_waiting)
+        .order_by(metering_writer.c.started_at_ms, outbox.c.number)
+        .limit(1)
+    )
+    async with database.reading() as connection:
+        counts = select(func.count().filter(is_waiting), func.count().filter(~is_waiting)).select_from(outbox)
+        depth, refused = (await connection.execute(counts)).one()
+        report = (await connection.execute(oldest)).one_or_none()
+    return OutboxState(depth, refused, None if report is None else _told_at_ms(report.path, report.body))
+
+
+def _told_at_ms(path: str, body: bytes) -> int | None:
+    """The earliest time in a report: reports carry times, so the outbox needs none of its own."""
+    try:
+        if path == protocol.USAGE:
+            usage = msgspec.json.decode(body, type=UsageReport)
+            return min((delta.minute * 60_000 for delta in usage.deltas), default=None)
+        if path == protocol.AUDIT:
+            audit = msgspec.json.decode(body, type=AuditReport)
+            return min((event.at_ms for event in audit.events), default=None)
+    except msgspec.MsgspecError:
+        # Written by another version of the program. It is sent all the same; only its age is not known.
+        return None
+    return None

@@ -1,0 +1,36 @@
+"""The URL map of the operator listener, on one page."""
+
+from dataclasses import dataclass
+
+from starlette.routing import Route
+
+from domicile.data_plane.operator.health import HealthDetail
+from domicile.data_plane.operator.metrics import Metrics
+from domicile.web.application import Application
+from domicile.web.operator_keys import OperatorGate, OperatorKeys
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorEndpoints:
+    """What `apps.region` has put together."""
+
+    health: HealthDetail
+    metrics: Metrics
+    region: str
+
+
+def operator_routes(endpoints: OperatorEndpoints) -> list[Route]:
+    """Path -> handler, and nothing else. None of them answers with content: there is none to be had here."""
+    return [
+        Route("/operator/v1/health", endpoints.health.show, methods=["GET"]),
+        Route("/metrics", endpoints.metrics.show, methods=["GET"]),
+    ]
+
+
+def build_operator_application(endpoints: OperatorEndpoints, keys: OperatorKeys) -> Application:
+    """The routes behind the operator's key, in the envelope. No CORS: no page in a browser has business here."""
+    return Application(
+        operator_routes(endpoints),
+        decorate=lambda router: OperatorGate(router, keys),
+        extra_headers=((b"domicile-region", endpoints.region.encode()),),
+    )

@@ -1,0 +1,83 @@
+"""GET /operator/v1/health: everything that an operator asks first when a region does not do what it should."""
+
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.outbox_state import read_outbox_state
+from domicile.data_plane.routing import Router
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.clock import Clock, seconds
+from domicile.persistence.database import Database
+from domicile.web.requests import json_response
+
+
+class HealthDetail:
+    """The state of this replica. It is for the operator alone: it names engines and countries."""
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        replica: str,
+        snapshots: CurrentSnapshot,
+        router: Router,
+        meter: Meter,
+        metering: Database,
+        clock: Clock,
+    ) -> None:
+        self._region = region
+        self._replica = replica
+        self._snapshots = snapshots
+        self._router = router
+        self._meter = meter
+        self._metering = metering
+        self._clock = clock
+        self._started = time.monotonic()
+
+    async def show(self, _request: Request) -> Response:
+        """All of it, in one object."""
+        outbox = await read_outbox_state(self._metering)
+        now_ms = self._clock.now_ms()
+        return json_response(
+            {
+                "object": "region.health",
+                "region": self._region,
+                "replica": self._replica,
+                "uptime_seconds": int(time.monotonic() - self._started),
+                "ready": self._snapshots.table is not None and self._router.any_healthy,
+                "snapshot": self._snapshot(now_ms),
+                "outbox": {
+                    "depth": outbox.depth,
+                    "refused": outbox.refused,
+                    "oldest_unsent_age_seconds": None
+                    if outbox.oldest_at_ms is None
+                    else max(0, seconds(now_ms - outbox.oldest_at_ms)),
+                },
+                "metering": {"backlog": self._meter.backlog},
+                "engines": [
+                    {
+                        "name": engine.name,
+                        "label": engine.label,
+                        "country": engine.country,
+                        "operator": engine.operator,
+                        "healthy": engine.healthy,
+                    }
+                    for engine in self._router.states()
+                ],
+            }
+        )
+
+    def _snapshot(self, now_ms: int) -> dict[str, Any] | None:
+        table = self._snapshots.table
+        if table is None:
+            return None
+        return {
+            "epoch": table.epoch,
+            "number": table.number,
+            "issued_at": seconds(table.issued_at_ms),
+            "age_seconds": max(0, seconds(now_ms - table.issued_at_ms)),
+        }

@@ -1,0 +1,117 @@
+"""GET /metrics: this replica in Prometheus' text format.
+
+No label names a project, a key or anything that a caller wrote. How much a project used is billing data: it is in the
+ledger and in the control plane's usage, for those who may see it there, and not in what every monitoring system copies.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.boundary.audit import RegionEventType
+from domicile.data_plane.metering.entry import LedgerEntry
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.outbox_state import read_outbox_state
+from domicile.data_plane.routing import Router
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+from domicile.web.http_metrics import exposition
+
+
+class WorkMetrics:
+    """Counts as requests end: the meter tells it of every entry and of every event of the region."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._tokens = Counter(
+            "domicile_tokens",
+            "Tokens metered, by the model's snapshot and direction; cached and reasoning are parts of input and output.",
+            ["model", "direction"],
+            registry=registry,
+        )
+        self._engine_requests = Counter(
+            "domicile_engine_requests",
+            "Requests that an engine has worked on, and how they ended.",
+            ["engine", "outcome", "counted_by"],
+            registry=registry,
+        )
+        self._events = Counter(
+            "domicile_region_events",
+            "What happened to the region itself: refused snapshots, gaps in metering.",
+            ["type"],
+            registry=registry,
+        )
+        for kind in RegionEventType:
+            # From the start at 0, so that the first one is an increase.
+            self._events.labels(kind.value)
+
+    def recorded(self, entry: LedgerEntry) -> None:
+        """An answered request."""
+        usage = entry.usage
+        for direction, count in (
+            ("input", usage.input_tokens),
+            ("input_cached", usage.input_cached_tokens),
+            ("output", usage.output_tokens),
+            ("output_reasoning", usage.output_reasoning_tokens),
+        ):
+            self._tokens.labels(entry.model, direction).inc(count)
+        self._engine_requests.labels(entry.engine, entry.outcome.value, entry.counted_by.value).inc()
+
+    def happened(self, kind: RegionEventType) -> None:
+        """An event of the region."""
+        self._events.labels(kind.value).inc()
+
+
+class Metrics:
+    """Reads what has a state at the moment at which it is asked, and shows it with what was counted."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        snapshots: CurrentSnapshot,
+        router: Router,
+        meter: Meter,
+        metering: Database,
+        clock: Clock,
+    ) -> None:
+        self._registry = registry
+        self._snapshots = snapshots
+        self._router = router
+        self._meter = meter
+        self._metering = metering
+        self._clock = clock
+        self._engine_up = Gauge(
+            "domicile_engine_up", "Whether an engine answers.", ["engine", "country"], registry=registry
+        )
+        self._snapshot_age = _gauge(registry, "snapshot_age_seconds", "Since the snapshot in force was signed.")
+        self._snapshot_epoch = _gauge(registry, "snapshot_epoch", "The epoch of the snapshot in force; 0 without one.")
+        self._snapshot_number = _gauge(registry, "snapshot_number", "Its number within the epoch.")
+        self._outbox_depth = _gauge(registry, "outbox_reports", "Reports that the control plane has not confirmed.")
+        self._outbox_refused = _gauge(registry, "outbox_refused_reports", "Reports that it refused for good.")
+        self._outbox_age = _gauge(registry, "outbox_oldest_age_seconds", "What the oldest waiting one tells of.")
+        self._backlog = _gauge(registry, "metering_backlog_entries", "Entries taken and not yet on disk.")
+
+    async def show(self, _request: Request) -> Response:
+        """The text."""
+        await self._look()
+        return exposition(self._registry)
+
+    async def _look(self) -> None:
+        outbox = await read_outbox_state(self._metering)
+        now_ms = self._clock.now_ms()
+        table = self._snapshots.table
+        # Without a snapshot its age is no number: an alert on "too old" must not be silent then.
+        self._snapshot_age.set(float("inf") if table is None else max(0, now_ms - table.issued_at_ms) / 1000)
+        self._snapshot_epoch.set(0 if table is None else table.epoch)
+        self._snapshot_number.set(0 if table is None else table.number)
+        self._outbox_depth.set(outbox.depth)
+        self._outbox_refused.set(outbox.refused)
+        self._outbox_age.set(0 if outbox.oldest_at_ms is None else max(0, now_ms - outbox.oldest_at_ms) / 1000)
+        self._backlog.set(self._meter.backlog)
+        for engine in self._router.states():
+            self._engine_up.labels(engine.name, engine.country).set(engine.healthy)
+
+
+def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
+    return Gauge(f"domicile_{name}", text, registry=registry)

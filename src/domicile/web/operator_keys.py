@@ -1,0 +1,100 @@
+"""The operator's keys: a file with a key on each line, so that an old and a new one both hold while one is replaced."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from domicile.kernel import errors
+from domicile.kernel.ids import random_base62
+from domicile.kernel.secret_files import write_secret
+
+log = structlog.get_logger("operator_keys")
+
+KEYS_MAX = 4
+_KEY = re.compile(r"opk-[0-9A-Za-z]{40}", re.ASCII)
+_Version = tuple[int, int, int]
+
+
+class OperatorKeyFileError(Exception):
+    """The file does not hold operator keys. The text names the file and quotes nothing of it."""
+
+
+class OperatorKeys:
+    """The keys that the file holds now. Made at the first start; stored nowhere else, not even as a hash."""
+
+    def __init__(self, file: Path) -> None:
+        """Makes the file when there is none. Raises `OperatorKeyFileError`, or OSError when it cannot be read."""
+        self._file = file
+        if not file.exists():
+            write_secret(file, f"opk-{random_base62(40)}\n".encode())
+        self._version = self._look()
+        self._digests = self._read()
+
+    def accept(self, key: str) -> bool:
+        """Whether the key is one of those in the file at this moment. Takes the same time for every wrong key."""
+        self._follow_the_file()
+        asked = _digest(key)
+        # All are compared, whichever it is.
+        return sum(hmac.compare_digest(asked, digest) for digest in self._digests) > 0
+
+    def _follow_the_file(self) -> None:
+        """A file that has become unreadable or wrong leaves the last good keys in force, and says so once."""
+        try:
+            version = self._look()
+            if version == self._version:
+                return
+            self._version = version
+            self._digests = self._read()
+        except (OSError, OperatorKeyFileError) as error:
+            log.error("operator_keys_unchanged", type=type(error).__name__)
+        else:
+            log.info("operator_keys_changed", keys=len(self._digests))
+
+    def _look(self) -> _Version:
+        found = self._file.stat()
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _read(self) -> tuple[bytes, ...]:
+        try:
+            lines = self._file.read_text("ascii").split()
+        except UnicodeDecodeError:
+            lines = []
+        if not 1 <= len(lines) <= KEYS_MAX or not all(_KEY.fullmatch(line) for line in lines):
+            raise OperatorKeyFileError(
+                f"{self._file} must hold an operator key (opk- and 40 letters or digits), or up to {KEYS_MAX} of them, "
+                "one to a line"
+            )
+        return tuple(_digest(line) for line in lines)
+
+
+class OperatorGate:
+    """Lets only the operator in, whatever the URL: also one that does not exist needs the key."""
+
+    def __init__(self, app: ASGIApp, keys: OperatorKeys) -> None:
+        self._app = app
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = _bearer(scope["headers"])
+        if key is None:
+            raise errors.missing_key()
+        if not self._keys.accept(key):
+            raise errors.invalid_key(key[-4:] if len(key) >= 16 else "")
+        await self._app(scope, receive, send)
+
+
+def _bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    values = [value for name, value in headers if name == b"authorization"]
+    if len(values) != 1:
+        return None
+    scheme, _, token = values[0].decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,69 @@
+"""An operator listener over parts that a test can set, and the key that opens it."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from domicile.apps.region_operator import KEY_FILE, URL_FILE, RegionOperator, Shown
+from domicile.data_plane.inference import parameters_of
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.data_plane.routing import Router
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.ids import new_id
+from domicile.persistence.database import Database
+from domicile.web.server import serving
+from tests.unit.data_plane.region_parts import SetClock, database_in, engine_settings, region_settings
+
+REPLICA = "rep_" + "R" * 24
+
+
+@dataclass
+class Listener:
+    """The listener and what it looks at."""
+
+    url: str
+    folder: Path
+    clock: SetClock
+    snapshots: CurrentSnapshot
+    router: Router
+    meter: Meter
+    metering: Database
+    operator: RegionOperator
+
+    @property
+    def key_file(self) -> Path:
+        return self.folder / KEY_FILE
+
+    async def get(self, path: str, key: str | None = None) -> httpx2.Response:
+        """With the key of the file, unless another is given."""
+        shown = self.key_file.read_text().split()[0] if key is None else key
+        async with httpx2.AsyncClient(verify=False, trust_env=False) as client:
+            return await client.get(
+                f"{self.url}{path}", headers={"authorization": f"Bearer {shown}".encode()} if shown else {}
+            )
+
+
+@asynccontextmanager
+async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
+    """Serves while the block runs: two engines, none healthy yet; no snapshot yet."""
+    settings = region_settings(
+        folder, engines=[engine_settings("one").model_dump(), engine_settings("two", country="FR").model_dump()]
+    )
+    clock, snapshots, writer = SetClock(), CurrentSnapshot(), new_id("wr_")
+    router = Router(settings.engines, parameters_of)
+    operator = RegionOperator(settings)
+    async with AsyncExitStack() as stack:
+        metering = await stack.enter_async_context(database_in(folder, "metering"))
+        repository = MeteringRepository(metering)
+        meter = Meter(
+            repository, snapshots, region="eu", writer=writer, clock=clock, durable=False, observer=operator.work
+        )
+        await repository.open_writer(writer, clock.now_ms())
+        operator.show(Shown(REPLICA, snapshots, router, meter, metering, clock))
+        await stack.enter_async_context(serving([operator.listen(stack)]))
+        url = (folder / URL_FILE).read_text().strip()
+        yield Listener(url, folder, clock, snapshots, router, meter, metering, operator)
