@@ -64,6 +64,8 @@ class Installation:
     control_port: int = 0
     boundary_port: int = 0
     processes: dict[str, Process] = field(default_factory=dict)
+    replicas: dict[str, Process] = field(default_factory=dict)
+    """Processes beside the first one of their region, by their URL."""
     relay: Relay | None = None
 
     def configure(self) -> None:
@@ -184,6 +186,16 @@ idle_timeout_s = 5
             token_file.write_text(answer["token"])
         arguments = ("--config", str(self.config), "--region", code, "--log-level", self.log_level)
         self._start(f"region-{code}", "domicile.apps.region", *arguments)
+
+    def start_replica(self, code: str) -> str:
+        """One more process of a region whose database is a server, on a port of its own, once it is ready. Its URL."""
+        [port] = free_ports(1)
+        name, url = f"region-{code}-{port}", f"http://127.0.0.1:{port}"
+        arguments = ("--config", str(self.config), "--region", code, "--log-level", self.log_level)
+        self._start(name, "domicile.apps.region", *arguments, "--port", str(port))
+        self._wait_for(name, f"{url}/readyz")
+        self.replicas[url] = self.processes[name]
+        return url
 
     def wait_until_ready(self, code: str) -> None:
         """Until the region has a snapshot and an engine."""

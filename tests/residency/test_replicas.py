@@ -1,0 +1,191 @@
+"""Two processes of one region on one PostgreSQL database: both serve, both obey, and one may be killed under load."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx2
+import pytest
+from openai import APIConnectionError, AuthenticationError, OpenAI
+
+from tests.platform.installation import Installation, IssuedKey
+from tests.platform.postgresql import PostgresServer
+from tests.platform.processes import eventually
+from tests.platform.spreading import Spreading
+
+REVOKED_WITHIN_S = 2.0
+LOST_AT_MOST_S = 1.0
+REPORTED_WITHIN_S = 30.0
+CLIENTS = 6
+
+
+@dataclass
+class Region:
+    """The region eu with two replicas."""
+
+    installation: Installation
+    first: str
+    second: str
+
+    def client(self, replica: str, key: IssuedKey) -> OpenAI:
+        return OpenAI(api_key=key.secret, base_url=f"{replica}/v1", max_retries=0)
+
+    def events(self, kind: str) -> int:
+        """How often the region has reported it."""
+        log = self.installation.operator("GET", "/operator/v1/audit_logs?limit=100")["data"]
+        return sum(event["type"] == kind for event in log)
+
+    def counted(self, key: IssuedKey) -> int:
+        """Requests in the control plane's usage."""
+        buckets = self.installation.admin().admin.organization.usage.completions(
+            start_time=int(time.time()) - 3600, bucket_width="1m", project_ids=[key.project_id], limit=1440
+        )
+        return sum(getattr(result, "num_model_requests", 0) for bucket in buckets.data for result in bucket.results)
+
+
+@pytest.fixture(scope="module")
+def eu(tmp_path_factory: pytest.TempPathFactory, postgresql: PostgresServer) -> Iterator[Region]:
+    """Control plane and eu on PostgreSQL, us on files: every plane chooses for itself."""
+    running = Installation(tmp_path_factory.mktemp("replicas"), database_urls=postgresql.planes("control", "eu"))
+    try:
+        running.start()
+        yield Region(running, running.region_url("eu"), running.start_replica("eu"))
+    finally:
+        running.stop()
+
+
+def ask(client: OpenAI) -> str:
+    answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hello"}])
+    return str(answer.choices[0].message.content)
+
+
+def is_refused(client: OpenAI) -> bool:
+    try:
+        client.models.list()
+    except AuthenticationError as error:
+        return error.code == "invalid_api_key"
+    return False
+
+
+def test_both_serve_and_each_request_is_counted_once(eu: Region) -> None:
+    key = eu.installation.new_key("eu")
+    for replica in (eu.first, eu.second) * 5:
+        assert ask(eu.client(replica, key)) == "echo: hello"
+    eventually(lambda: eu.counted(key) == 10, what="both replicas' usage arrives, each request once")
+    assert eu.events("region.started") >= 2
+    # The second one started while the first one lived, and did not take it for dead.
+    assert eu.events("region.metering_gap") == 0
+
+
+def test_a_revoked_key_stops_on_both_within_two_seconds(eu: Region) -> None:
+    key = eu.installation.new_key("eu")
+    clients = [eu.client(replica, key) for replica in (eu.first, eu.second)]
+    assert all(client.models.list().data for client in clients)
+    eu.installation.admin().admin.organization.projects.api_keys.delete(key.key_id, project_id=key.project_id)
+    eventually(
+        lambda: all(is_refused(client) for client in clients), within_s=REVOKED_WITHIN_S, what="both refuse the key"
+    )
+
+
+@dataclass
+class Load:
+    """What clients of the spreading SDK have met."""
+
+    transport: Spreading
+    client: OpenAI
+    answered: int = 0
+    refused: list[Exception] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                ask(self.client)
+            except Exception as error:
+                with self._lock:
+                    self.refused.append(error)
+            else:
+                with self._lock:
+                    self.answered += 1
+
+
+@contextmanager
+def load(eu: Region, key: IssuedKey) -> Iterator[Load]:
+    """Clients that never stop asking, through the official SDK, while the block runs."""
+    transport = Spreading([eu.first, eu.second])
+    client = OpenAI(
+        api_key=key.secret,
+        base_url=f"{eu.first}/v1",
+        max_retries=0,
+        http_client=httpx2.Client(transport=transport, timeout=20),
+    )
+    running = Load(transport, client)
+    threads = [threading.Thread(target=running.run) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield running
+    finally:
+        running.stopping.set()
+        for thread in threads:
+            thread.join(60)
+        client.close()
+
+
+def answers_beyond(running: Load, count: int) -> None:
+    """Waits until so many more requests have been answered."""
+    wanted = running.answered + count
+    eventually(lambda: running.answered >= wanted, within_s=60, what=f"{count} more answers")
+
+
+def test_one_killed_under_load_fails_only_what_it_had_open(eu: Region) -> None:
+    key, victim = eu.installation.new_key("eu"), eu.second
+    with load(eu, key) as running:
+        answers_beyond(running, 100)
+        killed_at = time.monotonic()
+        eu.installation.replicas[victim].kill()
+        dead_at = time.monotonic()
+        answers_beyond(running, 100)
+
+    attempts = running.transport.attempts
+    broken = [attempt for attempt in attempts if attempt.failed]
+    # What failed was open on the dead replica when it died, and nothing else was.
+    assert all(isinstance(error, APIConnectionError) for error in running.refused)
+    assert len(running.refused) == len(broken) <= CLIENTS
+    assert [attempt for attempt in broken if attempt.replica != victim or attempt.began_at > dead_at] == []
+    at_risk = [
+        attempt
+        for attempt in attempts
+        if attempt.replica == victim
+        and not attempt.failed
+        and attempt.ended_at is not None
+        and attempt.ended_at >= killed_at - LOST_AT_MOST_S
+    ]
+    least, most = running.answered - len(at_risk), running.answered + len(broken)
+    eventually(
+        lambda: eu.events("region.metering_gap") == 1, within_s=REPORTED_WITHIN_S, what="the gap is reported, once"
+    )
+    eventually(lambda: least <= eu.counted(key) <= most, what=f"between {least} and {most} are counted")
+    counted = eu.counted(key)
+    # Another second of traffic is counted exactly: nothing of the dead writer comes twice.
+    for _ in range(5):
+        ask(eu.client(eu.first, key))
+    eventually(lambda: eu.counted(key) == counted + 5, what="counting goes on from there")
+    print(
+        f"answered {running.answered}, open on the killed replica {len(broken)}, counted {counted}, "
+        f"answered by it in its last second {len(at_risk)}"
+    )
+
+
+def test_a_replica_starts_from_what_its_sibling_has_saved_with_nobody_to_ask(eu: Region) -> None:
+    key = eu.installation.new_key("eu")
+    eu.installation.processes["control"].kill()
+    third = eu.installation.start_replica("eu")
+    assert ask(eu.client(third, key)) == "echo: hello"
+    eu.installation.start_control()
+    eventually(lambda: eu.counted(key) == 1, what="and reports it once the control plane is back")
+    with pytest.raises(APIConnectionError):
+        ask(eu.client(eu.second, key))
