@@ -19,6 +19,9 @@ from starlette.routing import Route
 
 received: list[dict[str, Any]] = []
 streams_open = 0
+flooded = 0
+# Streams that only their reader ends: how long after an event the next one comes, and how large each is.
+ENDLESS = {"endless": (0.02, "more "), "trickle": (1.0, "more "), "flood": (0.0, "more " * 800)}
 streams_ended = asyncio.Event()
 
 
@@ -69,7 +72,7 @@ def counted(body: dict[str, Any], words: list[str]) -> dict[str, Any]:
 
 
 async def chunks(body: dict[str, Any], command: str) -> AsyncIterator[bytes]:
-    global streams_open
+    global streams_open, flooded
     streams_open += 1
     try:
         words = reply_text(body).split(" ")
@@ -83,10 +86,11 @@ async def chunks(body: dict[str, Any], command: str) -> AsyncIterator[bytes]:
             if command in BAD_EVENTS:
                 yield b"data: " + BAD_EVENTS[command] + b"\n\n"
                 await asyncio.Event().wait()
-            if command == "endless":
-                while True:
-                    yield event(body, [{"index": 0, "delta": {"content": "more "}, "finish_reason": None}], None)
-                    await asyncio.sleep(0.02)
+            while command in ENDLESS:
+                pause_s, text = ENDLESS[command]
+                flooded += len(text) if command == "flood" else 0
+                yield event(body, [{"index": 0, "delta": {"content": text}, "finish_reason": None}], None)
+                await asyncio.sleep(pause_s)
         yield event(body, [{"index": 0, "delta": {}, "finish_reason": "stop"}], None)
         if (body.get("stream_options") or {}).get("include_usage"):
             yield event(body, [], counted(body, words))
@@ -183,6 +187,11 @@ async def requests(_request: Request) -> Response:
     return JSONResponse(received)
 
 
+async def bytes_flooded(_request: Request) -> Response:
+    """How much `do:flood` has sent."""
+    return JSONResponse(flooded)
+
+
 async def wait_until_left(_request: Request) -> Response:
     """Answers as soon as a client has left a stream or a hanging request."""
     await asyncio.wait_for(streams_ended.wait(), 10)
@@ -200,6 +209,7 @@ app = Starlette(
         Route("/health", health),
         Route("/requests", requests),
         Route("/left", wait_until_left),
+        Route("/flooded", bytes_flooded),
         Route("/open", count_open),
         Route("/v1/chat/completions", chat, methods=["POST"]),
     ]
