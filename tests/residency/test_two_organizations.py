@@ -1,0 +1,80 @@
+"""Two organizations at one region: nothing of the other's can be named there, and naming it is like naming nothing."""
+
+import re
+
+import httpx2
+import pytest
+
+from domicile.kernel.ids import new_id
+from tests.architecture.authorization import read_table
+from tests.platform.installation import Installation, IssuedKey
+from tests.residency.test_error_table import CHAT, MODEL, check, said
+
+IDENTIFIERS = {"model:path": "the catalogue's, the same for all"}
+
+
+@pytest.fixture(scope="module")
+def keys(installation: Installation) -> list[tuple[str, IssuedKey]]:
+    """The id of each organization, and a key of its own project."""
+    made = []
+    for name in ("one", "other"):
+        organization = installation.operator("POST", "/operator/v1/organizations", {"name": name})
+        agreed = {"enterprise_agreement": True, "zdr_eligible": True, "zdr_endpoints": "all"}
+        installation.operator("POST", f"/operator/v1/organizations/{organization['id']}", agreed)
+        admin = installation.admin(organization["admin_api_key"]["value"])
+        made.append((organization["id"], installation.new_key("eu", admin=admin)))
+    return made
+
+
+def test_no_path_of_a_region_names_an_object_of_an_organization() -> None:
+    """A path that does needs its own tests here, with another organization's ids."""
+    named = {name for entry in read_table().entries if entry.listener == "region" for name in _names(entry.path)}
+    assert named == set(IDENTIFIERS)
+
+
+def _names(path: str) -> list[str]:
+    return re.findall(r"{([^}]+)}", path)
+
+
+@pytest.mark.parametrize("path", ["/v1/models", f"/v1/models/{MODEL}", CHAT])
+@pytest.mark.parametrize("header", ["OpenAI-Organization", "OpenAI-Project"])
+def test_naming_the_other_one_is_like_naming_nobody(
+    installation: Installation, keys: list[tuple[str, IssuedKey]], path: str, header: str
+) -> None:
+    (_, mine), (organization, theirs) = keys
+    foreign = organization if header == "OpenAI-Organization" else theirs.project_id
+    body = {"model": MODEL, "messages": said("x")} if path == CHAT else None
+    errors = []
+    for value in (foreign, new_id(foreign[:-24])):
+        answer = httpx2.request(
+            "GET" if body is None else "POST",
+            installation.region_url("eu") + path,
+            headers={"authorization": f"Bearer {mine.secret}", header: value},
+            json=body,
+        )
+        errors.append(check(answer, 401, "mismatched_project"))
+    assert errors[0] == errors[1]
+    assert foreign not in str(errors[0])
+
+
+def test_one_is_served_whatever_happens_to_the_other(
+    installation: Installation, keys: list[tuple[str, IssuedKey]]
+) -> None:
+    (organization, mine), (_, theirs) = keys
+    body = {"model": MODEL, "messages": said("x")}
+
+    def ask(key: IssuedKey) -> httpx2.Response:
+        url = f"{installation.region_url('eu')}{CHAT}"
+        return httpx2.post(url, headers={"authorization": f"Bearer {key.secret}"}, json=body, timeout=20)
+
+    installation.operator("POST", f"/operator/v1/organizations/{organization}", {"zdr_eligible": False})
+    check(ask(mine), 403, "zdr_eligibility_required")
+    assert ask(theirs).status_code == 200
+    with installation.engine("eu") as engine:
+        salts = [sent["body"].get("cache_salt") for sent in engine.get("/requests").json()]
+    installation.operator("POST", f"/operator/v1/organizations/{organization}", {"zdr_eligible": True})
+    assert ask(mine).status_code == 200
+    with installation.engine("eu") as engine:
+        again = [sent["body"].get("cache_salt") for sent in engine.get("/requests").json()]
+    assert again[-1]
+    assert again[-1] != salts[-1], "the engine keeps their caches apart"
