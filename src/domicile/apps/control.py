@@ -27,6 +27,7 @@ from domicile.control_plane.first_start import InstallationIdentity, open_instal
 from domicile.control_plane.http import Endpoints, admin_routes, boundary_routes, health_check
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.keys.service import AdminKeys, ProjectKeys, ServiceAccounts
+from domicile.control_plane.metrics import ControlMetrics
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
 from domicile.control_plane.organizations.service import Organizations
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
@@ -45,7 +46,9 @@ from domicile.persistence.database import Database
 from domicile.settings.installation import ControlSettings, Installation, Listener
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.application import Application
+from domicile.web.http_metrics import HttpMetrics, new_registry
 from domicile.web.logging import configure_logging
+from domicile.web.operator_keys import OperatorKeyFileError, OperatorKeys
 from domicile.web.server import HttpServer, bind, serving, stop_event
 
 log = structlog.get_logger("control")
@@ -86,7 +89,9 @@ async def control_plane(
     settings = installation.control
     secret_files.make_folder(settings.data)
     signing_key = secret_files.publisher_key(settings.data / "publisher.key")
-    operator_key = secret_files.operator_key(settings.operator_key_file)
+    operator_keys = OperatorKeys(settings.operator_key_file)
+    registry = new_registry()
+    observer = HttpMetrics(registry)
     database = await open_database(settings, settings.data / "control.db", MIGRATIONS)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
@@ -111,11 +116,13 @@ async def control_plane(
         await publisher.open()
         endpoints = _endpoints(parts, regions)
         authentication = Authentication(
-            parts.reader, clock, installation_id=identity.installation_id, operator_key=operator_key
+            parts.reader, clock, installation_id=identity.installation_id, operator_keys=operator_keys
         )
-        routes = admin_routes(authentication, endpoints, health_check(parts.reader))
-        boundary = Application(boundary_routes(authentication, endpoints))
-        async with _listening(Application(routes), boundary, settings, publisher) as (admin_url, boundary_url):
+        metrics = ControlMetrics(registry, regions)
+        routes = admin_routes(authentication, endpoints, health_check(parts.reader), metrics.show)
+        admin = Application(routes, observer=observer)
+        boundary = Application(boundary_routes(authentication, endpoints), observer=observer)
+        async with _listening(admin, boundary, settings, publisher) as (admin_url, boundary_url):
             log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
             yield ControlPlane(admin_url, boundary_url, routes, identity, publisher, database)
 
@@ -148,7 +155,7 @@ def main(
         follow_parent()
     try:
         asyncio.run(serve(load_installation(config)))
-    except (SettingsError, SecretFileError, RegionChangedError, CatalogueError, OSError) as error:
+    except (SettingsError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError, OSError) as error:
         sys.stderr.write(f"domicile control: {error}\n")
         raise typer.Exit(1) from None
 

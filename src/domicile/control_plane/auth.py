@@ -1,7 +1,5 @@
 """Who asks: a key or a signature becomes a value, and services take these values, so that no check can be skipped."""
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +14,7 @@ from domicile.kernel import api_keys, errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import ReplicaId
+from domicile.web.operator_keys import OperatorKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,11 @@ Actor = Administrator | Operator | EnrolledRegion | Startup
 class Authentication:
     """Keys and signatures of both listeners."""
 
-    def __init__(self, reader: Reader, clock: Clock, *, installation_id: str, operator_key: str) -> None:
+    def __init__(self, reader: Reader, clock: Clock, *, installation_id: str, operator_keys: OperatorKeys) -> None:
         self._reader = reader
         self._clock = clock
         self._installation_id = installation_id
-        self._operator_key = hashlib.sha256(operator_key.encode()).digest()
+        self._operator_keys = operator_keys
 
     async def administrator(self, headers: Mapping[str, str]) -> Administrator:
         """401 for a key that is malformed, unknown, deleted or expired; 403 for a project's key."""
@@ -95,7 +94,7 @@ class Authentication:
     async def operator(self, headers: Mapping[str, str]) -> Operator:
         """401 for what is not the operator's key; 403 for an organization's."""
         key = _bearer(headers)
-        if hmac.compare_digest(hashlib.sha256(key.encode()).digest(), self._operator_key):
+        if self._operator_keys.accept(key):
             return Operator()
         if api_keys.parse(key, self._installation_id) is not None:
             raise _operator_key_required()

@@ -21,6 +21,7 @@ from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.transactions import Platform, Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.kernel import errors
+from domicile.web.application import log_caller
 from domicile.web.requests import json_response, read_body
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -48,8 +49,10 @@ class Endpoints:
     audit: AuditEndpoints
 
 
-def admin_routes(authentication: Authentication, endpoints: Endpoints, health: Handler) -> list[Route]:
-    """The Admin API, the operator API and the health check."""
+def admin_routes(
+    authentication: Authentication, endpoints: Endpoints, health: Handler, metrics: OperatorHandler
+) -> list[Route]:
+    """The Admin API, the operator API, the metrics and the health check."""
     organization = "/v1/organization"
     project = f"{organization}/projects/{{project_id}}"
     account = f"{project}/service_accounts/{{account_id}}"
@@ -84,6 +87,7 @@ def admin_routes(authentication: Authentication, endpoints: Endpoints, health: H
         operate(f"{operator}/regions", GET=of.regions.list_regions),
         operate(f"{operator}/regions/{{code}}/enrollment_tokens", POST=of.regions.make_token),
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
+        operate("/metrics", GET=metrics),
         _route("/healthz", {"GET": health}),
     ]
 
@@ -129,7 +133,9 @@ def _route(path: str, handlers: dict[str, Handler]) -> Route:
 
 def _for_admin(authentication: Authentication, handler: AdminHandler) -> Handler:
     async def handle(request: Request) -> Response:
-        return await handler(await authentication.administrator(request.headers), request)
+        administrator = await authentication.administrator(request.headers)
+        log_caller(request.scope, organization=administrator.organization_id, key=administrator.admin_key_id)
+        return await handler(administrator, request)
 
     return handle
 
@@ -147,6 +153,7 @@ def _for_region(authentication: Authentication, handler: RegionHandler) -> Handl
         query = request.scope["query_string"].decode("latin-1")
         target = request.scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
         region = await authentication.region(request.headers, method=request.method, target=target, body=body)
+        log_caller(request.scope, region=region.code, replica=region.replica)
         return await handler(region, request, body)
 
     return handle

@@ -11,7 +11,14 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from domicile.web.protocol import HEAD_TIMEOUT_S, STALL_TIMEOUT_S, HeadGate, LimitedHttpProtocol, RefusalObserver, protocol_with_gate
+from domicile.web.protocol import (
+    HEAD_TIMEOUT_S,
+    STALL_TIMEOUT_S,
+    HeadGate,
+    LimitedHttpProtocol,
+    RefusalObserver,
+    protocol_with_gate,
+)
 
 BACKLOG = 1024
 CANCEL_S = 5.0

@@ -30,7 +30,7 @@ def region() -> list[Route]:
 def control() -> list[Route]:
     """The routes of the Admin API and the operator API."""
     anything = cast(Any, _Anything())
-    return admin_routes(anything, anything, anything)
+    return admin_routes(anything, anything, anything, anything)
 
 
 def boundary() -> list[Route]:

@@ -84,6 +84,7 @@ class Platform:
         self, running: ControlPlane, folder: Path, session: aiohttp.ClientSession, stack: AsyncExitStack
     ) -> None:
         self.running = running
+        self.folder = folder
         self.operator_key = (folder / "operator.key").read_text().strip()
         self.admin_key = (folder / "admin.key").read_text().strip()
         self.regions: dict[str, RegionDouble] = {}
@@ -108,6 +109,14 @@ class Platform:
         url = self.running.admin_url + path
         async with self._session.request(method, url, json=body, headers=sent) as response:
             return response.status, await response.json()
+
+    async def text(self, path: str, *, key: str) -> str:
+        """What the admin listener answers where it is not JSON."""
+        async with self._session.get(
+            self.running.admin_url + path, headers={"authorization": f"Bearer {key}"}
+        ) as response:
+            assert response.status == 200
+            return await response.text()
 
     async def operate(self, method: str, path: str, body: Any = None) -> Any:
         """A call to the operator API that must succeed."""
