@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from domicile.kernel import errors
 from domicile.web.application import ClientDisconnectedError
-from domicile.web.json_body import decode_json
+from domicile.web.json_body import MAX_VALUES, decode_json
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ async def read_json(request: Request, type_: type[T], *, limit_bytes: int) -> T:
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise errors.unsupported_media_type("application/json")
     body = await read_body(request, limit_bytes=limit_bytes)
-    return decode_json(body or b"{}", type_)
+    return decode_json(body or b"{}", type_, max_values=MAX_VALUES)
 
 
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
