@@ -5,15 +5,17 @@
 
 import sys
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from starlette.routing import Route
 
 from domicile.control_plane import http as control_http
 from domicile.data_plane.http import app as region_app
+from domicile.data_plane.operator import app as region_operator
 from tests.architecture.source import ROOT
 
 TABLE = Path(__file__).with_name("authorization.toml")
@@ -70,13 +72,16 @@ class _Anything:
 
 def served_paths() -> set[tuple[str, str, str]]:
     """(listener, method, path) of all that the platform's listeners serve, from their own maps."""
-    nothing: Any = _Anything()
-    endpoints = control_http.Endpoints(**{field.name: nothing for field in fields(control_http.Endpoints)})
-    return {
-        *methods_of("control", control_http.admin_routes(nothing, endpoints, nothing)),
-        *methods_of("boundary", control_http.boundary_routes(nothing, endpoints)),
-        *methods_of("region", region_app.region_routes(cast("Any", nothing))),
+    maps: dict[str, Callable[..., list[Route]]] = {
+        "control": control_http.admin_routes,
+        "boundary": control_http.boundary_routes,
+        "region": region_app.region_routes,
+        "region operator": region_operator.operator_routes,
     }
+    found = set()
+    for listener, build in maps.items():
+        found |= methods_of(listener, build(*(_Anything() for _ in signature(build).parameters)))
+    return found
 
 
 def methods_of(listener: str, routes: Iterable[Route]) -> set[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ TABLE = read_table()
 LISTENERS = {
     "apps/control.py": "control and boundary",
     "data_plane/http/app.py": "region",
+    "data_plane/operator/app.py": "region operator",
 }
 
 

@@ -21,7 +21,6 @@ TABLE = read_table()
 PROJECTS = "/v1/organization/projects"
 ADMIN_KEYS = "/v1/organization/admin_api_keys"
 MODEL = "gpt-4o-2024-08-06"
-LISTENERS = ("control", "boundary", "region")
 
 
 @dataclass
@@ -72,6 +71,10 @@ def client(installation: Installation, key: str) -> httpx2.Client:
     return httpx2.Client(base_url=installation.control_url, headers={"authorization": f"Bearer {key}"}, timeout=20)
 
 
+def secret_of(installation: Installation, file: str) -> str:
+    return (installation.folder / file).read_text().strip()
+
+
 @pytest.fixture(scope="module")
 def callers(installation: Installation) -> Iterator[Callers]:
     """One organization with a key of every kind, and another one with an admin key."""
@@ -105,7 +108,9 @@ def callers(installation: Installation) -> Iterator[Callers]:
             "another organization's admin key": other["admin_api_key"]["value"],
             "expired admin key": expired_admin,
             "deleted admin key": deleted["value"],
-            "operator key": (installation.folder / "control" / "operator.key").read_text().strip(),
+            "operator key": secret_of(installation, "control/operator.key"),
+            "region's operator key": secret_of(installation, "eu/operator-key"),
+            "another region's operator key": secret_of(installation, "us/operator-key"),
         }
         asked = {"authorization": f"Bearer {expired}"}
         models = f"{installation.region_url('eu')}/v1/models"
@@ -116,9 +121,12 @@ def callers(installation: Installation) -> Iterator[Callers]:
 
 
 def url_of(installation: Installation, listener: str) -> str:
-    if listener == "boundary":
-        return f"http://127.0.0.1:{installation.boundary_port}"
-    return installation.control_url if listener == "control" else installation.region_url("eu")
+    return {
+        "control": installation.control_url,
+        "boundary": f"http://127.0.0.1:{installation.boundary_port}",
+        "region": installation.region_url("eu"),
+        "region operator": secret_of(installation, "eu/operator-url"),
+    }[listener]
 
 
 def answer_to(callers: Callers, entry: Entry, kind: str, objects: dict[str, str]) -> str:
@@ -151,14 +159,11 @@ def test_every_kind_of_caller(callers: Callers, entry: Entry) -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize("listener", LISTENERS)
+@pytest.mark.parametrize("listener", sorted({entry.listener for entry in TABLE.entries}))
 def test_what_is_not_there_is_no_way_around(callers: Callers, listener: str) -> None:
     """An unknown URL tells nobody more than a known one does; at a region it needs a key like everything else."""
-    entry = Entry(listener, "GET", "/v1/nothing", "caller", "404 unknown_url", None)
+    entry = Entry(listener, "GET", "/v1/nothing", "", "404 unknown_url", None)
+    guarded = {"region": "caller", "region operator": "region's operator"}
     for kind in TABLE.kinds:
-        found = answer_to(callers, entry, kind, {})
-        if listener == "region":
-            answer = TABLE.audiences["caller"].answers[kind]
-            assert found == (entry.served if answer == "served" else answer), kind
-        else:
-            assert found == "404 unknown_url"
+        answer = TABLE.audiences[guarded[listener]].answers[kind] if listener in guarded else "served"
+        assert answer_to(callers, entry, kind, {}) == (entry.served if answer == "served" else answer), kind
