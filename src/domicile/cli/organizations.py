@@ -14,6 +14,7 @@ app = typer.Typer(help="Organizations and their agreements (operator key).", no_
 
 _PATH = "/operator/v1/organizations"
 _FIRST = "/operator/v1/organization"
+_RETENTION = "/v1/organization/data_retention"
 
 IdArgument = Annotated[
     str | None, typer.Argument(metavar="ID", help="org-...; without it the first organization.", show_default=False)
@@ -94,6 +95,20 @@ def set_agreement(
     if not body:
         raise UsageError("name what to set, for example --enterprise-agreement --zdr --zdr-endpoints all")
     show_one(connect(data).operator().post(_path(organization), body), _DETAILS, as_json=as_json)
+
+
+@app.command("retention")
+def retention(
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", help="What to set; without it what is set.", show_default=False)
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is kept of your organization's content (admin key)."""
+    api = connect(data).admin()
+    found = api.get(_RETENTION) if value is None else api.post(_RETENTION, {"retention_type": value})
+    show_one(found, [("retention", member("type"))], as_json=as_json)
 
 
 def _path(organization: str | None) -> str:

@@ -70,6 +70,21 @@ def get_project(project: IdArgument, data: DataOption = None, as_json: JsonOptio
     show_one(connect(data).admin().get(f"{_PATH}/{segment(project)}"), _COLUMNS, as_json=as_json)
 
 
+@app.command("retention")
+def retention(
+    project: IdArgument,
+    value: Annotated[
+        str | None, typer.Argument(metavar="VALUE", help="What to set; without it what is set.", show_default=False)
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is kept of a project's content."""
+    api, path = connect(data).admin(), f"{_PATH}/{segment(project)}/data_retention"
+    found = api.get(path) if value is None else api.post(path, {"retention_type": value})
+    show_one(found, [("retention", member("type"))], as_json=as_json)
+
+
 @app.command("archive")
 def archive_project(
     project: IdArgument,

@@ -231,3 +231,23 @@ def test_a_name_cannot_steer_the_terminal(domicile: Domicile, stub: Stub) -> Non
 def test_an_empty_list_says_what_to_do(domicile: Domicile, stub: Stub) -> None:
     stub.answer("GET", PROJECTS, page())
     assert domicile("projects", "list").out == "There is no project. 'domicile projects create' makes one.\n"
+
+
+def test_retention_is_shown_and_set_with_the_admin_key(domicile: Domicile, stub: Stub) -> None:
+    of_organization, of_project = "/v1/organization/data_retention", f"{PROJECTS}/proj_1/data_retention"
+    for path, noun in ((of_organization, "organization.data_retention"), (of_project, "project.data_retention")):
+        stub.answer("GET", path, {"object": noun, "type": "modified_abuse_monitoring"})
+        stub.answer("POST", path, {"object": noun, "type": "zero_data_retention"})
+    for command in (("org", "retention"), ("projects", "retention", "proj_1")):
+        assert "modified_abuse_monitoring" in domicile(*command).out
+        assert "zero_data_retention" in domicile(*command, "zero_data_retention").out
+    assert [call.body for call in stub.calls] == [None, {"retention_type": "zero_data_retention"}] * 2
+    assert {call.key for call in stub.calls} == {ADMIN_KEY}
+
+
+def test_a_retention_that_is_refused_says_what_to_do(domicile: Domicile, stub: Stub) -> None:
+    error = {"code": "zdr_eligibility_required", "message": "Ask the operator.", "param": "retention_type", "type": "x"}
+    stub.answer("POST", "/v1/organization/data_retention", {"error": error}, status=403)
+    refused = domicile("org", "retention", "zero_data_retention")
+    assert refused.status != 0
+    assert "Ask the operator. (zdr_eligibility_required, HTTP 403)" in refused.err
