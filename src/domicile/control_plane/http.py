@@ -125,6 +125,9 @@ def health_check(reader: Reader) -> Handler:
 def _route(path: str, handlers: dict[str, Handler]) -> Route:
     # One route for each path: with one for each method, a 405 would name the first route's methods only.
     async def dispatch(request: Request) -> Response:
+        if any("\0" in value for value in request.path_params.values()):
+            # No id holds it, and no database but SQLite can be asked for it.
+            raise errors.unknown_url(request.method, request.scope["path"])
         return await handlers["GET" if request.method == "HEAD" else request.method](request)
 
     methods: Sequence[str] = list(handlers)

@@ -24,6 +24,9 @@ class Query:
             plain = name.removesuffix("[]")
             if plain not in allowed:
                 raise errors.unknown_parameter(name)
+            if "\0" in value:
+                # No database but SQLite can be asked for it, and nothing here has it.
+                raise errors.invalid_value(f"'{plain}' must not hold a NUL character.", plain)
             self._values.setdefault(plain, []).append(value)
 
     def text(self, name: str) -> str | None:

@@ -10,6 +10,7 @@ from domicile.control_plane.auth import Administrator
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.keys.repository import AdminKey, ProjectKey, ServiceAccount
 from domicile.control_plane.keys.service import AdminKeys, Expiry, NewProjectKey, ProjectKeys, ServiceAccounts
+from domicile.control_plane.names import Name
 from domicile.control_plane.paging import listing, window
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.query import Query
@@ -19,7 +20,6 @@ from domicile.web.requests import json_response, read_json
 
 BODY_LIMIT = 64 * 1024
 
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Lifetime = Annotated[int, Meta(ge=1, le=31_536_000)]
 
 

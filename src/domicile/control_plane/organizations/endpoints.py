@@ -1,8 +1,8 @@
 """Organizations and their agreements over HTTP. Only the operator's key opens these."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane.agreements.service import Agreements
 from domicile.control_plane.auth import Operator
 from domicile.control_plane.idempotency import read_attempt
+from domicile.control_plane.names import Name
 from domicile.control_plane.organizations.service import Organizations, OrganizationStatus
 from domicile.control_plane.paging import listing, window
 from domicile.control_plane.query import Query
@@ -20,7 +21,7 @@ BODY_LIMIT = 64 * 1024
 
 
 class _Create(Struct, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=256)]
+    name: Name
 
 
 class _Merge(Struct, forbid_unknown_fields=True):

@@ -1,13 +1,14 @@
 """Projects over HTTP, in OpenAI's shapes. `geography` and `region` are ours, beside `residency`."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.control_plane.auth import Administrator
 from domicile.control_plane.idempotency import read_attempt
+from domicile.control_plane.names import Name
 from domicile.control_plane.paging import listing, window
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.projects.service import Projects
@@ -17,8 +18,6 @@ from domicile.kernel.clock import seconds
 from domicile.web.requests import json_response, read_json
 
 BODY_LIMIT = 64 * 1024
-
-Name = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class _Create(Struct, forbid_unknown_fields=True):
