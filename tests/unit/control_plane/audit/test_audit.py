@@ -15,6 +15,7 @@ from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.control_plane.transactions import Reader, Reading, Writing
 from domicile.kernel.clock import SystemClock
 from domicile.kernel.ids import new_id
@@ -36,7 +37,7 @@ WRITTEN = (
 
 
 async def _rows(platform: Platform) -> tuple[int, str]:
-    async with platform.running.database.reading() as connection:
+    async with platform.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
         events = (await connection.execute(text("SELECT count(*) FROM audit_event"))).scalar_one()
         tables = [(await connection.execute(text(f"SELECT * FROM {name}"))).all() for name in WRITTEN]
     return events, repr(tables)
@@ -197,7 +198,7 @@ async def test_filters(shared: Platform) -> None:
 @SHARED_LOOP
 async def test_time_bounds_are_exact(shared: Platform) -> None:
     tenant, events = await _project_events(shared)
-    async with shared.running.database.transaction() as connection:
+    async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
         update = text("UPDATE audit_event SET effective_at_ms = :at WHERE id = :id")
         for event, at in zip(events, (3000, 2999, 2000, 1999), strict=True):
             await connection.execute(update, {"at": at, "id": event["id"]})

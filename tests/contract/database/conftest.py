@@ -1,0 +1,57 @@
+"""Both databases: a SQLite file, and a database of a real PostgreSQL server."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from tests.platform.postgresql import PostgresServer
+from tests.unit.control_plane.conftest import NewDatabase, clock, platform, shared, start
+from tests.unit.data_plane.region_parts import MIGRATIONS as REGION_MIGRATIONS
+
+from domicile.apps.control import MIGRATIONS as CONTROL_MIGRATIONS
+from domicile.persistence.database import Database, sqlite_url
+from domicile.persistence.migration import migrate
+
+__all__ = ["clock", "platform", "shared", "start"]
+
+DATABASES = ("sqlite", "postgresql")
+MIGRATIONS = {
+    "control": CONTROL_MIGRATIONS,
+    "region": REGION_MIGRATIONS / "region",
+    "metering": REGION_MIGRATIONS / "metering",
+}
+
+NewUrl = Callable[[], str]
+Open = Callable[..., Awaitable[Database]]
+
+
+@pytest.fixture(params=DATABASES)
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
+    """URLs of new, empty databases of one kind."""
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgresql")
+        return server.database
+    numbers = iter(range(100))
+    return lambda: sqlite_url(tmp_path / f"{next(numbers)}.db")
+
+
+@pytest.fixture
+async def databases(new_url: NewUrl) -> AsyncIterator[Open]:
+    """Opens databases with the tables of the schema that is named, several times the same one if its URL is given."""
+    async with AsyncExitStack() as stack:
+
+        async def opened(schema: str, url: str | None = None) -> Database:
+            url = url or new_url()
+            await migrate(url, MIGRATIONS[schema])
+            database = Database(url)
+            stack.push_async_callback(database.close)
+            return database
+
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def new_database(postgresql: PostgresServer) -> NewDatabase:
+    """For the control plane's own tests, which run here on PostgreSQL."""
+    return lambda: {"database_url": postgresql.database(), "database_country": "US"}

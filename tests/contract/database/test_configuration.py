@@ -1,0 +1,66 @@
+"""How a plane finds its database: by its settings, with the password from a file and the country declared."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from tests.contract.database.conftest import MIGRATIONS
+from tests.platform.postgresql import PostgresServer
+from tests.unit.control_plane.platform_under_test import settings
+from tests.unit.data_plane.region_parts import region_settings
+
+from domicile.apps.databases import database_url, open_database
+from domicile.settings.database import HasDatabase
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+SERVER = "postgresql+asyncpg://domicile@db.example.com/eu"
+
+
+def test_without_a_url_it_is_a_file(tmp_path: Path) -> None:
+    assert database_url(HasDatabase(), tmp_path / "x.db") == f"sqlite+aiosqlite:///{tmp_path}/x.db"
+
+
+def test_the_password_comes_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("p@ss/word\n")
+    chosen = HasDatabase(database_url=SERVER, database_country="DE", database_password_file=file)
+    assert database_url(chosen, tmp_path) == "postgresql+asyncpg://domicile:p%40ss%2Fword@db.example.com/eu"
+    assert "ss" not in repr(chosen).replace("password", "")
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"database_url": SERVER}, "needs database_country"),
+        ({"database_url": SERVER, "database_country": "XX"}, "not an ISO 3166-1"),
+        ({"database_url": SERVER.replace("domicile@", "domicile:secret@")}, "must not hold the password"),
+        ({"database_url": "postgresql://h/d", "database_country": "DE"}, "database_url starts with one of"),
+        ({"database_url": "nonsense"}, "is not a URL"),
+        ({"database_country": "DE"}, "belong to a database_url"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(members: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason) as caught:
+        HasDatabase(**members)
+    assert "domicile:secret" not in "".join(error["msg"] for error in caught.value.errors())
+
+
+def test_a_database_outside_the_region_stops_the_start(tmp_path: Path) -> None:
+    assert region_settings(tmp_path, database_url=SERVER, database_country="CH").database_country == "CH"
+    with pytest.raises(ValidationError, match="the database stands in US"):
+        region_settings(tmp_path, database_url=SERVER, database_country="US")
+    with pytest.raises(ValidationError, match="database stands in DE, outside its home 'us'"):
+        settings(tmp_path, database_url=SERVER, database_country="DE")
+
+
+async def test_a_database_that_cannot_be_used_says_which_and_why(tmp_path: Path, postgresql: PostgresServer) -> None:
+    for url, reason in (
+        (postgresql.url("no_such_database"), '"no_such_database" does not exist'),
+        ("postgresql+asyncpg://domicile@127.0.0.1:9/eu", "127.0.0.1:9/eu: ConnectionRefusedError"),
+    ):
+        with pytest.raises(OSError, match=reason):
+            await open_database(
+                HasDatabase(database_url=url, database_country="DE"), tmp_path / "x.db", MIGRATIONS["region"]
+            )

@@ -1,0 +1,163 @@
+"""A region's repositories on both databases; on PostgreSQL also what several replicas do to each other."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from tests.contract.database.conftest import Open
+from tests.platform.postgresql import PostgresServer
+from tests.unit.data_plane.metering.entries import events_in, in_ledger, in_outbox, ledger_entry, requests_in
+from tests.unit.data_plane.region_parts import NOW_MS, SetClock
+
+from domicile.boundary.audit import RegionEventType
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.repository import MeteringRepository, OutboxRow
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.persistence.database import Database
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+FIRST, SECOND, THIRD = ("wr_" + letter * 24 for letter in "ABC")
+GAP, STARTED = RegionEventType.METERING_GAP, RegionEventType.STARTED
+
+
+def new_meter(database: Database, writer: str) -> Meter:
+    return Meter(
+        MeteringRepository(database), CurrentSnapshot(), region="eu", writer=writer, clock=SetClock(), durable=False
+    )
+
+
+async def silence(database: Database, writer: str) -> None:
+    """As if nothing had been heard of the writer since 1970."""
+    async with database.transaction() as connection:
+        await connection.execute(text("UPDATE metering_writer SET seen_at_ms = 0 WHERE writer = :w"), {"w": writer})
+
+
+def numbers(rows: list[OutboxRow]) -> list[tuple[str, int]]:
+    return [(row.writer, row.number) for row in rows]
+
+
+async def test_ledger_and_outbox(databases: Open) -> None:
+    database = await databases("metering")
+    meter = new_meter(database, FIRST)
+    await meter.start()
+    await meter.flush()
+    for number in range(600):
+        meter.record(ledger_entry(f"req_{number}"))
+    await meter.flush()
+    reports = await in_outbox(database)
+    assert requests_in(reports) == len(await in_ledger(database)) == 600
+    assert [report.number for report, _ in reports] == [1, 2, 3, 4]
+    repository = MeteringRepository(database)
+    waiting = await repository.waiting(FIRST, 10)
+    assert numbers(waiting) == [(FIRST, number) for number in (1, 2, 3, 4)]
+    await repository.refused(waiting[0], "wrong_region")
+    for row in (waiting[1], waiting[1], waiting[3]):
+        await repository.confirmed(row)
+    assert numbers(await repository.waiting(FIRST, 10)) == [(FIRST, 3)]
+    assert [code for _, code in await in_outbox(database)] == ["wrong_region", None]
+
+
+async def test_a_batch_that_comes_again_after_an_unknown_end_changes_nothing(databases: Open) -> None:
+    database = await databases("metering")
+    repository = MeteringRepository(database)
+    await repository.open_writer(FIRST, NOW_MS)
+    entries = [ledger_entry(f"req_{number}") for number in range(3)]
+    reports = [OutboxRow(FIRST, 1, "/boundary/v1/usage", b"first")]
+    for body in (b"first", b"again"):
+        await repository.append(entries, [OutboxRow(FIRST, 1, "/boundary/v1/usage", body)])
+    assert len(await in_ledger(database)) == 3
+    assert await repository.waiting(FIRST, 10) == reports
+
+
+async def test_what_failed_is_written_again_exactly_as_it_was(databases: Open) -> None:
+    """The first attempt was committed and its answer was lost: what was recorded since goes under the next number."""
+    database = await databases("metering")
+    meter = new_meter(database, FIRST)
+    repository = meter._repository
+    append = repository.append
+
+    async def committed_but_lost(*arguments: object) -> None:
+        await append(*arguments)  # type: ignore[arg-type]
+        raise OSError("the connection broke during the commit")
+
+    repository.append = committed_but_lost  # type: ignore[method-assign, assignment]
+    meter.record(ledger_entry("req_1"))
+    with pytest.raises(OSError, match="broke"):
+        await meter.flush()
+    repository.append = append  # type: ignore[method-assign]
+    meter.record(ledger_entry("req_2"))
+    await meter.flush()
+    reports = await in_outbox(database)
+    assert [report.number for report, _ in reports] == [1, 2]
+    assert requests_in(reports) == len(await in_ledger(database)) == 2
+
+
+async def test_on_a_file_an_unclosed_writer_was_killed(databases: Open, request: pytest.FixtureRequest) -> None:
+    database = await databases("metering")
+    repository = MeteringRepository(database)
+    assert await repository.open_writer(FIRST, NOW_MS) == 0
+    # On a server another replica may be alive, so nobody is dead before it was silent.
+    assert await repository.open_writer(SECOND, NOW_MS) == (0 if database.is_shared else 1)
+    assert await repository.open_writer(THIRD, NOW_MS) == (0 if database.is_shared else 1)
+
+
+async def test_a_silent_writer_is_reported_by_one_of_its_siblings(databases: Open, postgresql: PostgresServer) -> None:
+    url = postgresql.database()
+    database, other = await databases("metering", url), await databases("metering", url)
+    repositories = [MeteringRepository(database), MeteringRepository(other)]
+    for writer in (FIRST, SECOND, THIRD):
+        await repositories[0].open_writer(writer, NOW_MS)
+    await repositories[0].append([], [OutboxRow(FIRST, 1, "/boundary/v1/usage", b"of the dead")])
+    assert await repositories[1].waiting(THIRD, 10) == []
+    await silence(database, FIRST)
+    found = await asyncio.gather(
+        repositories[0].show_life(SECOND, NOW_MS),
+        repositories[1].show_life(THIRD, NOW_MS),
+        repositories[1].show_life(THIRD, NOW_MS),
+    )
+    assert sorted(found) == [0, 0, 1]
+    # What it has left goes with the others' reports, and each may confirm it.
+    for repository, writer in zip(repositories, (SECOND, THIRD), strict=True):
+        assert numbers(await repository.waiting(writer, 10)) == [(FIRST, 1)]
+    [row] = await repositories[0].waiting(SECOND, 10)
+    await asyncio.gather(*(repository.confirmed(row) for repository in repositories))
+    assert await repositories[0].waiting(SECOND, 10) == []
+
+
+async def test_a_writer_that_was_only_slow_is_open_again_and_can_be_missed_again(
+    databases: Open, postgresql: PostgresServer
+) -> None:
+    database = await databases("metering", postgresql.database())
+    repository = MeteringRepository(database)
+    for writer in (FIRST, SECOND):
+        await repository.open_writer(writer, NOW_MS)
+    for _ in range(2):
+        await silence(database, FIRST)
+        assert await repository.show_life(SECOND, NOW_MS) == 1
+        assert await repository.show_life(SECOND, NOW_MS) == 0
+        assert await repository.show_life(FIRST, NOW_MS) == 0
+    await repository.close_writer(FIRST, NOW_MS)
+    await silence(database, FIRST)
+    assert await repository.show_life(SECOND, NOW_MS) == 0
+
+
+async def test_the_meter_shows_life_and_tells_of_the_gap(databases: Open, postgresql: PostgresServer) -> None:
+    database = await databases("metering", postgresql.database())
+    await MeteringRepository(database).open_writer(FIRST, NOW_MS)
+    meter = new_meter(database, SECOND)
+    await meter.start()
+    await silence(database, FIRST)
+    await silence(database, SECOND)
+    running = asyncio.create_task(meter.run())
+    async with asyncio.timeout(20):
+        while GAP not in (events := events_in(await in_outbox(database))):
+            await asyncio.sleep(0.02)
+    meter.stop()
+    await running
+    assert events.count(GAP) == 1
+    async with database.reading() as connection:
+        seen = "SELECT seen_at_ms, closed_at_ms FROM metering_writer WHERE writer = :w"
+        row = (await connection.execute(text(seen), {"w": SECOND})).one()
+    assert row.seen_at_ms > 0
+    assert row.closed_at_ms == NOW_MS
