@@ -10,9 +10,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from domicile.boundary import audit, enrollment, retention, signing, snapshot, usage
+from domicile.boundary import audit, enrollment, publisher_key, retention, signing, snapshot, snapshot_v1, usage
 
-MODULES = (audit, enrollment, retention, signing, snapshot, usage)
+MODULES = (audit, enrollment, publisher_key, retention, signing, snapshot, snapshot_v1, usage)
 # What a person might want to smuggle: each text type that crosses must refuse it.
 FREE_TEXT = ("The patient in room 4 asked", "Grüße aus Köln", "a b", "line\nbreak", "", '{"role":"user"}')
 
@@ -42,6 +42,7 @@ def leaves(hint: Any) -> Iterator[tuple[Any, list[msgspec.Meta]]]:
 def test_the_walk_sees_the_types_that_matter() -> None:
     names = {item.__name__ for item in crossing_types()}
     assert {"Manifest", "Shard", "KeyRecord", "UsageReport", "UsageDelta", "AuditReport", "EnrollmentRequest"} <= names
+    assert {"Tombstone", "ShardOfSchema1", "PublisherCertificate", "SignedCertificate"} <= names
 
 
 @pytest.mark.contract("C07")

@@ -52,7 +52,13 @@ class Callers:
 
     def objects(self, entry: Entry) -> dict[str, str]:
         """New ones where the call changes them: each is the organization's own."""
-        others = {"organization_id": self.organization_id, "code": "us", "sha256": "0" * 64, "model": MODEL}
+        others = {
+            "organization_id": self.organization_id,
+            "code": "us",
+            "sha256": "0" * 64,
+            "model": MODEL,
+            "subject": "key_" + "1" * 24,
+        }
         if "admin_api_keys/" in entry.path:
             return others | {"key_id": made(self.admin.post(ADMIN_KEYS, json={"name": "object"}))["id"]}
         if "{project_id}" not in entry.path:

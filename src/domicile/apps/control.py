@@ -30,10 +30,14 @@ from domicile.control_plane.keys.service import AdminKeys, ProjectKeys, ServiceA
 from domicile.control_plane.metrics import ControlMetrics
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
 from domicile.control_plane.organizations.service import Organizations
+from domicile.control_plane.projects.destruction import Destructions
+from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.projects.service import Projects
 from domicile.control_plane.publisher import Publisher
+from domicile.control_plane.publisher_keys import PublisherKeys
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import RegionChangedError, Regions
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.retention.service import RetentionControls
@@ -88,7 +92,6 @@ async def control_plane(
     """Serves both listeners while the block runs."""
     settings = installation.control
     secret_files.make_folder(settings.data)
-    signing_key = secret_files.publisher_key(settings.data / "publisher.key")
     operator_keys = OperatorKeys(settings.operator_key_file)
     registry = new_registry()
     observer = HttpMetrics(registry)
@@ -106,7 +109,7 @@ async def control_plane(
             database,
             clock,
             installation_id=identity.installation_id,
-            key=signing_key,
+            keys=PublisherKeys(settings.data, identity.installation_id, clock.now_ms()),
             directory={region.code: region.public_host for region in installation.regions},
             catalogue_version=catalogue_version,
         )
@@ -114,7 +117,7 @@ async def control_plane(
         regions = Regions(parts.reader, parts.changes, publisher, installation, identity.installation_id)
         await regions.compare_configuration()
         await publisher.open()
-        endpoints = _endpoints(parts, regions)
+        endpoints = _endpoints(parts, regions, publisher)
         authentication = Authentication(
             parts.reader, clock, installation_id=identity.installation_id, operator_keys=operator_keys
         )
@@ -160,18 +163,19 @@ def main(
         raise typer.Exit(1) from None
 
 
-def _endpoints(parts: _Parts, regions: Regions) -> Endpoints:
+def _endpoints(parts: _Parts, regions: Regions, publisher: Publisher) -> Endpoints:
     reader, changes, installation_id = parts.reader, parts.changes, parts.identity.installation_id
     project_keys = ProjectKeys(reader, changes)
     organizations = Organizations(reader, changes, installation_id, parts.identity.first_organization_id)
     return Endpoints(
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
         projects=ProjectEndpoints(Projects(reader, changes, parts.installation)),
+        destruction=DestructionEndpoints(Destructions(reader, changes), parts.clock),
         retention=RetentionEndpoints(RetentionControls(reader, changes, parts.installation)),
         accounts=ServiceAccountEndpoints(ServiceAccounts(reader, changes, installation_id), project_keys),
         project_keys=ProjectKeyEndpoints(project_keys),
         admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),
-        regions=RegionEndpoints(regions),
+        regions=RegionEndpoints(regions, Epochs(changes, publisher)),
         boundary=BoundaryEndpoints(regions),
         usage=UsageEndpoints(Usage(reader, parts.database, parts.clock), parts.clock),
         audit=AuditEndpoints(AuditLog(reader, parts.database, parts.clock)),

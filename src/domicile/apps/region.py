@@ -8,6 +8,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ import uvloop
 from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
 from domicile.apps.region_operator import RegionOperator, Shown
+from domicile.boundary.audit import RegionEventType
 from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
 from domicile.boundary.signing import public_key_bytes
 from domicile.catalogue.catalogue import load_catalogue
+from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
+from domicile.data_plane.destruction import Destruction
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.probe import EngineProbe
 from domicile.data_plane.engines.upstream import Upstream
@@ -111,6 +115,11 @@ class _Region:
             observer=operator.work,
         )
         await meter.start()
+        blocks = Blocks(region_database, clock)
+        # Nothing that a region holds of a project's content rests anywhere yet; what will, gets its destroyer here.
+        destruction = Destruction(
+            region_database, clock, (), partial(meter.event_on_disk, RegionEventType.PROJECT_DESTROYED)
+        )
         subscription = SnapshotSubscription(
             link,
             SnapshotRepository(region_database),
@@ -118,7 +127,9 @@ class _Region:
             region=settings.code,
             enrollment=enrollment,
             on_event=meter.event,
+            on_snapshot=destruction.notice,
         )
+        await blocks.load()
         await subscription.restore()
         upstreams = [Upstream(engine, egress) for engine in settings.engines]
         for upstream in upstreams:
@@ -135,15 +146,21 @@ class _Region:
             salted_engines=frozenset(engine.name for engine in settings.engines if engine.cache_salt),
         )
         endpoints = RegionEndpoints(
-            authenticator=Authenticator(settings.code, enrollment.installation_id, snapshots, clock),
+            authenticator=Authenticator(settings.code, enrollment.installation_id, snapshots, clock, blocks),
             health=Health(snapshots, router),
             models=Models(policy, router),
             chat_completions=ChatCompletions(inference),
             region=settings.code,
         )
-        operator.show(Shown(replica, snapshots, router, meter, metering_database, clock))
+        operator.show(Shown(replica, snapshots, router, meter, metering_database, clock, blocks))
         sender = OutboxSender(metering, link, meter)
-        background = (subscription.run(), sender.run(), EngineProbe(upstreams, router).run())
+        background = (
+            subscription.run(),
+            sender.run(),
+            EngineProbe(upstreams, router).run(),
+            blocks.run(),
+            destruction.run(),
+        )
         return cls(endpoints, operator, meter, background)
 
 

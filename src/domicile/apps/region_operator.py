@@ -6,8 +6,10 @@ from pathlib import Path
 
 import structlog
 
+from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.operator.app import OperatorEndpoints, build_operator_application
+from domicile.data_plane.operator.blocks import BlockEndpoints
 from domicile.data_plane.operator.health import HealthDetail
 from domicile.data_plane.operator.metrics import Metrics, WorkMetrics
 from domicile.data_plane.routing import Router
@@ -36,6 +38,7 @@ class Shown:
     meter: Meter
     metering: Database
     clock: Clock
+    blocks: Blocks
 
 
 class RegionOperator:
@@ -69,7 +72,9 @@ class RegionOperator:
             metering=shown.metering,
             clock=shown.clock,
         )
-        self.endpoints = OperatorEndpoints(health=health, metrics=metrics, region=self._settings.code)
+        self.endpoints = OperatorEndpoints(
+            health=health, metrics=metrics, blocks=BlockEndpoints(shown.blocks), region=self._settings.code
+        )
 
     def listen(self, stack: AsyncExitStack) -> HttpServer:
         """Binds the port and writes down which it is. The file is gone when the process has ended in order."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from domicile.boundary.snapshot import Count, Milliseconds
-from domicile.kernel.ids import RegionCode, WriterId
+from domicile.kernel.ids import ProjectId, RegionCode, WriterId
 
 
 class RegionEventType(StrEnum):
@@ -16,15 +16,17 @@ class RegionEventType(StrEnum):
     STOPPED = "region.stopped"
     SNAPSHOT_REFUSED = "region.snapshot_refused"
     METERING_GAP = "region.metering_gap"
+    PROJECT_DESTROYED = "region.project_destroyed"
 
 
-class RegionEvent(Struct, frozen=True, forbid_unknown_fields=True):
-    """One event, with the snapshot that was in force."""
+class RegionEvent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One event, with the snapshot that was in force. `project_id`: where the event is about a project."""
 
     type: RegionEventType
     at_ms: Milliseconds
     epoch: Count
     number: Count
+    project_id: ProjectId | None = None
 
 
 class AuditReport(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
 """How a region and the control plane come to know each other, once.
 
-The operator's `domicile regions enroll CODE` makes a token for one region. It carries the control plane's public key, so a
-region that uses it trusts exactly that control plane; the secret in it lets the control plane trust the region's key.
+The operator's `domicile regions enroll CODE` makes a token for one region. It carries the installation's public root key, so
+a region that uses it trusts exactly that control plane; the secret in it lets the control plane trust the region's key.
 """
 
 import base64
@@ -10,9 +10,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from domicile.kernel.ids import InstallationId, PublicKeyId, RegionCode
+from domicile.boundary.publisher_key import PublicKey, Serial
+from domicile.kernel.ids import InstallationId, RegionCode
 
-PublicKey = Annotated[bytes, Meta(min_length=32, max_length=32)]
 CountryCode = Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")]
 ResidencyValue = Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]{1,63}\Z")]
 Secret = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -23,8 +23,9 @@ class EnrollmentToken(Struct, frozen=True, forbid_unknown_fields=True):
 
     installation_id: InstallationId
     region: RegionCode
-    publisher_key_id: PublicKeyId
-    publisher_key: PublicKey
+    root_key: PublicKey
+    # Of the publisher's certificate when the token was made: an older one is refused from the start.
+    serial: Serial
     secret: Secret
 
 
@@ -45,7 +46,7 @@ class EnrollmentReceipt(Struct, frozen=True, forbid_unknown_fields=True):
     region: RegionCode
 
 
-_PREFIX = "domicile-enroll-1"
+_PREFIX = "domicile-enroll-2"
 
 
 def encode_token(token: EnrollmentToken) -> str:

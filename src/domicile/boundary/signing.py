@@ -7,6 +7,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from domicile.boundary.publisher_key import PublisherCertificate, SignedCertificate
 from domicile.boundary.snapshot import Manifest, SignedManifest
 from domicile.kernel.ids import RESERVED_REGION_CODES
 
@@ -17,6 +18,7 @@ SIGNATURE_HEADER = "domicile-signature"
 CLOCK_TOLERANCE_MS = 300_000
 
 _MANIFEST_PREFIX = b"domicile snapshot manifest 1\n"
+_CERTIFICATE_PREFIX = b"domicile publisher certificate 1\n"
 _REQUEST_PREFIX = b"domicile region request 1\n"
 
 
@@ -34,10 +36,23 @@ def public_key_id(public_key: bytes) -> str:
     return f"pk_{hashlib.sha256(public_key).hexdigest()[:16]}"
 
 
-def sign_manifest(key: Ed25519PrivateKey, manifest: Manifest) -> SignedManifest:
+def sign_certificate(root: Ed25519PrivateKey, certificate: PublisherCertificate) -> SignedCertificate:
+    """The root key's only use."""
+    return SignedCertificate(certificate, root.sign(_certificate_message(certificate)))
+
+
+def open_certificate(root_key: bytes, signed: SignedCertificate) -> PublisherCertificate:
+    """What the root key has certified. Raises `BadSignatureError`."""
+    _verify(root_key, signed.signature, _certificate_message(signed.certificate))
+    return signed.certificate
+
+
+def sign_manifest(
+    key: Ed25519PrivateKey, manifest: Manifest, certificate: SignedCertificate | None = None
+) -> SignedManifest:
     """Encodes once and signs those bytes."""
     data = msgspec.json.encode(manifest)
-    return SignedManifest(data, key.sign(_MANIFEST_PREFIX + data))
+    return SignedManifest(data, key.sign(_MANIFEST_PREFIX + data), certificate)
 
 
 def open_manifest(public_key: bytes, signed: SignedManifest) -> Manifest:
@@ -79,6 +94,17 @@ def verify_request(
     except ValueError as error:
         raise BadSignatureError from error
     _verify(public_key, raw, _request_message(region, replica, method, target, timestamp_ms, body))
+
+
+def _certificate_message(certificate: PublisherCertificate) -> bytes:
+    fields = (
+        certificate.installation_id,
+        certificate.key_id,
+        certificate.public_key.hex(),
+        str(certificate.not_before_ms),
+        str(certificate.serial),
+    )
+    return _CERTIFICATE_PREFIX + "\n".join(fields).encode()
 
 
 def _request_message(region: str, replica: str, method: str, target: str, timestamp_ms: int, body: bytes) -> bytes:

@@ -4,7 +4,8 @@ A signed manifest names shards by the SHA-256 of their bytes; a shard holds the 
 falls into it. A new key moves one shard. A region fetches the shards it does not hold, checks each against the manifest,
 and swaps all at once.
 
-A new field is a new `SNAPSHOT_SCHEMA`: a region refuses what it does not know and keeps what it has.
+A new field is a new `SNAPSHOT_SCHEMA`: a region refuses what it does not know and keeps what it has. The control plane serves
+this schema and the one before (`snapshot_v1`), and a region reads both, so that the two can be of different versions.
 """
 
 import hashlib
@@ -13,11 +14,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from domicile.boundary.publisher_key import SignedCertificate
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
 
-SNAPSHOT_SCHEMA = 1
+SNAPSHOT_SCHEMA = 2
+READABLE_SCHEMAS = (1, 2)
 SHARD_COUNT = 64
 
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -28,6 +31,7 @@ PublicHost = Annotated[str, Meta(pattern=r"^[0-9A-Za-z.:\[\]-]{1,260}\Z")]
 CatalogueVersion = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 Milliseconds = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=0)]
+SchemaNumber = Annotated[int, Meta(ge=1)]
 
 
 class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,14 +62,25 @@ class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True):
     expires_at_ms: Milliseconds | None
 
 
-class Shard(Struct, frozen=True, forbid_unknown_fields=True):
-    """The records whose id falls into `index` (`shard_index`): keys lie with their project."""
+class Tombstone(Struct, frozen=True, forbid_unknown_fields=True):
+    """A project that the operator has destroyed. The one thing that makes a region destroy: absence never does."""
+
+    project_id: ProjectId
+    destroyed_at_ms: Milliseconds
+
+
+class Shard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The records whose id falls into `index` (`shard_index`): keys and tombstones lie with their project.
+
+    Without tombstones its bytes are those of schema 1, so a region that is upgraded fetches nothing again.
+    """
 
     region: RegionCode
     index: ShardIndex
     organizations: tuple[OrganizationRecord, ...]
     projects: tuple[ProjectRecord, ...]
     keys: tuple[KeyRecord, ...]
+    tombstones: tuple[Tombstone, ...] = ()
 
 
 class ShardReference(Struct, frozen=True, forbid_unknown_fields=True):
@@ -97,18 +112,28 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     shards: tuple[ShardReference, ...]
 
 
-class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True):
-    """The manifest's bytes exactly as signed, and an Ed25519 signature over them (`signing.sign_manifest`)."""
+class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The manifest's bytes exactly as signed, and an Ed25519 signature over them (`signing.sign_manifest`).
+
+    `certificate` says by whose authority that key signs. It is left out for regions that read schema 1 only.
+    """
 
     manifest: bytes
     signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+    certificate: SignedCertificate | None = None
 
 
-class SnapshotQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """A region's poll: the snapshot it holds, which is also its acknowledgement of that snapshot. (0, 0) = none."""
+class SnapshotQuery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A region's poll: the snapshot it holds, which is also its acknowledgement of that snapshot. (0, 0) = none.
+
+    A region of the version before says no more than that, and one that meets such a control plane says no more either.
+    """
 
     epoch: Count
     number: Count
+    schemas: tuple[SchemaNumber, ...] = (1,)
+    # Of the certificate under which the held snapshot was signed.
+    serial: Count = 0
 
 
 def shard_index(identifier: str) -> int:

@@ -20,11 +20,13 @@ REMEMBERED_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A signed manifest and the shards that it names, by their SHA-256 in hex."""
+    """A signed manifest in each schema that is served, and the shards that they name, by their SHA-256 in hex."""
 
     version: Version
-    manifest: SignedManifest
+    manifests: dict[int, SignedManifest]
     shards: dict[str, bytes]
+    serial: int = 0
+    """Of the certificate of the key that signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Channel:
         self.lock = asyncio.Lock()
         self.asked = 0
         self.covered = 0
+        self.ahead: Version = (0, 0)
+        """The newest that a replica has said to hold: above `version` after a restore, until a new epoch is declared."""
         self._current: Publication | None = None
         self._previous_shards: dict[str, bytes] = {}
         self._contacts: dict[str, Contact] = {}
@@ -73,6 +77,16 @@ class Channel:
         self._heard.fire()
 
     @property
+    def current(self) -> Publication | None:
+        """What was put last."""
+        return self._current
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a replica holds a snapshot that this database knows nothing of."""
+        return self._current is not None and self.ahead > self.version
+
+    @property
     def version(self) -> Version:
         """The current publication's; (0, 0) before the first."""
         return self._current.version if self._current else (0, 0)
@@ -85,6 +99,7 @@ class Channel:
 
     def heard_from(self, replica: str, held: Version) -> None:
         """Notes a poll, which is also the acknowledgement of what the replica holds."""
+        self.ahead = max(self.ahead, held)
         self._contacts[replica] = Contact(held, time.monotonic())
         self._heard.fire()
 

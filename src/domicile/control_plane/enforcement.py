@@ -17,6 +17,7 @@ OWNED_ROWS: Mapping[str, str] = {
     "api_key": "organization_id",
     "admin_key": "organization_id",
     "idempotency": "organization_id",
+    "destruction": "organization_id",
     "audit_event": "organization_id",
     "usage_minute": "organization_id",
 }

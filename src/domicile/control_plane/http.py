@@ -15,6 +15,7 @@ from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.auth import Administrator, Authentication, EnrolledRegion, Operator
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
+from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
@@ -39,6 +40,7 @@ class Endpoints:
 
     organizations: OrganizationEndpoints
     projects: ProjectEndpoints
+    destruction: DestructionEndpoints
     retention: RetentionEndpoints
     accounts: ServiceAccountEndpoints
     project_keys: ProjectKeyEndpoints
@@ -86,6 +88,11 @@ def admin_routes(
         operate(f"{operator}/organizations/{{organization_id}}", GET=of.organizations.get, POST=of.organizations.merge),
         operate(f"{operator}/regions", GET=of.regions.list_regions),
         operate(f"{operator}/regions/{{code}}/enrollment_tokens", POST=of.regions.make_token),
+        operate(f"{operator}/epoch", POST=of.regions.declare_epoch),
+        operate(
+            f"{operator}/projects/{{project_id}}/destroy", POST=of.destruction.request, DELETE=of.destruction.cancel
+        ),
+        operate(f"{operator}/deletion_records", GET=of.destruction.records),
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
         operate("/metrics", GET=metrics),
         _route("/healthz", {"GET": health}),

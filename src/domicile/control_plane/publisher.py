@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert, select, update
 
 from domicile.boundary import protocol, signing
@@ -12,15 +11,20 @@ from domicile.boundary.snapshot import (
     SNAPSHOT_SCHEMA,
     DirectoryEntry,
     Manifest,
+    Shard,
     ShardReference,
-    SignedManifest,
+    SnapshotQuery,
     digest,
+    encode_shard,
 )
+from domicile.boundary.snapshot_v1 import SCHEMA_1, encode_shard_of_schema_1
 from domicile.control_plane import tables
 from domicile.control_plane.channel import Channel, Contact, Publication, Version
 from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.publisher_keys import PublisherKeys, Signer
 from domicile.control_plane.shards import read_shards
 from domicile.control_plane.transactions import Reading
+from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 
@@ -38,7 +42,7 @@ class Publisher:
         clock: Clock,
         *,
         installation_id: str,
-        key: Ed25519PrivateKey,
+        keys: PublisherKeys,
         directory: Mapping[str, str],
         catalogue_version: str,
         renewal_s: float = protocol.RENEWAL_S,
@@ -47,9 +51,7 @@ class Publisher:
         self._database = database
         self._clock = clock
         self._installation_id = installation_id
-        self._key = key
-        self.public_key = signing.public_key_bytes(key)
-        self.public_key_id = signing.public_key_id(self.public_key)
+        self._keys = keys
         self._directory = tuple(DirectoryEntry(code, host) for code, host in sorted(directory.items()))
         self._catalogue_version = catalogue_version
         self._renewal_s = renewal_s
@@ -81,13 +83,45 @@ class Publisher:
         """Publishes what has been committed and waits for the replicas in contact, `ACKNOWLEDGEMENT_S` at most."""
         await asyncio.gather(*(self._publish_and_wait(code) for code in codes))
 
-    async def newer(self, code: str, replica: str, held: Version) -> Publication | None:
-        """A poll: acknowledges what the replica holds, and waits for something newer. None when time is over."""
+    @property
+    def signer(self) -> Signer:
+        """Who signs now."""
+        return self._keys.current()
+
+    @property
+    def region_codes(self) -> list[str]:
+        """Of every configured region."""
+        return list(self._channels)
+
+    async def newer(self, code: str, replica: str, query: SnapshotQuery) -> Publication | None:
+        """A poll: acknowledges what the replica holds, and waits for something newer. None when time is over.
+
+        409 when the replica holds what this database knows nothing of: it was restored from a backup, and its content may
+        be older than the region's. It must never pass for newer because enough time has gone by.
+        """
         channel = self._channels.get(code)
         if channel is None:
             return None
+        held = _held(channel, query)
         channel.heard_from(replica, held)
+        if channel.is_behind:
+            raise errors.conflict(
+                "new_epoch_required",
+                f"A replica of region '{code}' holds a snapshot that this control plane has never published: its database "
+                "was restored from a backup. Nothing is published for that region until the operator has declared a new "
+                "epoch ('domicile control new-epoch').",
+            )
         return await channel.newer(held, protocol.LONG_POLL_S)
+
+    def is_behind(self, code: str) -> bool:
+        """Whether this region waits for a new epoch."""
+        channel = self._channels.get(code)
+        return channel is not None and channel.is_behind
+
+    def ahead(self, code: str) -> Version:
+        """The newest that a replica of this region has said to hold since the start."""
+        channel = self._channels.get(code)
+        return channel.ahead if channel else (0, 0)
 
     def shard(self, code: str, sha256: str) -> bytes | None:
         """A shard of this region's current snapshot or of the one before it."""
@@ -127,37 +161,67 @@ class Publisher:
                 # Another publication began after this change was committed, and holds it.
                 return
             covers = channel.asked
-            channel.put(await self._build(code))
+            publication = await self._build(code, channel.ahead)
+            if publication is None:
+                log.error("new_epoch_required", region=code)
+                return
+            channel.put(publication)
             channel.covered = covers
 
-    async def _build(self, code: str) -> Publication:
-        epoch, number = await self._next_version(code)
-        now_ms = self._clock.now_ms()
+    async def _build(self, code: str, ahead: Version) -> Publication | None:
+        version = await self._next_version(code, ahead)
+        if version is None:
+            return None
+        now_ms, signer = self._clock.now_ms(), self._keys.current()
         async with self._database.reading(rows_of=EVERY_ORGANIZATION) as connection:
             shards = await read_shards(Reading(connection), code, now_ms)
-        bodies = {digest(body): body for body in shards.values()}
-        manifest = Manifest(
-            schema=SNAPSHOT_SCHEMA,
-            installation_id=self._installation_id,
-            region=code,
-            epoch=epoch,
-            number=number,
-            issued_at_ms=now_ms,
-            key_id=self.public_key_id,
-            catalogue_version=self._catalogue_version,
-            directory=self._directory,
-            shards=tuple(ShardReference(index, digest(body)) for index, body in sorted(shards.items())),
-        )
-        signed: SignedManifest = signing.sign_manifest(self._key, manifest)
-        return Publication((epoch, number), signed, bodies)
+        encoded = {schema: _encode(schema, shards) for schema in (SCHEMA_1, SNAPSHOT_SCHEMA)}
+        manifests = {
+            schema: signing.sign_manifest(
+                signer.key,
+                Manifest(
+                    schema=schema,
+                    installation_id=self._installation_id,
+                    region=code,
+                    epoch=version[0],
+                    number=version[1],
+                    issued_at_ms=now_ms,
+                    key_id=signer.key_id,
+                    catalogue_version=self._catalogue_version,
+                    directory=self._directory,
+                    shards=tuple(ShardReference(index, digest(body)) for index, body in bodies.items()),
+                ),
+                None if schema == SCHEMA_1 else signer.certificate,
+            )
+            for schema, bodies in encoded.items()
+        }
+        every = {digest(body): body for bodies in encoded.values() for body in bodies.values()}
+        return Publication(version, manifests, every, signer.serial)
 
-    async def _next_version(self, code: str) -> Version:
-        """Taken before the content is read: a higher number never holds older content."""
+    async def _next_version(self, code: str, ahead: Version) -> Version | None:
+        """Taken before the content is read: a higher number never holds older content. None: it would not be newer."""
         table = tables.publication
         async with self._database.transaction() as connection:
             row = (await connection.execute(select(table).where(table.c.region == code))).first()
+            if row is not None and (row.epoch, row.number) < ahead:
+                return None
             if row is None:
                 await connection.execute(insert(table).values(region=code, epoch=FIRST_EPOCH, number=1))
                 return FIRST_EPOCH, 1
             await connection.execute(update(table).where(table.c.region == code).values(number=row.number + 1))
             return row.epoch, row.number + 1
+
+
+def _held(channel: Channel, query: SnapshotQuery) -> Version:
+    """What the replica holds. What was signed under another certificate than the current counts as nothing."""
+    current = channel.current
+    if query.serial and current is not None and query.serial != current.serial:
+        return 0, 0
+    return query.epoch, query.number
+
+
+def _encode(schema: int, shards: list[Shard]) -> dict[int, bytes]:
+    """The shards that are not empty in this schema, by their index."""
+    encode = encode_shard_of_schema_1 if schema == SCHEMA_1 else encode_shard
+    bodies = {shard.index: encode(shard) for shard in shards}
+    return {index: body for index, body in bodies.items() if body is not None}

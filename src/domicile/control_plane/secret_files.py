@@ -4,8 +4,6 @@ import os
 import re
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from domicile.kernel.ids import random_base62
 
 _OPERATOR_KEY = re.compile(r"opk-[0-9A-Za-z]{40}", re.ASCII)
@@ -50,13 +48,3 @@ def operator_key(file: Path) -> str:
     if _OPERATOR_KEY.fullmatch(key) is None:
         raise SecretFileError(f"{file} does not hold an operator key (opk- and 40 letters or digits)")
     return key
-
-
-def publisher_key(file: Path) -> Ed25519PrivateKey:
-    """The key that signs snapshots, made at the first start: 32 raw bytes."""
-    if not file.exists():
-        write_secret(file, Ed25519PrivateKey.generate().private_bytes_raw())
-    try:
-        return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
-    except ValueError as error:
-        raise SecretFileError(f"{file} does not hold a publisher key (32 bytes)") from error

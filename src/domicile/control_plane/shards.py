@@ -11,7 +11,7 @@ from domicile.boundary.snapshot import (
     OrganizationRecord,
     ProjectRecord,
     Shard,
-    encode_shard,
+    Tombstone,
     shard_index,
 )
 from domicile.catalogue.endpoints import Endpoint
@@ -19,8 +19,8 @@ from domicile.control_plane import tables
 from domicile.control_plane.transactions import Reading
 
 
-async def read_shards(reading: Reading, region: str, now_ms: int) -> dict[int, bytes]:
-    """The shards that are not empty, by their index. Equal content is equal bytes."""
+async def read_shards(reading: Reading, region: str, now_ms: int) -> list[Shard]:
+    """The shards that are not empty, by their index. Equal content is in the same order."""
     organizations: dict[int, list[OrganizationRecord]] = defaultdict(list)
     projects: dict[int, list[ProjectRecord]] = defaultdict(list)
     keys: dict[int, list[KeyRecord]] = defaultdict(list)
@@ -30,12 +30,20 @@ async def read_shards(reading: Reading, region: str, now_ms: int) -> dict[int, b
         projects[shard_index(project.project_id)].append(project)
     for key in await _keys(reading, region, now_ms):
         keys[shard_index(key.project_id)].append(key)
-    return {
-        index: encode_shard(
-            Shard(region, index, tuple(organizations[index]), tuple(projects[index]), tuple(keys[index]))
+    tombstones: dict[int, list[Tombstone]] = defaultdict(list)
+    for tombstone in await _tombstones(reading, region, now_ms):
+        tombstones[shard_index(tombstone.project_id)].append(tombstone)
+    return [
+        Shard(
+            region,
+            index,
+            tuple(organizations[index]),
+            tuple(projects[index]),
+            tuple(keys[index]),
+            tuple(tombstones[index]),
         )
-        for index in sorted({*organizations, *projects, *keys})
-    }
+        for index in sorted({*organizations, *projects, *keys, *tombstones})
+    ]
 
 
 async def _organizations(reading: Reading, region: str) -> list[OrganizationRecord]:
@@ -86,3 +94,15 @@ async def _keys(reading: Reading, region: str, now_ms: int) -> list[KeyRecord]:
         .order_by(key.c.id)
     )
     return [KeyRecord(row.id, row.project_id, row.sha256, row.expires_at_ms) for row in await reading.all(query)]
+
+
+async def _tombstones(reading: Reading, region: str, now_ms: int) -> list[Tombstone]:
+    """Of projects whose grace is over. No job has to run for that: the next renewal tells the region."""
+    destruction, project = tables.destruction, tables.project
+    query = (
+        select(destruction.c.project_id, destruction.c.due_at_ms)
+        .join(project, project.c.id == destruction.c.project_id)
+        .where(project.c.region == region, destruction.c.due_at_ms <= now_ms)
+        .order_by(destruction.c.project_id)
+    )
+    return [Tombstone(row.project_id, row.due_at_ms) for row in await reading.all(query)]

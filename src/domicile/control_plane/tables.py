@@ -119,6 +119,18 @@ project = Table(
     Index(None, "region", "status"),
 )
 
+destruction = Table(
+    "destruction",
+    metadata,
+    # Projects that the operator has told to be destroyed. From `due_at_ms` on it is a tombstone, which stays for ever.
+    Column("project_id", String, ForeignKey("project.id"), primary_key=True),
+    Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("requested_at_ms", BigInteger, nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False),
+    # When the region had destroyed what it held, in its own words: with it the row is the deletion record.
+    Column("destroyed_at_ms", BigInteger),
+)
+
 service_account = Table(
     "service_account",
     metadata,

@@ -24,8 +24,12 @@ class Enrollment:
     """The control plane that this region trusts, and no other."""
 
     installation_id: str
-    publisher_key_id: str
-    publisher_key: bytes
+    root_key: bytes | None
+    """Certifies the keys that sign snapshots."""
+    serial: int = 0
+    """The newest certificate that this region knows of: none older is good any more."""
+    publisher_key: bytes | None = None
+    """Of a region that was enrolled before there were root keys: it trusts this key, until it is enrolled again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,10 @@ class IdentityRepository:
             _check_unchanged(row.code, row.residency, row.countries, row.public_key, settings, key)
             if row.countries != countries:
                 await connection.execute(update(region_identity).values(countries=countries))
-        if row.publisher_key is None:
+        if row.installation_id is None:
             return Identity(settings.code, key, None)
-        return Identity(settings.code, key, Enrollment(row.installation_id, row.publisher_key_id, row.publisher_key))
+        enrollment = Enrollment(row.installation_id, row.root_key, row.publisher_serial, row.publisher_key)
+        return Identity(settings.code, key, enrollment)
 
     async def record_enrollment(self, token: EnrollmentToken, now_ms: int) -> Enrollment:
         """From now on this region trusts that control plane only."""
@@ -95,12 +100,12 @@ class IdentityRepository:
             await connection.execute(
                 update(region_identity).values(
                     installation_id=token.installation_id,
-                    publisher_key_id=token.publisher_key_id,
-                    publisher_key=token.publisher_key,
+                    root_key=token.root_key,
+                    publisher_serial=token.serial,
                     enrolled_at_ms=now_ms,
                 )
             )
-        return Enrollment(token.installation_id, token.publisher_key_id, token.publisher_key)
+        return Enrollment(token.installation_id, token.root_key, token.serial)
 
 
 def _check_unchanged(

@@ -14,8 +14,12 @@ region_identity = Table(
     Column("countries", String, nullable=False),  # sorted, separated by commas
     Column("public_key", LargeBinary, nullable=False),
     Column("installation_id", String),
+    # Of a region that was enrolled before there were root keys.
     Column("publisher_key_id", String),
     Column("publisher_key", LargeBinary),
+    Column("root_key", LargeBinary),
+    # The newest certificate of a publisher's key that was seen: it only grows.
+    Column("publisher_serial", BigInteger, nullable=False, server_default="0"),
     Column("enrolled_at_ms", BigInteger),
 )
 
@@ -24,10 +28,13 @@ snapshot_manifest = Table(
     region_metadata,
     # One row: the newest manifest that was verified, as it was signed.
     Column("id", Integer, primary_key=True),
+    Column("serial", BigInteger, nullable=False, server_default="0"),
     Column("epoch", BigInteger, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
+    # The publisher's certificate, as JSON; absent where the control plane's version has none.
+    Column("certificate", LargeBinary),
 )
 
 snapshot_shard = Table(
@@ -35,6 +42,22 @@ snapshot_shard = Table(
     region_metadata,
     Column("sha256", String, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+block = Table(
+    "block",
+    region_metadata,
+    # Keys and projects that the region's own operator has shut out, whatever any snapshot says.
+    Column("subject", String, primary_key=True),
+    Column("blocked_at_ms", BigInteger, nullable=False),
+)
+
+destroyed_project = Table(
+    "destroyed_project",
+    region_metadata,
+    # Projects of which this region has destroyed all it held, once, by an explicit tombstone.
+    Column("project_id", String, primary_key=True),
+    Column("destroyed_at_ms", BigInteger, nullable=False),
 )
 
 metering_writer = Table(

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from domicile.boundary import protocol, signing
 from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
 from domicile.boundary.snapshot import (
+    READABLE_SCHEMAS,
     KeyRecord,
     Manifest,
     OrganizationRecord,
@@ -23,7 +24,7 @@ from domicile.boundary.snapshot import (
 from domicile.kernel.geography import country_set
 from domicile.kernel.ids import new_id
 
-NOTHING_HELD = SnapshotQuery(0, 0)
+NOTHING_HELD = SnapshotQuery(0, 0, READABLE_SCHEMAS)
 
 
 @dataclass
@@ -54,7 +55,7 @@ class Held:
     @property
     def query(self) -> SnapshotQuery:
         """What the next poll says."""
-        return SnapshotQuery(self.manifest.epoch, self.manifest.number)
+        return SnapshotQuery(self.manifest.epoch, self.manifest.number, READABLE_SCHEMAS)
 
     @property
     def organizations(self) -> dict[str, OrganizationRecord]:
@@ -80,6 +81,8 @@ class RegionDouble:
         self.key = key or Ed25519PrivateKey.generate()
         self.replica = new_id("rep_")
         self.token: EnrollmentToken | None = None
+        self.ahead_ms = 0
+        """Of the machine's clock: a test that sets the control plane's forward sets this too."""
         self._url = url
         self._session = aiohttp.ClientSession()
 
@@ -124,7 +127,7 @@ class RegionDouble:
             replica=self.replica,
             method=method,
             target=path,
-            timestamp_ms=at_ms or time.time_ns() // 1_000_000,
+            timestamp_ms=at_ms or time.time_ns() // 1_000_000 + self.ahead_ms,
             body=body,
         )
 
@@ -142,7 +145,9 @@ class RegionDouble:
         assert answer.status == 200, answer
         assert self.token is not None
         signed = msgspec.json.decode(answer.body, type=SignedManifest)
-        manifest = signing.open_manifest(self.token.publisher_key, signed)
+        assert signed.certificate is not None
+        certificate = signing.open_certificate(self.token.root_key, signed.certificate)
+        manifest = signing.open_manifest(certificate.public_key, signed)
         return Held(manifest, [await self._shard(reference.sha256) for reference in manifest.shards])
 
     async def current(self) -> Held:

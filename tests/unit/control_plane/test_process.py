@@ -13,7 +13,6 @@ import aiohttp
 import msgspec
 
 from domicile.boundary import protocol
-from domicile.boundary.snapshot import SnapshotQuery
 from tests.unit.control_plane.region_double import RegionDouble
 
 CONFIGURATION = """
@@ -82,8 +81,8 @@ async def test_sigterm_ends_it_within_three_seconds_with_a_poll_pending(tmp_path
             token = (await response.json())["token"]
         async with RegionDouble("us", boundary) as us:
             assert (await us.enroll(token)).status == 200
-            far = msgspec.json.encode(SnapshotQuery(99, 1))
-            poll = asyncio.create_task(us.call("POST", protocol.SNAPSHOT, far))
+            held = msgspec.json.encode((await us.current()).query)
+            poll = asyncio.create_task(us.call("POST", protocol.SNAPSHOT, held))
             await _until_heard(session, admin, headers)
             started = time.monotonic()
             process.send_signal(signal.SIGTERM)
@@ -101,7 +100,7 @@ async def _until_heard(session: aiohttp.ClientSession, admin: str, headers: dict
     async with asyncio.timeout(10):
         while True:
             async with session.get(f"{admin}/operator/v1/regions", headers=headers) as response:
-                if (await response.json())["data"][0]["replicas"]:
+                if any(replica["number"] for replica in (await response.json())["data"][0]["replicas"]):
                     return
 
 

@@ -5,17 +5,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from domicile.apps.control import MIGRATIONS
 from domicile.boundary import signing
+from domicile.boundary.snapshot import SnapshotQuery
 from domicile.control_plane.channel import Channel, Publication
 from domicile.control_plane.publisher import Publisher
+from domicile.control_plane.publisher_keys import PublisherKeys
 from domicile.kernel.clock import SystemClock
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
 from tests.unit.control_plane.platform_under_test import CATALOGUE_VERSION
+
+INSTALLATION = "inst_" + "0" * 24
 
 
 @pytest.fixture
@@ -28,13 +31,13 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await database.close()
 
 
-def publisher(database: Database) -> Publisher:
+def publisher(database: Database, folder: Path) -> Publisher:
     """One region, renewed almost without pause."""
     return Publisher(
         database,
         SystemClock(),
-        installation_id="inst_" + "0" * 24,
-        key=Ed25519PrivateKey.generate(),
+        installation_id=INSTALLATION,
+        keys=PublisherKeys(folder, INSTALLATION, 1),
         directory={"us": "us.domicile.example"},
         catalogue_version=CATALOGUE_VERSION,
         renewal_s=0.01,
@@ -43,20 +46,23 @@ def publisher(database: Database) -> Publisher:
 
 async def _after(publisher: Publisher, number: int) -> Publication:
     async with asyncio.timeout(10):
-        newer = await publisher.newer("us", "rep_" + "0" * 24, (1, number))
-    assert newer is not None
-    return newer
+        while True:
+            epoch, held = publisher.version("us")
+            newer = await publisher.newer("us", "rep_" + "0" * 24, SnapshotQuery(epoch, held))
+            assert newer is not None
+            if newer.version[1] > number:
+                return newer
 
 
-async def test_a_snapshot_is_renewed_without_any_change(database: Database) -> None:
-    tested = publisher(database)
+async def test_a_snapshot_is_renewed_without_any_change(database: Database, tmp_path: Path) -> None:
+    tested = publisher(database, tmp_path)
     await tested.open()
     assert tested.version("us") == (1, 1)
     async with asyncio.TaskGroup() as group:
         group.create_task(tested.run())
         later = await _after(tested, 3)
         tested.close()
-    manifest = signing.open_manifest(tested.public_key, later.manifest)
+    manifest = signing.open_manifest(signing.public_key_bytes(tested.signer.key), later.manifests[2])
     assert (manifest.epoch, manifest.number) == later.version
     assert manifest.number >= 4
     async with database.reading() as connection:
@@ -64,8 +70,8 @@ async def test_a_snapshot_is_renewed_without_any_change(database: Database) -> N
     assert tuple(stored) == tested.version("us")
 
 
-async def test_a_failed_publication_is_made_up_for_by_the_renewal(database: Database) -> None:
-    tested = publisher(database)
+async def test_a_failed_publication_is_made_up_for_by_the_renewal(database: Database, tmp_path: Path) -> None:
+    tested = publisher(database, tmp_path)
     await tested.open()
     async with database.transaction() as connection:
         await connection.execute(text("ALTER TABLE publication RENAME TO hidden"))
@@ -80,18 +86,18 @@ async def test_a_failed_publication_is_made_up_for_by_the_renewal(database: Data
         tested.close()
 
 
-async def test_changes_at_the_same_time_share_publications(database: Database) -> None:
-    tested = publisher(database)
+async def test_changes_at_the_same_time_share_publications(database: Database, tmp_path: Path) -> None:
+    tested = publisher(database, tmp_path)
     await tested.open()
     await asyncio.gather(*(tested.publish(["us"]) for _ in range(20)))
     assert 2 <= tested.version("us")[1] <= 4
 
 
-async def test_a_region_that_is_not_configured_has_nothing(database: Database) -> None:
-    tested = publisher(database)
+async def test_a_region_that_is_not_configured_has_nothing(database: Database, tmp_path: Path) -> None:
+    tested = publisher(database, tmp_path)
     await tested.open()
     await tested.publish(["mars"])
-    assert await tested.newer("mars", "rep", (0, 0)) is None
+    assert await tested.newer("mars", "rep", SnapshotQuery(0, 0)) is None
     assert tested.shard("mars", "0" * 64) is None
     assert (tested.version("mars"), tested.contacts("mars")) == ((0, 0), {})
 

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import domicile.data_plane
+from domicile.boundary.publisher_key import PublisherCertificate, SignedCertificate
 from domicile.boundary.retention import ProjectRetention, Retention
-from domicile.boundary.signing import public_key_bytes, public_key_id, sign_manifest
+from domicile.boundary.signing import public_key_bytes, public_key_id, sign_certificate, sign_manifest
 from domicile.boundary.snapshot import (
     SNAPSHOT_SCHEMA,
     DirectoryEntry,
@@ -28,6 +29,7 @@ from domicile.boundary.snapshot import (
     shard_index,
 )
 from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.identity import Enrollment
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
@@ -119,14 +121,35 @@ def project_record(**members: Any) -> ProjectRecord:
 
 @dataclass
 class Publisher:
-    """A control plane's signing key, and snapshots signed with it."""
+    """A control plane's root key and signing key, and snapshots signed with it."""
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    root: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    serial: int = 1
 
     @property
     def enrollment(self) -> Enrollment:
+        return Enrollment(INSTALLATION, public_key_bytes(self.root), self.serial)
+
+    @property
+    def key_id(self) -> str:
+        return public_key_id(public_key_bytes(self.key))
+
+    def certificate(self, **members: Any) -> SignedCertificate:
         public = public_key_bytes(self.key)
-        return Enrollment(INSTALLATION, public_key_id(public), public)
+        values: dict[str, Any] = {
+            "installation_id": INSTALLATION,
+            "key_id": public_key_id(public),
+            "public_key": public,
+            "not_before_ms": NOW_MS - 1,
+            "serial": self.serial,
+            **members,
+        }
+        return sign_certificate(self.root, PublisherCertificate(**values))
+
+    def rotated(self) -> "Publisher":
+        """The same root with the next key."""
+        return Publisher(root=self.root, serial=self.serial + 1)
 
     def manifest(self, shards: list[Shard], **members: Any) -> Manifest:
         values: dict[str, Any] = {
@@ -136,7 +159,7 @@ class Publisher:
             "epoch": 1,
             "number": 1,
             "issued_at_ms": NOW_MS,
-            "key_id": self.enrollment.publisher_key_id,
+            "key_id": self.key_id,
             "catalogue_version": "0123456789abcdef",
             "directory": DIRECTORY,
             "shards": tuple(ShardReference(shard.index, digest(encode_shard(shard))) for shard in shards),
@@ -145,7 +168,7 @@ class Publisher:
         return Manifest(**values)
 
     def publish(self, shards: list[Shard], **members: Any) -> SignedManifest:
-        return sign_manifest(self.key, self.manifest(shards, **members))
+        return sign_manifest(self.key, self.manifest(shards, **members), self.certificate())
 
 
 def shards_for(*secrets: str, region: str = "eu") -> list[Shard]:
@@ -167,6 +190,11 @@ def current_snapshot(*shards: Shard, **members: Any) -> CurrentSnapshot:
     current = CurrentSnapshot()
     current.swap(SnapshotTable.build(Publisher().manifest(list(shards), **members), shards))
     return current
+
+
+def no_blocks() -> Blocks:
+    """Nobody is shut out. Nothing lies behind it, so it is never to be asked to remember anything."""
+    return Blocks(Database(sqlite_url(Path("/nowhere/region.db"))), SetClock())
 
 
 _migrated: dict[str, bytes] = {}

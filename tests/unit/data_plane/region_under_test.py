@@ -14,6 +14,7 @@ from openai import AsyncOpenAI
 
 from domicile.boundary.snapshot import Shard
 from domicile.catalogue.catalogue import Catalogue, load_catalogue
+from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.http.app import RegionEndpoints, build_application
@@ -162,7 +163,8 @@ async def region_under_test(
             clock=clock,
             salted_engines=salted,
         )
-        authenticator = Authenticator("eu", INSTALLATION, snapshots, clock)
+        blocks = Blocks(await stack.enter_async_context(database_in(folder, "region")), clock)
+        authenticator = Authenticator("eu", INSTALLATION, snapshots, clock, blocks)
         application = build_application(
             RegionEndpoints(
                 authenticator, Health(snapshots, router), Models(policy, router), ChatCompletions(inference), "eu"

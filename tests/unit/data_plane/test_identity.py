@@ -86,10 +86,9 @@ async def test_fewer_countries_are_accepted_and_are_then_the_most_there_can_be(s
 
 
 async def test_an_enrollment_is_remembered(starts: Starts) -> None:
-    enrollment = Publisher().enrollment
-    token = EnrollmentToken(
-        enrollment.installation_id, "eu", enrollment.publisher_key_id, enrollment.publisher_key, b"s" * 32
-    )
+    enrollment = Publisher(serial=7).enrollment
+    assert enrollment.root_key is not None
+    token = EnrollmentToken(enrollment.installation_id, "eu", enrollment.root_key, enrollment.serial, b"s" * 32)
     assert await starts.repository.record_enrollment(token, NOW_MS) == enrollment
     assert (await starts.start()).enrollment == enrollment
 

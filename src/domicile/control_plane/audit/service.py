@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement
 
-from domicile.boundary.audit import AuditReport
+from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
 from domicile.control_plane import tables
 from domicile.control_plane.audit.repository import AuditRow, Event, find_sequence, insert_event, list_events
 from domicile.control_plane.auth import Administrator, EnrolledRegion, Operator
+from domicile.control_plane.deletion_records import record_destroyed
 from domicile.control_plane.reports import receive, require_own
-from domicile.control_plane.transactions import Reader
+from domicile.control_plane.transactions import Reader, Writing
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
@@ -69,10 +70,26 @@ class AuditLog:
             if writing is None:
                 return False
             for reported in report.events:
-                detail = {"data": {"epoch": reported.epoch, "number": reported.number, "writer": report.writer}}
-                event = Event(reported.type, report.region, region=report.region, detail=detail)
-                await insert_event(writing, region, event, reported.at_ms)
+                await self._take_in(writing, region, report, reported)
         return True
+
+    async def _take_in(
+        self, writing: Writing, region: EnrolledRegion, report: AuditReport, reported: RegionEvent
+    ) -> None:
+        detail = {"data": {"epoch": reported.epoch, "number": reported.number, "writer": report.writer}}
+        organization_id, project_id = None, reported.project_id
+        if reported.type is RegionEventType.PROJECT_DESTROYED and project_id is not None:
+            at_ms, now_ms = reported.at_ms, self._clock.now_ms()
+            organization_id = await record_destroyed(writing, region.code, project_id, at_ms, now_ms)
+            if organization_id is None:
+                # Each replica of the region has done it, and one record is enough.
+                return
+        else:
+            project_id = None
+        event = Event(
+            reported.type, project_id or report.region, organization_id, project_id, report.region, detail=detail
+        )
+        await insert_event(writing, region, event, reported.at_ms)
 
 
 def _visible(asker: Administrator | Operator) -> ColumnElement[bool] | None:

@@ -10,6 +10,7 @@ from domicile.boundary.snapshot import SnapshotQuery
 from domicile.control_plane.auth import EnrolledRegion, Operator
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.query import Query
+from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import Regions, RegionStatus
 from domicile.kernel.clock import seconds
 from domicile.web.json_body import decode_json
@@ -21,8 +22,13 @@ BODY_LIMIT = 64 * 1024
 class RegionEndpoints:
     """The operator's view."""
 
-    def __init__(self, regions: Regions) -> None:
+    def __init__(self, regions: Regions, epochs: Epochs) -> None:
         self._regions = regions
+        self._epochs = epochs
+
+    async def declare_epoch(self, operator: Operator, _request: Request) -> Response:
+        """What is in the database counts from now on, though the regions have seen more."""
+        return json_response({"object": "epoch", "epoch": await self._epochs.declare(operator)})
 
     async def list_regions(self, operator: Operator, request: Request) -> Response:
         """Every configured region with its replicas."""
@@ -73,6 +79,7 @@ def _render(status: RegionStatus) -> dict[str, Any]:
         "enrolled_at": None if status.enrolled_at_ms is None else seconds(status.enrolled_at_ms),
         "epoch": status.published[0],
         "number": status.published[1],
+        "new_epoch_required": status.new_epoch_required,
         "replicas": [
             {
                 "id": replica,

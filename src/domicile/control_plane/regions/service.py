@@ -45,6 +45,7 @@ class RegionStatus:
     enrolled_at_ms: int | None
     published: Version
     replicas: dict[str, Contact]
+    new_epoch_required: bool
 
 
 class Regions:
@@ -74,6 +75,7 @@ class Regions:
                 enrolled.get(region.code),
                 self._publisher.version(region.code),
                 self._publisher.contacts(region.code),
+                self._publisher.is_behind(region.code),
             )
             for region in self._installation.regions
         ]
@@ -92,11 +94,12 @@ class Regions:
                 writing = await change.record(Event("region.enrollment_token.created", code, region=code))
                 await insert_token(writing, stored, change.now_ms)
                 await remember(writing, attempt, change.now_ms, stored.sha256.hex())
+        signer = self._publisher.signer
         token = EnrollmentToken(
             installation_id=self._installation_id,
             region=code,
-            publisher_key_id=self._publisher.public_key_id,
-            publisher_key=self._publisher.public_key,
+            root_key=signer.root_key,
+            serial=signer.serial,
             secret=secret,
         )
         return encode_token(token), stored.expires_at_ms
@@ -120,9 +123,17 @@ class Regions:
         return EnrollmentReceipt(self._installation_id, request.region)
 
     async def newer_snapshot(self, region: EnrolledRegion, held: SnapshotQuery) -> SignedManifest | None:
-        """A long poll, which acknowledges what the replica holds."""
-        publication = await self._publisher.newer(region.code, region.replica, (held.epoch, held.number))
-        return None if publication is None else publication.manifest
+        """A long poll, which acknowledges what the replica holds. The answer is of the newest schema that it reads."""
+        publication = await self._publisher.newer(region.code, region.replica, held)
+        if publication is None:
+            return None
+        common = publication.manifests.keys() & set(held.schemas)
+        if not common:
+            served = ", ".join(map(str, sorted(publication.manifests)))
+            raise errors.conflict(
+                "no_common_schema", f"This control plane serves the snapshot's schemas {served} only."
+            )
+        return publication.manifests[max(common)]
 
     def shard(self, region: EnrolledRegion, sha256: str) -> bytes:
         """A shard of the caller's own region."""

@@ -7,6 +7,7 @@ looked up and not logged here, and no table of this region could know it.
 from collections.abc import Iterable
 from dataclasses import replace
 
+from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys, errors
@@ -19,13 +20,16 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Authenticator:
-    """Knows this region's code, its installation's key grammar and its current snapshot."""
+    """Knows this region's code, its installation's key grammar, its current snapshot and its own blocks."""
 
-    def __init__(self, region: str, installation_id: str, snapshots: CurrentSnapshot, clock: Clock) -> None:
+    def __init__(
+        self, region: str, installation_id: str, snapshots: CurrentSnapshot, clock: Clock, blocks: Blocks
+    ) -> None:
         self._region = region
         self._installation_id = installation_id
         self._snapshots = snapshots
         self._clock = clock
+        self._blocks = blocks
 
     def refuse_at_head(self, headers: Headers) -> RenderedError | None:
         """The answer to another region's key; None for every other request. Called by the protocol for each head."""
@@ -74,6 +78,8 @@ class Authenticator:
         refused = errors.invalid_key(key.secret[-4:])
         record = table.keys.get(api_keys.sha256(key.secret))
         if record is None or (record.expires_at_ms is not None and record.expires_at_ms <= self._clock.now_ms()):
+            raise refused
+        if self._blocks.cover(record.key_id, record.project_id):
             raise refused
         project = table.projects.get(record.project_id)
         organization = None if project is None else table.organizations.get(project.organization_id)

@@ -84,6 +84,8 @@ class Meter:
         self._written = asyncio.Condition()
         self._recorded_count = 0
         self._written_count = 0
+        self._event_count = 0
+        self._written_event_count = 0
         self.reported = asyncio.Event()
         """Set whenever there is something new to send."""
 
@@ -109,11 +111,19 @@ class Meter:
         async with self._written:
             await self._written.wait_for(lambda: self._written_count >= awaited)
 
-    def event(self, kind: RegionEventType) -> None:
+    async def event_on_disk(self, kind: RegionEventType, project_id: str) -> None:
+        """An event about a project. Returns when it is on disk, from where it will reach the control plane."""
+        self.event(kind, project_id)
+        awaited = self._event_count
+        async with self._written:
+            await self._written.wait_for(lambda: self._written_event_count >= awaited)
+
+    def event(self, kind: RegionEventType, project_id: str | None = None) -> None:
         """Something happened to the region itself."""
         table = self._snapshots.table
         epoch, number = (0, 0) if table is None else (table.epoch, table.number)
-        self._events.append(RegionEvent(kind, self._clock.now_ms(), epoch, number))
+        self._events.append(RegionEvent(kind, self._clock.now_ms(), epoch, number, project_id))
+        self._event_count += 1
         if self._observer is not None:
             self._observer.happened(kind)
         self._wake.set()
@@ -181,6 +191,7 @@ class Meter:
             self.reported.set()
             async with self._written:
                 self._written_count += len(batch.entries)
+                self._written_event_count += len(batch.events)
                 self._written.notify_all()
 
     def _next_batch(self) -> _Batch:

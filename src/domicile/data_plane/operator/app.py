@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
+from domicile.data_plane.operator.blocks import BlockEndpoints
 from domicile.data_plane.operator.health import HealthDetail
 from domicile.data_plane.operator.metrics import Metrics
 from domicile.web.application import Application
@@ -16,6 +17,7 @@ class OperatorEndpoints:
 
     health: HealthDetail
     metrics: Metrics
+    blocks: BlockEndpoints
     region: str
 
 
@@ -23,6 +25,9 @@ def operator_routes(endpoints: OperatorEndpoints) -> list[Route]:
     """Path -> handler, and nothing else. None of them answers with content: there is none to be had here."""
     return [
         Route("/operator/v1/health", endpoints.health.show, methods=["GET"]),
+        Route("/operator/v1/blocks", endpoints.blocks.list, methods=["GET"]),
+        Route("/operator/v1/blocks", endpoints.blocks.add, methods=["POST"]),
+        Route("/operator/v1/blocks/{subject}", endpoints.blocks.remove, methods=["DELETE"]),
         Route("/metrics", endpoints.metrics.show, methods=["GET"]),
     ]
 

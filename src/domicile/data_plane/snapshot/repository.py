@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import delete, insert, select
+import msgspec
+from sqlalchemy import delete, insert, select, update
 
+from domicile.boundary.publisher_key import SignedCertificate
 from domicile.boundary.snapshot import SignedManifest
-from domicile.data_plane.tables import snapshot_manifest, snapshot_shard
+from domicile.data_plane.snapshot.verification import Position
+from domicile.data_plane.tables import region_identity, snapshot_manifest, snapshot_shard
 from domicile.persistence.database import Database
 
 
@@ -15,16 +18,17 @@ class SnapshotRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, signed: SignedManifest, shards: Mapping[str, bytes], version: tuple[int, int]) -> None:
+    async def save(self, signed: SignedManifest, shards: Mapping[str, bytes], position: Position) -> None:
         """`shards`: bytes by SHA-256 in hex. What the manifest no longer names is forgotten in the same transaction.
 
-        The newest stays: a replica that is behind the others, or as far as they are, changes nothing.
+        The newest stays: a replica that is behind the others, or as far as they are, changes nothing. The certificate's
+        serial is kept on its own as well: it must outlive a snapshot that is damaged later.
         """
-        epoch, number = version
-        saved = select(snapshot_manifest.c.epoch, snapshot_manifest.c.number)
+        certificate = signed.certificate
+        saved = select(snapshot_manifest.c.serial, snapshot_manifest.c.epoch, snapshot_manifest.c.number)
         async with self._database.transaction() as connection:
             row = (await connection.execute(saved)).one_or_none()
-            if row is not None and (row.epoch, row.number) >= version:
+            if row is not None and Position(row.serial, row.epoch, row.number) >= position:
                 return
             known = set((await connection.execute(select(snapshot_shard.c.sha256))).scalars())
             await connection.execute(delete(snapshot_shard).where(snapshot_shard.c.sha256.not_in(list(shards))))
@@ -34,15 +38,33 @@ class SnapshotRepository:
             await connection.execute(delete(snapshot_manifest))
             await connection.execute(
                 insert(snapshot_manifest).values(
-                    id=1, epoch=epoch, number=number, manifest=signed.manifest, signature=signed.signature
+                    id=1,
+                    serial=position.serial,
+                    epoch=position.epoch,
+                    number=position.number,
+                    manifest=signed.manifest,
+                    signature=signed.signature,
+                    certificate=None if certificate is None else msgspec.json.encode(certificate),
                 )
+            )
+            seen = region_identity.c.publisher_serial
+            await connection.execute(
+                update(region_identity).where(seen < position.serial).values(publisher_serial=position.serial)
             )
 
     async def load(self) -> tuple[SignedManifest, dict[str, bytes]] | None:
-        """What was saved last, to be verified again before use."""
+        """What was saved last, to be verified again before use. A damaged certificate is none."""
         async with self._database.reading() as connection:
             row = (await connection.execute(select(snapshot_manifest))).one_or_none()
             if row is None:
                 return None
             shards = (await connection.execute(select(snapshot_shard))).all()
-        return SignedManifest(row.manifest, row.signature), {shard.sha256: shard.body for shard in shards}
+        signed = SignedManifest(row.manifest, row.signature, _certificate(row.certificate))
+        return signed, {shard.sha256: shard.body for shard in shards}
+
+
+def _certificate(data: bytes | None) -> SignedCertificate | None:
+    try:
+        return None if data is None else msgspec.json.decode(data, type=SignedCertificate)
+    except ValueError:
+        return None

@@ -7,17 +7,18 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.boundary.audit import RegionEventType
-from domicile.boundary.snapshot import Manifest, SignedManifest, SnapshotQuery
+from domicile.boundary.snapshot import READABLE_SCHEMAS, Manifest, SignedManifest, SnapshotQuery
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
 from domicile.data_plane.identity import Enrollment
 from domicile.data_plane.snapshot.repository import SnapshotRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
-from domicile.data_plane.snapshot.verification import SnapshotRefusedError, verify_manifest, verify_shard
+from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError, verify_manifest, verify_shard
 
 log = structlog.get_logger("snapshot")
 
 RETRY_MIN_S = 0.1
 RETRY_MAX_S = 2.0
+NAMED_KEYS = 100
 
 
 class SnapshotSubscription:
@@ -32,14 +33,17 @@ class SnapshotSubscription:
         region: str,
         enrollment: Enrollment,
         on_event: Callable[[RegionEventType], None],
+        on_snapshot: Callable[[SnapshotTable], None] = lambda _table: None,
     ) -> None:
-        """`on_event` is told of refusals, for the audit log."""
+        """`on_event` is told of refusals, for the audit log; `on_snapshot` of each table from when on it is in force."""
         self._link = link
         self._repository = repository
         self._current = current
         self._region = region
         self._enrollment = enrollment
         self._on_event = on_event
+        self._on_snapshot = on_snapshot
+        self._position = Position(serial=enrollment.serial)
         self._shards: dict[str, bytes] = {}
         self._refused_because: str | None = None
 
@@ -50,8 +54,9 @@ class SnapshotSubscription:
             return
         signed, shards = saved
         try:
-            manifest = self._verify(signed)
-            self._take(manifest, {reference.sha256: shards[reference.sha256] for reference in manifest.shards})
+            manifest, position = self._verify(signed)
+            named = {reference.sha256: shards[reference.sha256] for reference in manifest.shards}
+            self._take(manifest, position, named)
         except (SnapshotRefusedError, KeyError) as error:
             log.error(
                 "saved_snapshot_refused", reason=str(error) if isinstance(error, SnapshotRefusedError) else "incomplete"
@@ -85,30 +90,54 @@ class SnapshotSubscription:
         self._refused_because = reason
 
     async def _poll_once(self) -> None:
-        signed = await self._link.newer_snapshot(SnapshotQuery(*self._held()))
+        signed = await self._ask()
         if signed is None:
             return
-        manifest = self._verify(signed)
+        manifest, position = self._verify(signed)
         shards: dict[str, bytes] = {}
         for reference in manifest.shards:
             known = self._shards.get(reference.sha256)
             shards[reference.sha256] = known if known is not None else await self._link.shard(reference.sha256)
         # Swapped before it is saved: a full disk must not keep a revoked key alive.
-        self._take(manifest, shards)
-        await self._repository.save(signed, shards, (manifest.epoch, manifest.number))
+        self._take(manifest, position, shards)
+        await self._repository.save(signed, shards, position)
 
-    def _verify(self, signed: SignedManifest) -> Manifest:
-        return verify_manifest(signed, region=self._region, enrollment=self._enrollment, held=self._held())
+    async def _ask(self) -> SignedManifest | None:
+        held = self._position
+        query = SnapshotQuery(held.epoch, held.number, READABLE_SCHEMAS, held.serial)
+        try:
+            return await self._link.newer_snapshot(query)
+        except ControlRefusedError as error:
+            if error.code != "unknown_parameter":
+                raise
+        # A control plane of the version before: it is asked as a region of that version asks.
+        return await self._link.newer_snapshot(SnapshotQuery(held.epoch, held.number))
 
-    def _take(self, manifest: Manifest, shards: dict[str, bytes]) -> None:
+    def _verify(self, signed: SignedManifest) -> tuple[Manifest, Position]:
+        return verify_manifest(signed, region=self._region, enrollment=self._enrollment, held=self._position)
+
+    def _take(self, manifest: Manifest, position: Position, shards: dict[str, bytes]) -> None:
         verified = [
-            verify_shard(shards[reference.sha256], sha256=reference.sha256, index=reference.index, region=self._region)
+            verify_shard(
+                shards[reference.sha256],
+                sha256=reference.sha256,
+                index=reference.index,
+                region=self._region,
+                schema=manifest.schema,
+            )
             for reference in manifest.shards
         ]
-        self._current.swap(SnapshotTable.build(manifest, verified))
+        before, table = self._current.table, SnapshotTable.build(manifest, verified)
+        self._current.swap(table)
+        self._position = position
         self._shards = shards
         log.info("snapshot", epoch=manifest.epoch, number=manifest.number)
+        if before is not None and before.epoch != table.epoch:
+            _name_new_keys(before, table)
+        self._on_snapshot(table)
 
-    def _held(self) -> tuple[int, int]:
-        table = self._current.table
-        return (0, 0) if table is None else (table.epoch, table.number)
+
+def _name_new_keys(before: SnapshotTable, after: SnapshotTable) -> None:
+    """After a restore a key may live again that had been revoked since the backup. Nobody but a region still knows of it."""
+    new = sorted(after.keys[sha256].key_id for sha256 in after.keys.keys() - before.keys.keys())
+    log.warning("new_epoch", epoch=after.epoch, keys_not_held_before=len(new), key_ids=new[:NAMED_KEYS])

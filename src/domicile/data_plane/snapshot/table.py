@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from domicile.boundary.snapshot import KeyRecord, Manifest, OrganizationRecord, ProjectRecord, Shard
+from domicile.kernel.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class SnapshotTable:
     projects: MappingProxyType[str, ProjectRecord]
     organizations: MappingProxyType[str, OrganizationRecord]
     directory: MappingProxyType[str, str]
+    tombstones: MappingProxyType[str, int]
+    """Destroyed projects, and when."""
 
     @classmethod
     def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
@@ -25,10 +28,12 @@ class SnapshotTable:
         keys: dict[bytes, KeyRecord] = {}
         projects: dict[str, ProjectRecord] = {}
         organizations: dict[str, OrganizationRecord] = {}
+        tombstones: dict[str, int] = {}
         for shard in shards:
             keys.update((key.sha256, key) for key in shard.keys)
             projects.update((project.project_id, project) for project in shard.projects)
             organizations.update((record.organization_id, record) for record in shard.organizations)
+            tombstones.update((stone.project_id, stone.destroyed_at_ms) for stone in shard.tombstones)
         return cls(
             manifest.epoch,
             manifest.number,
@@ -37,6 +42,7 @@ class SnapshotTable:
             MappingProxyType(projects),
             MappingProxyType(organizations),
             MappingProxyType({entry.region: entry.host for entry in manifest.directory}),
+            MappingProxyType(tombstones),
         )
 
 
@@ -50,6 +56,15 @@ class CurrentSnapshot:
     def table(self) -> SnapshotTable | None:
         """None until a first snapshot was verified: then nobody can be authenticated."""
         return self._table
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """(epoch, number) of the table in force; (0, 0) without one."""
+        return (0, 0) if self._table is None else (self._table.epoch, self._table.number)
+
+    def age_ms(self, clock: Clock) -> int | None:
+        """How long ago the control plane signed it: it renews every ten seconds, so more means no contact. None without one."""
+        return None if self._table is None else max(0, clock.now_ms() - self._table.issued_at_ms)
 
     def swap(self, table: SnapshotTable) -> None:
         """From the next request on, `table` holds."""

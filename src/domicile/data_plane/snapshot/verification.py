@@ -1,9 +1,12 @@
 """When a snapshot is accepted, and only then (design 2)."""
 
+from dataclasses import dataclass
+
 import msgspec
 
-from domicile.boundary.signing import BadSignatureError, open_manifest
-from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, Manifest, Shard, SignedManifest, digest
+from domicile.boundary.signing import BadSignatureError, open_certificate, open_manifest, public_key_id
+from domicile.boundary.snapshot import READABLE_SCHEMAS, Manifest, Shard, SignedManifest, digest
+from domicile.boundary.snapshot_v1 import SCHEMA_1, decode_shard_of_schema_1
 from domicile.data_plane.identity import Enrollment
 
 
@@ -11,33 +14,91 @@ class SnapshotRefusedError(Exception):
     """The snapshot is not taken, and the old one stays. The text is one of ours and holds nothing of the snapshot."""
 
 
-def verify_manifest(signed: SignedManifest, *, region: str, enrollment: Enrollment, held: tuple[int, int]) -> Manifest:
-    """Signature first, then whose it is, then whether it is newer than `held`, an (epoch, number)."""
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a region is: the newest certificate that it has seen, and the snapshot that it holds; zeros for none.
+
+    It only grows, the certificate first: whoever has stolen a key can count as high as there are numbers, and must not be
+    able to keep out what is signed with the next one.
+    """
+
+    serial: int = 0
+    epoch: int = 0
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    public_key: bytes
+    key_id: str
+    serial: int
+    not_before_ms: int
+
+
+class _AnySchema(msgspec.Struct):
+    schema: int
+
+
+def verify_manifest(
+    signed: SignedManifest, *, region: str, enrollment: Enrollment, held: Position
+) -> tuple[Manifest, Position]:
+    """Who signed and by whose authority, then whose it is, then whether it is newer than what is held."""
+    signer = _signer(signed, enrollment, held)
     try:
-        manifest = open_manifest(enrollment.publisher_key, signed)
+        manifest = open_manifest(signer.public_key, signed)
     except BadSignatureError:
         raise SnapshotRefusedError("bad signature") from None
     except (ValueError, RecursionError):
-        raise SnapshotRefusedError("unknown format") from None
-    if manifest.schema != SNAPSHOT_SCHEMA:
+        known = _schema_of(signed.manifest) in {None, *READABLE_SCHEMAS}
+        raise SnapshotRefusedError("unknown format" if known else "unknown schema") from None
+    if manifest.schema not in READABLE_SCHEMAS:
         raise SnapshotRefusedError("unknown schema")
-    if manifest.key_id != enrollment.publisher_key_id or manifest.installation_id != enrollment.installation_id:
+    if manifest.key_id != signer.key_id or manifest.installation_id != enrollment.installation_id:
         raise SnapshotRefusedError("another installation's")
     if manifest.region != region:
         raise SnapshotRefusedError("another region's")
-    if (manifest.epoch, manifest.number) <= held:
+    if manifest.issued_at_ms < signer.not_before_ms:
+        raise SnapshotRefusedError("signed before its key was certified")
+    position = Position(signer.serial, manifest.epoch, manifest.number)
+    if position <= held:
         raise SnapshotRefusedError("not newer")
-    return manifest
+    return manifest, position
 
 
-def verify_shard(body: bytes, *, sha256: str, index: int, region: str) -> Shard:
+def verify_shard(body: bytes, *, sha256: str, index: int, region: str, schema: int) -> Shard:
     """The bytes are those that the manifest names, and say of themselves what the manifest says of them."""
     if digest(body) != sha256:
         raise SnapshotRefusedError("a shard's bytes are not those of the manifest")
     try:
-        shard = msgspec.json.decode(body, type=Shard)
+        shard = decode_shard_of_schema_1(body) if schema == SCHEMA_1 else msgspec.json.decode(body, type=Shard)
     except (ValueError, RecursionError):
         raise SnapshotRefusedError("a shard of unknown format") from None
     if shard.index != index or shard.region != region:
         raise SnapshotRefusedError("a shard in the wrong place")
     return shard
+
+
+def _signer(signed: SignedManifest, enrollment: Enrollment, held: Position) -> _Signer:
+    """The only key that may have signed."""
+    if enrollment.root_key is None:
+        key = enrollment.publisher_key or b""
+        return _Signer(key, public_key_id(key), 0, 0)
+    if signed.certificate is None:
+        raise SnapshotRefusedError("no certificate")
+    try:
+        certificate = open_certificate(enrollment.root_key, signed.certificate)
+    except BadSignatureError:
+        raise SnapshotRefusedError("a certificate that is not the root key's") from None
+    if certificate.installation_id != enrollment.installation_id:
+        raise SnapshotRefusedError("another installation's")
+    if certificate.serial < max(held.serial, enrollment.serial):
+        raise SnapshotRefusedError("a key that has been replaced")
+    return _Signer(certificate.public_key, certificate.key_id, certificate.serial, certificate.not_before_ms)
+
+
+def _schema_of(manifest: bytes) -> int | None:
+    """What a signed manifest says its schema is, whatever else it says."""
+    try:
+        return msgspec.json.decode(manifest, type=_AnySchema).schema
+    except (ValueError, RecursionError):
+        return None

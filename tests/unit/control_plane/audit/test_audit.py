@@ -33,6 +33,8 @@ WRITTEN = (
     "service_account",
     "api_key",
     "admin_key",
+    "destruction",
+    "(SELECT region, epoch FROM publication)",
 )
 
 
@@ -43,13 +45,17 @@ async def _rows(platform: Platform) -> tuple[int, str]:
     return events, repr(tables)
 
 
-async def _objects(platform: Platform, template: str) -> dict[str, str]:
+async def _objects(platform: Platform, method: str, template: str) -> dict[str, str]:
     if "admin_api_keys/" in template:
         return {"key_id": (await platform.sdk().admin.organization.admin_api_keys.create(name="second")).id}
     if "{project_id}" not in template:
         return {"organization_id": platform.running.identity.first_organization_id, "code": "us"}
     project = await platform.project()
     account = await platform.account(project["id"])
+    if template.endswith("/destroy"):
+        assert (await platform.ask("POST", f"{PROJECTS}/{project['id']}/archive"))[0] == 200
+    if (method, template) == ("DELETE", "/operator/v1/projects/{project_id}/destroy"):
+        await platform.operate("POST", f"/projects/{project['id']}/destroy")
     return {"project_id": project["id"], "account_id": account["id"], "key_id": account["api_key"]["id"]}
 
 
@@ -71,6 +77,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/operator/v1/organizations"): {"name": "new"},
     ("POST", "/operator/v1/organizations/{organization_id}"): {"enhanced_zdr": False},
     ("POST", "/operator/v1/regions/{code}/enrollment_tokens"): None,
+    ("POST", "/operator/v1/epoch"): None,
+    ("POST", "/operator/v1/projects/{project_id}/destroy"): None,
+    ("DELETE", "/operator/v1/projects/{project_id}/destroy"): None,
 }
 
 
@@ -84,7 +93,7 @@ async def test_every_changing_route_writes_an_audit_row_with_its_change(platform
     assert changing == set(BODIES), "a route that changes something is missing here"
     await platform.enrolled("us")
     for (method, template), body in BODIES.items():
-        path = template.format(**await _objects(platform, template))
+        path = template.format(**await _objects(platform, method, template))
         key = platform.operator_key if path.startswith("/operator") else platform.admin_key
         before = await _rows(platform)
         status, answer = await platform.ask(method, path, body, key=key)

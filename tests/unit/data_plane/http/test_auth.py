@@ -19,6 +19,7 @@ from tests.unit.data_plane.region_parts import (
     current_snapshot,
     key_record,
     new_key,
+    no_blocks,
     organization_record,
     project_record,
 )
@@ -34,7 +35,7 @@ class Region:
         self.clock = SetClock()
         key = key_record(self.secret, **key_members)
         self.snapshots = current_snapshot(Shard("eu", 0, (organization_record(),), (project_record(),), (key,)))
-        self.authenticator = Authenticator("eu", INSTALLATION, self.snapshots, self.clock)
+        self.authenticator = Authenticator("eu", INSTALLATION, self.snapshots, self.clock, no_blocks())
 
     def refusal(self, headers: Headers) -> DomicileError:
         with pytest.raises(DomicileError) as caught:
@@ -152,14 +153,14 @@ class TestAuthenticate:
 
     @pytest.mark.parametrize("realm", ["eu", "us", "ap"])
     def test_without_a_snapshot_no_key_is_called_incorrect(self, realm: str) -> None:
-        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock())
+        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock(), no_blocks())
         with pytest.raises(DomicileError) as caught:
             authenticator.authenticate(bearer(new_key(realm)))
         assert (caught.value.category, caught.value.code) == (Category.UNAVAILABLE, "service_unavailable")
         assert caught.value.retry_after_s == 2
 
     def test_without_a_snapshot_a_malformed_key_still_is(self) -> None:
-        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock())
+        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock(), no_blocks())
         with pytest.raises(DomicileError) as caught:
             authenticator.authenticate(bearer("sk-proj-abcdefghijklmnop"))
         assert_invalid(caught.value, "mnop")
@@ -187,7 +188,7 @@ class TestRefuseAtHead:
         members = {name: getattr(table, name) for name in SnapshotTable.__slots__}
         snapshots = CurrentSnapshot()
         snapshots.swap(SnapshotTable(**{**members, "keys": ForbiddenKeys()}))
-        return Authenticator("eu", INSTALLATION, snapshots, SetClock())
+        return Authenticator("eu", INSTALLATION, snapshots, SetClock(), no_blocks())
 
     def test_the_table_is_really_forbidden(self, blind: Authenticator) -> None:
         with pytest.raises(AssertionError, match="looked up"):
@@ -222,7 +223,7 @@ class TestRefuseAtHead:
         assert [blind.refuse_at_head(headers) for headers in others] == [None] * len(others)
 
     def test_without_a_snapshot_another_regions_body_is_not_read_either(self) -> None:
-        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock())
+        authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock(), no_blocks())
         answer = authenticator.refuse_at_head(bearer(new_key("us")))
         assert answer is not None
         assert answer.status == 503

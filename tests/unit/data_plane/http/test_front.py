@@ -19,6 +19,7 @@ from tests.unit.data_plane.region_parts import (
     current_snapshot,
     key_record,
     new_key,
+    no_blocks,
     organization_record,
     project_record,
 )
@@ -39,7 +40,7 @@ async def who(request: Request) -> Response:
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx2.Client]:
     snapshots = current_snapshot(Shard("eu", 0, (organization_record(),), (project_record(),), (key_record(SECRET),)))
-    authenticator = Authenticator("eu", INSTALLATION, snapshots, SetClock())
+    authenticator = Authenticator("eu", INSTALLATION, snapshots, SetClock(), no_blocks())
     routes = [
         Route("/healthz", public, methods=["GET"]),
         Route("/readyz", public, methods=["GET"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 
 from domicile.apps.region_operator import KEY_FILE, URL_FILE, RegionOperator, Shown
+from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.inference import parameters_of
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -63,7 +64,8 @@ async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
             repository, snapshots, region="eu", writer=writer, clock=clock, durable=False, observer=operator.work
         )
         await repository.open_writer(writer, clock.now_ms())
-        operator.show(Shown(REPLICA, snapshots, router, meter, metering, clock))
+        blocks = Blocks(await stack.enter_async_context(database_in(folder, "region")), clock)
+        operator.show(Shown(REPLICA, snapshots, router, meter, metering, clock, blocks))
         await stack.enter_async_context(serving([operator.listen(stack)]))
         url = (folder / URL_FILE).read_text().strip()
         yield Listener(url, folder, clock, snapshots, router, meter, metering, operator)

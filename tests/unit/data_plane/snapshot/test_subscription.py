@@ -3,20 +3,24 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from domicile.boundary.audit import RegionEventType
-from domicile.boundary.signing import sign_manifest
-from domicile.boundary.snapshot import Shard, SignedManifest, SnapshotQuery, digest, encode_shard
+from domicile.boundary.signing import public_key_bytes, sign_manifest
+from domicile.boundary.snapshot import Shard, SignedManifest, SnapshotQuery, Tombstone, digest, encode_shard
 from domicile.data_plane.control_link import ControlLink
+from domicile.data_plane.identity import Enrollment, IdentityRepository
 from domicile.data_plane.snapshot.repository import SnapshotRepository
 from domicile.data_plane.snapshot.subscription import SnapshotSubscription
 from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.data_plane.snapshot.verification import Position
 from domicile.persistence.database import Database
 from tests.unit.data_plane.boundary_server import (
     Answer,
@@ -27,13 +31,37 @@ from tests.unit.data_plane.boundary_server import (
     envelope,
     hangs_up,
 )
-from tests.unit.data_plane.region_parts import Publisher, bodies, database_in, new_key, shards_for, until
+from tests.unit.data_plane.region_parts import (
+    INSTALLATION,
+    NOW_MS,
+    Publisher,
+    bodies,
+    database_in,
+    new_key,
+    region_settings,
+    shards_for,
+    until,
+)
+
+
+def query(epoch: int, number: int, serial: int = 1) -> SnapshotQuery:
+    """What a region of this version asks."""
+    return SnapshotQuery(epoch, number, (1, 2), serial)
 
 
 class Subscribed:
     """A region's subscription, and the publisher it trusts."""
 
-    def __init__(self, server: BoundaryServer, link: ControlLink, database: Database, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        server: BoundaryServer,
+        link: ControlLink,
+        database: Database,
+        publisher: Publisher,
+        *,
+        serial: int = 1,
+        enrollment: Enrollment | None = None,
+    ) -> None:
         self.server = server
         self.link = link
         self.database = database
@@ -45,12 +73,12 @@ class Subscribed:
             SnapshotRepository(database),
             self.current,
             region="eu",
-            enrollment=publisher.enrollment,
+            enrollment=enrollment or replace(publisher.enrollment, serial=serial),
             on_event=self.events.append,
         )
 
-    def restarted(self) -> "Subscribed":
-        return Subscribed(self.server, self.link, self.database, self.publisher)
+    def restarted(self, serial: int = 1) -> "Subscribed":
+        return Subscribed(self.server, self.link, self.database, self.publisher, serial=serial)
 
     def offer(self, shards: list[Shard], **members: object) -> None:
         self.server.shards.update(bodies(shards))
@@ -87,7 +115,7 @@ async def test_new_snapshots_are_taken_and_acknowledged(subscribed: Subscribed) 
         await until(lambda: subscribed.held == (1, 2))
         subscribed.offer(shards_for(new_key()), epoch=2, number=1)
         await until(lambda: len(subscribed.server.polls) == 4)
-    assert subscribed.server.polls == [SnapshotQuery(*held) for held in ((0, 0), (1, 1), (1, 2), (2, 1))]
+    assert subscribed.server.polls == [query(*held) for held in ((0, 0), (1, 1), (1, 2), (2, 1))]
     assert subscribed.events == []
 
 
@@ -114,7 +142,7 @@ async def test_no_news_is_no_change(subscribed: Subscribed) -> None:
         subscribed.server.offer(answers(204))
         await until(lambda: len(subscribed.server.polls) == 3)
     assert subscribed.held == (1, 1)
-    assert subscribed.server.polls[-1] == SnapshotQuery(1, 1)
+    assert subscribed.server.polls[-1] == query(1, 1)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +181,7 @@ async def test_what_is_refused_leaves_the_old_one_in_force_and_is_reported(subsc
         Publisher().publish(other, number=9),
         subscribed.publisher.publish(other, number=1),
         subscribed.publisher.publish(other, number=9, region="us"),
-        subscribed.publisher.publish(other, number=9, schema=2),
+        subscribed.publisher.publish(other, number=9, schema=3),
     ]
     async with subscribed.running():
         subscribed.offer(good, number=1)
@@ -164,7 +192,7 @@ async def test_what_is_refused_leaves_the_old_one_in_force_and_is_reported(subsc
             await until(lambda expected=number: len(subscribed.events) == expected)  # type: ignore[misc]
             assert subscribed.current.table is before
         assert subscribed.events == [RegionEventType.SNAPSHOT_REFUSED] * 4
-        assert all(query == SnapshotQuery(1, 1) for query in subscribed.server.polls[1:])
+        assert all(asked == query(1, 1) for asked in subscribed.server.polls[1:])
         subscribed.offer(other, number=2)
         await until(lambda: subscribed.held == (1, 2))
 
@@ -207,7 +235,7 @@ async def test_shards_that_are_not_those_of_the_manifest_are_refused_whole(subsc
         reference = twice.shards[1]
         moved = msgspec.structs.replace(reference, index=(reference.index + 1) % 64)
         doubled = msgspec.structs.replace(twice, shards=(reference, moved))
-        subscribed.server.offer(sign_manifest(subscribed.publisher.key, doubled))
+        subscribed.server.offer(sign_manifest(subscribed.publisher.key, doubled, subscribed.publisher.certificate()))
         await until(lambda: len(subscribed.events) == 3)
         assert subscribed.current.table is before
 
@@ -307,29 +335,129 @@ class TestRestart:
             await until(lambda: saved.held == (1, 3))
 
 
+class TestSchemas:
+    async def test_a_control_plane_of_the_version_before_is_asked_in_its_own_words(
+        self, subscribed: Subscribed
+    ) -> None:
+        """It refuses members that it does not know, publishes schema 1 alone and has no certificates."""
+        publisher = subscribed.publisher
+        pinned = Enrollment(INSTALLATION, None, 0, public_key_bytes(publisher.key))
+        subscribed = Subscribed(subscribed.server, subscribed.link, subscribed.database, publisher, enrollment=pinned)
+        shards = shards_for(new_key())
+        subscribed.server.shards.update(bodies(shards))
+        for number in (1, 2):
+            old = sign_manifest(publisher.key, publisher.manifest(shards, number=number, schema=1))
+            subscribed.server.offer(answers(400, envelope("unknown_parameter")), old)
+        async with subscribed.running():
+            await until(lambda: subscribed.held == (1, 2))
+        asked = [query(0, 0, 0), SnapshotQuery(0, 0), query(1, 1, 0), SnapshotQuery(1, 1)]
+        assert subscribed.server.polls[:4] == asked
+        assert msgspec.json.encode(SnapshotQuery(1, 1)) == b'{"epoch":1,"number":1}', "as that version wrote it"
+        assert subscribed.events == []
+
+    async def test_both_schemas_of_one_control_plane_are_taken(self, subscribed: Subscribed) -> None:
+        async with subscribed.running():
+            subscribed.offer(shards_for(new_key()), number=1, schema=1)
+            await until(lambda: subscribed.held == (1, 1))
+            buried = shards_for(new_key())
+            buried[0] = msgspec.structs.replace(buried[0], tombstones=(Tombstone("proj_" + "D" * 24, NOW_MS),))
+            subscribed.offer(buried, number=2)
+            await until(lambda: subscribed.held == (1, 2))
+        assert subscribed.current.table is not None
+        assert dict(subscribed.current.table.tombstones) == {"proj_" + "D" * 24: NOW_MS}
+
+    async def test_a_schema_to_come_leaves_the_old_snapshot(self, subscribed: Subscribed) -> None:
+        async with subscribed.running():
+            subscribed.offer(shards_for(new_key()), number=1)
+            await until(lambda: subscribed.held == (1, 1))
+            before = subscribed.current.table
+            subscribed.offer(shards_for(new_key()), number=2, schema=3)
+            await until(lambda: subscribed.events == [RegionEventType.SNAPSHOT_REFUSED])
+            assert subscribed.current.table is before
+
+
+class TestRotation:
+    async def test_the_next_key_is_taken_and_the_old_one_never_again(
+        self, subscribed: Subscribed, tmp_path: Path
+    ) -> None:
+        old, new = subscribed.publisher, subscribed.publisher.rotated()
+        await IdentityRepository(subscribed.database).open(region_settings(tmp_path), Ed25519PrivateKey.generate())
+        shards = shards_for(new_key())
+        async with subscribed.running():
+            # Whoever has stolen the key counts as high as he can.
+            subscribed.offer(shards_for(new_key()), epoch=2**40, number=2**40)
+            await until(lambda: subscribed.held == (2**40, 2**40))
+            subscribed.server.shards.update(bodies(shards))
+            subscribed.server.offer(new.publish(shards))
+            await until(lambda: subscribed.held == (1, 1))
+            assert subscribed.events == []
+            subscribed.offer(shards_for(new_key()), epoch=2**40, number=2**40 + 1)
+            await until(lambda: subscribed.events == [RegionEventType.SNAPSHOT_REFUSED])
+            assert subscribed.server.polls[-1] == query(1, 1, serial=2)
+        # Remembered apart from the snapshot: it holds after a restart that finds no snapshot at all.
+        async with subscribed.database.transaction() as connection:
+            await connection.execute(text("DELETE FROM snapshot_manifest"))
+            serial = (await connection.execute(text("SELECT publisher_serial FROM region_identity"))).scalar_one()
+        assert serial == new.serial
+        again = subscribed.restarted(serial)
+        await again.subscription.restore()
+        async with again.running():
+            subscribed.server.offer(old.publish(shards, epoch=5))
+            await until(lambda: again.events == [RegionEventType.SNAPSHOT_REFUSED])
+            assert again.held is None
+
+    async def test_a_saved_snapshot_comes_back_with_its_certificate(self, subscribed: Subscribed) -> None:
+        async with subscribed.running():
+            subscribed.offer(shards_for(new_key()), number=1)
+            await until(lambda: len(subscribed.server.polls) == 2)
+        async with subscribed.database.transaction() as connection:
+            await connection.execute(text("UPDATE snapshot_manifest SET certificate = x'7b7d'"))
+        again = subscribed.restarted()
+        await again.subscription.restore()
+        assert again.held is None, "a damaged certificate is none"
+        assert again.events == [RegionEventType.SNAPSHOT_REFUSED]
+
+
+async def test_after_a_new_epoch_the_log_names_keys_that_were_not_held(
+    subscribed: Subscribed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    revoked = new_key()
+    async with subscribed.running():
+        subscribed.offer(shards_for(new_key()), number=50)
+        await until(lambda: subscribed.held == (1, 50))
+        subscribed.offer(shards_for(revoked), number=20)
+        await until(lambda: subscribed.events == [RegionEventType.SNAPSHOT_REFUSED])
+        assert subscribed.held == (1, 50)
+        subscribed.offer(shards_for(revoked), epoch=2, number=1)
+        await until(lambda: subscribed.held == (2, 1))
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "new_epoch" in line]
+    assert "key_" + "0" * 24 in line
+    assert revoked not in line
+
+
 class TestRepository:
     async def test_what_a_manifest_no_longer_names_is_forgotten(self, subscribed: Subscribed) -> None:
         repository = SnapshotRepository(subscribed.database)
         assert await repository.load() is None
         first, second = shards_for(new_key()), shards_for(new_key())
         for number, shards in enumerate((first, second), 1):
-            await repository.save(subscribed.publisher.publish(shards), bodies(shards), (1, number))
+            await repository.save(subscribed.publisher.publish(shards), bodies(shards), Position(1, 1, number))
             loaded = await repository.load()
             assert loaded == (subscribed.publisher.publish(shards), bodies(shards))
 
     async def test_a_snapshot_without_shards_is_saved_too(self, subscribed: Subscribed) -> None:
         repository = SnapshotRepository(subscribed.database)
-        await repository.save(subscribed.publisher.publish(shards_for()), bodies(shards_for()), (1, 1))
+        await repository.save(subscribed.publisher.publish(shards_for()), bodies(shards_for()), Position(1, 1, 1))
         empty = subscribed.publisher.publish([], number=2)
-        await repository.save(empty, {}, (1, 2))
+        await repository.save(empty, {}, Position(1, 1, 2))
         assert await repository.load() == (empty, {})
 
-    @pytest.mark.parametrize("late", [(1, 7), (1, 6), (0, 9)])
-    async def test_the_newest_stays(self, subscribed: Subscribed, late: tuple[int, int]) -> None:
+    @pytest.mark.parametrize("late", [(1, 1, 7), (1, 1, 6), (1, 0, 9), (0, 9, 9)])
+    async def test_the_newest_stays(self, subscribed: Subscribed, late: tuple[int, int, int]) -> None:
         repository = SnapshotRepository(subscribed.database)
         newest, other = subscribed.publisher.publish(shards_for()), subscribed.publisher.publish([])
-        await repository.save(newest, bodies(shards_for()), (1, 7))
-        await repository.save(other, {}, late)
+        await repository.save(newest, bodies(shards_for()), Position(1, 1, 7))
+        await repository.save(other, {}, Position(*late))
         assert await repository.load() == (newest, bodies(shards_for()))
-        await repository.save(other, {}, (2, 1))
+        await repository.save(other, {}, Position(1, 2, 1))
         assert await repository.load() == (other, {})

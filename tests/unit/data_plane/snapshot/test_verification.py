@@ -4,28 +4,41 @@ import json
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from domicile.boundary.snapshot import Manifest, Shard, SignedManifest, digest, encode_shard
-from domicile.data_plane.snapshot.verification import SnapshotRefusedError, verify_manifest, verify_shard
-from tests.unit.data_plane.region_parts import Publisher, new_key, shards_for
+from domicile.boundary.signing import public_key_bytes
+from domicile.boundary.snapshot import Manifest, Shard, SignedManifest, Tombstone, digest, encode_shard
+from domicile.boundary.snapshot_v1 import encode_shard_of_schema_1
+from domicile.data_plane.identity import Enrollment
+from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError, verify_manifest, verify_shard
+from tests.unit.data_plane.region_parts import INSTALLATION, NOW_MS, PROJECT, Publisher, new_key, shards_for
 
 SHARDS = shards_for(new_key())
 PUBLISHER = Publisher()
 OTHER = Publisher()
 
 
-def accept(signed: SignedManifest, held: tuple[int, int] = (0, 0)) -> Manifest:
-    return verify_manifest(signed, region="eu", enrollment=PUBLISHER.enrollment, held=held)
+def accept(signed: SignedManifest, held: tuple[int, int] = (0, 0), *, by: Enrollment | None = None) -> Manifest:
+    enrollment = by or PUBLISHER.enrollment
+    manifest, position = verify_manifest(
+        signed, region="eu", enrollment=enrollment, held=Position(enrollment.serial, *held)
+    )
+    assert (position.epoch, position.number) == (manifest.epoch, manifest.number)
+    return manifest
 
 
-def refusal(signed: SignedManifest, held: tuple[int, int] = (0, 0)) -> str:
+def refusal(signed: SignedManifest, held: tuple[int, int] = (0, 0), *, by: Enrollment | None = None) -> str:
     with pytest.raises(SnapshotRefusedError) as caught:
-        accept(signed, held)
+        accept(signed, held, by=by)
     return str(caught.value)
 
 
 def signed_by_publisher(data: bytes) -> SignedManifest:
-    return SignedManifest(data, PUBLISHER.key.sign(b"domicile snapshot manifest 1\n" + data))
+    return certified(data, PUBLISHER.key.sign(b"domicile snapshot manifest 1\n" + data))
+
+
+def certified(data: bytes, signature: bytes) -> SignedManifest:
+    return SignedManifest(data, signature, PUBLISHER.certificate())
 
 
 class TestManifest:
@@ -49,26 +62,28 @@ class TestManifest:
         for index in range(len(signed.manifest)):
             damaged = bytearray(signed.manifest)
             damaged[index] ^= 1
-            assert refusal(SignedManifest(bytes(damaged), signed.signature)) == "bad signature"
+            assert refusal(certified(bytes(damaged), signed.signature)) == "bad signature"
         for index in range(len(signed.signature)):
             damaged = bytearray(signed.signature)
             damaged[index] ^= 1
-            assert refusal(SignedManifest(signed.manifest, bytes(damaged))) == "bad signature"
+            assert refusal(certified(signed.manifest, bytes(damaged))) == "bad signature"
 
     def test_a_truncated_or_prolonged_one_is_refused(self) -> None:
         signed = PUBLISHER.publish(SHARDS)
         for data in (b"", signed.manifest[:-1], signed.manifest + b" "):
-            assert refusal(SignedManifest(data, signed.signature)) == "bad signature"
-        assert refusal(SignedManifest(signed.manifest, signed.signature[:-1])) == "bad signature"
-        assert refusal(SignedManifest(signed.manifest, b"")) == "bad signature"
+            assert refusal(certified(data, signed.signature)) == "bad signature"
+        assert refusal(certified(signed.manifest, signed.signature[:-1])) == "bad signature"
+        assert refusal(certified(signed.manifest, b"")) == "bad signature"
 
     def test_another_control_planes_is_refused(self) -> None:
-        assert refusal(OTHER.publish(SHARDS)) == "bad signature"
+        assert refusal(OTHER.publish(SHARDS)) == "a certificate that is not the root key's"
+        stolen = replace(OTHER.publish(SHARDS), certificate=PUBLISHER.certificate())
+        assert refusal(stolen) == "bad signature"
 
     def test_a_signature_for_another_use_is_none(self) -> None:
         data = PUBLISHER.publish(SHARDS).manifest
         for prefix in (b"", b"domicile region request 1\n"):
-            assert refusal(SignedManifest(data, PUBLISHER.key.sign(prefix + data))) == "bad signature"
+            assert refusal(certified(data, PUBLISHER.key.sign(prefix + data))) == "bad signature"
 
     def test_another_installations_is_refused_though_the_key_is_right(self) -> None:
         assert refusal(PUBLISHER.publish(SHARDS, installation_id="inst_" + "X" * 24)) == "another installation's"
@@ -77,7 +92,7 @@ class TestManifest:
     def test_another_regions_is_refused(self) -> None:
         assert refusal(PUBLISHER.publish(SHARDS, region="us")) == "another region's"
 
-    @pytest.mark.parametrize("schema", [0, 2, 99])
+    @pytest.mark.parametrize("schema", [0, 3, 99])
     def test_an_unknown_schema_is_refused(self, schema: int) -> None:
         assert refusal(PUBLISHER.publish(SHARDS, schema=schema)) == "unknown schema"
 
@@ -101,21 +116,104 @@ class TestManifest:
     def test_what_is_no_json_is_refused_though_signed(self, data: bytes) -> None:
         assert refusal(signed_by_publisher(data)) == "unknown format"
 
+    def test_a_schema_to_come_is_unknown_whatever_it_looks_like(self) -> None:
+        plain = json.loads(PUBLISHER.publish(SHARDS).manifest)
+        assert refusal(signed_by_publisher(json.dumps({**plain, "schema": 3, "news": []}).encode())) == "unknown schema"
+
+
+class TestCertificate:
+    NEXT = PUBLISHER.rotated()
+
+    def test_a_key_that_the_root_key_certified_signs(self) -> None:
+        assert accept(self.NEXT.publish(SHARDS)) == self.NEXT.manifest(SHARDS)
+
+    def test_a_replaced_key_is_refused_once_the_next_was_seen(self) -> None:
+        stolen = PUBLISHER.publish(SHARDS, epoch=9)
+        assert accept(stolen).epoch == 9
+        assert refusal(stolen, by=self.NEXT.enrollment) == "a key that has been replaced"
+
+    def test_a_higher_serial_is_newer_than_every_number_of_the_one_before(self) -> None:
+        held = Position(PUBLISHER.serial, 2**40, 2**40)
+        signed = self.NEXT.publish(SHARDS)
+        _, position = verify_manifest(signed, region="eu", enrollment=PUBLISHER.enrollment, held=held)
+        assert position == Position(self.NEXT.serial, 1, 1)
+
+    def test_without_a_certificate_nothing_is_taken(self) -> None:
+        assert refusal(replace(PUBLISHER.publish(SHARDS), certificate=None)) == "no certificate"
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            ({"serial": 7}, "a certificate that is not the root key's"),
+            ({"public_key": public_key_bytes(OTHER.key)}, "a certificate that is not the root key's"),
+            ({"not_before_ms": 0}, "a certificate that is not the root key's"),
+            ({"installation_id": "inst_" + "X" * 24}, "a certificate that is not the root key's"),
+        ],
+    )
+    def test_a_changed_certificate_is_none(self, change: dict[str, object], reason: str) -> None:
+        signed = PUBLISHER.certificate()
+        changed = replace(signed, certificate=replace(signed.certificate, **change))
+        assert refusal(replace(PUBLISHER.publish(SHARDS), certificate=changed)) == reason
+
+    def test_another_installations_is_refused_though_the_root_key_is_right(self) -> None:
+        foreign = PUBLISHER.certificate(installation_id="inst_" + "X" * 24)
+        assert refusal(replace(PUBLISHER.publish(SHARDS), certificate=foreign)) == "another installation's"
+
+    def test_what_was_signed_before_its_key_was_certified_is_refused(self) -> None:
+        late = PUBLISHER.certificate(not_before_ms=NOW_MS + 1)
+        signed = replace(PUBLISHER.publish(SHARDS), certificate=late)
+        assert refusal(signed) == "signed before its key was certified"
+        assert accept(replace(signed, certificate=PUBLISHER.certificate(not_before_ms=NOW_MS))).number == 1
+
+    def test_a_publisher_cannot_certify_itself(self) -> None:
+        forged = Publisher(key=PUBLISHER.key, root=PUBLISHER.key, serial=9)
+        assert refusal(forged.publish(SHARDS)) == "a certificate that is not the root key's"
+
+
+class TestEnrolledBeforeThereWereRootKeys:
+    PINNED = Enrollment(INSTALLATION, None, 0, public_key_bytes(PUBLISHER.key))
+
+    def test_its_publisher_is_trusted_with_and_without_a_certificate(self) -> None:
+        signed = PUBLISHER.publish(SHARDS)
+        assert accept(signed, by=self.PINNED) == accept(replace(signed, certificate=None), by=self.PINNED)
+
+    def test_no_other_is(self) -> None:
+        for other in (PUBLISHER.rotated(), OTHER):
+            assert refusal(other.publish(SHARDS), by=self.PINNED) == "bad signature"
+
+    def test_without_any_key_nobody_is_trusted(self) -> None:
+        assert refusal(PUBLISHER.publish(SHARDS), by=Enrollment(INSTALLATION, None)) == "bad signature"
+
 
 class TestShard:
     SHARD = SHARDS[0]
     BODY = encode_shard(SHARD)
 
-    def verify(self, body: bytes, *, sha256: str | None = None, index: int | None = None, region: str = "eu") -> Shard:
+    def verify(
+        self, body: bytes, *, sha256: str | None = None, index: int | None = None, region: str = "eu", schema: int = 2
+    ) -> Shard:
         return verify_shard(
             body,
             sha256=digest(body) if sha256 is None else sha256,
             index=self.SHARD.index if index is None else index,
             region=region,
+            schema=schema,
         )
 
     def test_one_that_is_right_is_accepted(self) -> None:
         assert self.verify(self.BODY) == self.SHARD
+
+    def test_one_of_schema_1_is_read_as_such(self) -> None:
+        body = encode_shard_of_schema_1(self.SHARD)
+        assert body == self.BODY, "without tombstones the bytes are the same, and are not fetched again"
+        assert self.verify(body, schema=1) == self.SHARD
+
+    def test_a_tombstone_belongs_to_schema_2(self) -> None:
+        shard = replace(self.SHARD, tombstones=(Tombstone(PROJECT, NOW_MS),))
+        assert self.verify(encode_shard(shard)) == shard
+        with pytest.raises(SnapshotRefusedError, match="unknown format"):
+            self.verify(encode_shard(shard), schema=1)
+        assert encode_shard_of_schema_1(shard) == self.BODY
 
     def test_other_bytes_are_refused(self) -> None:
         for index in range(0, len(self.BODY), 7):

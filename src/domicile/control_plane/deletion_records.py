@@ -1,0 +1,66 @@
+"""What is to be destroyed, is being destroyed and was: one row for each project, which becomes the deletion record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from domicile.control_plane import tables
+from domicile.control_plane.transactions import Reading, Writing
+from domicile.kernel import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Destruction:
+    """One project's. `destroyed_at_ms`: when its region had done it, in the region's own words."""
+
+    project_id: str
+    organization_id: str
+    region: str
+    requested_at_ms: int
+    due_at_ms: int
+    destroyed_at_ms: int | None = None
+
+    def status(self, now_ms: int) -> str:
+        """Where it stands: it can be cancelled only while it is pending."""
+        if self.destroyed_at_ms is not None:
+            return "destroyed"
+        return "pending" if now_ms < self.due_at_ms else "in_progress"
+
+
+async def find_destruction(reading: Reading, project_id: str) -> Destruction | None:
+    """One project's, at whatever stage."""
+    row = await reading.first(_query().where(tables.destruction.c.project_id == project_id))
+    return None if row is None else _destruction_of(row)
+
+
+async def list_destructions(reading: Reading) -> list[Destruction]:
+    """Every one, the newest first."""
+    query = _query().order_by(tables.destruction.c.requested_at_ms.desc(), tables.destruction.c.project_id)
+    return [_destruction_of(row) for row in await reading.all(query)]
+
+
+def _query() -> Any:
+    project = tables.project
+    return select(tables.destruction, project.c.region).join(project, project.c.id == tables.destruction.c.project_id)
+
+
+def _destruction_of(row: Row[*tuple[Any, ...]]) -> Destruction:
+    return Destruction(
+        row.project_id, row.organization_id, row.region, row.requested_at_ms, row.due_at_ms, row.destroyed_at_ms
+    )
+
+
+async def record_destroyed(writing: Writing, region: str, project_id: str, at_ms: int, now_ms: int) -> str | None:
+    """What a region reports of a tombstone. The project's organization; None when it was known already.
+
+    403 when no tombstone of that region says so: then nothing may have been destroyed, and a record of it would be false.
+    """
+    known = await find_destruction(writing, project_id)
+    if known is None or known.region != region or known.due_at_ms > now_ms:
+        raise errors.forbidden("no_tombstone", "No tombstone of this region names that project.")
+    if known.destroyed_at_ms is not None:
+        return None
+    table = tables.destruction
+    await writing.execute(update(table).where(table.c.project_id == project_id).values(destroyed_at_ms=at_ms))
+    return known.organization_id

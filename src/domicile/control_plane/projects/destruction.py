@@ -1,0 +1,89 @@
+"""How a project is destroyed: by the operator alone, after it was archived, and with seven days to think better of it.
+
+When the grace is over the region is told by a tombstone in its snapshot (`control_plane.shards`). It destroys what it holds of
+the project and says so, and that is the deletion record.
+"""
+
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+
+from domicile.control_plane import tables
+from domicile.control_plane.audit.repository import Event
+from domicile.control_plane.auth import Operator
+from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.deletion_records import Destruction, find_destruction, list_destructions
+from domicile.control_plane.projects.repository import Project, project_of
+from domicile.control_plane.transactions import Reader
+from domicile.kernel import errors
+
+GRACE_MS = 7 * 24 * 3_600_000
+
+
+class Destructions:
+    """The operator's."""
+
+    def __init__(self, reader: Reader, changes: Changes) -> None:
+        self._reader = reader
+        self._changes = changes
+
+    async def request(self, operator: Operator, project_id: str) -> Destruction:
+        """Begins the grace. Asking again changes nothing. 409 for a project that is not archived."""
+        async with self._changes.begin(operator) as change:
+            project = await _project(change, project_id)
+            if project.archived_at_ms is None:
+                raise errors.conflict(
+                    "project_not_archived",
+                    f"Project '{project_id}' is active. Only an archived project can be destroyed.",
+                )
+            known = await find_destruction(change, project_id)
+            if known is not None:
+                return known
+            due_at_ms = change.now_ms + GRACE_MS
+            writing = await change.record(_event("project.destruction_requested", project, {"due_at_ms": due_at_ms}))
+            await writing.execute(
+                insert(tables.destruction).values(
+                    project_id=project_id,
+                    organization_id=project.organization_id,
+                    requested_at_ms=change.now_ms,
+                    due_at_ms=due_at_ms,
+                )
+            )
+        return Destruction(project_id, project.organization_id, project.region, change.now_ms, due_at_ms)
+
+    async def cancel(self, operator: Operator, project_id: str) -> Destruction:
+        """Ends the grace with nothing done. 404 when nothing was asked for, 409 when it is too late."""
+        async with self._changes.begin(operator) as change:
+            project, known = await _project(change, project_id), await find_destruction(change, project_id)
+            if known is None:
+                raise errors.not_found("destruction of project", project_id)
+            if known.due_at_ms <= change.now_ms:
+                raise errors.conflict(
+                    "destruction_begun", f"The grace of project '{project_id}' is over: its region has been told."
+                )
+            writing = await change.record(_event("project.destruction_cancelled", project, {}))
+            await writing.execute(delete(tables.destruction).where(tables.destruction.c.project_id == project_id))
+        return known
+
+    async def records(self, operator: Operator) -> list[Destruction]:
+        """Every destruction, the newest first."""
+        async with self._reader.reading(operator) as reading:
+            return await list_destructions(reading)
+
+
+async def _project(change: Change, project_id: str) -> Project:
+    row = await change.first(select(tables.project).where(tables.project.c.id == project_id))
+    if row is None:
+        raise errors.not_found("project", project_id)
+    return project_of(row)
+
+
+def _event(kind: str, project: Project, data: dict[str, Any]) -> Event:
+    return Event(
+        kind,
+        project.id,
+        organization_id=project.organization_id,
+        project_id=project.id,
+        region=project.region,
+        detail={"data": data} if data else {},
+    )

@@ -1,0 +1,80 @@
+"""What a region does when a snapshot's tombstone says that a project is destroyed. Nothing else makes it destroy anything.
+
+A project that is merely absent is disabled, and all of it stays: an empty or a lost snapshot destroys nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from sqlalchemy import insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from domicile.data_plane.snapshot.table import SnapshotTable
+from domicile.data_plane.tables import destroyed_project
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+
+log = structlog.get_logger("destruction")
+
+RETRY_S = 5.0
+
+Destroyer = Callable[[str], Awaitable[None]]
+"""Destroys one kind of a project's data. Raising means that it has to be asked again, so it can be asked twice."""
+
+Report = Callable[[str], Awaitable[None]]
+"""Says for the audit log that a project is destroyed; returns when that can no longer be lost."""
+
+
+class Destruction:
+    """Asks every destroyer, in order, and then reports. Metering has none: what was billed stays known, without content."""
+
+    def __init__(self, database: Database, clock: Clock, destroyers: Sequence[Destroyer], report: Report) -> None:
+        self._database = database
+        self._clock = clock
+        self._destroyers = tuple(destroyers)
+        self._report = report
+        self._condemned: frozenset[str] = frozenset()
+        self._news = asyncio.Event()
+
+    def notice(self, table: SnapshotTable) -> None:
+        """A snapshot has come into force."""
+        self._condemned = frozenset(table.tombstones)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Works off what is condemned, until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self.work_off()
+            except (SQLAlchemyError, OSError) as error:
+                log.error("not_destroyed_yet", type=type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+                self._news.set()
+
+    async def work_off(self) -> None:
+        """Each condemned project once: what was begun and did not end is done again from its beginning."""
+        if not self._condemned:
+            return
+        for project_id in sorted(self._condemned - await self._destroyed()):
+            for destroy in self._destroyers:
+                await destroy(project_id)
+            await self._report(project_id)
+            await self._record(project_id)
+            log.warning("project_destroyed", project_id=project_id)
+
+    async def _destroyed(self) -> set[str]:
+        async with self._database.reading() as connection:
+            return set((await connection.execute(select(destroyed_project.c.project_id))).scalars())
+
+    async def _record(self, project_id: str) -> None:
+        table = destroyed_project
+        async with self._database.transaction() as connection:
+            same = select(table.c.project_id).where(table.c.project_id == project_id)
+            if (await connection.execute(same)).first() is None:
+                # Another replica of this region may have been as quick.
+                await connection.execute(
+                    insert(table).values(project_id=project_id, destroyed_at_ms=self._clock.now_ms())
+                )

@@ -1,0 +1,47 @@
+"""/operator/v1/blocks: shutting a key or a project out of this region, and letting it in again, with nobody else to ask."""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.data_plane.blocks import Block, Blocks
+from domicile.kernel import errors
+from domicile.kernel.clock import seconds
+from domicile.web.requests import json_response, read_json
+
+BODY_LIMIT = 4 * 1024
+
+Subject = Annotated[str, Meta(pattern=r"^(key|proj)_[0-9A-Za-z]{24}\Z")]
+
+
+class _Add(Struct, forbid_unknown_fields=True):
+    id: Subject
+
+
+class BlockEndpoints:
+    """Handlers; the URL map is in `operator.app`. An id need not be known here: it may be one that comes back."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._blocks = blocks
+
+    async def list(self, _request: Request) -> Response:
+        """Every block, the oldest first."""
+        return json_response({"object": "list", "data": [_render(found) for found in await self._blocks.list()]})
+
+    async def add(self, request: Request) -> Response:
+        """In force when this answers."""
+        body = await read_json(request, _Add, limit_bytes=BODY_LIMIT)
+        return json_response(_render(await self._blocks.add(body.id)))
+
+    async def remove(self, request: Request) -> Response:
+        """404 when there is no such block."""
+        subject = request.path_params["subject"]
+        if not await self._blocks.remove(subject):
+            raise errors.not_found("block", subject)
+        return json_response({"object": "region.block.deleted", "id": subject, "deleted": True})
+
+
+def _render(block: Block) -> dict[str, Any]:
+    return {"object": "region.block", "id": block.subject, "blocked_at": seconds(block.blocked_at_ms)}
