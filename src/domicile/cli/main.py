@@ -5,6 +5,7 @@ import sys
 import typer
 
 from domicile.cli import keys, organizations, processes, projects, regions
+from domicile.cli.doctor.command import doctor
 from domicile.cli.failures import CommandError, UsageError
 from domicile.cli.models import models
 
@@ -15,7 +16,7 @@ app = typer.Typer(
     # A traceback is nothing to show, and one with the values of variables could show a key.
     pretty_exceptions_enable=False,
 )
-for _command in (processes.up, processes.control, processes.region, processes.engine, models):
+for _command in (processes.up, processes.control, processes.region, processes.engine, models, doctor):
     app.command()(_command)
 app.add_typer(organizations.app, name="org")
 app.add_typer(projects.app, name="projects")

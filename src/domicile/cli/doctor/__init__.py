@@ -1,0 +1,1 @@
+"""`domicile doctor`: what is wrong with an installation, and what to do about it. It changes nothing."""

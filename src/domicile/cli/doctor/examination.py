@@ -1,0 +1,31 @@
+"""Every check, in the order in which somebody would look."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from domicile.cli.doctor.files import check_control_files, check_region_files
+from domicile.cli.doctor.finding import Finding, fail, ok
+from domicile.cli.doctor.listeners import check_listeners
+from domicile.cli.doctor.processes import check_processes
+from domicile.settings.load import SettingsError, load_installation
+
+
+def examine(file: Path) -> Iterator[Finding]:
+    """Everything that can be seen from here. A configuration that cannot be read is the only finding then."""
+    try:
+        installation = load_installation(file)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            yield fail("configuration", "loads", line, "Correct it: no process starts with it.")
+        return
+    yield ok("configuration", "loads", f"{file}: {len(installation.regions)} regions")
+    for region in installation.regions:
+        # Read from a configuration that refuses any engine or store outside: shown, because it is what is asked for.
+        where = ", ".join(sorted(region.country_codes))
+        store = f"database in {region.database_country}" if region.database_country else "data in its own folder"
+        yield ok(region.code, "countries", f"{len(region.engines)} engines and {store}, all inside {where}")
+    yield from check_listeners(installation)
+    yield from check_control_files(installation.control)
+    for region in installation.regions:
+        yield from check_region_files(region)
+    yield from check_processes(installation)

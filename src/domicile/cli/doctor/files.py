@@ -1,0 +1,63 @@
+"""Folders and key files: who may read them, and whether there is room."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from domicile.cli.doctor.finding import Finding, fail, ok, warn
+from domicile.settings.installation import ControlSettings, RegionSettings
+
+GIB = 1024**3
+ROOM_FAIL_BYTES = GIB // 4
+ROOM_WARN_BYTES = 2 * GIB
+
+
+def check_control_files(control: ControlSettings) -> Iterator[Finding]:
+    """The control plane's."""
+    folder = control.data
+    secrets = [control.operator_key_file, folder / "publisher.key", folder / "root.key"]
+    secrets += [file for file in (control.admin_key_file, control.database_password_file) if file is not None]
+    yield from _check_plane("control", folder, secrets)
+
+
+def check_region_files(region: RegionSettings) -> Iterator[Finding]:
+    """A region's."""
+    secrets = [region.data / "identity.key", region.data / "operator-key"]
+    secrets += [file for file in (region.enrollment_token_file, region.database_password_file) if file is not None]
+    yield from _check_plane(region.code, region.data, secrets)
+
+
+def _check_plane(where: str, folder: Path, secrets: list[Path]) -> Iterator[Finding]:
+    if not folder.is_dir():
+        yield warn(where, "data folder", f"{folder} is not there", "Start it here once, or run this where it runs.")
+        return
+    yield _check_private(where, "data folder", folder, 0o700)
+    yield _check_room(where, folder)
+    for file in secrets:
+        # What is not there is made at the next start, or was used up, or rests elsewhere.
+        if file.exists():
+            yield _check_private(where, file.name, file, 0o600)
+
+
+def _check_private(where: str, check: str, path: Path, wanted: int) -> Finding:
+    found = path.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid != os.geteuid():
+        return fail(
+            where, check, f"{path} belongs to user {found.st_uid}, and this is {os.geteuid()}", f"chown it: {path}"
+        )
+    if mode & 0o077:
+        return fail(where, check, f"{path} is open to others ({mode:04o})", f"chmod {wanted:04o} {path}")
+    return ok(where, check, f"{path} ({mode:04o})")
+
+
+def _check_room(where: str, folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    found = f"{free / GIB:.1f} GiB free"
+    if free < ROOM_FAIL_BYTES:
+        return fail(where, "disk", found, f"Make room for {folder}: without it nothing can be metered or saved.")
+    if free < ROOM_WARN_BYTES:
+        return warn(where, "disk", found, f"Make room for {folder}.")
+    return ok(where, "disk", found)

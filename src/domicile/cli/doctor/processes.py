@@ -1,0 +1,156 @@
+"""The running parts: do they answer, do their clocks agree, and is anything piling up?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from domicile.cli.doctor.asking import Answer, UnreachableError, ask
+from domicile.cli.doctor.finding import Finding, fail, ok, warn
+from domicile.settings.installation import ControlSettings, EngineSettings, Installation, RegionSettings
+
+CLOCK_WARN_S = 5
+# Signatures of regions are good for so long: beyond, a region has to follow the control plane's clock.
+CLOCK_FAIL_S = 300
+# A snapshot is renewed every ten seconds.
+SNAPSHOT_WARN_S = 60
+SNAPSHOT_FAIL_S = 3600
+OUTBOX_WARN_S = 300
+OUTBOX_FAIL_S = 86_400
+
+
+def check_processes(installation: Installation) -> Iterator[Finding]:
+    """The control plane, then region by region."""
+    control = installation.control
+    yield from _check_control(control)
+    yield from _check_enrollments(installation)
+    for region in installation.regions:
+        for engine in region.engines:
+            yield _check_engine(region, engine)
+        yield from _check_region(region)
+
+
+def _check_control(control: ControlSettings) -> Iterator[Finding]:
+    for name, url, path in (
+        ("Admin API", f"http://{_host(control.listen.host)}:{control.listen.port}", "/healthz"),
+        # Whatever it answers, it is there: this URL is none of its own.
+        ("boundary", control.boundary_url, "/"),
+    ):
+        try:
+            answer = ask(url, path)
+        except UnreachableError as error:
+            yield fail("control", name, f"{url} does not answer: {error}", "Start the control plane, or open the way.")
+            continue
+        if name == "Admin API" and answer.status != 200:
+            yield fail("control", name, f"{url} answers {answer.status}", "Read its log: its database may be away.")
+        else:
+            yield ok("control", name, f"{url} answers")
+        if name == "boundary":
+            yield _check_clock("control", answer)
+
+
+def _check_clock(where: str, answer: Answer) -> Finding:
+    if answer.ahead_s is None:
+        return warn(where, "clock", "its answers have no Date header", "Is that Domicile? Look at what is in between.")
+    seconds = round(abs(answer.ahead_s))
+    found = f"{seconds} s from this machine's"
+    if seconds >= CLOCK_FAIL_S:
+        return fail(where, "clock", found, "Set the clocks by NTP: keys would end at the wrong time.")
+    if seconds >= CLOCK_WARN_S:
+        return warn(where, "clock", found, "Set the clocks by NTP.")
+    return ok(where, "clock", found)
+
+
+def _check_enrollments(installation: Installation) -> Iterator[Finding]:
+    """By the control plane's own word, where its operator key is readable here."""
+    control = installation.control
+    key = _line(control.operator_key_file)
+    if key is None:
+        return
+    try:
+        url = f"http://{_host(control.listen.host)}:{control.listen.port}"
+        answer = ask(url, "/operator/v1/regions", key=key)
+    except UnreachableError:
+        return
+    if answer.status == 401:
+        yield fail("control", "operator key", "refused", f"Put the right key into {control.operator_key_file}.")
+    known: Any = answer.member("data")
+    for region in known if isinstance(known, list) else []:
+        code, count = region["code"], len(region["replicas"])
+        if not region["enrolled"]:
+            yield fail(code, "enrolled", "no", f"domicile regions enroll {code}, then start the region.")
+        else:
+            yield ok(code, "enrolled", f"yes; {count} replica{'' if count == 1 else 's'} heard of within the last hour")
+
+
+def _check_engine(region: RegionSettings, engine: EngineSettings) -> Finding:
+    name = f"engine {engine.name}"
+    # The configuration would not have been read with an engine outside: said all the same, it is what auditors ask.
+    place = f"{engine.country}, operated by {engine.operator}"
+    try:
+        answer = ask(engine.url or "http://engine", "/health", unix=engine.socket)
+    except UnreachableError as error:
+        return fail(region.code, name, f"{place}; it does not answer: {error}", "Start it, or correct its address.")
+    if answer.status != 200:
+        return fail(region.code, name, f"{place}; its /health answers {answer.status}", "Read its log.")
+    return ok(region.code, name, f"{place}; it answers")
+
+
+def _check_region(region: RegionSettings) -> Iterator[Finding]:
+    url, key = _line(region.data / "operator-url"), _line(region.data / "operator-key")
+    if url is None or key is None:
+        yield fail(
+            region.code,
+            "process",
+            "not running: there is no operator-url in its data folder",
+            f"domicile region {region.code}, or run this where the region runs.",
+        )
+        return
+    try:
+        answer = ask(url, "/operator/v1/health", key=key)
+    except UnreachableError as error:
+        yield fail(region.code, "process", f"{url} does not answer: {error}", f"domicile region {region.code}")
+        return
+    if answer.status != 200:
+        yield fail(region.code, "process", f"{url} answers {answer.status}", "Is the key in operator-key its own?")
+        return
+    yield ok(region.code, "process", f"answers at {url}")
+    yield _check_clock(region.code, answer)
+    yield _check_snapshot(region.code, answer.member("snapshot"))
+    yield _check_outbox(region.code, answer.member("outbox"))
+
+
+def _check_snapshot(code: str, snapshot: Any) -> Finding:
+    if not snapshot:
+        return fail(code, "snapshot", "none", "Is it enrolled, and does it reach boundary_url? Its log says why not.")
+    age = int(snapshot["age_seconds"])
+    found = f"epoch {snapshot['epoch']}, number {snapshot['number']}, {age} s old"
+    if age >= SNAPSHOT_FAIL_S:
+        return fail(code, "snapshot", found, "No revocation has come for so long: open the way to boundary_url.")
+    if age >= SNAPSHOT_WARN_S:
+        return warn(code, "snapshot", found, "The control plane is out of reach: revocations do not come.")
+    return ok(code, "snapshot", found)
+
+
+def _check_outbox(code: str, outbox: Any) -> Finding:
+    age = outbox["oldest_unsent_age_seconds"] or 0
+    found = f"{outbox['depth']} reports wait, the oldest for {age} s; {outbox['refused']} refused"
+    if outbox["refused"]:
+        return warn(code, "outbox", found, "Usage that the control plane has refused is not billed: read the log.")
+    if age >= OUTBOX_FAIL_S:
+        return fail(code, "outbox", found, "Usage waits for the control plane: open the way to boundary_url.")
+    if age >= OUTBOX_WARN_S:
+        return warn(code, "outbox", found, "Usage waits for the control plane. Nothing is lost.")
+    return ok(code, "outbox", found)
+
+
+def _host(host: str) -> str:
+    """Where to ask for a listener on every address: here."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+
+
+def _line(file: Path) -> str | None:
+    """The first line: of a key file while a key is replaced, either key will do."""
+    try:
+        return next(iter(file.read_text("ascii").split()), None)
+    except (OSError, UnicodeDecodeError):
+        return None
