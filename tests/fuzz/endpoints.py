@@ -84,9 +84,9 @@ class Endpoint:
         return VALID.get(self.path, ANY_BODY)
 
     @property
-    def ignores_its_body(self) -> bool:
-        """Of these calls the path says everything."""
-        return self.path.endswith(("/archive", "/enrollment_tokens"))
+    def takes_a_body(self) -> bool:
+        """Of the other calls the path says everything."""
+        return self.path in VALID or self.listener == "boundary"
 
     def __str__(self) -> str:
         return f"{self.listener} {self.path}"

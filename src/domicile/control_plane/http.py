@@ -23,6 +23,7 @@ from domicile.control_plane.transactions import Platform, Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.kernel import errors
 from domicile.web.application import log_caller
+from domicile.web.body_limits import body_limit
 from domicile.web.requests import json_response, read_body
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -30,8 +31,7 @@ AdminHandler = Callable[[Administrator, Request], Awaitable[Response]]
 OperatorHandler = Callable[[Operator, Request], Awaitable[Response]]
 RegionHandler = Callable[[EnrolledRegion, Request, bytes], Awaitable[Response]]
 
-# A usage report holds a few seconds of one process: far below this.
-BOUNDARY_BODY_LIMIT = 16 * 1024 * 1024
+BOUNDARY_BODY_LIMIT = body_limit("/boundary/v1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.query import Query
 from domicile.kernel import api_keys, errors
 from domicile.kernel.clock import seconds
+from domicile.web.body_limits import body_limit
 from domicile.web.requests import json_response, read_json
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = body_limit("/v1/organization")
 
 Lifetime = Annotated[int, Meta(ge=1, le=31_536_000)]
 

@@ -15,9 +15,10 @@ from domicile.control_plane.organizations.service import Organizations, Organiza
 from domicile.control_plane.paging import listing, window
 from domicile.control_plane.query import Query
 from domicile.kernel.clock import seconds
+from domicile.web.body_limits import body_limit
 from domicile.web.requests import json_response, read_json
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = body_limit("/operator/v1")
 
 
 class _Create(Struct, forbid_unknown_fields=True):

@@ -13,10 +13,11 @@ from domicile.control_plane.query import Query
 from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import Regions, RegionStatus
 from domicile.kernel.clock import seconds
+from domicile.web.body_limits import body_limit
 from domicile.web.json_body import decode_json
 from domicile.web.requests import json_response, read_json
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = body_limit("/boundary/v1/enroll")
 
 
 class RegionEndpoints:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.control_plane.auth import Administrator
 from domicile.control_plane.retention.service import RetentionControls
+from domicile.web.body_limits import body_limit
 from domicile.web.requests import json_response, read_json
 
-BODY_LIMIT = 64 * 1024
+BODY_LIMIT = body_limit("/v1/organization")
 
 
 class _OfOrganization(Struct, forbid_unknown_fields=True):

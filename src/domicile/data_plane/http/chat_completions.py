@@ -6,9 +6,10 @@ from starlette.responses import Response
 from domicile.data_plane.http.event_stream import EventStream, while_connected
 from domicile.data_plane.inference import Inference
 from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.web.body_limits import body_limit
 from domicile.web.requests import read_json
 
-BODY_LIMIT_BYTES = 20 * 1024 * 1024
+BODY_LIMIT_BYTES = body_limit("/v1/chat/completions")
 ENGINE_HEADER = "domicile-engine"
 
 

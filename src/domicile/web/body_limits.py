@@ -1,0 +1,28 @@
+"""How many bytes a body may have, by the path that takes it: the longest beginning of a path counts.
+
+Bodies stream in and are refused with 413 as soon as they are known to be larger.
+"""
+
+from collections.abc import Mapping
+
+KIB = 1024
+MIB = 1024 * KIB
+
+BODY_LIMITS: Mapping[str, int] = {
+    # Images come inside, as base64.
+    "/v1/chat/completions": 20 * MIB,
+    "/v1/organization": 64 * KIB,
+    "/operator/v1": 64 * KIB,
+    # A usage report holds a few seconds of one process: far below this.
+    "/boundary/v1": 16 * MIB,
+    # Whoever enrolls has shown nothing yet.
+    "/boundary/v1/enroll": 64 * KIB,
+}
+
+
+def body_limit(path: str) -> int:
+    """The limit in bytes. Raises KeyError for a path of which the table says nothing: it takes no body."""
+    known = [beginning for beginning in BODY_LIMITS if path == beginning or path.startswith(f"{beginning}/")]
+    if not known:
+        raise KeyError(path)
+    return BODY_LIMITS[max(known, key=len)]

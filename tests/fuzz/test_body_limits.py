@@ -1,0 +1,50 @@
+"""The table of body limits, shown on every path that takes a body: one byte more is 413, however it is framed."""
+
+import pytest
+
+from domicile.web.body_limits import BODY_LIMITS, body_limit
+from tests.fuzz.answers import check_answer
+from tests.fuzz.endpoints import POSTS, Endpoint, Targets
+from tests.fuzz.wire import Wire, request
+from tests.platform.installation import Installation
+
+READING = [endpoint for endpoint in POSTS if endpoint.takes_a_body]
+
+
+@pytest.fixture(scope="module")
+def targets(installation: Installation) -> Targets:
+    return Targets.of(installation)
+
+
+def test_every_path_that_takes_a_body_has_a_limit() -> None:
+    assert {body_limit(endpoint.path) for endpoint in READING} <= set(BODY_LIMITS.values())
+    with pytest.raises(KeyError):
+        body_limit("/v1/chat/completionsx")
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
+@pytest.mark.parametrize("endpoint", READING, ids=str)
+def test_one_byte_too_many(endpoint: Endpoint, targets: Targets, chunked: bool) -> None:
+    limit = body_limit(endpoint.path)
+
+    def answer_to(size: int) -> tuple[int, str]:
+        headers = [
+            (b"host", b"localhost"),
+            (b"authorization", b"Bearer " + targets.secret(endpoint).encode()),
+            (b"content-type", b"application/json"),
+        ]
+        body = b'{"no_such": "' + b"x" * (size - 15) + b'"}'
+        wire = Wire(targets.port(endpoint.listener))
+        try:
+            answer = wire.exchange(request(b"POST", targets.path(endpoint).encode(), headers, body, chunked=chunked))
+        finally:
+            wire.close()
+        error = check_answer(answer.status, answer.headers, answer.body)
+        assert error is not None
+        return answer.status, error["message"]
+
+    status, message = answer_to(limit + 1)
+    assert status == 413
+    assert str(limit) in message
+    # Read whole: refused for what it says, or, between the planes, for its missing signature.
+    assert answer_to(limit)[0] in {400, 403}
