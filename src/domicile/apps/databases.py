@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.kernel.geography import Destination
 from domicile.persistence.database import Database, sqlite_url
@@ -13,9 +14,16 @@ from domicile.settings.database import HasDatabase
 async def open_database(
     settings: HasDatabase, file: Path, migrations: Path, *, destination: Destination | None = None
 ) -> Database:
-    """The configured server's, or the SQLite file's where none is configured. The caller closes it."""
+    """The configured server's, or the SQLite file's where none is configured. The caller closes it.
+
+    Raises OSError, which stops the start, when it cannot be used.
+    """
     url = database_url(settings, file)
-    await migrate(url, migrations, destination=destination)
+    try:
+        await migrate(url, migrations, destination=destination)
+    except SQLAlchemyError as error:
+        reason = str(error).partition("\n")[0]
+        raise OSError(f"cannot use the database {make_url(url).render_as_string()}: {reason}") from error
     return Database(url, destination=destination)
 
 

@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domicile.kernel.geography import Destination
 from domicile.persistence.postgresql import (
-    CONNECT_FAILURES,
     DatabaseUnreachableError,
     begin_reading,
     begin_writing,
@@ -81,7 +80,7 @@ class Database:
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
             connection = await engine.connect()
-        except CONNECT_FAILURES as error:
+        except OSError as error:
             raise DatabaseUnreachableError(type(error).__name__) from error
         try:
             async with connection.begin():

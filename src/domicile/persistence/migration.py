@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from domicile.kernel.geography import Destination
 from domicile.persistence.postgresql import (
-    CONNECT_FAILURES,
     MIGRATION_LOCK,
     DatabaseUnreachableError,
     connect_arguments,
@@ -55,7 +54,7 @@ async def migrate(url: str, migrations: Path, *, destination: Destination | None
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             await connection.run_sync(lambda each: command.upgrade(alembic_config(migrations, each), "head"))
             await connection.commit()
-    except CONNECT_FAILURES as error:
+    except OSError as error:
         raise DatabaseUnreachableError(type(error).__name__) from error
     finally:
         await engine.dispose()

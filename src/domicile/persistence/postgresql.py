@@ -7,16 +7,12 @@ lock. What only ever adds rows of its own does not take it.
 
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import event, text
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domicile.kernel.geography import Destination
-
-CONNECT_FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What the driver raises while it connects, and SQLAlchemy does not translate."""
 
 WRITER_LOCK = 0x646F6D69
 MIGRATION_LOCK = 0x646F6D6A
@@ -37,7 +33,10 @@ _WAITS_AND_IDLES = {
 
 
 class DatabaseUnreachableError(SQLAlchemyError):
-    """The database server does not answer. What was not committed did not happen; a commit under way may have."""
+    """The database server does not answer: SQLAlchemy leaves the driver's OSError of that as it is.
+
+    What was not committed did not happen; a commit under way may have.
+    """
 
 
 def is_postgresql(url: str) -> bool:

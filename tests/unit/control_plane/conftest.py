@@ -1,8 +1,9 @@
 """The control plane under test, started in the test's own folder."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -18,6 +19,14 @@ from tests.unit.control_plane.platform_under_test import (
     settings,
 )
 
+NewDatabase = Callable[[], dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def new_database() -> NewDatabase:
+    """What the settings of a control plane say of its database: nothing, so that it is a file. Another folder says more."""
+    return dict
+
 
 @pytest.fixture
 def clock() -> ShiftedClock:
@@ -26,14 +35,18 @@ def clock() -> ShiftedClock:
 
 
 @pytest.fixture
-async def start(tmp_path: Path, clock: ShiftedClock) -> AsyncIterator[Start]:
+async def start(tmp_path: Path, clock: ShiftedClock, new_database: NewDatabase) -> AsyncIterator[Start]:
     """Starts a control plane in the test's folder. `async with` it to stop it before the test ends."""
+    database = new_database()
 
     async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
 
         async def start(installation: Installation | None = None, lifetime: AsyncExitStack = stack) -> Platform:
+            chosen = installation or settings(tmp_path)
+            if chosen.control.database_url is None:
+                chosen = chosen.model_copy(update={"control": chosen.control.model_copy(update=database)})
             running = await lifetime.enter_async_context(
-                control_plane(installation or settings(tmp_path), clock=clock, catalogue_version=CATALOGUE_VERSION)
+                control_plane(chosen, clock=clock, catalogue_version=CATALOGUE_VERSION)
             )
             return Platform(running, tmp_path, session, lifetime)
 
@@ -47,7 +60,7 @@ async def platform(start: Start) -> Platform:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def shared(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> AsyncIterator[Platform]:
     """One control plane for many tests that leave each other alone: both regions enrolled, and nobody polls.
 
     Tests that use it are marked `SHARED_LOOP`.
@@ -55,7 +68,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plat
     folder = tmp_path_factory.mktemp("shared")
     async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
         running = await stack.enter_async_context(
-            control_plane(settings(folder), clock=ShiftedClock(), catalogue_version=CATALOGUE_VERSION)
+            control_plane(settings(folder, **new_database()), clock=ShiftedClock(), catalogue_version=CATALOGUE_VERSION)
         )
         platform = Platform(running, folder, session, stack)
         platform.regions = {code: await platform.enrolled(code) for code in ("us", "eu")}

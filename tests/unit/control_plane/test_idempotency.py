@@ -11,6 +11,7 @@ from openai import AsyncOpenAI, ConflictError
 from sqlalchemy import text
 
 from domicile.boundary.enrollment import decode_token
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.kernel import api_keys
 from domicile.kernel.ids import new_id
 from tests.platform.postgresql import PostgresServer
@@ -81,7 +82,7 @@ def without_secret(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 async def counts(platform: Platform) -> dict[str, int]:
-    async with platform.running.database.reading() as connection:
+    async with platform.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
         return {name: (await connection.execute(text(f"SELECT count(*) FROM {name}"))).scalar_one() for name in MADE}
 
 
@@ -118,7 +119,7 @@ async def test_a_repetition_shows_a_fresh_secret_and_only_its_hash_is_kept(share
         secrets.append(str(secret_of(answer)))
     assert len(set(secrets)) == 3
     stored: set[bytes] = set()
-    async with shared.running.database.reading() as connection:
+    async with shared.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
         for table in ("api_key", "admin_key", "enrollment_token"):
             stored |= set((await connection.execute(text(f"SELECT sha256 FROM {table}"))).scalars())
 
@@ -296,7 +297,7 @@ async def test_no_body_and_no_key_is_stored(platform: Platform) -> None:
     await platform.enrolled("us")
     call = Creation(PROJECTS, {"name": "a name to look for"}, None, platform.admin_key)
     assert (await call.send(platform, "a-key-to-look-for"))[0] == 200
-    async with platform.running.database.reading() as connection:
+    async with platform.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
         rows = (await connection.execute(text("SELECT * FROM idempotency"))).all()
     assert len(rows) == 1
     assert "to look for" not in str(rows)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from openai import AuthenticationError, BadRequestError, NotFoundError
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.kernel import api_keys
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, ShiftedClock, code_of
 
@@ -148,8 +149,8 @@ async def test_the_snapshot_follows_keys_through_their_lives(platform: Platform,
 async def test_no_table_holds_a_secret(shared: Platform) -> None:
     project = await shared.project()
     account = await shared.account(project["id"])
-    async with shared.running.database.reading() as connection:
-        names = (await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))).scalars().all()
+    async with shared.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
+        names = await connection.run_sync(lambda each: inspect(each).get_table_names())
         stored = repr([(await connection.execute(text(f'SELECT * FROM "{name}"'))).all() for name in names])
     assert account["id"] in stored
     for secret in (account["api_key"]["value"], shared.admin_key, shared.operator_key):
@@ -205,11 +206,11 @@ async def test_the_database_ties_a_key_to_one_project_of_one_organization(shared
     project, other = await shared.project(), await shared.project()
     account = await shared.account(project["id"])
     with pytest.raises(IntegrityError):
-        async with shared.running.database.transaction() as connection:
+        async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
             await connection.execute(
                 text("UPDATE api_key SET project_id = :other WHERE id = :id"),
                 {"other": other["id"], "id": account["api_key"]["id"]},
             )
     with pytest.raises(IntegrityError):
-        async with shared.running.database.transaction() as connection:
+        async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
             await connection.execute(text("UPDATE service_account SET role = 'king'"))

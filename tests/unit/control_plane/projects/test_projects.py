@@ -8,6 +8,7 @@ from openai import BadRequestError, NotFoundError, PermissionDeniedError
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
 
 PROJECTS = "/v1/organization/projects"
@@ -173,11 +174,11 @@ async def test_the_database_itself_keeps_a_project_where_it_is(shared: Platform,
     tenant = await shared.organization()
     value = {"region": "eu", "organization_id": tenant.id}[column]
     with pytest.raises(IntegrityError, match="never changes its region"):
-        async with shared.running.database.transaction() as connection:
+        async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
             await connection.execute(
                 text(f"UPDATE project SET {column} = :value WHERE id = :id"), {"value": value, "id": project["id"]}
             )
-    async with shared.running.database.transaction() as connection:
+    async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
         # Naming the same value again is fine, and so is any other column.
         query = text("UPDATE project SET region = 'us', name = 'by hand' WHERE id = :id")
         await connection.execute(query, {"id": project["id"]})

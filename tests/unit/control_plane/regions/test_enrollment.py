@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from domicile.boundary.enrollment import decode_token
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.control_plane.regions.service import RegionChangedError
 from domicile.settings.installation import Installation
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, ShiftedClock, Start, code_of, settings
@@ -111,7 +112,7 @@ async def test_a_region_must_be_what_the_configuration_says(
 @SHARED_LOOP
 async def test_only_the_secrets_hash_is_stored(shared: Platform) -> None:
     token = decode_token(await shared.token("us"))
-    async with shared.running.database.reading() as connection:
+    async with shared.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
         stored = (await connection.execute(text("SELECT * FROM enrollment_token"))).all()
     assert len(stored) >= 3
     assert repr(token.secret)[2:-1] not in repr(stored)

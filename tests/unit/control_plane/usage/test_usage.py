@@ -11,6 +11,7 @@ from sqlalchemy import text
 from domicile.boundary import protocol
 from domicile.boundary.usage import ServiceTier, Usage, UsageDelta, UsageReport
 from domicile.catalogue.endpoints import Endpoint
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.kernel.ids import new_id
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
 from tests.unit.control_plane.region_double import Answer, RegionDouble
@@ -254,7 +255,7 @@ async def test_the_sum_of_the_table_is_the_sum_of_the_reports(shared: Platform) 
     who = await consumer(shared, shared.regions["us"])
     for number in (1, 2, 2, 3, 1):
         await who.report(*(who.delta(DAY + 60 * each) for each in range(5)), number=number)
-    async with shared.running.database.reading() as connection:
+    async with shared.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
         query = text("SELECT count(*), sum(requests) FROM usage_minute WHERE project_id = :id")
         row = (await connection.execute(query, {"id": who.project_id})).one()
     assert tuple(row) == (5, 15)
