@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -52,12 +52,11 @@ from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError
-from domicile.web.server import HttpServer, bind, serving, stop_event
+from domicile.web.server import HttpServer, StopSignals, bind, serving, stop_signals
 
 log = structlog.get_logger("region")
 
 _MIGRATIONS = Path(__file__).parent.parent / "data_plane" / "migrations"
-DRAIN_S = 5.0
 ENROLLMENT_RETRY_S = 0.5
 
 
@@ -67,7 +66,7 @@ class StartError(Exception):
 
 async def run(installation: Installation, code: str, port: int | None = None) -> None:
     """Serves the region until SIGTERM or SIGINT. `port`: another one than the configured, for one of several replicas."""
-    settings, stop = installation.region(code), stop_event()
+    settings, stop = installation.region(code), stop_signals()
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
     async with AsyncExitStack() as stack:
@@ -78,10 +77,10 @@ async def run(installation: Installation, code: str, port: int | None = None) ->
             build_application(region.endpoints, region.operator.http),
             sock,
             head_gate=region.endpoints.authenticator.refuse_at_head,
-            drain_s=DRAIN_S,
+            drain_s=settings.drain_s,
             on_refusal=region.operator.http.refused,
         )
-        await _serve([server, region.operator.listen(stack)], region, stop)
+        await _serve([server, region.operator.listen(stack)], region, stop, settings.drain_notice_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,16 +224,22 @@ async def _show_token(link: ControlLink, request: EnrollmentRequest) -> None:
             raise StartError(f"the control plane refused to enroll region '{request.region}': {error.code}") from None
 
 
-async def _serve(servers: list[HttpServer], region: _Region, stop: asyncio.Event) -> None:
-    """Until `stop`: then no new requests, those in flight to their end, and the meter last, so that all are counted."""
+async def _serve(servers: list[HttpServer], region: _Region, stop: StopSignals, notice_s: float) -> None:
+    """Until a signal: then not ready, then no new requests, those in flight to their end, and the meter last, so that all
+    are counted. A second signal cuts short what takes time of that."""
     # What lives as long as the process need not be looked at by every collection: that is what tail latency is made of.
     gc.freeze()
     writing = asyncio.create_task(region.meter.run())
     tasks = [asyncio.create_task(work) for work in region.background]
-    async with serving(servers):
+    async with serving(servers, stop.second):
         log.info("serving")
-        stopped = asyncio.create_task(stop.wait())
+        stopped = asyncio.create_task(stop.first.wait())
         await asyncio.wait([stopped, writing, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        region.endpoints.health.stop()
+        if stopped.done():
+            log.info("draining")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.second.wait(), notice_s)
     region.meter.stop()
     await writing
     for task in tasks:

@@ -102,6 +102,10 @@ class RegionSettings(HasDatabase):
     """The folder under which all of this region's data lies."""
     enrollment_token_file: Path | None = None
     durable_metering: bool = False
+    drain_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
+    """How long answers in flight may go on after SIGTERM. What is cut off then is told so, and metered."""
+    drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 0.0
+    """How long it goes on accepting after SIGTERM while `/readyz` says 503: what a load balancer needs to notice."""
     engines: tuple[EngineSettings, ...] = ()
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -105,30 +106,66 @@ class HttpServer:
         await self._server.serve(sockets=[self._socket])
         # uvicorn cancels what outlives the drain, but does not wait for it to end.
         if self._server.server_state.tasks:
+            if self._server.force_exit:
+                for task in self._server.server_state.tasks:
+                    task.cancel()
             await asyncio.wait(self._server.server_state.tasks, timeout=CANCEL_S)
 
     def stop(self) -> None:
         """Accepts nothing new from now on; `run` returns when the requests in flight have ended or `drain_s` is over."""
         self._server.should_exit = True
 
+    def stop_at_once(self) -> None:
+        """Like `stop`, and cuts off what is in flight: each request still ends in order, and so is counted."""
+        self._server.should_exit = True
+        self._server.force_exit = True
+
 
 @contextlib.asynccontextmanager
-async def serving(servers: Sequence[HttpServer]) -> AsyncIterator[None]:
-    """Serves all of them while the block runs."""
-    async with asyncio.TaskGroup() as group:
-        for server in servers:
-            group.create_task(server.run())
-        try:
-            yield
-        finally:
+async def serving(servers: Sequence[HttpServer], at_once: asyncio.Event | None = None) -> AsyncIterator[None]:
+    """Serves all of them while the block runs. After it they drain, unless `at_once` is set or becomes so."""
+    hurrying = None if at_once is None else asyncio.create_task(_stop_at_once(servers, at_once))
+    try:
+        async with asyncio.TaskGroup() as group:
             for server in servers:
-                server.stop()
+                group.create_task(server.run())
+            try:
+                yield
+            finally:
+                for server in servers:
+                    server.stop()
+    finally:
+        if hurrying is not None:
+            hurrying.cancel()
+
+
+async def _stop_at_once(servers: Sequence[HttpServer], at_once: asyncio.Event) -> None:
+    await at_once.wait()
+    for server in servers:
+        server.stop_at_once()
+
+
+@dataclass(frozen=True, slots=True)
+class StopSignals:
+    """SIGTERM and SIGINT: the first asks for an orderly end, the second for one at once."""
+
+    first: asyncio.Event
+    second: asyncio.Event
+
+
+def stop_signals() -> StopSignals:
+    """Listens for both. Call it inside the running loop, once in a process."""
+    signals = StopSignals(asyncio.Event(), asyncio.Event())
+
+    def received() -> None:
+        (signals.second if signals.first.is_set() else signals.first).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received)
+    return signals
 
 
 def stop_event() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set. Call it inside the running loop, once in a process."""
-    event = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, event.set)
-    return event
+    """For processes that have nothing to drain for long: the first signal alone."""
+    return stop_signals().first

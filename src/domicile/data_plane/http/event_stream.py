@@ -1,6 +1,7 @@
 """Server-sent events to a client that may leave, and unary work for a client that may leave."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, TypeVar
 
@@ -8,9 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from domicile.kernel import errors
 from domicile.web.application import ClientDisconnectedError
 
 T = TypeVar("T")
+
+# For a reader that has stopped reading.
+_LAST_EVENT_S = 1.0
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -37,6 +42,7 @@ class EventStream(Response):
         super().__init__(None, headers={"cache-control": "no-cache", "x-accel-buffering": "no", **headers})
         del self.headers["content-length"]
         self._events = events
+        self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         sending = asyncio.create_task(self._send_all(send))
@@ -46,12 +52,28 @@ class EventStream(Response):
             if not sending.done():
                 raise ClientDisconnectedError
             sending.result()
+        except asyncio.CancelledError:
+            # The server has waited for this stream as long as it may. Its reader is told, and does not take what it has
+            # for the whole answer.
+            await _end(sending)
+            await self._break_off(send)
+            raise
         finally:
             await _end(sending)
             await _end(watching)
             await self._events.aclose()
 
+    async def _break_off(self, send: Send) -> None:
+        if not self._has_begun:
+            return
+        error = errors.service_unavailable("This server is stopping. Send the request again.")
+        event = b"data: " + errors.envelope(error) + b"\n\n"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_EVENT_S):
+                await send({"type": "http.response.body", "body": event, "more_body": False})
+
     async def _send_all(self, send: Send) -> None:
+        self._has_begun = True
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async for event in self._events:
             await send({"type": "http.response.body", "body": event, "more_body": True})

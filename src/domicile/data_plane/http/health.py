@@ -15,6 +15,11 @@ class Health:
     def __init__(self, snapshots: CurrentSnapshot, router: Router) -> None:
         self._snapshots = snapshots
         self._router = router
+        self._stopping = False
+
+    def stop(self) -> None:
+        """From now on it is not ready, so that whoever chooses among replicas sends nothing new."""
+        self._stopping = True
 
     async def alive(self, _request: Request) -> Response:
         """200 as long as the event loop turns."""
@@ -22,6 +27,8 @@ class Health:
 
     async def ready(self, _request: Request) -> Response:
         """200 with a snapshot and at least one healthy engine; else 503 with what is missing."""
+        if self._stopping:
+            raise errors.service_unavailable("This replica is stopping.")
         if self._snapshots.table is None:
             raise errors.service_unavailable("This region has no snapshot yet.")
         if not self._router.any_healthy:
