@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 import pytest
-from openai import APIConnectionError, AuthenticationError, OpenAI
+from openai import APIConnectionError, AuthenticationError, InternalServerError, OpenAI
 
 from tests.platform.installation import Installation, IssuedKey
 from tests.platform.postgresql import PostgresServer
@@ -43,6 +43,13 @@ class Region:
             start_time=int(time.time()) - 3600, bucket_width="1m", project_ids=[key.project_id], limit=1440
         )
         return sum(getattr(result, "num_model_requests", 0) for bucket in buckets.data for result in bucket.results)
+
+    def counted_or_none(self, key: IssuedKey) -> int | None:
+        """The same; None while the control plane has not found its database again."""
+        try:
+            return self.counted(key)
+        except InternalServerError:
+            return None
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +146,20 @@ def answers_beyond(running: Load, count: int) -> None:
     """Waits until so many more requests have been answered."""
     wanted = running.answered + count
     eventually(lambda: running.answered >= wanted, within_s=60, what=f"{count} more answers")
+
+
+def test_a_restart_of_the_database_fails_no_request_and_loses_no_count(eu: Region, postgresql: PostgresServer) -> None:
+    key = eu.installation.new_key("eu")
+    with load(eu, key) as running:
+        answers_beyond(running, 30)
+        postgresql.restart()
+        answers_beyond(running, 30)
+    assert running.refused == []
+    eventually(
+        lambda: eu.counted_or_none(key) == running.answered,
+        within_s=60,
+        what=f"all {running.answered} are counted once",
+    )
 
 
 def test_one_killed_under_load_fails_only_what_it_had_open(eu: Region) -> None:
