@@ -11,7 +11,7 @@ from tests.fuzz.mutation import CANARY
 from tests.platform.installation import Installation
 from tests.residency.memory import forms, in_files
 
-LONG = 4000
+LONG = 1500
 
 
 @pytest.fixture(scope="module")

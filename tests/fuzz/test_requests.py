@@ -14,7 +14,7 @@ from tests.fuzz.wire import Wire, request
 from tests.platform.installation import Installation
 from tests.residency.memory import forms, in_files
 
-LONG = 20_000
+LONG = 5_000
 
 LISTENERS = ("region", "control", "boundary")
 
