@@ -43,6 +43,9 @@ async def two(shared: Platform) -> AsyncIterator[Two]:
                 ),
                 {"organization": tenant.id, "project": project.id, "key": account.api_key.id},
             )
+        gone = await sdk.create(name="gone")
+        await sdk.archive(gone.id)
+        await shared.operate("POST", f"/projects/{gone.id}/destroy")
         ids.append(tenant.id)
     yield Two(shared.running.database, *ids)
 
