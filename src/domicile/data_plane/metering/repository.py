@@ -95,13 +95,11 @@ class MeteringRepository:
 
     async def waiting(self, writer: str, limit: int) -> list[OutboxRow]:
         """The reports to send next, oldest first: the writer's own, and those of writers that are closed."""
-        return await self._oldest(limit, or_(outbox.c.writer == writer, metering_writer.c.closed_at_ms.is_not(None)))
-
-    async def _oldest(self, limit: int, *conditions: ColumnElement[bool]) -> list[OutboxRow]:
         query = (
             select(outbox.c.writer, outbox.c.number, outbox.c.path, outbox.c.body)
             .join(metering_writer, metering_writer.c.writer == outbox.c.writer)
-            .where(outbox.c.refused_code.is_(None), *conditions)
+            .where(outbox.c.refused_code.is_(None))
+            .where(or_(outbox.c.writer == writer, metering_writer.c.closed_at_ms.is_not(None)))
             .order_by(metering_writer.c.started_at_ms, outbox.c.number)
             .limit(limit)
         )
