@@ -41,6 +41,7 @@ from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import RegionChangedError, Regions
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.retention.service import RetentionControls
+from domicile.control_plane.rotation import rotate_publisher_key
 from domicile.control_plane.secret_files import SecretFileError
 from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
@@ -147,8 +148,22 @@ async def serve(installation: Installation) -> None:
         await stop.wait()
 
 
+async def rotate_key(installation: Installation, root_key_file: Path) -> None:
+    """Replaces the key that signs snapshots. A control plane that runs takes it over with its next publication."""
+    settings = installation.control
+    database = await open_database(settings, settings.data / "control.db", MIGRATIONS)
+    try:
+        made = await rotate_publisher_key(database, SystemClock(), settings.data, root_key_file)
+    finally:
+        await database.close()
+    sys.stdout.write(f"publisher key  {made.key_id}\nserial         {made.serial}\n")
+
+
 def main(
     config: Annotated[Path, typer.Option(help="The installation's domicile.toml.")],
+    rotate: Annotated[
+        Path | None, typer.Option("--rotate-key", help="Replace the publisher's key, with the root key in this file.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow-parent", help="Stop when standard input ends.")] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
@@ -157,7 +172,8 @@ def main(
     if follow:
         follow_parent()
     try:
-        asyncio.run(serve(load_installation(config)))
+        installation = load_installation(config)
+        asyncio.run(serve(installation) if rotate is None else rotate_key(installation, rotate))
     except (SettingsError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError, OSError) as error:
         sys.stderr.write(f"domicile control: {error}\n")
         raise typer.Exit(1) from None

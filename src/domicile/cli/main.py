@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from domicile.cli import keys, organizations, processes, projects, regions
+from domicile.cli import blocks, keys, organizations, processes, projects, regions
 from domicile.cli.doctor.command import doctor
 from domicile.cli.failures import CommandError, UsageError
 from domicile.cli.models import models
@@ -16,12 +16,15 @@ app = typer.Typer(
     # A traceback is nothing to show, and one with the values of variables could show a key.
     pretty_exceptions_enable=False,
 )
-for _command in (processes.up, processes.control, processes.region, processes.engine, models, doctor):
+for _command in (processes.up, processes.engine, models, doctor):
     app.command()(_command)
+app.add_typer(processes.control_app, name="control")
+app.add_typer(processes.region_app, name="region")
 app.add_typer(organizations.app, name="org")
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(regions.app, name="regions")
+blocks.add_to(processes.region_app)
 
 
 def run() -> None:

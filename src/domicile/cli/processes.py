@@ -4,12 +4,15 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from domicile.cli.connection import DEFAULT_DATA
+from domicile.cli.connection import DEFAULT_DATA, connect
 from domicile.cli.failures import CommandError, UsageError
+from domicile.cli.options import DataOption
+from domicile.cli.output import note
 
 
 class LogLevel(StrEnum):
@@ -60,11 +63,48 @@ def up(
     _become("local", arguments)
 
 
+class _ServesByDefault(TyperGroup):
+    """`domicile control` and `domicile region CODE` run the process; only the commands beside it have names."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+
+control_app = typer.Typer(cls=_ServesByDefault, help="Run the control plane, or see to its keys and epochs.")
+region_app = typer.Typer(
+    cls=_ServesByDefault, help="Run one region (region CODE), or shut keys and projects out of it."
+)
+
+
+@control_app.command("serve")
 def control(config: ConfigOption = _DEFAULT_CONFIG, log_level: LogLevelOption = LogLevel.INFO) -> None:
     """Run the control plane in the foreground."""
     _become("control", ["--config", str(config), "--log-level", log_level])
 
 
+@control_app.command("rotate-key")
+def rotate_key(
+    root_key: Annotated[
+        Path, typer.Option("--root-key", metavar="FILE", exists=True, dir_okay=False, help="The root key, 32 bytes.")
+    ],
+    config: ConfigOption = _DEFAULT_CONFIG,
+) -> None:
+    """Replace the key that signs snapshots. Regions that have seen the new one never take the old one again."""
+    _become("control", ["--config", str(config), "--rotate-key", str(root_key)])
+
+
+@control_app.command("new-epoch")
+def new_epoch(data: DataOption = None) -> None:
+    """After a restore: what is in the database counts from now on, though the regions have seen more (operator key)."""
+    print(f"epoch  {connect(data).operator().post('/operator/v1/epoch')['epoch']}")
+    note(
+        "Keys that were revoked since the backup live again: revoke them anew. Each region's log names them ('new_epoch')."
+    )
+
+
+@region_app.command("serve")
 def region(
     code: Annotated[str, typer.Argument(metavar="CODE", help="The region's code.")],
     config: ConfigOption = _DEFAULT_CONFIG,
