@@ -26,6 +26,7 @@ from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
 from domicile.data_plane.destruction import Destruction
 from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.credential import EngineKeyError
 from domicile.data_plane.engines.probe import EngineProbe
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.http.app import RegionEndpoints, build_application
@@ -62,6 +63,10 @@ ENROLLMENT_RETRY_S = 0.5
 
 class StartError(Exception):
     """This region cannot start. The text says why and what to do."""
+
+
+# What an operator can put right: one line, no traceback.
+_SAID = (SettingsError, EngineKeyError, IdentityError, OperatorKeyFileError, StartError)
 
 
 async def run(installation: Installation, code: str, port: int | None = None) -> None:
@@ -265,7 +270,7 @@ def main() -> None:
         follow_parent()
     try:
         uvloop.run(run(load_installation(arguments.config), arguments.region, arguments.port))
-    except (SettingsError, IdentityError, OperatorKeyFileError, StartError, ValueError, OSError) as error:
+    except (*_SAID, ValueError, OSError) as error:
         sys.exit(f"domicile region: {error}")
 
 

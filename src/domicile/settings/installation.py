@@ -1,5 +1,6 @@
 """The shape of `domicile.toml` (design 6). An unknown member is an error: a misspelt one must not be ignored."""
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -33,6 +34,13 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 RegionCode = Annotated[str, AfterValidator(_region_code)]
 Country = Annotated[str, AfterValidator(_country)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
@@ -48,6 +56,18 @@ class Listener(_Settings):
 
     host: str = "127.0.0.1"
     port: Port
+    behind_tls_proxy: bool = False
+    """Whether nobody but a proxy that speaks TLS reaches this address. Demanded for all but loopback: nothing here speaks
+    TLS itself, and no prompt should cross a network in clear because a line was missing."""
+
+    @model_validator(mode="after")
+    def _never_in_clear_by_oversight(self) -> "Listener":
+        if not self.behind_tls_proxy and not _is_loopback(self.host):
+            raise ValueError(
+                f"{self.host} is not loopback, and this listener speaks no TLS: put a TLS proxy of the same region before "
+                "it, let nobody else reach it, and say behind_tls_proxy = true"
+            )
+        return self
 
 
 class EngineSettings(_Settings):
@@ -60,6 +80,8 @@ class EngineSettings(_Settings):
     operator: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")]
     url: HttpUrl | None = None
     socket: Path | None = None
+    api_key_file: Path | None = None
+    """Holds the key that is sent to the engine. Read again when it changes, and never logged."""
     embedded: bool = False
     """Whether `domicile up` starts the embedded engine server for it, on `socket`."""
     models: Annotated[dict[str, str], Field(min_length=1)]

@@ -46,6 +46,7 @@ _PATH_MEMBERS = frozenset(
         "enrollment_token_file",
         "catalogue_file",
         "database_password_file",
+        "api_key_file",
     }
 )
 

@@ -94,7 +94,7 @@ def _placed_engines(engines: Any, code: str, file: Path, layout: Layout) -> Any:
         return engines
     embedded = 0
     placed = []
-    for engine in engines:
+    for engine in (_with_key_file(engine, file) for engine in engines):
         if engine.get("embedded") is True and "url" not in engine:
             placed.append(_ordered(engine | {"socket": _relative(layout.socket(code, embedded), layout)}))
             embedded += 1
@@ -103,6 +103,12 @@ def _placed_engines(engines: Any, code: str, file: Path, layout: Layout) -> Any:
         else:
             placed.append(engine)
     return placed
+
+
+def _with_key_file(engine: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Like a socket, it stays where the operator's file says."""
+    named = engine.get("api_key_file")
+    return engine | {"api_key_file": str(file.resolve().parent / named)} if isinstance(named, str) else engine
 
 
 def _ordered(engine: dict[str, Any]) -> dict[str, Any]:

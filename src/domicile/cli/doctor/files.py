@@ -26,6 +26,7 @@ def check_region_files(region: RegionSettings) -> Iterator[Finding]:
     """A region's."""
     secrets = [region.data / "identity.key", region.data / "operator-key"]
     secrets += [file for file in (region.enrollment_token_file, region.database_password_file) if file is not None]
+    secrets += [engine.api_key_file for engine in region.engines if engine.api_key_file is not None]
     yield from _check_plane(region.code, region.data, secrets)
 
 

@@ -24,6 +24,6 @@ def _check(where: str, name: str, listener: Listener) -> Finding:
     return warn(
         where,
         f"{name} listener",
-        f"{shown}: reachable from other machines, and it speaks no TLS",
-        "Let it listen on 127.0.0.1 behind a TLS proxy of the same region, or close the port to all but that proxy.",
+        f"{shown}: reachable from other machines; TLS is said to be its proxy's",
+        "See that nobody but a TLS proxy of the same region reaches it; loopback is better where the proxy is on this machine.",
     )

@@ -7,6 +7,7 @@ import aiohttp
 from aiohttp import ClientResponse, ClientTimeout
 
 from domicile.data_plane.egress import EgressPolicy, session_to, session_to_socket
+from domicile.data_plane.engines.credential import EngineKey
 from domicile.data_plane.engines.port import EngineFailedError
 from domicile.data_plane.engines.refusal import engine_refusal
 from domicile.data_plane.routing import Placement
@@ -30,6 +31,7 @@ class Upstream:
         self.name = settings.name
         self._idle_timeout_s = settings.idle_timeout_s
         self._first_byte_timeout_s = settings.first_byte_timeout_s
+        self._key = None if settings.api_key_file is None else EngineKey(settings.api_key_file)
         timeout = ClientTimeout(total=None, sock_connect=settings.connect_timeout_s)
         if settings.socket is not None:
             self._session = session_to_socket(settings.socket, timeout, connections=CONNECTIONS)
@@ -39,6 +41,9 @@ class Upstream:
             allowed = egress.inside(self._base, settings.country)
             self._session = session_to(allowed, timeout, connections=CONNECTIONS)
 
+    def _headers(self) -> dict[str, str]:
+        return _HEADERS if self._key is None else _HEADERS | self._key.headers()
+
     async def close(self) -> None:
         """Ends every connection."""
         await self._session.close()
@@ -47,7 +52,9 @@ class Upstream:
         """Whether the engine answers its health URL within two seconds."""
         try:
             async with asyncio.timeout(2):
-                async with self._session.get(f"{self._base}/health", allow_redirects=False) as response:
+                async with self._session.get(
+                    f"{self._base}/health", headers=self._headers(), allow_redirects=False
+                ) as response:
                     return response.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
@@ -76,7 +83,7 @@ class Upstream:
         url = self._base + placement.reservation.admission.endpoint.value
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
-                response = await self._session.post(url, data=body, headers=_HEADERS, allow_redirects=False)
+                response = await self._session.post(url, data=body, headers=self._headers(), allow_redirects=False)
         except aiohttp.ConnectionTimeoutError:
             # Never reached, so nothing runs there: another engine may be asked.
             raise EngineFailedError from None

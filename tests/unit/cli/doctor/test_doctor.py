@@ -95,7 +95,7 @@ def written(folder: Path, answers: Answers, *, listen: str = "127.0.0.1", countr
 home = "eu"
 default_region = "eu"
 [control]
-listen = {{ host = "{listen}", port = {answers.port} }}
+listen = {{ host = "{listen}", port = {answers.port}, behind_tls_proxy = {str(listen != "127.0.0.1").lower()} }}
 boundary_listen = {{ port = 0 }}
 boundary_url = "http://127.0.0.1:{answers.port}"
 country = "DE"

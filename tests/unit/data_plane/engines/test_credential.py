@@ -1,0 +1,52 @@
+"""An engine's key: sent from its file, replaced without a restart, quoted nowhere."""
+
+from pathlib import Path
+
+import pytest
+
+from domicile.data_plane.engines.credential import EngineKey, EngineKeyError
+from domicile.kernel.secret_files import write_secret
+from tests.unit.data_plane.region_parts import engine_settings
+from tests.unit.data_plane.region_under_test import region_under_test, stub_engine
+
+
+def test_the_next_request_has_the_key_that_the_file_holds_then(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("first\n")
+    key = EngineKey(file)
+    assert key.headers() == {"authorization": "Bearer first"}
+    write_secret(file, b"second\n")
+    assert key.headers() == {"authorization": "Bearer second"}
+    for damage in (b"", b"two words", b"two\nlines", b"\xff\xfe"):
+        write_secret(file, damage)
+        assert key.headers() == {"authorization": "Bearer second"}, damage
+    file.unlink()
+    assert key.headers() == {"authorization": "Bearer second"}
+    write_secret(file, b"third")
+    assert key.headers() == {"authorization": "Bearer third"}
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"secret\nsecret", b"secr\x7fet", "sécret".encode()])
+def test_a_start_without_a_key_is_refused_without_quoting_anything(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    with pytest.raises(EngineKeyError) as raised:
+        EngineKey(file)
+    assert str(raised.value) == f"{file} must hold one key on one line"
+
+
+async def test_it_is_what_the_engine_sees_and_a_callers_key_is_not(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("first-engine-key")
+    with stub_engine(tmp_path, "one") as stub:
+        engine = engine_settings("one", socket=stub.socket, api_key_file=file)
+        async with region_under_test(tmp_path, [engine]) as region:
+            assert (await region.chat("hello")).status_code == 200
+            write_secret(file, b"second-engine-key")
+            assert (await region.chat("hello")).status_code == 200
+        seen = [request["headers"]["authorization"] for request in stub.received]
+    assert seen == ["Bearer first-engine-key", "Bearer second-engine-key"]
+    told = capfd.readouterr()
+    assert "engine-key" not in told.out + told.err
