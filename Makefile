@@ -6,6 +6,9 @@ DATA ?= .domicile
 PORT ?= 8700
 LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --quiet
 
+# Compiled modules are kept: six processes start together, and each would compile what it imports again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install up test test-long lint format contract bench lock clean
 
@@ -18,7 +21,7 @@ install: $(VENV)/.installed ## make the virtual environment (quick when nothing 
 $(VENV)/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --only-binary :all: requirements-dev.lock
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync --quiet --require-hashes --only-binary :all: --compile-bytecode requirements-dev.lock
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
