@@ -12,7 +12,7 @@ from tests.fuzz.mutation import CANARY
 from tests.fuzz.wire import Wire, request
 
 # So few are the same in every run.
-QUICK = 250
+QUICK = 150
 
 METHODS = [
     *([b"GET", b"POST", b"DELETE"] * 6),

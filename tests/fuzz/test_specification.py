@@ -14,10 +14,10 @@ from tests.fuzz.answers import check_answer
 from tests.fuzz.specification.cut import SUBSET
 from tests.platform.installation import Installation, IssuedKey
 
-QUICK = 10
+QUICK = 6
 LONG = 400
 # A chat request takes long to invent: its schema reaches half of the specification's.
-QUICK_CHAT = 5
+QUICK_CHAT = 4
 LONG_CHAT = 120
 
 # Events of this platform that OpenAI's has no name for.
