@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domicile.control_plane.first_start import open_installation
-from domicile.control_plane.secret_files import SecretFileError, operator_key, write_secret
+from domicile.control_plane.secret_files import write_secret
 from domicile.kernel.clock import SystemClock
 from domicile.persistence.database import Database, sqlite_url
 from tests.unit.control_plane.platform_under_test import Start, settings
@@ -98,16 +98,3 @@ def test_a_secret_file_is_replaced_whole(tmp_path: Path) -> None:
     write_secret(file, b"second")
     assert (file.read_bytes(), _mode(file)) == (b"second", 0o600)
     assert [each.name for each in file.parent.iterdir()] == ["secret"]
-
-
-def test_files_that_hold_something_else_are_named(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text("opk-short")
-    with pytest.raises(SecretFileError, match="operator key"):
-        operator_key(file)
-
-
-def test_an_operators_own_key_is_taken_as_it_is(tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text(f"opk-{'a' * 40}\n")
-    assert operator_key(file) == f"opk-{'a' * 40}"
