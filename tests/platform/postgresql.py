@@ -1,5 +1,6 @@
 """A real PostgreSQL server out of a wheel, on a Unix socket, and databases in it whose owner is an ordinary role."""
 
+import atexit
 import itertools
 import os
 import shutil
@@ -53,6 +54,8 @@ class PostgresServer:
     def stop(self) -> None:
         """For good."""
         self._server.cleanup()
+        # At exit it would do so once more, and make its lock's folder again for that.
+        atexit.unregister(self._server._cleanup)
 
 
 @contextmanager
