@@ -1,10 +1,10 @@
 """Who asks: a key or a signature becomes a value, and services take these values, so that no check can be skipped."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import or_, select
+from starlette.datastructures import Headers
 
 from domicile.boundary import signing
 from domicile.control_plane import tables
@@ -14,6 +14,7 @@ from domicile.kernel import api_keys, errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import ReplicaId
+from domicile.web.bearer import bearer_token
 from domicile.web.operator_keys import OperatorKeys
 
 
@@ -75,7 +76,7 @@ class Authentication:
         self._installation_id = installation_id
         self._operator_keys = operator_keys
 
-    async def administrator(self, headers: Mapping[str, str]) -> Administrator:
+    async def administrator(self, headers: Headers) -> Administrator:
         """401 for a key that is malformed, unknown, deleted or expired; 403 for a project's key."""
         key = _bearer(headers)
         parsed = api_keys.parse(key, self._installation_id)
@@ -91,7 +92,7 @@ class Authentication:
             raise errors.mismatched_project("OpenAI-Organization")
         return found
 
-    async def operator(self, headers: Mapping[str, str]) -> Operator:
+    async def operator(self, headers: Headers) -> Operator:
         """401 for what is not the operator's key; 403 for an organization's."""
         key = _bearer(headers)
         if self._operator_keys.accept(key):
@@ -100,7 +101,7 @@ class Authentication:
             raise _operator_key_required()
         raise errors.invalid_key(key[-4:])
 
-    async def region(self, headers: Mapping[str, str], *, method: str, target: str, body: bytes) -> EnrolledRegion:
+    async def region(self, headers: Headers, *, method: str, target: str, body: bytes) -> EnrolledRegion:
         """The signer, or 403 `bad_signature` for every reason there can be."""
         try:
             code = headers[signing.REGION_HEADER]
@@ -140,11 +141,11 @@ class Authentication:
         return public_key
 
 
-def _bearer(headers: Mapping[str, str]) -> str:
-    scheme, _, key = headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+def _bearer(headers: Headers) -> str:
+    key = bearer_token(headers.raw)
+    if key is None:
         raise errors.missing_key()
-    return key.strip()
+    return key
 
 
 def _operator_key_required() -> DomicileError:

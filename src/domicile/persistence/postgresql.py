@@ -48,7 +48,14 @@ def postgresql_engines(url: str, destination: Destination | None) -> tuple[Async
     """Writers, and readers whose transactions are one consistent view that cannot write."""
     arguments = connect_arguments(url, destination)
     reading = {**arguments["server_settings"], "default_transaction_read_only": "on"}
-    options: dict[str, Any] = {"pool_size": 4, "max_overflow": 4, "pool_timeout": 30, "pool_pre_ping": True}
+    # What a statement was given stays out of the texts of errors: it may name or hash what a log must not hold.
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_size": 4,
+        "max_overflow": 4,
+        "pool_timeout": 30,
+        "pool_pre_ping": True,
+    }
     writer = create_async_engine(url, connect_args=arguments, **options)
     reader = create_async_engine(
         url,

@@ -17,8 +17,8 @@ def sqlite_url(file: Path) -> str:
 
 def sqlite_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     """A writer of one connection, and readers beside it."""
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=30)
-    reader = create_async_engine(url, pool_size=4, max_overflow=0, pool_timeout=30)
+    writer = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=30)
+    reader = create_async_engine(url, hide_parameters=True, pool_size=4, max_overflow=0, pool_timeout=30)
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN DEFERRED")):
         _configure(engine, begin)
     return writer, reader

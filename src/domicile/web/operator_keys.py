@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domicile.kernel import errors
 from domicile.kernel.ids import random_base62
 from domicile.kernel.secret_files import write_secret
+from domicile.web.bearer import bearer_token
 
 log = structlog.get_logger("operator_keys")
 
@@ -80,20 +80,12 @@ class OperatorGate:
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = _bearer(scope["headers"])
+        key = bearer_token(scope["headers"])
         if key is None:
             raise errors.missing_key()
         if not self._keys.accept(key):
             raise errors.invalid_key(key[-4:] if len(key) >= 16 else "")
         await self._app(scope, receive, send)
-
-
-def _bearer(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    values = [value for name, value in headers if name == b"authorization"]
-    if len(values) != 1:
-        return None
-    scheme, _, token = values[0].decode("latin-1").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 def _digest(key: str) -> bytes:

@@ -15,6 +15,7 @@ from domicile.kernel.api_keys import ParsedKey
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError, RenderedError
 from domicile.kernel.ids import new_id
+from domicile.web.bearer import bearer_token
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -33,7 +34,7 @@ class Authenticator:
 
     def refuse_at_head(self, headers: Headers) -> RenderedError | None:
         """The answer to another region's key; None for every other request. Called by the protocol for each head."""
-        key = self._parse(_bearer(headers))
+        key = self._parse(bearer_token(headers))
         error = None if key is None else self._elsewhere(key)
         if error is None:
             return None
@@ -44,7 +45,7 @@ class Authenticator:
     def authenticate(self, headers: Headers) -> Caller:
         """Who asks. Raises `DomicileError` 401, or 503 while this region has no snapshot yet."""
         headers = list(headers)
-        secret = _bearer(headers)
+        secret = bearer_token(headers)
         if secret is None:
             raise errors.missing_key()
         key = self._parse(secret)
@@ -90,15 +91,6 @@ class Authenticator:
 
 def _no_snapshot() -> DomicileError:
     return errors.service_unavailable("This region has not received its configuration yet. Try again shortly.", 2)
-
-
-def _bearer(headers: Headers) -> str | None:
-    """The token of the one Authorization header. Two of them are none: nobody may choose which one counts."""
-    values = [value for name, value in headers if name == b"authorization"]
-    if len(values) != 1:
-        return None
-    scheme, _, token = values[0].decode("latin-1").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 
 
 def _check_header(headers: Headers, name: bytes, shown: str, expected: str) -> None:

@@ -43,9 +43,9 @@ class Listener:
         """With the key of the file, unless another is given."""
         shown = self.key_file.read_text().split()[0] if key is None else key
         async with httpx2.AsyncClient(verify=False, trust_env=False) as client:
-            return await client.get(
-                f"{self.url}{path}", headers={"authorization": f"Bearer {shown}".encode()} if shown else {}
-            )
+            # As bytes, so that what is no Latin-1 can be sent too.
+            headers: dict[bytes, bytes] = {b"authorization": f"Bearer {shown}".encode()} if shown else {}
+            return await client.get(f"{self.url}{path}", headers=headers)
 
 
 @asynccontextmanager
