@@ -15,6 +15,9 @@ import httpx2
 
 T = TypeVar("T")
 
+# The operating system's: tools that try inputs at random seed Python's own, and every test would choose the same ports.
+_CHANCE = random.SystemRandom()
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,7 +44,7 @@ def consecutive_ports(count: int) -> int:
     first; and by chance, so that two runs on one machine rarely want the same.
     """
     for _ in range(200):
-        base = random.randrange(10_000, 32_000 - count)
+        base = _CHANCE.randrange(10_000, 32_000 - count)
         sockets: list[socket.socket] = []
         try:
             for port in range(base, base + count):
