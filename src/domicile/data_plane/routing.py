@@ -89,8 +89,9 @@ class Router:
 
     @property
     def any_healthy(self) -> bool:
-        """Whether at least one engine answers."""
-        return bool(self._healthy)
+        """Whether at least one engine answers. A region that has none waits for none: it answers for its models, of which
+        there are none."""
+        return bool(self._healthy) or not self._engines
 
     def _able(self, bound: list[EngineSettings], reservation: Reservation) -> list[EngineSettings]:
         needs = reservation.admission.needs

@@ -22,6 +22,9 @@ class EngineProbe:
 
     async def run(self) -> None:
         """Probes until cancelled."""
+        if not self._upstreams:
+            # A region may be started before it has an engine: there is nothing to do, and no reason to stop.
+            await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:
             for upstream in self._upstreams:
                 group.create_task(self._watch(upstream))
