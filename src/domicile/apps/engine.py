@@ -13,6 +13,7 @@ import uvicorn
 from domicile.apps.lifeline import follow_parent
 from domicile.engine_server.app import create_app
 from domicile.engine_server.engine import Engine, Limits
+from domicile.engine_server.family import Family
 
 _GRACEFUL_SECONDS = 1
 
@@ -27,7 +28,7 @@ def main() -> None:
     limits = Limits(options.slots, options.context, options.prompt_limit, options.threads)
     engine = Engine(limits, options.socket.with_name(options.socket.name + ".d"))
     config = uvicorn.Config(
-        create_app(engine),
+        create_app(engine, _families(options)),
         loop="uvloop",
         lifespan="on",
         log_config=None,
@@ -43,6 +44,11 @@ def main() -> None:
         options.socket.unlink(missing_ok=True)
 
 
+def _families(_options: argparse.Namespace) -> list[Family]:
+    """Every kind of model that this engine serves beside chat. Each loads what it needs when it is first asked."""
+    return []
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m domicile.apps.engine", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on, made with mode 0600")
@@ -50,6 +56,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--slots", type=_positive, default=4, help="generations side by side")
     parser.add_argument("--context", type=_positive, default=2048, help="tokens of prompt and answer, per slot")
     parser.add_argument("--prompt-limit", type=_positive, default=1024, help="tokens of the longest prompt")
+    parser.add_argument("--idle-seconds", type=_positive, default=300, help="unload a model that nobody used so long")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     parser.add_argument("--follow-parent", action="store_true", help="stop when standard input ends")
     options = parser.parse_args()

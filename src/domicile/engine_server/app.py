@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -16,40 +16,48 @@ from domicile.engine_server import errors
 from domicile.engine_server.chat.endpoint import ChatEndpoint
 from domicile.engine_server.engine import Engine
 from domicile.engine_server.errors import Refusal
+from domicile.engine_server.family import Family
 from domicile.engine_server.llama import EngineError
 from domicile.engine_server.weights import WeightsError
 
 _log = logging.getLogger(__name__)
 
 
-def create_app(engine: Engine) -> Starlette:
-    """The application around an engine; it loads the model while it already answers `/health`."""
+def create_app(engine: Engine, families: Sequence[Family] = ()) -> Starlette:
+    """The application around an engine; it loads the chat model while it already answers `/health`.
+
+    The models of `families` are loaded when somebody first asks for them.
+    """
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok" if engine.ready else "loading"}, 200 if engine.ready else 503)
 
     async def models(_: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [engine.describe()]})
+        described = [engine.describe(), *(entry for family in families for entry in family.describe())]
+        return JSONResponse({"object": "list", "data": described})
 
     return Starlette(
         routes=[
             Route("/health", health, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/chat/completions", ChatEndpoint(engine), methods=["POST"]),
+            *(route for family in families for route in family.routes()),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _failure},
-        lifespan=lambda _: _lifespan(engine),
+        lifespan=lambda _: _lifespan(engine, families),
     )
 
 
 @asynccontextmanager
-async def _lifespan(engine: Engine) -> AsyncIterator[None]:
+async def _lifespan(engine: Engine, families: Sequence[Family]) -> AsyncIterator[None]:
     loading = asyncio.create_task(_load(engine))
     try:
         yield
     finally:
         await loading
         await engine.close()
+        for family in families:
+            await family.close()
 
 
 async def _load(engine: Engine) -> None:

@@ -1,0 +1,165 @@
+"""A model that is loaded when it is first needed, shared by all requests, and let go when nobody has needed it for a while."""
+
+import asyncio
+import ctypes
+import gc
+import logging
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar
+
+from domicile.engine_server.errors import Refusal
+
+WAITING_MAX = 64
+"""Requests that wait for a worker, beyond which the next is refused before it has begun."""
+_RETRY_AFTER_SECONDS = 2
+
+_log = logging.getLogger(__name__)
+
+ModelT = TypeVar("ModelT")
+ResultT = TypeVar("ResultT")
+
+
+class Resident(Generic[ModelT]):
+    """One model and the threads that run it.
+
+    `run` and `stream` do their work in a thread, so that the event loop stays free. Work that can be interrupted looks at
+    the event that it is handed: it is set when the client has left.
+    """
+
+    def __init__(self, name: str, load: Callable[[], ModelT], *, idle_s: float, workers: int = 1) -> None:
+        """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side."""
+        self.name = name
+        self._load = load
+        self._idle_s = idle_s
+        self._workers = workers
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._loading = asyncio.Lock()
+        self._free = asyncio.Semaphore(workers)
+        self._model: ModelT | None = None
+        self._users = 0
+        self._unloading: asyncio.TimerHandle | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether its weights are in memory now."""
+        return self._model is not None
+
+    async def run(self, work: Callable[[ModelT, threading.Event], ResultT]) -> ResultT:
+        """The result of `work`. Cancelling sets its event, and the worker is free again only when it has ended."""
+        async with self._worker() as model:
+            left = threading.Event()
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work, model, left)
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                left.set()
+                await _settled(running)
+                raise
+
+    async def stream(
+        self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]]
+    ) -> AsyncGenerator[ResultT, None]:
+        """What `work` yields, each as it comes. Closing the iteration ends the work at its next item."""
+        async with self._worker() as model:
+            loop = asyncio.get_running_loop()
+            left = threading.Event()
+            items = work(model, left)
+            try:
+                while True:
+                    running = loop.run_in_executor(self._threads, _next, items)
+                    try:
+                        item = await asyncio.shield(running)
+                    except BaseException:
+                        left.set()
+                        await _settled(running)
+                        raise
+                    if item is None:
+                        return
+                    yield item.value
+            finally:
+                left.set()
+                await asyncio.shield(loop.run_in_executor(self._threads, _close, items))
+
+    async def close(self) -> None:
+        """Lets the model go. What still runs ends by itself."""
+        self._stop_unloading()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._model = None
+
+    @asynccontextmanager
+    async def _worker(self) -> "AsyncGenerator[ModelT, None]":
+        if self._users >= self._workers + WAITING_MAX:
+            raise Refusal(
+                429,
+                "rate_limit_exceeded",
+                "The engine's queue is full; try again later.",
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
+            )
+        self._users += 1
+        self._stop_unloading()
+        try:
+            async with self._free:
+                yield await self._loaded()
+        finally:
+            self._users -= 1
+            if self._users == 0:
+                self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
+
+    async def _loaded(self) -> ModelT:
+        async with self._loading:
+            if self._model is None:
+                self._model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
+                _log.info("loaded %s", self.name)
+            return self._model
+
+    def _stop_unloading(self) -> None:
+        if self._unloading is not None:
+            self._unloading.cancel()
+            self._unloading = None
+
+    def _unload(self) -> None:
+        self._unloading = None
+        self._model = None
+        gc.collect()
+        _return_memory()
+        _log.info("unloaded %s", self.name)
+
+
+class _Item(Generic[ResultT]):
+    """One item of an iteration; None stands for its end."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: ResultT) -> None:
+        self.value = value
+
+
+def _next(items: Iterator[ResultT]) -> _Item[ResultT] | None:
+    for value in items:
+        return _Item(value)
+    return None
+
+
+def _close(items: Iterator[object]) -> None:
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()
+
+
+async def _settled(running: "asyncio.Future[Any]") -> None:
+    """Until a thread's work has ended, however."""
+    await asyncio.wait({running})
+    if not running.cancelled():
+        running.exception()
+
+
+def _return_memory() -> None:
+    """glibc keeps freed memory for itself unless it is told that nobody will want it soon."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
