@@ -14,7 +14,7 @@ import structlog
 from msgspec import UNSET
 
 from domicile.boundary.usage import Usage
-from domicile.data_plane.engines.port import Engine, EngineFailedError
+from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest
 from domicile.data_plane.limits.reservation import Limits, Reservation
 from domicile.data_plane.metering.entry import CountedBy, LedgerEntry, Outcome
 from domicile.data_plane.metering.meter import Meter
@@ -128,7 +128,10 @@ class Inference:
         return await self._limits.reserve(admit_chat(self._policy, caller, request))
 
     async def _run(
-        self, reservation: Reservation, metered: "_Metered", call: Callable[[Engine, Placement, bytes], Awaitable[T]]
+        self,
+        reservation: Reservation,
+        metered: "_Metered",
+        call: Callable[[Engine, Placement, EngineRequest], Awaitable[T]],
     ) -> tuple[Placement, T]:
         """On the first engine of this region that answers. Fails over only here, before the first byte."""
         tried: set[str] = set()
@@ -137,7 +140,7 @@ class Inference:
             body = self._encode(placement)
             metered.started(placement, len(body))
             try:
-                return placement, await call(self._engines[placement.engine], placement, body)
+                return placement, await call(self._engines[placement.engine], placement, EngineRequest(body))
             except EngineFailedError:
                 metered.nothing_ran()
                 self._router.report(placement.engine, healthy=False)

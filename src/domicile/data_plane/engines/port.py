@@ -1,6 +1,7 @@
 """What the request path knows of an engine. Metering cannot be forgotten: usage is in what an engine returns."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Protocol
 
 from domicile.data_plane.routing import Placement
@@ -10,17 +11,30 @@ class EngineFailedError(Exception):
     """The engine could not be asked, or broke off, before the first byte of an answer: another one may be tried."""
 
 
-class Engine(Protocol):
-    """One engine. Both calls raise `DomicileError` for what the caller must know, `EngineFailedError` for what it need not."""
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """What an engine is sent: the re-encoding of what policy read (design 4.6), never the client's bytes."""
 
-    async def complete(self, placement: Placement, body: bytes) -> bytes:
+    body: bytes
+    content_type: str = "application/json"
+    """For a multipart body with its boundary."""
+
+
+class Engine(Protocol):
+    """One engine. All calls raise `DomicileError` for what the caller must know, `EngineFailedError` for what it need not."""
+
+    async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
         """The whole reply to a unary request, as the engine sent it."""
         ...
 
-    async def stream(self, placement: Placement, body: bytes) -> AsyncGenerator[bytes, None]:
+    async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
         """Returns once the engine has accepted the request; then yields the data of each server-sent event.
 
         `[DONE]` is not yielded: the iterator ends there. Ending early, by the engine's doing, raises `DomicileError`.
         Closing the iterator closes the connection, which is how an engine learns that nobody listens any more.
         """
+        ...
+
+    async def stream_bytes(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+        """The same for an answer that is not events, such as sound: yields its bytes as they come, until it ends."""
         ...

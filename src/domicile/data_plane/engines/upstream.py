@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import aiohttp
 from aiohttp import ClientResponse, ClientTimeout
 
 from domicile.data_plane.egress import EgressPolicy, session_to, session_to_socket
 from domicile.data_plane.engines.credential import EngineKey
-from domicile.data_plane.engines.port import EngineFailedError
+from domicile.data_plane.engines.port import EngineFailedError, EngineRequest
 from domicile.data_plane.engines.refusal import engine_refusal
 from domicile.data_plane.routing import Placement
 from domicile.kernel import errors
@@ -18,7 +19,9 @@ from domicile.settings.installation import EngineSettings
 CONNECTIONS = 1024
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
-_HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+_JSON = "application/json"
+_EVENTS = "text/event-stream"
+_ANY = "*/*"
 _EVENT_DATA = b"data:"
 _DONE = b"[DONE]"
 
@@ -41,8 +44,8 @@ class Upstream:
             allowed = egress.inside(self._base, settings.country)
             self._session = session_to(allowed, timeout, connections=CONNECTIONS)
 
-    def _headers(self) -> dict[str, str]:
-        return _HEADERS if self._key is None else _HEADERS | self._key.headers()
+    def _headers(self, **named: str) -> dict[str, str]:
+        return named if self._key is None else named | self._key.headers()
 
     async def close(self) -> None:
         """Ends every connection."""
@@ -59,9 +62,9 @@ class Upstream:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
-    async def complete(self, placement: Placement, body: bytes) -> bytes:
+    async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
         """See `Engine.complete`."""
-        response = await self._open(placement, body)
+        response = await self._open(placement, request, accept=_JSON)
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
                 return await _read_whole(response)
@@ -72,18 +75,20 @@ class Upstream:
         finally:
             response.release()
 
-    async def stream(self, placement: Placement, body: bytes) -> AsyncGenerator[bytes, None]:
+    async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream`."""
-        events = self._events(await self._open(placement, body))
-        # To its first, empty, yield: only a generator that has begun closes its connection when it is closed.
-        await anext(events)
-        return events
+        return await _begun(_events(self._parts(await self._open(placement, request, accept=_EVENTS))))
 
-    async def _open(self, placement: Placement, body: bytes) -> ClientResponse:
+    async def stream_bytes(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+        """See `Engine.stream_bytes`."""
+        return await _begun(self._parts(await self._open(placement, request, accept=_ANY)))
+
+    async def _open(self, placement: Placement, request: EngineRequest, *, accept: str) -> ClientResponse:
         url = self._base + placement.reservation.admission.endpoint.value
+        headers = self._headers(accept=accept) | {"content-type": request.content_type}
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
-                response = await self._session.post(url, data=body, headers=self._headers(), allow_redirects=False)
+                response = await self._session.post(url, data=request.body, headers=headers, allow_redirects=False)
         except aiohttp.ConnectionTimeoutError:
             # Never reached, so nothing runs there: another engine may be asked.
             raise EngineFailedError from None
@@ -98,26 +103,16 @@ class Upstream:
             raise EngineFailedError
         raise refusal
 
-    async def _events(self, response: ClientResponse) -> AsyncGenerator[bytes, None]:
-        pending = b""
+    async def _parts(self, response: ClientResponse) -> AsyncGenerator[bytes, None]:
+        """An empty one first, then the answer as it comes. Only the answer's own end ends it."""
         try:
             yield b""
             while True:
                 async with asyncio.timeout(self._idle_timeout_s):
                     part = await response.content.readany()
                 if not part:
-                    raise errors.engine_unavailable()
-                *lines, pending = (pending + part).split(b"\n")
-                for line in lines:
-                    if not line.startswith(_EVENT_DATA):
-                        continue
-                    data = line.removeprefix(_EVENT_DATA).strip()
-                    if data == _DONE:
-                        return
-                    if data:
-                        yield data
-                if len(pending) > MAX_EVENT_BYTES:
-                    raise errors.engine_unavailable()
+                    return
+                yield part
         except TimeoutError:
             raise errors.engine_timeout() from None
         except (aiohttp.ClientError, OSError):
@@ -125,6 +120,32 @@ class Upstream:
         finally:
             # Not `release`: an unfinished answer must end with its connection, so that the engine stops working on it.
             response.close()
+
+
+async def _begun(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Past its first, empty, yield: only a generator that has begun closes its connection when it is closed."""
+    await anext(parts)
+    return parts
+
+
+async def _events(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The data of each event of a stream that must say `[DONE]` before it ends."""
+    pending = b""
+    async with aclosing(parts):
+        yield await anext(parts)
+        async for part in parts:
+            *lines, pending = (pending + part).split(b"\n")
+            for line in lines:
+                if not line.startswith(_EVENT_DATA):
+                    continue
+                data = line.removeprefix(_EVENT_DATA).strip()
+                if data == _DONE:
+                    return
+                if data:
+                    yield data
+            if len(pending) > MAX_EVENT_BYTES:
+                raise errors.engine_unavailable()
+    raise errors.engine_unavailable()
 
 
 async def _read_whole(response: ClientResponse) -> bytes:
