@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from domicile.cli.connection import DEFAULT_DATA, connect
-from domicile.cli.failures import CommandError, UsageError
+from domicile.cli.failures import CommandError
 from domicile.cli.options import DataOption
 from domicile.cli.output import note
 
@@ -123,20 +123,17 @@ def region(
 def engine(
     code: Annotated[str, typer.Argument(metavar="CODE", help="The code of the region that the engine belongs to.")],
     config: ConfigOption = _DEFAULT_CONFIG,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Which engine, where a region has several embedded ones.")
-    ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads that compute.")] = None,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
-    """Run an embedded engine of a region in the foreground."""
-    arguments = ["--socket", str(_embedded_socket(config, code, name)), "--log-level", log_level]
+    """Run the embedded engines of a region, one process for all of them, in the foreground."""
+    arguments = ["--socket", str(_embedded_socket(config, code)), "--log-level", log_level]
     if threads is not None:
         arguments += ["--threads", str(threads)]
     _become("engine", arguments)
 
 
-def _embedded_socket(config: Path, code: str, name: str | None) -> Path:
+def _embedded_socket(config: Path, code: str) -> Path:
     # Here and not above: reading a configuration takes longer than most commands need altogether.
     from domicile.settings.load import SettingsError, load_installation
 
@@ -144,14 +141,15 @@ def _embedded_socket(config: Path, code: str, name: str | None) -> Path:
         region_settings = load_installation(config).region(code)
     except (SettingsError, ValueError) as error:
         raise CommandError(str(error)) from None
-    embedded = {found.name: found.socket for found in region_settings.engines if found.embedded and found.socket}
-    if not embedded:
+    sockets = {found.socket for found in region_settings.engines if found.embedded and found.socket}
+    if not sockets:
         raise CommandError(f"region '{code}' has no engine with 'embedded = true' in {config}")
-    if name is None and len(embedded) > 1:
-        raise UsageError(f"region '{code}' has several embedded engines; choose one with --name: {', '.join(embedded)}")
-    if name is not None and name not in embedded:
-        raise CommandError(f"region '{code}' has no embedded engine '{name}'. It has: {', '.join(embedded)}.")
-    return embedded[name] if name is not None else next(iter(embedded.values()))
+    if len(sockets) > 1:
+        raise CommandError(
+            f"the embedded engines of region '{code}' have several sockets in {config}. One process serves all of them: "
+            "give them the same socket"
+        )
+    return sockets.pop()
 
 
 def _become(app: str, arguments: list[str]) -> None:

@@ -30,8 +30,8 @@ COMMENTS = {
     "countries": "Where this region may process and store: a set by name, or countries. Everything it uses must be in it.",
     "requires": "What an organization must have before it can have a project here.",
     "allows_storing": "Whether `store: true` may be served here.",
-    "engines": "An engine is any OpenAI-compatible server, at a `url` or a `socket`. With `embedded`, `domicile up`\n"
-    "starts the one that comes with Domicile.",
+    "engines": "An engine is any OpenAI-compatible server, at a `url` or a `socket`. With `embedded`, it is a\n"
+    "model of the engine server that comes with Domicile; `domicile up` starts one for each region.",
     "country": "Declared by the operator, who answers for it. On a laptop it is this machine whatever is declared here:\n"
     "the countries are declared so that the regions' rules can be tried.",
     "label": "What callers see of it, in the header `domicile-engine` and in GET /v1/models.",
@@ -55,7 +55,7 @@ def laptop_document(catalogue: Catalogue) -> dict[str, Any]:
                 "countries": ["US"],
                 "requires": [],
                 "allows_storing": True,
-                "engines": [_embedded_chat(catalogue, "us", "US")],
+                "engines": _embedded_engines(catalogue, "us", "US"),
             },
             {
                 "code": "eu",
@@ -64,22 +64,34 @@ def laptop_document(catalogue: Catalogue) -> dict[str, Any]:
                 "countries": ["EEA+CH"],
                 "requires": ["enterprise", "zdr"],
                 "allows_storing": False,
-                "engines": [_embedded_chat(catalogue, "eu", "DE")],
+                "engines": _embedded_engines(catalogue, "eu", "DE"),
             },
         ],
     }
 
 
-def _embedded_chat(catalogue: Catalogue, region: str, country: str) -> dict[str, Any]:
-    names = catalogue.eligible_models(Endpoint.CHAT_COMPLETIONS, region)
-    return {
-        "name": "embedded-chat",
-        "label": EMBEDDED_CHAT_MODEL,
-        "country": country,
-        "operator": "this machine",
-        "embedded": True,
-        "cache_salt": True,
-        "modalities": ["text"],
-        "unsupported_parameters": UNSUPPORTED_BY_EMBEDDED_CHAT,
-        "models": dict.fromkeys(names, EMBEDDED_CHAT_MODEL),
-    }
+def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[dict[str, Any]]:
+    """One block for each kind of model: all of them are served by the region's one engine process."""
+
+    def block(kind: str, model: str, *endpoints: Endpoint, **settings: Any) -> dict[str, Any]:
+        names = [name for endpoint in endpoints for name in catalogue.eligible_models(endpoint, region)]
+        return {
+            "name": f"embedded-{kind}",
+            "label": model,
+            "country": country,
+            "operator": "this machine",
+            "embedded": True,
+            **settings,
+            "models": dict.fromkeys(names, model),
+        }
+
+    return [
+        block(
+            "chat",
+            EMBEDDED_CHAT_MODEL,
+            Endpoint.CHAT_COMPLETIONS,
+            modalities=["text"],
+            unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_CHAT,
+            cache_salt=True,
+        ),
+    ]

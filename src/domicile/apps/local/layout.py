@@ -65,13 +65,12 @@ class Layout:
                     f"cannot make the folder {folder}: {error.strerror}. Choose another --data."
                 ) from None
 
-    def socket(self, code: str, number: int) -> Path:
-        """The socket of a region's embedded engine, counted from 0."""
-        name = "engine.sock" if number == 0 else f"engine-{number + 1}.sock"
-        inside = self.plane(code) / name
+    def socket(self, code: str) -> Path:
+        """The socket of a region's engine process."""
+        inside = self.plane(code) / "engine.sock"
         if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES_MAX:
             return inside
-        return self._short_folder() / f"{code}-{name}"
+        return self._short_folder() / f"{code}-engine.sock"
 
     def _short_folder(self) -> Path:
         # The same name at each start, so that what a killed run left behind is used again and not one more left over.

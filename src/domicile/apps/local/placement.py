@@ -89,15 +89,13 @@ def check(placed: dict[str, Any], file: Path, layout: Layout) -> Installation:
 
 
 def _placed_engines(engines: Any, code: str, file: Path, layout: Layout) -> Any:
-    """Embedded engines get a socket of this run; the socket of any other engine stays where the file says."""
+    """Embedded engines get the socket of the region's one engine process; that of any other stays where the file says."""
     if not isinstance(engines, list) or not all(isinstance(engine, dict) for engine in engines):
         return engines
-    embedded = 0
     placed = []
     for engine in (_with_key_file(engine, file) for engine in engines):
         if engine.get("embedded") is True and "url" not in engine:
-            placed.append(_ordered(engine | {"socket": _relative(layout.socket(code, embedded), layout)}))
-            embedded += 1
+            placed.append(_ordered(engine | {"socket": _relative(layout.socket(code), layout)}))
         elif isinstance(engine.get("socket"), str):
             placed.append(engine | {"socket": str(file.resolve().parent / engine["socket"])})
         else:

@@ -9,7 +9,7 @@ from domicile.apps.local.child import ProcessPlan
 from domicile.apps.local.layout import CONTROL, Layout
 from domicile.apps.local.ports import HOST
 from domicile.apps.local.readiness import Probe
-from domicile.settings.installation import EngineSettings, Installation, RegionSettings
+from domicile.settings.installation import Installation
 
 # -P: a file of the current folder must not be imported in the place of a module.
 _PYTHON = (sys.executable, "-P", "-m")
@@ -36,8 +36,8 @@ class ProcessTable:
 
 def process_table(installation: Installation, layout: Layout, programs: Programs, log_level: str) -> ProcessTable:
     """The table of a configuration."""
-    embedded = [(region, engine) for region in installation.regions for engine in region.engines if engine.embedded]
-    threads = max(1, (os.cpu_count() or 1) // max(1, len(embedded)))
+    sockets = _engine_sockets(installation)
+    threads = max(1, (os.cpu_count() or 1) // max(1, len(sockets)))
     served = ("--config", str(layout.configuration), "--follow-parent", "--log-level", log_level)
     control = ProcessPlan(
         name="the control plane",
@@ -54,20 +54,27 @@ def process_table(installation: Installation, layout: Layout, programs: Programs
         )
         for region in installation.regions
     }
-    engines = tuple(_engine(region, engine, layout, programs, threads) for region, engine in embedded)
+    engines = tuple(_engine(code, socket, layout, programs, threads) for socket, code in sockets.items())
     return ProcessTable(control, regions, engines)
 
 
-def _engine(
-    region: RegionSettings, engine: EngineSettings, layout: Layout, programs: Programs, threads: int
-) -> ProcessPlan:
-    socket = engine.socket or Path()  # an embedded engine has one: the settings say so
+def _engine_sockets(installation: Installation) -> dict[Path, str]:
+    """The region of each engine process: all embedded engines of a region are models of one process."""
+    return {
+        engine.socket: region.code
+        for region in installation.regions
+        for engine in region.engines
+        if engine.embedded and engine.socket is not None
+    }
+
+
+def _engine(code: str, socket: Path, layout: Layout, programs: Programs, threads: int) -> ProcessPlan:
     # A thread that waits for work by spinning takes the processor from the others: on a laptop all share a few.
     environment = {} if "OMP_WAIT_POLICY" in os.environ else {"OMP_WAIT_POLICY": "passive"}
     return ProcessPlan(
-        name=f"engine {engine.name} of {region.code}",
+        name=f"the engine of region {code}",
         command=(*programs.engine, "--socket", str(socket), "--threads", str(threads), "--follow-parent"),
-        log=layout.log(region.code, f"engine-{engine.name}"),
+        log=layout.log(code, "engine"),
         ready=Probe("http://engine/health", socket),
         environment=environment,
     )
