@@ -7,6 +7,7 @@ import pytest
 from openai import BadRequestError, NotFoundError
 
 from tests.e2e.conftest import RunningUp
+from tests.pictures import PNG_URL
 from tests.platform.installation import CHAT_SNAPSHOTS, IssuedKey
 
 HELLO: Any = [{"role": "user", "content": "Say hello."}]
@@ -146,7 +147,7 @@ def test_text_is_served_and_an_image_is_refused_with_the_reason(
         max_tokens=4,
     )
     assert served.choices[0].message.content is not None
-    image: Any = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    image: Any = {"type": "image_url", "image_url": {"url": PNG_URL}}
     with pytest.raises(BadRequestError) as caught:
         client.chat.completions.create(
             model="gpt-4o",

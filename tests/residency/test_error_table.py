@@ -8,11 +8,11 @@ import httpx2
 import pytest
 
 from domicile.kernel import api_keys
+from tests.pictures import PNG_URL
 from tests.platform.installation import Installation, IssuedKey
 
 CHAT = "/v1/chat/completions"
 MODEL = "gpt-4o-2024-08-06"
-PNG = "data:image/png;base64,iVBORw0KGgo="
 
 
 def said(text: str) -> list[dict[str, Any]]:
@@ -127,6 +127,12 @@ REFUSED_IN_BOTH_REGIONS: list[tuple[dict[str, Any], int, str, str]] = [
         "url_not_allowed",
         "messages[0].content[0].image_url.url",
     ),
+    (
+        {"model": MODEL, "messages": shown("data:image/png;base64,iVBORw0KGgo=")},
+        400,
+        "invalid_file",
+        "messages[0].content[0].image_url.url",
+    ),
 ]
 
 
@@ -147,7 +153,7 @@ def test_storing_and_images_are_refused_by_each_region_for_its_own_reason(us: ht
     check(eu.post(CHAT, json=stored), 400, "store_not_allowed", "store")
     assert us.post(CHAT, json=stored).status_code == 400
     assert eu.post(CHAT, json={**stored, "store": False}).status_code == 200
-    seen = {"model": MODEL, "messages": shown(PNG)}
+    seen = {"model": MODEL, "messages": shown(PNG_URL)}
     image = "messages[0].content[0].image_url"
     assert check(eu.post(CHAT, json=seen), 400, "enhanced_zdr_required", image)
     check(us.post(CHAT, json=seen), 400, "modality_not_supported", "messages")

@@ -9,12 +9,13 @@ import httpx2
 import pytest
 from openai import OpenAI
 
+from tests.pictures import PNG_URL
 from tests.platform.installation import Installation, IssuedKey, RegionBlock
 from tests.platform.processes import eventually
-from tests.residency.test_error_table import CHAT, MODEL, PNG, check, said, shown
+from tests.residency.test_error_table import CHAT, MODEL, check, said, shown
 
 TEXT = {"model": MODEL, "messages": said("x")}
-IMAGE = {"model": MODEL, "messages": shown(PNG)}
+IMAGE = {"model": MODEL, "messages": shown(PNG_URL)}
 AT = "messages[0].content[0].image_url"
 ALL = {"enterprise_agreement": True, "zdr_eligible": True, "zdr_endpoints": "all"}
 
@@ -83,7 +84,7 @@ def test_images_in_the_us_need_nothing_and_in_europe_approval_and_setting(seeing
     assert tenant.ask("eu", IMAGE).status_code == 200
     with seeing.engine("eu") as engine:
         sent = engine.get("/requests").json()[-1]["body"]["messages"][0]["content"][0]
-    assert sent["image_url"]["url"] == PNG, "the engine was sent the picture that was admitted"
+    assert sent["image_url"]["url"] == PNG_URL, "the engine was sent the picture that was admitted"
     events = [event.to_dict() for event in tenant.admin.admin.organization.audit_logs.list(limit=100)]
     details: list[Any] = [event[str(event["type"])] for event in events]
     changes = [detail.get("changes_requested") for detail in details]

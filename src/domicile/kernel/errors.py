@@ -262,6 +262,11 @@ def url_not_allowed(param: str, reason: str) -> DomicileError:
     return DomicileError(Category.INVALID, "url_not_allowed", reason, param=param)
 
 
+def invalid_file(param: str, reason: str) -> DomicileError:
+    """A file whose content is not what it claims to be. `reason` is a sentence, and quotes nothing of the file."""
+    return DomicileError(Category.INVALID, "invalid_file", f"Invalid file in '{param}'. {reason}", param=param)
+
+
 def enterprise_agreement_required(region: str) -> DomicileError:
     """Contract C01."""
     return DomicileError(

@@ -85,6 +85,7 @@ def test_the_host_is_the_last_word_for_a_wrong_region() -> None:
         (errors.method_not_allowed("PUT", "GET"), 405),
         (errors.not_found("project", "x"), 404),
         (errors.url_not_allowed("messages[0]", "No."), 400),
+        (errors.invalid_file("file", "No."), 400),
         (errors.rate_limit_exceeded("Slow down.", 1), 429),
         (errors.engine_misconfigured(), 503),
         (errors.engine_unavailable(), 503),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domicile.catalogue.parameters import ParameterRule
+from domicile.data_plane.policy.image_input import check_image, is_data_url
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 from domicile.openai_api.chat import ChatCompletionRequest
@@ -13,9 +14,6 @@ from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FileP
 from domicile.openai_api.chat_rules import schemas
 from domicile.openai_api.chat_tools import Schema
 
-# Exactly this shape and no other: an engine that reads addresses more generously (upper case, blanks) must not find one.
-# And pixels only: an SVG may itself hold addresses.
-_DATA_URL = re.compile(r"data:image/(?:png|jpeg|jpg|webp|gif);base64,")
 _INDEX = re.compile(r"\[\d+\]")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
@@ -62,7 +60,10 @@ _ONLY_TEXT = ChatContent(frozenset({"text"}), None)
 
 
 def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> ChatContent:
-    """Looks through messages and schemas. Raises 400 for an address, a file or a reference to something kept elsewhere."""
+    """Looks through messages and schemas.
+
+    Raises 400 for an address, a file, a reference to something kept elsewhere, or an image that is not what it claims.
+    """
     for path, schema in schemas(request):
         if _refers_elsewhere(schema):
             raise refusal(rules.references[_INDEX.sub("[]", path)], path)
@@ -85,8 +86,9 @@ def refusal(rule: ParameterRule, param: str) -> DomicileError:
 
 def _inspect_part(rules: ContentRules, part: object, path: str, found: dict[str, str]) -> None:
     if isinstance(part, ImagePart):
-        if not _DATA_URL.match(part.image_url.url):
+        if not is_data_url(part.image_url.url):
             raise refusal(rules.image_url, f"{path}.image_url.url")
+        check_image(part.image_url.url, f"{path}.image_url.url")
         found.setdefault("image", f"{path}.image_url")
     elif isinstance(part, AudioPart):
         found.setdefault("audio", f"{path}.input_audio")

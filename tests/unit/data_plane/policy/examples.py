@@ -14,9 +14,10 @@ from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.settings.installation import Listener, RegionSettings
+from tests.pictures import PNG_URL
 
 CATALOGUE = load_catalogue()
-DATA_URL = "data:image/png;base64,iVBORw0KGgo="
+DATA_URL = PNG_URL
 IMAGE = {"type": "image_url", "image_url": {"url": DATA_URL}}
 AUDIO = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
 TEXT = {"type": "text", "text": "What is this?"}

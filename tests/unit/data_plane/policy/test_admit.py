@@ -11,6 +11,7 @@ from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.kernel.errors import Category, DomicileError
 from domicile.openai_api.chat import ChatCompletionRequest
+from tests.pictures import data_url, encoded
 from tests.unit.data_plane.policy.examples import (
     AUDIO,
     CATALOGUE,
@@ -212,10 +213,19 @@ def test_an_image_is_its_own_bytes_or_refused(policy: ResidencyPolicy, url: str)
     assert error.param == "messages[1].content[1].image_url.url"
 
 
-@pytest.mark.parametrize("kind", ["png", "jpeg", "jpg", "webp", "gif"])
-def test_an_image_by_its_bytes_passes(kind: str) -> None:
-    part = {"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,AA=="}}
+@pytest.mark.parametrize(
+    ("claimed", "kind"), [("png", "PNG"), ("jpeg", "JPEG"), ("jpg", "JPEG"), ("webp", "WEBP"), ("gif", "GIF")]
+)
+def test_an_image_by_its_bytes_passes(claimed: str, kind: str) -> None:
+    part = {"type": "image_url", "image_url": {"url": data_url(encoded(kind), claimed)}}
     assert admit_chat(US, caller(), request(part)).needs == {"text", "image"}
+
+
+def test_an_image_that_is_not_what_it_claims_is_refused() -> None:
+    part = {"type": "image_url", "image_url": {"url": data_url(encoded("GIF"), "png")}}
+    error = refused(US, caller(), request(IMAGE, part))
+    assert (error.category, error.code) == (Category.INVALID, "invalid_file")
+    assert error.param == "messages[0].content[1].image_url.url"
 
 
 def test_every_image_is_looked_at() -> None:
