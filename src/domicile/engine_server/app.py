@@ -17,6 +17,7 @@ from domicile.engine_server.chat.endpoint import ChatEndpoint
 from domicile.engine_server.engine import Engine
 from domicile.engine_server.errors import Refusal
 from domicile.engine_server.family import Family
+from domicile.engine_server.http import Endpoint
 from domicile.engine_server.llama import EngineError
 from domicile.engine_server.weights import WeightsError
 
@@ -40,7 +41,7 @@ def create_app(engine: Engine, families: Sequence[Family] = ()) -> Starlette:
         routes=[
             Route("/health", health, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
-            Route("/v1/chat/completions", ChatEndpoint(engine), methods=["POST"]),
+            Route("/v1/chat/completions", Endpoint(ChatEndpoint(engine).answer), methods=["POST"]),
             *(route for family in families for route in family.routes()),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _failure},

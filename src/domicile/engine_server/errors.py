@@ -8,7 +8,8 @@ import msgspec
 _NAME_LENGTH_MAX = 64
 
 
-@dataclass(frozen=True)
+# Not frozen: a context manager that it passes through writes its traceback.
+@dataclass(eq=False)
 class Refusal(Exception):  # noqa: N818 - the word of the domain, like `HTTPException`
     """A request that ends in an error; `message` is shown to the caller and never holds text of a message."""
 
@@ -31,6 +32,11 @@ def unsupported(param: str, reason: str) -> Refusal:
     """A request that is right, but asks for what this engine cannot do."""
     name = param[:_NAME_LENGTH_MAX]
     return Refusal(400, "unsupported_parameter", f"Unsupported parameter: '{name}'. {reason}", name)
+
+
+def cannot_be_loaded() -> Refusal:
+    """A model that is asked for and does not load. It is tried again at the next request; the log says why."""
+    return Refusal(503, "engine_unavailable", "The model cannot be loaded; try again later.", None, 5)
 
 
 def envelope(refusal: Refusal) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
-from domicile.engine_server.errors import Refusal
+from domicile.engine_server.errors import Refusal, cannot_be_loaded
+from domicile.engine_server.weights import WeightsError
 
 WAITING_MAX = 64
 """Requests that wait for a worker, beyond which the next is refused before it has begun."""
@@ -37,11 +38,12 @@ class Resident(Generic[ModelT]):
         self._idle_s = idle_s
         self._workers = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
-        self._loading = asyncio.Lock()
+        self._loading: asyncio.Task[ModelT] | None = None
         self._free = asyncio.Semaphore(workers)
         self._model: ModelT | None = None
         self._users = 0
         self._unloading: asyncio.TimerHandle | None = None
+        self._working: set[threading.Event] = set()
 
     @property
     def is_loaded(self) -> bool:
@@ -50,8 +52,7 @@ class Resident(Generic[ModelT]):
 
     async def run(self, work: Callable[[ModelT, threading.Event], ResultT]) -> ResultT:
         """The result of `work`. Cancelling sets its event, and the worker is free again only when it has ended."""
-        async with self._worker() as model:
-            left = threading.Event()
+        async with self._worker() as (model, left):
             running = asyncio.get_running_loop().run_in_executor(self._threads, work, model, left)
             try:
                 return await asyncio.shield(running)
@@ -64,9 +65,8 @@ class Resident(Generic[ModelT]):
         self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]]
     ) -> AsyncGenerator[ResultT, None]:
         """What `work` yields, each as it comes. Closing the iteration ends the work at its next item."""
-        async with self._worker() as model:
+        async with self._worker() as (model, left):
             loop = asyncio.get_running_loop()
-            left = threading.Event()
             items = work(model, left)
             try:
                 while True:
@@ -85,13 +85,15 @@ class Resident(Generic[ModelT]):
                 await asyncio.shield(loop.run_in_executor(self._threads, _close, items))
 
     async def close(self) -> None:
-        """Lets the model go. What still runs ends by itself."""
+        """Lets the model go. What still runs is told that nobody waits for it."""
         self._stop_unloading()
+        for left in self._working:
+            left.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._model = None
 
     @asynccontextmanager
-    async def _worker(self) -> "AsyncGenerator[ModelT, None]":
+    async def _worker(self) -> "AsyncGenerator[tuple[ModelT, threading.Event], None]":
         if self._users >= self._workers + WAITING_MAX:
             raise Refusal(
                 429,
@@ -101,20 +103,38 @@ class Resident(Generic[ModelT]):
             )
         self._users += 1
         self._stop_unloading()
+        left = threading.Event()
+        self._working.add(left)
         try:
             async with self._free:
-                yield await self._loaded()
+                yield await self._loaded(), left
         finally:
+            self._working.discard(left)
             self._users -= 1
             if self._users == 0:
                 self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
 
     async def _loaded(self) -> ModelT:
-        async with self._loading:
-            if self._model is None:
-                self._model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
-                _log.info("loaded %s", self.name)
+        """The model, loaded once for all who ask for it at the same time, and for the next when the first has left."""
+        if self._model is not None:
             return self._model
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load_in_thread())
+        return await asyncio.shield(self._loading)
+
+    async def _load_in_thread(self) -> ModelT:
+        try:
+            self._model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
+            _log.info("loaded %s", self.name)
+            return self._model
+        except WeightsError as error:
+            # Its text names a package or a file of this installation: the operator's to read, not the caller's.
+            _log.error("%s cannot be loaded: %s", self.name, error)
+        except Exception as error:
+            _log.error("%s cannot be loaded: %s", self.name, type(error).__name__)
+        finally:
+            self._loading = None
+        raise cannot_be_loaded()
 
     def _stop_unloading(self) -> None:
         if self._unloading is not None:
@@ -123,6 +143,10 @@ class Resident(Generic[ModelT]):
 
     def _unload(self) -> None:
         self._unloading = None
+        if self._loading is not None:
+            # Whoever asked for it has left already.
+            self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
+            return
         self._model = None
         gc.collect()
         _return_memory()

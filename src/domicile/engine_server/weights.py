@@ -1,4 +1,4 @@
-"""The model file that comes inside a package: where it lies, and proof that it is the one we measured."""
+"""Model files that come inside packages: where they lie, and proof that they are the ones we measured."""
 
 import hashlib
 import importlib.util
@@ -28,12 +28,12 @@ class Weights:
         return f"fp_{self.sha256[:12]}"
 
 
-def locate() -> Path:
-    """Find the file without importing the package, whose module would import a second llama.cpp binding."""
-    spec = importlib.util.find_spec(_PACKAGE)
+def locate(package: str = _PACKAGE, file: str = _FILE) -> Path:
+    """Find a file without importing its package: some packages bring a runtime of their own, which nobody needs twice."""
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise WeightsError(f"the package {_PACKAGE} is not installed")
-    path = Path(spec.submodule_search_locations[0]) / _FILE
+        raise WeightsError(f"the package {package} is not installed")
+    path = Path(spec.submodule_search_locations[0]) / file
     if not path.is_file():
         raise WeightsError(f"{path} does not exist")
     return path
