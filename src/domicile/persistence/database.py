@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domicile.kernel.geography import Destination
 from domicile.persistence.postgresql import (
-    DatabaseUnreachableError,
     begin_reading,
     begin_writing,
     is_postgresql,
@@ -15,12 +15,16 @@ from domicile.persistence.postgresql import (
     role_escapes_row_security,
 )
 from domicile.persistence.sqlite import sqlite_engines, sqlite_url
+from domicile.persistence.unavailable import DatabaseUnavailableError, is_unavailable
 
 __all__ = ["Database", "sqlite_url"]
 
 
 class Database:
-    """Reading and writing connections to one database. A transaction is one request's whole change, or nothing."""
+    """Reading and writing connections to one database. A transaction is one request's whole change, or nothing.
+
+    A database that cannot work now raises `DatabaseUnavailableError`, wherever that is noticed.
+    """
 
     def __init__(self, url: str, *, destination: Destination | None = None) -> None:
         """`url` is SQLAlchemy's, for aiosqlite or asyncpg. `destination`: where the server stands, by the egress policy."""
@@ -80,10 +84,15 @@ class Database:
     async def _begin(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
             connection = await engine.connect()
-        except OSError as error:
-            raise DatabaseUnreachableError(type(error).__name__) from error
+        except (SQLAlchemyError, OSError) as error:
+            raise DatabaseUnavailableError(type(error).__name__) from error
         try:
             async with connection.begin():
                 yield connection
+        except SQLAlchemyError as error:
+            writing = engine is self._writer
+            if isinstance(error, DatabaseUnavailableError) or not is_unavailable(error, writing=writing):
+                raise
+            raise DatabaseUnavailableError(type(error).__name__) from error
         finally:
             await connection.close()

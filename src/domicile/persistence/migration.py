@@ -10,12 +10,8 @@ from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domicile.kernel.geography import Destination
-from domicile.persistence.postgresql import (
-    MIGRATION_LOCK,
-    DatabaseUnreachableError,
-    connect_arguments,
-    is_postgresql,
-)
+from domicile.persistence.postgresql import MIGRATION_LOCK, connect_arguments, is_postgresql
+from domicile.persistence.unavailable import DatabaseUnavailableError
 
 
 def alembic_config(migrations: Path, connection: Connection) -> Config:
@@ -55,6 +51,6 @@ async def migrate(url: str, migrations: Path, *, destination: Destination | None
             await connection.run_sync(lambda each: command.upgrade(alembic_config(migrations, each), "head"))
             await connection.commit()
     except OSError as error:
-        raise DatabaseUnreachableError(type(error).__name__) from error
+        raise DatabaseUnavailableError(type(error).__name__) from error
     finally:
         await engine.dispose()

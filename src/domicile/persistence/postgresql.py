@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import ExceptionContext, make_url
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domicile.kernel.geography import Destination
+from domicile.persistence.unavailable import DatabaseUnavailableError
 
 WRITER_LOCK = 0x646F6D69
 MIGRATION_LOCK = 0x646F6D6A
@@ -30,13 +30,6 @@ _WAITS_AND_IDLES = {
     # No plan may come from a search path that somebody else's schema is on.
     "search_path": "public",
 }
-
-
-class DatabaseUnreachableError(SQLAlchemyError):
-    """The database server does not answer: SQLAlchemy leaves the driver's OSError of that as it is.
-
-    What was not committed did not happen; a commit under way may have.
-    """
 
 
 def is_postgresql(url: str) -> bool:
@@ -125,4 +118,4 @@ def _translate_lost_connections(engine: AsyncEngine) -> None:
     def translate(context: ExceptionContext) -> None:
         if isinstance(context.original_exception, OSError):
             context.is_disconnect = True
-            raise DatabaseUnreachableError(type(context.original_exception).__name__) from context.original_exception
+            raise DatabaseUnavailableError(type(context.original_exception).__name__) from context.original_exception

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domicile.kernel import errors
+from domicile.kernel.dependency import DependencyUnavailableError, dependency_unavailable
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import random_base62
 
@@ -100,6 +101,10 @@ class Application:
             translated = _from_starlette(error, scope)
             code = translated.code
             await answer.fail(translated)
+        except DependencyUnavailableError as error:
+            code = "service_unavailable"
+            log.error("dependency_unavailable", request_id=answer.request_id, type=str(error))
+            await answer.fail(dependency_unavailable())
         except ClientDisconnectedError:
             code = "client_disconnected"
         except asyncio.CancelledError:

@@ -1,12 +1,14 @@
 """Both databases: a SQLite file, and a database of a real PostgreSQL server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 from tests.platform.postgresql import PostgresServer
-from tests.unit.control_plane.conftest import NewDatabase, clock, platform, shared, start
+from tests.unit.control_plane.conftest import NewDatabase, TakeAway, clock, platform, shared, start
+from tests.unit.control_plane.platform_under_test import Platform
 from tests.unit.data_plane.region_parts import MIGRATIONS as REGION_MIGRATIONS
 
 from domicile.apps.control import MIGRATIONS as CONTROL_MIGRATIONS
@@ -55,3 +57,20 @@ async def databases(new_url: NewUrl) -> AsyncIterator[Open]:
 def new_database(postgresql: PostgresServer) -> NewDatabase:
     """For the control plane's own tests, which run here on PostgreSQL."""
     return lambda: {"database_url": postgresql.database(), "database_country": "US"}
+
+
+@pytest.fixture
+def take_away(postgresql: PostgresServer) -> TakeAway:
+    """Takes a control plane's database away while the block runs: the server breaks its connections and takes none."""
+
+    @asynccontextmanager
+    async def away(platform: Platform) -> AsyncIterator[None]:
+        name = make_url(platform.running.database.url).database
+        postgresql.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        postgresql.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        try:
+            yield
+        finally:
+            postgresql.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+    return away

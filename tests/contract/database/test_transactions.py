@@ -13,7 +13,7 @@ from tests.platform.processes import ROOT
 from domicile.data_plane.egress import EgressPolicy, EgressRefusedError
 from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database
-from domicile.persistence.postgresql import DatabaseUnreachableError
+from domicile.persistence.unavailable import DatabaseUnavailableError
 
 pytestmark = pytest.mark.xdist_group("postgresql")
 
@@ -118,8 +118,8 @@ async def test_a_server_that_restarts_is_found_again(postgresql: PostgresServer)
 async def test_a_server_that_is_not_there_is_an_error_of_the_database(postgresql: PostgresServer) -> None:
     for address, error in (
         (postgresql.url("no_such_database"), SQLAlchemyError),
-        ("postgresql+asyncpg://domicile@/x?host=/nowhere", DatabaseUnreachableError),
-        ("postgresql+asyncpg://domicile@127.0.0.1:9/x", DatabaseUnreachableError),
+        ("postgresql+asyncpg://domicile@/x?host=/nowhere", DatabaseUnavailableError),
+        ("postgresql+asyncpg://domicile@127.0.0.1:9/x", DatabaseUnavailableError),
     ):
         database = Database(address)
         for connecting in (database.transaction, database.appending, database.reading):

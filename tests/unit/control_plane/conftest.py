@@ -1,7 +1,7 @@
 """The control plane under test, started in the test's own folder."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.unit.control_plane.platform_under_test import (
 )
 
 NewDatabase = Callable[[], dict[str, Any]]
+TakeAway = Callable[[Platform], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +74,21 @@ async def shared(tmp_path_factory: pytest.TempPathFactory, new_database: NewData
         platform = Platform(running, folder, session, stack)
         platform.regions = {code: await platform.enrolled(code) for code in ("us", "eu")}
         yield platform
+
+
+@pytest.fixture
+def take_away() -> TakeAway:
+    """Takes a control plane's database away while the block runs: its file cannot be opened any more."""
+
+    @asynccontextmanager
+    async def away(platform: Platform) -> AsyncIterator[None]:
+        folder = platform.folder / "control"
+        # What is open already would go on working.
+        await platform.running.database.close()
+        folder.rename(folder.with_name("elsewhere"))
+        try:
+            yield
+        finally:
+            folder.with_name("elsewhere").rename(folder)
+
+    return away

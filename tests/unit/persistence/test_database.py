@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from domicile.persistence.database import Database, sqlite_url
+from domicile.persistence.unavailable import DatabaseUnavailableError
 from tests.platform.processes import Process, eventually
 
 
@@ -97,6 +99,28 @@ async def test_every_connection_is_set_up(database: Database) -> None:
             }
         # 2 is FULL: what is committed is on disk. Temporary tables stay in memory: content must not reach a file.
         assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "temp_store": 2}
+
+
+async def test_a_full_disk_is_a_database_that_cannot_work_now(database: Database) -> None:
+    async with database.transaction() as connection:
+        pages = (await connection.execute(text("PRAGMA page_count"))).scalar_one()
+        await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(DatabaseUnavailableError) as raised:
+        async with database.transaction() as connection:
+            await connection.execute(text("CREATE TABLE more AS SELECT hex(randomblob(100000)) AS secret"))
+    assert str(raised.value) == "OperationalError", "no statement and no values"
+    async with database.transaction() as connection:
+        await connection.execute(text("INSERT INTO parent VALUES (1)"))
+    assert await count(database) == 1
+
+
+async def test_a_wrong_statement_is_a_defect(database: Database) -> None:
+    """It would be wrong another time as well."""
+    for statement in ("SELECT nothing FROM parent", "INSERT INTO child VALUES (7)"):
+        with pytest.raises(DBAPIError) as raised:
+            async with database.transaction() as connection:
+                await connection.execute(text(statement))
+        assert not isinstance(raised.value, DatabaseUnavailableError)
 
 
 def test_another_database_is_refused() -> None:

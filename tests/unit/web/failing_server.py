@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from domicile.kernel import errors
+from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.web.application import Application, ClientDisconnectedError
 from domicile.web.logging import configure_logging
 from domicile.web.server import HttpServer, bind, serving, stop_event
@@ -56,6 +57,10 @@ async def refuse_late(_request: Request) -> Response:
     return StreamingResponse(pieces())
 
 
+async def away(_request: Request) -> Response:
+    raise DependencyUnavailableError("OperationalError") from RuntimeError(SECRET)
+
+
 async def abandoned(_request: Request) -> Response:
     raise ClientDisconnectedError
 
@@ -76,6 +81,7 @@ async def serve(port: int) -> None:
         Route("/explode-late", explode_late),
         Route("/refuse", refuse),
         Route("/refuse-late", refuse_late),
+        Route("/away", away),
         Route("/abandoned", abandoned),
         Route("/forever", forever),
     ]

@@ -99,6 +99,14 @@ def test_an_unforeseen_error_tells_nobody_its_text(failing: Failing, path: str, 
     assert re.fullmatch(r".*failing_server\.py:\d+", line["at"])
 
 
+def test_what_the_process_needs_and_does_not_have_is_503_and_a_reason_to_come_again(failing: Failing) -> None:
+    answer = failing.request("GET", "/away")
+    assert "Send the request again" in assert_envelope(answer, 503, "service_unavailable")["message"]
+    assert answer.headers["retry-after"] == "2"
+    assert failing.log_of(answer, "dependency_unavailable")["type"] == "OperationalError"
+    assert SECRET not in answer.text + failing.process.log.read_text()
+
+
 def test_what_a_caller_sends_is_not_in_the_log_of_its_failure(failing: Failing) -> None:
     answer = failing.request(
         "POST", "/explode?query=in-the-query", content=b"in-the-body", headers={"authorization": "Bearer in-the-head"}

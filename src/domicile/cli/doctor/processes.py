@@ -132,6 +132,8 @@ def _check_snapshot(code: str, snapshot: Any) -> Finding:
 
 
 def _check_outbox(code: str, outbox: Any) -> Finding:
+    if outbox is None:
+        return fail(code, "outbox", "its database does not answer", "Usage waits in memory: bring the database back.")
     age = outbox["oldest_unsent_age_seconds"] or 0
     found = f"{outbox['depth']} reports wait, the oldest for {age} s; {outbox['refused']} refused"
     if outbox["refused"]:

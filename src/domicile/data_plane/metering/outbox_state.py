@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 from sqlalchemy import func, select
 
 from domicile.boundary import protocol
@@ -10,6 +11,9 @@ from domicile.boundary.audit import AuditReport
 from domicile.boundary.usage import UsageReport
 from domicile.data_plane.tables import metering_writer, outbox
 from domicile.persistence.database import Database
+from domicile.persistence.unavailable import DatabaseUnavailableError
+
+log = structlog.get_logger("operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +27,16 @@ class OutboxState:
     """When that happened of which the oldest waiting report tells."""
 
 
-async def read_outbox_state(database: Database) -> OutboxState:
-    """Counts what the control plane has not confirmed."""
+async def read_outbox_state(database: Database) -> OutboxState | None:
+    """Counts what the control plane has not confirmed. None while the database is away: all else can be shown even then."""
+    try:
+        return await _read(database)
+    except DatabaseUnavailableError as error:
+        log.error("outbox_not_read", type=str(error))
+        return None
+
+
+async def _read(database: Database) -> OutboxState:
     is_waiting = outbox.c.refused_code.is_(None)
     oldest = (
         select(outbox.c.path, outbox.c.body)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.metering.outbox_state import read_outbox_state
+from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_state
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.clock import Clock, seconds
@@ -39,7 +39,7 @@ class HealthDetail:
         self._started = time.monotonic()
 
     async def show(self, _request: Request) -> Response:
-        """All of it, in one object."""
+        """All of it, in one object. `outbox` is null while the database is away."""
         outbox = await read_outbox_state(self._metering)
         now_ms = self._clock.now_ms()
         return json_response(
@@ -50,13 +50,7 @@ class HealthDetail:
                 "uptime_seconds": int(time.monotonic() - self._started),
                 "ready": self._snapshots.table is not None and self._router.any_healthy,
                 "snapshot": self._snapshot(now_ms),
-                "outbox": {
-                    "depth": outbox.depth,
-                    "refused": outbox.refused,
-                    "oldest_unsent_age_seconds": None
-                    if outbox.oldest_at_ms is None
-                    else max(0, seconds(now_ms - outbox.oldest_at_ms)),
-                },
+                "outbox": _outbox(outbox, now_ms),
                 "metering": {"backlog": self._meter.backlog},
                 "engines": [
                     {
@@ -81,3 +75,14 @@ class HealthDetail:
             "issued_at": seconds(table.issued_at_ms),
             "age_seconds": max(0, seconds(now_ms - table.issued_at_ms)),
         }
+
+
+def _outbox(outbox: OutboxState | None, now_ms: int) -> dict[str, Any] | None:
+    if outbox is None:
+        return None
+    oldest_at_ms = outbox.oldest_at_ms
+    return {
+        "depth": outbox.depth,
+        "refused": outbox.refused,
+        "oldest_unsent_age_seconds": None if oldest_at_ms is None else max(0, seconds(now_ms - oldest_at_ms)),
+    }

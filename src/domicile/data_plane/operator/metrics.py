@@ -11,7 +11,7 @@ from starlette.responses import Response
 from domicile.boundary.audit import RegionEventType
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.metering.outbox_state import read_outbox_state
+from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_state
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.clock import Clock
@@ -87,6 +87,7 @@ class Metrics:
         self._snapshot_age = _gauge(registry, "snapshot_age_seconds", "Since the snapshot in force was signed.")
         self._snapshot_epoch = _gauge(registry, "snapshot_epoch", "The epoch of the snapshot in force; 0 without one.")
         self._snapshot_number = _gauge(registry, "snapshot_number", "Its number within the epoch.")
+        self._database_up = _gauge(registry, "metering_database_up", "Whether the database of the metering answers.")
         self._outbox_depth = _gauge(registry, "outbox_reports", "Reports that the control plane has not confirmed.")
         self._outbox_refused = _gauge(registry, "outbox_refused_reports", "Reports that it refused for good.")
         self._outbox_age = _gauge(registry, "outbox_oldest_age_seconds", "What the oldest waiting one tells of.")
@@ -105,12 +106,21 @@ class Metrics:
         self._snapshot_age.set(float("inf") if table is None else max(0, now_ms - table.issued_at_ms) / 1000)
         self._snapshot_epoch.set(0 if table is None else table.epoch)
         self._snapshot_number.set(0 if table is None else table.number)
-        self._outbox_depth.set(outbox.depth)
-        self._outbox_refused.set(outbox.refused)
-        self._outbox_age.set(0 if outbox.oldest_at_ms is None else max(0, now_ms - outbox.oldest_at_ms) / 1000)
+        self._look_at_outbox(outbox, now_ms)
         self._backlog.set(self._meter.backlog)
         for engine in self._router.states():
             self._engine_up.labels(engine.name, engine.country).set(engine.healthy)
+
+    def _look_at_outbox(self, outbox: OutboxState | None, now_ms: int) -> None:
+        self._database_up.set(outbox is not None)
+        if outbox is None:
+            # Nobody knows, and that is no number either.
+            for gauge in (self._outbox_depth, self._outbox_refused, self._outbox_age):
+                gauge.set(float("nan"))
+            return
+        self._outbox_depth.set(outbox.depth)
+        self._outbox_refused.set(outbox.refused)
+        self._outbox_age.set(0 if outbox.oldest_at_ms is None else max(0, now_ms - outbox.oldest_at_ms) / 1000)
 
 
 def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:

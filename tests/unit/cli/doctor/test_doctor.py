@@ -230,6 +230,7 @@ def test_clocks_that_differ(tmp_path: Path, answers: Answers, seconds: int, stat
             "snapshot",
             State.FAIL,
         ),
+        ("/operator/v1/health", (200, {"snapshot": SNAPSHOT, "outbox": None}), "outbox", State.FAIL),
         ("/operator/v1/health", (200, {"snapshot": SNAPSHOT, "outbox": OUTBOX | {"refused": 1}}), "outbox", State.WARN),
         (
             "/operator/v1/health",

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -33,7 +34,33 @@ class Listener:
     router: Router
     meter: Meter
     metering: Database
+    region: Database
+    blocks: Blocks
     operator: RegionOperator
+
+    @asynccontextmanager
+    async def without_databases(self) -> AsyncIterator[None]:
+        """While the block runs neither file of the region can be opened."""
+        elsewhere = self.folder / "elsewhere"
+        elsewhere.mkdir()
+        files = [file for name in ("metering", "region") for file in self.folder.glob(f"{name}.db*")]
+        for database in (self.metering, self.region):
+            # What is open already would go on working.
+            await database.close()
+        for file in files:
+            if file.exists():
+                file.rename(elsewhere / file.name)
+        # A folder of that name keeps a new file from being made.
+        places = [self.folder / f"{name}.db" for name in ("metering", "region")]
+        for place in places:
+            place.mkdir()
+        try:
+            yield
+        finally:
+            for place in places:
+                place.rmdir()
+            for file in elsewhere.iterdir():
+                file.rename(self.folder / file.name)
 
     @property
     def key_file(self) -> Path:
@@ -41,11 +68,15 @@ class Listener:
 
     async def get(self, path: str, key: str | None = None) -> httpx2.Response:
         """With the key of the file, unless another is given."""
+        return await self.ask("GET", path, key=key)
+
+    async def ask(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> httpx2.Response:
+        """Any call."""
         shown = self.key_file.read_text().split()[0] if key is None else key
         async with httpx2.AsyncClient(verify=False, trust_env=False) as client:
             # As bytes, so that what is no Latin-1 can be sent too.
             headers: dict[bytes, bytes] = {b"authorization": f"Bearer {shown}".encode()} if shown else {}
-            return await client.get(f"{self.url}{path}", headers=headers)
+            return await client.request(method, f"{self.url}{path}", headers=headers, json=body)
 
 
 @asynccontextmanager
@@ -64,8 +95,9 @@ async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
             repository, snapshots, region="eu", writer=writer, clock=clock, durable=False, observer=operator.work
         )
         await repository.open_writer(writer, clock.now_ms())
-        blocks = Blocks(await stack.enter_async_context(database_in(folder, "region")), clock)
+        region = await stack.enter_async_context(database_in(folder, "region"))
+        blocks = Blocks(region, clock)
         operator.show(Shown(REPLICA, snapshots, router, meter, metering, clock, blocks))
         await stack.enter_async_context(serving([operator.listen(stack)]))
         url = (folder / URL_FILE).read_text().strip()
-        yield Listener(url, folder, clock, snapshots, router, meter, metering, operator)
+        yield Listener(url, folder, clock, snapshots, router, meter, metering, region, blocks, operator)

@@ -111,6 +111,36 @@ async def test_health_of_a_region_at_work(tmp_path: Path) -> None:
         assert [engine["healthy"] for engine in found["engines"]] == [False, True]
 
 
+async def test_a_region_without_its_databases_still_shows_what_it_knows(tmp_path: Path) -> None:
+    async with operator_listener(tmp_path) as listener:
+        async with listener.without_databases():
+            health, metrics = await listener.get("/operator/v1/health"), await listener.get("/metrics")
+            assert (health.status_code, metrics.status_code) == (200, 200)
+            assert health.json()["outbox"] is None
+            assert [engine["name"] for engine in health.json()["engines"]] == ["one", "two"]
+            assert "domicile_metering_database_up 0.0" in metrics.text
+            assert "domicile_outbox_reports NaN" in metrics.text
+        assert (await listener.get("/operator/v1/health")).json()["outbox"]["depth"] == 0
+        assert "domicile_metering_database_up 1.0" in (await listener.get("/metrics")).text
+
+
+async def test_blocks_without_their_database_are_503_and_a_new_one_holds_all_the_same(tmp_path: Path) -> None:
+    subject = "key_" + "B" * 24
+    async with operator_listener(tmp_path) as listener:
+        async with listener.without_databases():
+            for method, path, body in (
+                ("GET", "/operator/v1/blocks", None),
+                ("POST", "/operator/v1/blocks", {"id": subject}),
+                ("DELETE", f"/operator/v1/blocks/{'key_' + 'C' * 24}", None),
+            ):
+                answer = await listener.ask(method, path, body)
+                assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable"), method
+                assert answer.headers["retry-after"] == "2"
+            assert listener.blocks.cover(subject, "proj_" + "P" * 24)
+        assert (await listener.ask("POST", "/operator/v1/blocks", {"id": subject})).status_code == 200
+        assert [each["id"] for each in (await listener.get("/operator/v1/blocks")).json()["data"]] == [subject]
+
+
 async def test_every_route_is_on_the_page(tmp_path: Path) -> None:
     async with operator_listener(tmp_path) as listener:
         endpoints = listener.operator.endpoints
