@@ -1,25 +1,23 @@
 """A chat request as this engine reads it: a closed type, and a clear answer to everything outside it."""
 
 import math
-import re
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from domicile.engine_server.chat.messages import Message, Part
 from domicile.engine_server.errors import Refusal, invalid, unsupported
+from domicile.engine_server.json_request import read_request
 
 CHOICES_MAX = 8
 _CHOICES_MAX_OF_THE_API = 128
-DEPTH_MAX = 64
 
+_TEXT_ONLY = "This model reads and writes text only."
 # What the API knows and this model cannot do. Saying so is the honest answer; ignoring it would look like obeying.
 _NOT_SERVED = {
     "reasoning_effort": "This model does not reason before it answers.",
     "verbosity": "This model cannot be told how much to write; ask for it in a message.",
-    "modalities": "This model reads and writes text only.",
-    "audio": "This model reads and writes text only.",
+    "audio": _TEXT_ONLY,
     "prediction": "This engine does not verify predicted output.",
     "web_search_options": "This engine has no tools of its own and reaches no network.",
     "logit_bias": "Token ids belong to a tokenizer, and this model's is not the one the API documents.",
@@ -105,6 +103,7 @@ class ChatRequest(Struct, forbid_unknown_fields=True):
     functions: Annotated[list[FunctionDefinition], Meta(min_length=1, max_length=128)] | None = None
     function_call: str | FunctionName | None = None
     response_format: ResponseFormat | None = None
+    modalities: Any = None
     cache_salt: str | None = None
     priority: int | None = None
 
@@ -133,71 +132,14 @@ class ChatRequest(Struct, forbid_unknown_fields=True):
 
 def decode(body: bytes) -> ChatRequest:
     """Read a request's body, or refuse it with the member that is wrong."""
-    try:
-        members = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise invalid("The body is not valid JSON.", None, "invalid_json") from None
-    if not isinstance(members, dict):
-        raise invalid("The body must be a JSON object.", None, "invalid_type")
-    if _depth(members) > DEPTH_MAX:
-        raise invalid(f"The body is nested more than {DEPTH_MAX} deep.", None, "invalid_json")
-    _refuse_what_is_not_served(members)
-    try:
-        request = msgspec.convert(members, ChatRequest)
-    except msgspec.ValidationError as error:
-        raise _from_validation(str(error)) from None
+    request = read_request(body, ChatRequest, _NOT_SERVED)
     _check(request)
     return request
 
 
-def _refuse_what_is_not_served(members: dict[str, Any]) -> None:
-    for name, reason in _NOT_SERVED.items():
-        value = members.pop(name, None)
-        asks_for_nothing = value is None or value == {} or (name == "modalities" and value == ["text"])
-        if not asks_for_nothing:
-            raise unsupported(name, reason)
-
-
-def _depth(value: Any) -> int:
-    deepest = 0
-    level = [value]
-    while level:
-        deepest += 1
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ]
-    return deepest
-
-
-_UNKNOWN = re.compile(r"^Object contains unknown field `(.*?)`(?: - at `\$\.?([^`]*)`)?$", re.DOTALL)
-_WRONG = re.compile(r"^(.*?)(?: - at `\$\.?(.*)`)?$", re.DOTALL)
-# msgspec's own sentences about types and ranges; whatever else it says could quote the request.
-_PLAIN = re.compile(
-    r"^(Expected `[^`]*`(?: of length [<>]= \d+| [<>]=? -?[\d.]+)?(?:, got `[a-z]+`)?"
-    r"|Object missing required field `[a-z_]+`)$"
-)
-
-
-def _from_validation(text: str) -> Refusal:
-    unknown = _UNKNOWN.match(text)
-    if unknown is not None:
-        place = ".".join(filter(None, [unknown[2], unknown[1]]))
-        return unsupported(place, "This engine does not know it.")
-    wrong = _WRONG.match(text)
-    reason = wrong[1] if wrong is not None else text
-    path: str | None = (wrong[2] or None) if wrong is not None else None
-    missing = re.match(r"^Object missing required field `([a-z_]+)`$", reason)
-    if missing is not None:
-        path = ".".join(filter(None, [path, missing[1]]))
-        return invalid(f"Missing required parameter: '{path}'.", path, "missing_required_parameter")
-    plain = reason if _PLAIN.match(reason) else "The value is not one that this parameter takes"
-    return invalid(f"Invalid value for '{path}'. {plain}.", path)
-
-
 def _check(request: ChatRequest) -> None:
+    if request.modalities not in (None, ["text"]):
+        raise unsupported("modalities", _TEXT_ONLY)
     if request.choices > CHOICES_MAX:
         raise unsupported("n", f"This engine gives at most {CHOICES_MAX} choices.")
     if request.top_logprobs is not None and not request.logprobs:
