@@ -31,11 +31,10 @@ from domicile.data_plane.engines.probe import EngineProbe
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
-from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.identity import Enrollment, Identity, IdentityError, IdentityRepository, load_or_make_key
-from domicile.data_plane.inference import Inference, parameters_of
+from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -153,7 +152,7 @@ class _Region:
             authenticator=Authenticator(settings.code, enrollment.installation_id, snapshots, clock, blocks),
             health=Health(snapshots, router),
             models=Models(policy, router),
-            chat_completions=ChatCompletions(inference),
+            inference=inference,
             region=settings.code,
         )
         operator.show(Shown(replica, snapshots, router, meter, metering_database, clock, blocks))

@@ -21,6 +21,8 @@ from domicile.catalogue.tables import (
     read_table,
 )
 
+PARAMETER_FILES = ("chat_parameters.toml", "embeddings_parameters.toml")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
@@ -115,7 +117,7 @@ def load_catalogue(operator_file: Path | None = None) -> Catalogue:
     claim a line of the contract.
     """
     shipped = [_packaged("contract.toml", ModelsFile), _packaged("embedded.toml", ModelsFile)]
-    parameters = _packaged("chat_parameters.toml", ParametersFile)
+    parameters = [_packaged(name, ParametersFile) for name in PARAMETER_FILES]
     for file in shipped:
         for row in file.rows:
             if (row.contract is None) is not row.beyond_contract:
@@ -132,13 +134,13 @@ def load_catalogue(operator_file: Path | None = None) -> Catalogue:
     for line in rows:
         key = (line.endpoint, line.region)
         served[key] = (*served.get(key, ()), line.model)
-    rules = endpoint_parameters(parameters)
+    rules = [endpoint_parameters(file) for file in parameters]
     return Catalogue(
-        version=hashlib.sha256(b"\n".join(canonical(table) for table in (*tables, parameters))).hexdigest()[:16],
+        version=hashlib.sha256(b"\n".join(canonical(table) for table in (*tables, *parameters))).hexdigest()[:16],
         rows=rows,
         entries=MappingProxyType(entries),
         served=MappingProxyType(served),
-        parameters=MappingProxyType({rules.endpoint: rules}),
+        parameters=MappingProxyType({each.endpoint: each for each in rules}),
     )
 
 

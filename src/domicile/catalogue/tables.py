@@ -15,7 +15,7 @@ SnapshotName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 Alias = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}\Z")]
 ContractLine = Annotated[str, Meta(pattern=r"^C2[0-6]\Z")]
 Modality = Literal["text", "image", "audio"]
-Feature = Literal["structured_outputs", "tools", "scale_tier"]
+Feature = Literal["structured_outputs", "tools", "scale_tier", "dimensions"]
 RefusalCode = Literal["unsupported_parameter", "url_not_allowed"]
 
 TableT = TypeVar("TableT", bound=Struct)
@@ -87,10 +87,10 @@ class ParametersFile(_Table, frozen=True, rename={"passed": "pass"}):
 
     endpoint: Endpoint
     passed: tuple[str, ...]
-    platform: tuple[str, ...]
-    refuse: dict[str, RefusalTable]
-    refused_values: dict[str, RefusedValuesTable]
-    members: dict[str, MemberTable]
+    platform: tuple[str, ...] = ()
+    refuse: dict[str, RefusalTable] = {}
+    refused_values: dict[str, RefusedValuesTable] = {}
+    members: dict[str, MemberTable] = {}
 
 
 def parse_table(text: str, type_: type[TableT], source: str) -> TableT:

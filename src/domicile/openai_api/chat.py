@@ -10,9 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from domicile.openai_api.chat_messages import AssistantMessage, Message, TextContent
 from domicile.openai_api.chat_tools import FunctionCall, LegacyFunction, ResponseFormat, Tool, ToolChoice
-from domicile.openai_api.closed import Closed
+from domicile.openai_api.closed import Closed, ModelRequest
 
-ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 TokenCount = Annotated[int, Meta(ge=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 TokenId = Annotated[str, Meta(pattern=r"^[0-9]{1,10}\Z")]
@@ -96,10 +95,9 @@ class PromptCacheOptions(Closed, frozen=True):
     mode: Literal["implicit", "explicit"] | UnsetType = UNSET
 
 
-class ChatCompletionRequest(Closed, frozen=True, kw_only=True):
+class ChatCompletionRequest(ModelRequest, frozen=True, kw_only=True):
     """All that a caller may say. What each parameter may do here is in `catalogue/data/chat_parameters.toml`."""
 
-    model: ModelName
     messages: Annotated[list[Message], Meta(min_length=1)]
     audio: AudioOutput | UnsetType | None = UNSET
     frequency_penalty: Penalty | UnsetType | None = UNSET

@@ -1,6 +1,10 @@
 """The base of every type that is read from a caller."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class Closed(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -8,3 +12,9 @@ class Closed(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 
     Members that may be absent default to UNSET, so that "absent" and "null" are told apart and each is passed on as it came.
     """
+
+
+class ModelRequest(Closed, frozen=True, kw_only=True):
+    """A whole request of an endpoint that runs a model."""
+
+    model: ModelName

@@ -35,13 +35,13 @@ async def read_body(request: Request, *, limit_bytes: int) -> bytes:
     return bytes(body)
 
 
-async def read_json(request: Request, type_: type[T], *, limit_bytes: int) -> T:
+async def read_json(request: Request, type_: type[T], *, limit_bytes: int, max_values: int = MAX_VALUES) -> T:
     """The body as a closed type. 415 unless it is declared as JSON. An absent body reads as `{}`."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise errors.unsupported_media_type("application/json")
     body = await read_body(request, limit_bytes=limit_bytes)
-    return decode_json(body or b"{}", type_, max_values=MAX_VALUES)
+    return decode_json(body or b"{}", type_, max_values=max_values)
 
 
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -19,10 +19,9 @@ from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
-from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
-from domicile.data_plane.inference import Inference, parameters_of
+from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -166,9 +165,7 @@ async def region_under_test(
         blocks = Blocks(await stack.enter_async_context(database_in(folder, "region")), clock)
         authenticator = Authenticator("eu", INSTALLATION, snapshots, clock, blocks)
         application = build_application(
-            RegionEndpoints(
-                authenticator, Health(snapshots, router), Models(policy, router), ChatCompletions(inference), "eu"
-            )
+            RegionEndpoints(authenticator, Health(snapshots, router), Models(policy, router), inference, "eu")
         )
         sock = bind("127.0.0.1", 0)
         stack.callback(sock.close)

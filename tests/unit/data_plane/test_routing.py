@@ -6,7 +6,7 @@ from domicile.boundary.retention import Retention
 from domicile.boundary.usage import ServiceTier
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
-from domicile.data_plane.inference import parameters_of
+from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.data_plane.policy.caller import Caller

@@ -6,9 +6,11 @@ from starlette.routing import Route
 
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.chat_completions import ChatCompletions
+from domicile.data_plane.http.embeddings import Embeddings
 from domicile.data_plane.http.front import CORS_HEADERS, Front
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
+from domicile.data_plane.inference.story import Inference
 from domicile.web.application import Application, Observer
 
 
@@ -19,18 +21,20 @@ class RegionEndpoints:
     authenticator: Authenticator
     health: Health
     models: Models
-    chat_completions: ChatCompletions
+    inference: Inference
     region: str
 
 
 def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     """Path -> handler, and nothing else."""
+    inference = endpoints.inference
     return [
         Route("/healthz", endpoints.health.alive, methods=["GET"]),
         Route("/readyz", endpoints.health.ready, methods=["GET"]),
         Route("/v1/models", endpoints.models.list, methods=["GET"]),
         Route("/v1/models/{model:path}", endpoints.models.get, methods=["GET"]),
-        Route("/v1/chat/completions", endpoints.chat_completions.create, methods=["POST"]),
+        Route("/v1/chat/completions", ChatCompletions(inference).create, methods=["POST"]),
+        Route("/v1/embeddings", Embeddings(inference).create, methods=["POST"]),
     ]
 
 

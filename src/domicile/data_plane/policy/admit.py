@@ -6,10 +6,9 @@ from domicile.boundary.retention import Retention
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.policy.caller import Caller
-from domicile.data_plane.policy.chat_content import inspect_content
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.policy.retention import check_agreement, check_image, check_store, check_zdr
-from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.closed import ModelRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +20,21 @@ class Admission:
     model: ModelEntry
     requested: str
     """The model's name as the caller wrote it: a snapshot or an alias."""
-    request: ChatCompletionRequest
+    request: ModelRequest
     retention: Retention
     """What was in force when it was admitted."""
     needs: frozenset[str]
     """The modalities of the input: of text, image, audio. Whether an engine can serve them is said last, by routing."""
 
 
-def admit_chat(policy: ResidencyPolicy, caller: Caller, request: ChatCompletionRequest) -> Admission:
-    """Whether a chat request may run here. Raises `DomicileError`."""
-    endpoint = Endpoint.CHAT_COMPLETIONS
+def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: ModelRequest) -> Admission:
+    """Whether a request may run here. Raises `DomicileError`."""
     # 1. Endpoint and snapshot.
     model = policy.eligible_model(endpoint, request.model)
     # 2. Every parameter, and whatever in the content would fetch or refer to something elsewhere.
-    policy.check_chat_parameters(request)
-    check_store(policy, caller, request.store)
-    content = inspect_content(policy.chat.content, request)
+    policy.check_parameters(endpoint, request)
+    check_store(policy, caller, getattr(request, "store", None))
+    content = policy.rules[endpoint].inspect(request, model)
     # 3. The agreement, then ZDR, then images.
     check_agreement(policy, caller)
     check_zdr(policy, caller, endpoint)

@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
+<<<<<<< HEAD
 from domicile.data_plane.policy.image_input import check_image, is_data_url
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
+=======
+from domicile.data_plane.policy.content import ONLY_TEXT, Content, Inspect, Members, refusal
+>>>>>>> 4ac99c1 (One story for every endpoint: what differs is said by its exchange; embeddings through it)
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FilePart, ImagePart, UserMessage
 from domicile.openai_api.chat_rules import schemas
@@ -29,7 +34,7 @@ class ContentRules:
     """By the path of the schema."""
 
     @classmethod
-    def of(cls, members: Mapping[str, ParameterRule]) -> "ContentRules":
+    def of(cls, members: Members) -> "ContentRules":
         """Raises KeyError when the catalogue lacks one."""
         return cls(
             image_url=members["messages[].content[].image_url.url"],
@@ -46,16 +51,17 @@ class ContentRules:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ChatContent:
-    """What was found."""
+def chat_inspection(members: Members) -> Inspect:
+    """The inspection of chat requests. Raises KeyError when the catalogue lacks a rule that it needs."""
+    rules = ContentRules.of(members)
 
-    needs: frozenset[str]
-    """The modalities that the input uses: of text, image, audio."""
-    first_image: str | None
-    """The path of the first image."""
+    def inspect(request: ChatCompletionRequest, _model: ModelEntry) -> Content:
+        return inspect_content(rules, request)
+
+    return inspect
 
 
+<<<<<<< HEAD
 _ONLY_TEXT = ChatContent(frozenset({"text"}), None)
 
 
@@ -64,6 +70,10 @@ def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Chat
 
     Raises 400 for an address, a file, a reference to something kept elsewhere, or an image that is not what it claims.
     """
+=======
+def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Content:
+    """Looks through messages and schemas. Raises 400 for an address, a file or a reference to something kept elsewhere."""
+>>>>>>> 4ac99c1 (One story for every endpoint: what differs is said by its exchange; embeddings through it)
     for path, schema in schemas(request):
         if _refers_elsewhere(schema):
             raise refusal(rules.references[_INDEX.sub("[]", path)], path)
@@ -74,14 +84,7 @@ def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Chat
                 _inspect_part(rules, part, f"messages[{index}].content[{part_index}]", found)
         elif isinstance(message, AssistantMessage) and message.audio:
             raise refusal(rules.earlier_audio, f"messages[{index}].audio")
-    return ChatContent(frozenset({"text", *found}), found.get("image")) if found else _ONLY_TEXT
-
-
-def refusal(rule: ParameterRule, param: str) -> DomicileError:
-    """The error for a refused parameter or member, with the catalogue's reason."""
-    if rule.code == "url_not_allowed":
-        return errors.url_not_allowed(param, rule.reason)
-    return errors.unsupported_parameter(param, rule.reason)
+    return Content(frozenset({"text", *found}), found.get("image")) if found else ONLY_TEXT
 
 
 def _inspect_part(rules: ContentRules, part: object, path: str, found: dict[str, str]) -> None:

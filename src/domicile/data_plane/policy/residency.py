@@ -1,5 +1,6 @@
 """What may be asked in this region at all, whoever asks: models, parameters, and whatever would leave by another name."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,20 +8,11 @@ from msgspec import UNSET
 
 from domicile.catalogue.catalogue import Catalogue, Ineligible, ModelEntry
 from domicile.catalogue.endpoints import Endpoint
-from domicile.catalogue.parameters import ParameterClass, ParameterRule
-from domicile.data_plane.policy.chat_content import ContentRules, refusal
+from domicile.data_plane.policy.content import refusal
+from domicile.data_plane.policy.endpoint_rules import EndpointRules, endpoint_rules
 from domicile.kernel import errors
-from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.closed import ModelRequest
 from domicile.settings.installation import RegionSettings
-
-
-@dataclass(frozen=True, slots=True)
-class ChatRules:
-    """What the catalogue says of the chat endpoint's parameters, ready for the request path."""
-
-    refused: tuple[tuple[str, ParameterRule], ...]
-    refused_values: tuple[tuple[str, ParameterRule], ...]
-    content: ContentRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +26,7 @@ class ResidencyPolicy:
     requires_zdr: bool
     allows_storing: bool
     catalogue: Catalogue
-    chat: ChatRules
+    rules: Mapping[Endpoint, EndpointRules]
 
     @classmethod
     def for_region(cls, settings: RegionSettings, catalogue: Catalogue) -> "ResidencyPolicy":
@@ -46,7 +38,7 @@ class ResidencyPolicy:
             requires_zdr="zdr" in settings.requires,
             allows_storing=settings.allows_storing,
             catalogue=catalogue,
-            chat=_chat_rules(catalogue),
+            rules=endpoint_rules(catalogue),
         )
 
     def models(self) -> tuple[ModelEntry, ...]:
@@ -65,13 +57,14 @@ class ResidencyPolicy:
             raise errors.model_not_eligible(name, endpoint, self.region, list(eligibility.eligible_models))
         return model
 
-    def check_chat_parameters(self, request: ChatCompletionRequest) -> None:
+    def check_parameters(self, endpoint: Endpoint, request: ModelRequest) -> None:
         """Raises 400 for a parameter, or a value of one, that is refused here. `null` asks for nothing."""
-        for name, rule in self.chat.refused:
+        rules = self.rules[endpoint]
+        for name, rule in rules.refused:
             value = getattr(request, name)
             if value is not UNSET and value is not None:
                 raise refusal(rule, name)
-        for name, rule in self.chat.refused_values:
+        for name, rule in rules.refused_values:
             if _holds(getattr(request, name), rule.refused_values):
                 raise refusal(rule, name)
 
@@ -79,16 +72,3 @@ class ResidencyPolicy:
 def _holds(value: Any, refused: frozenset[str]) -> bool:
     values = value if isinstance(value, list) else [value]
     return any(item in refused for item in values)
-
-
-def _chat_rules(catalogue: Catalogue) -> ChatRules:
-    rules = catalogue.parameters[Endpoint.CHAT_COMPLETIONS]
-    unknown = set(ChatCompletionRequest.__struct_fields__) ^ set(rules.parameters)
-    if unknown:
-        # Fails closed: what has no class could neither be refused nor kept from an engine.
-        raise ValueError(f"parameters without a class in the catalogue, or the reverse: {', '.join(sorted(unknown))}")
-    return ChatRules(
-        refused=tuple((n, rule) for n, rule in rules.parameters.items() if rule.kind is ParameterClass.REFUSE),
-        refused_values=tuple((n, rule) for n, rule in rules.parameters.items() if rule.refused_values),
-        content=ContentRules.of(rules.members),
-    )

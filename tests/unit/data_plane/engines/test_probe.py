@@ -7,7 +7,7 @@ from pathlib import Path
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.probe import EngineProbe
 from domicile.data_plane.engines.upstream import Upstream
-from domicile.data_plane.inference import parameters_of
+from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.routing import Router
 from domicile.kernel.geography import country_set
 from tests.platform.processes import eventually

@@ -10,7 +10,7 @@ import httpx2
 
 from domicile.apps.region_operator import KEY_FILE, URL_FILE, RegionOperator, Shown
 from domicile.data_plane.blocks import Blocks
-from domicile.data_plane.inference import parameters_of
+from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.routing import Router

@@ -6,7 +6,7 @@ import pytest
 
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.catalogue.endpoints import Endpoint
-from domicile.data_plane.policy.admit import admit_chat
+from domicile.data_plane.policy.admit import Admission, admit
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.kernel.errors import Category, DomicileError
@@ -30,6 +30,10 @@ BOTH = pytest.mark.parametrize("policy", [US, EU], ids=["us", "eu"])
 NOTHING_AGREED = Organization(
     enterprise_agreement=False, zdr_eligible=False, zdr_endpoints=(), retention=Retention.MODIFIED_ABUSE_MONITORING
 )
+
+
+def admit_chat(policy: ResidencyPolicy, who: Caller, asked: ChatCompletionRequest) -> Admission:
+    return admit(policy, who, Endpoint.CHAT_COMPLETIONS, asked)
 
 
 def refused(policy: ResidencyPolicy, who: Caller, asked: ChatCompletionRequest) -> DomicileError:

@@ -15,7 +15,7 @@ CHAT = CATALOGUE.parameters[Endpoint.CHAT_COMPLETIONS]
 
 
 def catalogue(rules: EndpointParameters) -> Catalogue:
-    return replace(CATALOGUE, parameters=MappingProxyType({Endpoint.CHAT_COMPLETIONS: rules}))
+    return replace(CATALOGUE, parameters=MappingProxyType({**CATALOGUE.parameters, Endpoint.CHAT_COMPLETIONS: rules}))
 
 
 @pytest.mark.parametrize("name", ["temperature", "store", "web_search_options"])

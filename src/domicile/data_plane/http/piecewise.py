@@ -1,4 +1,4 @@
-"""Server-sent events to a client that may leave, and unary work for a client that may leave."""
+"""Answers in pieces to a client that may leave, and unary work for a client that may leave."""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from domicile.data_plane.inference.exchange import EVENT_STREAM
 from domicile.kernel import errors
 from domicile.web.application import ClientDisconnectedError
 
@@ -32,16 +33,16 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
         await _end(watching)
 
 
-class EventStream(Response):
-    """An endless-looking answer: one event for each item, written as it comes, at the pace at which the client reads."""
+class PiecewiseResponse(Response):
+    """An endless-looking answer, written as it comes, at the pace at which the client reads."""
 
-    media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncGenerator[bytes, None], headers: dict[str, str]) -> None:
-        """`events` yields whole events, `data: ...` with the empty line. It is closed whatever happens."""
-        super().__init__(None, headers={"cache-control": "no-cache", "x-accel-buffering": "no", **headers})
+    def __init__(self, pieces: AsyncGenerator[bytes, None], headers: dict[str, str], media_type: str) -> None:
+        """`pieces` yields raw bytes, or whole events: `data: ...` with the empty line. It is closed whatever happens."""
+        headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **headers}
+        super().__init__(None, headers=headers, media_type=media_type)
         del self.headers["content-length"]
-        self._events = events
+        self._pieces = pieces
+        self._is_events = media_type == EVENT_STREAM
         self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,10 +62,10 @@ class EventStream(Response):
         finally:
             await _end(sending)
             await _end(watching)
-            await self._events.aclose()
+            await self._pieces.aclose()
 
     async def _break_off(self, send: Send) -> None:
-        if not self._has_begun:
+        if not (self._has_begun and self._is_events):
             return
         error = errors.service_unavailable("This server is stopping. Send the request again.")
         event = b"data: " + errors.envelope(error) + b"\n\n"
@@ -75,8 +76,8 @@ class EventStream(Response):
     async def _send_all(self, send: Send) -> None:
         self._has_begun = True
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for event in self._events:
-            await send({"type": "http.response.body", "body": event, "more_body": True})
+        async for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

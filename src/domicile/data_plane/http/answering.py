@@ -1,0 +1,33 @@
+"""From a request that has been read to its answer: what all endpoints that run a model have in common."""
+
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.data_plane.http.piecewise import PiecewiseResponse, while_connected
+from domicile.data_plane.inference.exchange import Exchange, StreamedExchange
+from domicile.data_plane.inference.story import Inference
+from domicile.openai_api.closed import ModelRequest
+
+ENGINE_HEADER = "domicile-engine"
+
+ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
+
+
+async def whole_answer(
+    request: Request, inference: Inference, exchange: Exchange[ModelRequestT], body: ModelRequestT
+) -> Response:
+    """One reply. The header `domicile-engine` names what really answers."""
+    caller, request_id = request.scope["caller"], request.scope["request_id"]
+    answer = await while_connected(request, inference.answer(exchange, caller, body, request_id))
+    return Response(answer.body, headers={ENGINE_HEADER: answer.placement.label}, media_type=answer.media_type)
+
+
+async def streamed_answer(
+    request: Request, inference: Inference, exchange: StreamedExchange[ModelRequestT], body: ModelRequestT
+) -> Response:
+    """A reply in pieces, under the same header."""
+    caller, request_id = request.scope["caller"], request.scope["request_id"]
+    opened = await while_connected(request, inference.stream(exchange, caller, body, request_id))
+    return PiecewiseResponse(opened.pieces, {ENGINE_HEADER: opened.placement.label}, opened.media_type)

@@ -1,0 +1,82 @@
+"""Chat completions (contract C20)."""
+
+from domicile.boundary.usage import Usage
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.engines.port import EngineRequest
+from domicile.data_plane.inference.exchange import EVENT_STREAM, JSON, Part, Shown, estimated_tokens, plausible
+from domicile.openai_api import chat_reply
+from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
+from domicile.openai_api.chat_rules import check_chat_request
+
+
+class ChatExchange:
+    """See `StreamedExchange`."""
+
+    endpoint = Endpoint.CHAT_COMPLETIONS
+
+    def check(self, request: ChatCompletionRequest) -> None:
+        """See `Exchange`."""
+        check_chat_request(request)
+
+    def media_type(self, request: ChatCompletionRequest) -> str:
+        """See `Exchange`."""
+        return EVENT_STREAM if request.streams else JSON
+
+    def encode(self, request: ChatCompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
+        """See `Exchange`."""
+        return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
+
+    def asked(self, _request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
+        """See `Exchange`."""
+        return Usage(input_tokens=estimated_tokens(len(sent.body)))
+
+    def reply(self, raw: bytes, _request: ChatCompletionRequest, shown: Shown) -> Part:
+        """See `Exchange`."""
+        reply = chat_reply.decode_completion(raw)
+        body = chat_reply.encode_completion(reply, model=shown.model, service_tier=shown.service_tier)
+        return Part(body, _said(reply), _counted(reply.usage))
+
+    def is_raw(self, _request: ChatCompletionRequest) -> bool:
+        """See `StreamedExchange`."""
+        return False
+
+    def piece(self, data: bytes, request: ChatCompletionRequest, shown: Shown) -> Part:
+        """See `StreamedExchange`. Engines send one token for each choice in a chunk."""
+        chunk = chat_reply.decode_chunk(data)
+        with_usage = request.wants_usage_in_stream
+        said, counted = Usage(output_tokens=len(chunk.choices)), _counted(chunk.usage or None)
+        if not (chunk.choices or with_usage):
+            # The chunk with the usage has no choices; it is for callers who asked for it.
+            return Part(b"", said, counted)
+        body = chat_reply.encode_chunk(
+            chunk, model=shown.model, include_usage=with_usage, service_tier=shown.service_tier
+        )
+        return Part(b"data: " + body + b"\n\n", said, counted)
+
+    def end(self, _request: ChatCompletionRequest) -> bytes:
+        """See `StreamedExchange`."""
+        return b"data: [DONE]\n\n"
+
+
+def _said(reply: chat_reply.ChatCompletion) -> Usage:
+    """Of a whole reply its text is all there is to count, unless the engine has counted."""
+    texts = [choice.message.content or "" for choice in reply.choices]
+    for choice in reply.choices:
+        texts += [call.function.arguments for call in choice.message.tool_calls or () if call.function is not None]
+    # Whatever was said was at least one token for each choice.
+    return Usage(output_tokens=sum(max(1, estimated_tokens(len(text.encode()))) for text in texts))
+
+
+def _counted(usage: chat_reply.Usage | None) -> Usage | None:
+    """Each prompt has tokens: a count of none is none."""
+    if usage is None or usage.prompt_tokens < 1:
+        return None
+    read, written = usage.prompt_tokens_details, usage.completion_tokens_details
+    return plausible(
+        Usage(
+            input_tokens=usage.prompt_tokens,
+            input_cached_tokens=(read and read.cached_tokens) or 0,
+            output_tokens=usage.completion_tokens,
+            output_reasoning_tokens=(written and written.reasoning_tokens) or 0,
+        )
+    )

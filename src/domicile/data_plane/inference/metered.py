@@ -1,0 +1,62 @@
+"""What one request has used so far."""
+
+from domicile.boundary.usage import Usage
+from domicile.data_plane.inference.exchange import Part
+from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.metering.entry import CountedBy, LedgerEntry, Outcome
+from domicile.data_plane.routing import Placement
+
+
+class Metered:
+    """Gathers counts while a request runs; the engine's own count goes before the platform's."""
+
+    def __init__(self, request_id: str, at_ms: int) -> None:
+        self._request_id = request_id
+        self._at_ms = at_ms
+        self._placement: Placement | None = None
+        self._platform = Usage()
+        self._engine: Usage | None = None
+
+    def started(self, placement: Placement, asked: Usage) -> None:
+        """An engine is being asked; `asked` is what the platform counts of the request."""
+        self._placement = placement
+        self._platform = asked
+
+    def nothing_ran(self) -> None:
+        """That engine never answered."""
+        self._placement = None
+
+    def add(self, part: Part) -> None:
+        """A part of the answer has come."""
+        self._platform = self._platform + part.said
+        if part.counted is not None:
+            self._engine = part.counted
+
+    @property
+    def usage(self) -> Usage:
+        """The engine's count, or else the platform's."""
+        if self._engine is not None:
+            return self._engine
+        return Usage() if self._placement is None else self._platform
+
+    def entry(self, reservation: Reservation, outcome: Outcome) -> LedgerEntry | None:
+        """The ledger's line; None when no engine was reached."""
+        if self._placement is None:
+            return None
+        admission = reservation.admission
+        return LedgerEntry(
+            request_id=self._request_id,
+            at_ms=self._at_ms,
+            organization_id=admission.caller.organization.organization_id,
+            project_id=admission.caller.project.project_id,
+            key_id=admission.caller.key_id,
+            endpoint=admission.endpoint,
+            model=admission.model.name,
+            tier=reservation.tier,
+            batch=False,
+            engine=self._placement.engine,
+            country=self._placement.country,
+            outcome=outcome,
+            counted_by=CountedBy.PLATFORM if self._engine is None else CountedBy.ENGINE,
+            usage=self.usage,
+        )

@@ -1,0 +1,227 @@
+"""The life of a request, read from top to bottom: admit -> reserve -> route -> run -> meter -> settle (design 4).
+
+Each stage takes the value that the stage before it made, so none can be skipped. What differs between endpoints is said by
+their `Exchange`; the story is the same for all. The receipt will be issued after `_finish`, from the same values.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from msgspec import UNSET
+
+from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest
+from domicile.data_plane.inference.exchange import Exchange, Part, RequestT, Shown, StreamedExchange
+from domicile.data_plane.inference.metered import Metered
+from domicile.data_plane.limits.reservation import Limits, Reservation
+from domicile.data_plane.metering.entry import Outcome
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.policy.admit import admit
+from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.routing import Placement, Router
+from domicile.kernel import errors
+from domicile.kernel.clock import Clock
+from domicile.kernel.errors import DomicileError
+from domicile.openai_api.closed import ModelRequest
+
+log = structlog.get_logger("inference")
+
+T = TypeVar("T")
+ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole reply, ready to be sent, and where it was made."""
+
+    placement: Placement
+    body: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStream:
+    """A reply that is still being made. `pieces` yields what is to be sent; closing it ends the work and meters it."""
+
+    placement: Placement
+    pieces: AsyncGenerator[bytes, None]
+    media_type: str
+
+
+class Inference:
+    """Runs admitted requests on engines of this region."""
+
+    def __init__(
+        self,
+        *,
+        policy: ResidencyPolicy,
+        limits: Limits,
+        router: Router,
+        engines: Mapping[str, Engine],
+        meter: Meter,
+        clock: Clock,
+        salted_engines: frozenset[str],
+    ) -> None:
+        """`salted_engines`: those that keep prompt caches apart by a salt; the project's id is the salt."""
+        self._policy = policy
+        self._limits = limits
+        self._router = router
+        self._engines = engines
+        self._meter = meter
+        self._clock = clock
+        self._salted_engines = salted_engines
+
+    async def answer(
+        self, exchange: Exchange[ModelRequestT], caller: Caller, request: ModelRequestT, request_id: str
+    ) -> Answer:
+        """A whole reply. Raises `DomicileError` for everything that a caller must know."""
+        reservation = await self._admit_and_reserve(exchange, caller, request)
+        metered = Metered(request_id, self._clock.now_ms())
+        outcome = Outcome.ENGINE_BROKE_OFF
+        try:
+            placement, raw = await self._run(
+                exchange, request, reservation, metered, lambda engine, place, sent: engine.complete(place, sent)
+            )
+            part = _read(lambda: exchange.reply(raw, request, _shown(reservation)))
+            metered.add(part)
+            outcome = Outcome.COMPLETE
+        except asyncio.CancelledError:
+            outcome = Outcome.CLIENT_LEFT
+            raise
+        except DomicileError:
+            metered.nothing_ran()
+            raise
+        finally:
+            self._finish(reservation, metered, outcome)
+        await self._meter.settled()
+        return Answer(placement, part.body, exchange.media_type(request))
+
+    async def stream(
+        self, exchange: StreamedExchange[ModelRequestT], caller: Caller, request: ModelRequestT, request_id: str
+    ) -> AnswerStream:
+        """A stream, opened: an engine has accepted the request, so errors until here are ordinary answers."""
+        reservation = await self._admit_and_reserve(exchange, caller, request)
+        metered = Metered(request_id, self._clock.now_ms())
+        is_raw = exchange.is_raw(request)
+        try:
+            placement, incoming = await self._run(
+                exchange,
+                request,
+                reservation,
+                metered,
+                lambda engine, place, sent: (engine.stream_bytes if is_raw else engine.stream)(place, sent),
+            )
+        except asyncio.CancelledError:
+            self._finish(reservation, metered, Outcome.CLIENT_LEFT)
+            raise
+        except BaseException:
+            metered.nothing_ran()
+            self._finish(reservation, metered, Outcome.ENGINE_BROKE_OFF)
+            raise
+        pieces = self._pieces(exchange, request, reservation, metered, incoming)
+        # To its first, empty, yield: only a generator that has begun meters when it is closed.
+        await anext(pieces)
+        return AnswerStream(placement, pieces, exchange.media_type(request))
+
+    async def _admit_and_reserve(
+        self, exchange: Exchange[ModelRequestT], caller: Caller, request: ModelRequestT
+    ) -> Reservation:
+        exchange.check(request)
+        return await self._limits.reserve(admit(self._policy, caller, exchange.endpoint, request))
+
+    async def _run(
+        self,
+        exchange: Exchange[RequestT],
+        request: RequestT,
+        reservation: Reservation,
+        metered: Metered,
+        call: Callable[[Engine, Placement, EngineRequest], Awaitable[T]],
+    ) -> tuple[Placement, T]:
+        """On the first engine of this region that answers. Fails over only here, before the first byte."""
+        tried: set[str] = set()
+        while True:
+            placement = self._router.route(reservation, tried=frozenset(tried))
+            sent = exchange.encode(request, model=placement.engine_model, cache_salt=self._cache_salt(placement))
+            metered.started(placement, exchange.asked(request, sent))
+            try:
+                return placement, await call(self._engines[placement.engine], placement, sent)
+            except EngineFailedError:
+                metered.nothing_ran()
+                self._router.report(placement.engine, healthy=False)
+                tried.add(placement.engine)
+
+    def _cache_salt(self, placement: Placement) -> str | None:
+        if placement.engine not in self._salted_engines:
+            return None
+        return placement.reservation.admission.caller.project.project_id
+
+    async def _pieces(
+        self,
+        exchange: StreamedExchange[RequestT],
+        request: RequestT,
+        reservation: Reservation,
+        metered: Metered,
+        incoming: AsyncGenerator[bytes, None],
+    ) -> AsyncGenerator[bytes, None]:
+        """The engine's pieces under the requested snapshot's name. Of events, errors from here on are events as well."""
+        shown = _shown(reservation)
+        outcome = Outcome.ENGINE_BROKE_OFF
+        try:
+            async with aclosing(incoming):
+                yield b""
+                async for data in incoming:
+                    part = _read(lambda data=data: exchange.piece(data, request, shown))  # type: ignore[misc]
+                    metered.add(part)
+                    if part.body:
+                        yield part.body
+            outcome = Outcome.COMPLETE
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = Outcome.CLIENT_LEFT
+            raise
+        except DomicileError as error:
+            if exchange.is_raw(request):
+                # There is no place for an error among these bytes: the answer breaks off, and is seen to be unfinished.
+                raise
+            yield b"data: " + errors.envelope(error) + b"\n\n"
+        finally:
+            self._finish(reservation, metered, outcome)
+        if outcome is Outcome.COMPLETE:
+            await self._meter.settled()
+            last = exchange.end(request)
+            if last:
+                yield last
+
+    def _finish(self, reservation: Reservation, metered: Metered, outcome: Outcome) -> None:
+        """Meters what ran, then settles what was set aside."""
+        entry = metered.entry(reservation, outcome)
+        if entry is not None:
+            self._meter.record(entry)
+        self._limits.settle(reservation, metered.usage)
+
+
+def parameters_of(reservation: Reservation) -> frozenset[str]:
+    """The parameters that an admitted request sets."""
+    request = reservation.admission.request
+    return frozenset(
+        name
+        for name in request.__struct_fields__
+        if getattr(request, name) is not UNSET and getattr(request, name) is not None
+    )
+
+
+def _shown(reservation: Reservation) -> Shown:
+    tier = reservation.tier.value if getattr(reservation.admission.request, "service_tier", None) else None
+    return Shown(reservation.admission.model.name, tier)
+
+
+def _read(read: Callable[[], Part]) -> Part:
+    try:
+        return read()
+    except (ValueError, RecursionError):
+        # msgspec's own errors are ValueErrors; so is that of invalid UTF-8.
+        log.error("engine_reply_unknown")
+        raise errors.engine_unavailable() from None

@@ -1,0 +1,36 @@
+"""What the content of a request needs, as each endpoint's inspection finds it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domicile.catalogue.catalogue import ModelEntry
+from domicile.catalogue.parameters import ParameterRule
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+
+Members = Mapping[str, ParameterRule]
+"""The catalogue's rules for members deeper down, by their paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was found."""
+
+    needs: frozenset[str]
+    """The modalities that the input uses: of text, image, audio."""
+    first_image: str | None = None
+    """The path of the first image."""
+
+
+ONLY_TEXT = Content(frozenset({"text"}))
+
+Inspect = Callable[[Any, ModelEntry], Content]
+"""Looks through a request for a snapshot. Raises 400 for what must not pass, whatever engine would serve it."""
+
+
+def refusal(rule: ParameterRule, param: str) -> DomicileError:
+    """The error for a refused parameter or member, with the catalogue's reason."""
+    if rule.code == "url_not_allowed":
+        return errors.url_not_allowed(param, rule.reason)
+    return errors.unsupported_parameter(param, rule.reason)

@@ -1,0 +1,21 @@
+"""The content of an embedding request (contract C25)."""
+
+from msgspec import UNSET
+
+from domicile.catalogue.catalogue import ModelEntry
+from domicile.data_plane.policy.content import ONLY_TEXT, Content, Inspect, Members
+from domicile.kernel import errors
+from domicile.openai_api.embeddings import EmbeddingRequest
+
+
+def embedding_inspection(_members: Members) -> Inspect:
+    """The inspection of embedding requests: text, or the tokens of text."""
+
+    def inspect(request: EmbeddingRequest, model: ModelEntry) -> Content:
+        if request.dimensions is not UNSET and "dimensions" not in model.features:
+            raise errors.unsupported_parameter(
+                "dimensions", f"The model '{model.name}' has vectors of one length: leave it out."
+            )
+        return ONLY_TEXT
+
+    return inspect

@@ -1,0 +1,67 @@
+"""What the catalogue says of each served endpoint's requests, ready for the request path."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from domicile.catalogue.catalogue import Catalogue
+from domicile.catalogue.endpoints import Endpoint
+from domicile.catalogue.parameters import ParameterClass, ParameterRule
+from domicile.data_plane.policy.chat_content import chat_inspection
+from domicile.data_plane.policy.content import Inspect, Members
+from domicile.data_plane.policy.embedding_content import embedding_inspection
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.closed import ModelRequest
+from domicile.openai_api.embeddings import EmbeddingRequest
+
+# The whole list: an endpoint that is not here admits nothing.
+SERVED: Mapping[Endpoint, tuple[type[ModelRequest], Callable[[Members], Inspect]]] = MappingProxyType(
+    {
+        Endpoint.CHAT_COMPLETIONS: (ChatCompletionRequest, chat_inspection),
+        Endpoint.EMBEDDINGS: (EmbeddingRequest, embedding_inspection),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRules:
+    """The rules of one endpoint."""
+
+    refused: tuple[tuple[str, ParameterRule], ...]
+    refused_values: tuple[tuple[str, ParameterRule], ...]
+    inspect: Inspect
+
+
+def endpoint_rules(catalogue: Catalogue) -> Mapping[Endpoint, EndpointRules]:
+    """Those of every served endpoint. Fails closed: ValueError when a parameter of a request has no class, or the reverse,
+    since what has none could neither be refused nor kept from an engine; KeyError when a member has no rule."""
+    return MappingProxyType(
+        {
+            endpoint: _rules(catalogue, endpoint, request, inspection)
+            for endpoint, (request, inspection) in SERVED.items()
+        }
+    )
+
+
+def _rules(
+    catalogue: Catalogue,
+    endpoint: Endpoint,
+    request: type[ModelRequest],
+    inspection: Callable[[Members], Inspect],
+) -> EndpointRules:
+    rules = catalogue.parameters[endpoint]
+    unknown = set(request.__struct_encode_fields__) ^ set(rules.parameters)
+    if unknown:
+        raise ValueError(
+            f"parameters of {endpoint} without a class in the catalogue, or the reverse: {', '.join(sorted(unknown))}"
+        )
+    attributes = dict(zip(request.__struct_encode_fields__, request.__struct_fields__, strict=True))
+    return EndpointRules(
+        refused=tuple(
+            (attributes[name], rule) for name, rule in rules.parameters.items() if rule.kind is ParameterClass.REFUSE
+        ),
+        refused_values=tuple(
+            (attributes[name], rule) for name, rule in rules.parameters.items() if rule.refused_values
+        ),
+        inspect=inspection(rules.members),
+    )

@@ -1,0 +1,135 @@
+"""POST /v1/embeddings: the request, closed, and the answer (`CreateEmbeddingRequest`, OpenAI's specification 2.3.0)."""
+
+import base64
+import struct
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from domicile.kernel import errors
+from domicile.openai_api.chat_reply import Lenient
+from domicile.openai_api.closed import ModelRequest
+
+MAX_INPUTS = 2048
+MAX_INPUT_TOKENS = 8192
+MAX_TOKENS = 300_000
+
+TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+EncodingFormat = Literal["float", "base64"]
+
+
+class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
+    """All that a caller may say. `input`: a text, texts, the tokens of a text, or those of several."""
+
+    input: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
+    encoding_format: EncodingFormat | UnsetType = UNSET
+    dimensions: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
+    user: str | UnsetType = UNSET
+
+    @property
+    def inputs(self) -> int:
+        """How many vectors are asked for: a list of tokens is one text."""
+        if isinstance(self.input, str) or isinstance(self.input[0], int):
+            return 1
+        return len(self.input)
+
+
+class Embedding(Lenient, frozen=True):
+    """One vector: numbers, or little-endian 32-bit floats in base64."""
+
+    index: int
+    embedding: list[float] | str
+    object: str = msgspec.field(default_factory=lambda: "embedding")
+
+
+class EmbeddingUsage(Lenient, frozen=True):
+    """Tokens read."""
+
+    prompt_tokens: int = msgspec.field(default_factory=int)
+    total_tokens: int = msgspec.field(default_factory=int)
+
+
+class EmbeddingList(Lenient, frozen=True):
+    """The vectors, in the order of the inputs."""
+
+    data: list[Embedding]
+    model: str = msgspec.field(default_factory=str)
+    object: str = msgspec.field(default_factory=lambda: "list")
+    usage: EmbeddingUsage = msgspec.field(default_factory=EmbeddingUsage)
+
+
+def check_embedding_request(request: EmbeddingRequest) -> None:
+    """The rules that types cannot say. Raises `DomicileError` 400 with the input at fault."""
+    given = request.input
+    if isinstance(given, str):
+        _check_text(given, "input")
+        return
+    if isinstance(given[0], int):
+        _check_tokens(given, "input")
+        return
+    if len(given) > MAX_INPUTS:
+        raise errors.invalid_value(f"'input' has {len(given)} inputs: send at most {MAX_INPUTS} at a time.", "input")
+    total = 0
+    for index, each in enumerate(given):
+        if type(each) is not type(given[0]):
+            raise errors.invalid_type(
+                "'input' must be of one kind: texts, tokens, or lists of tokens.", f"input[{index}]"
+            )
+        if isinstance(each, str):
+            _check_text(each, f"input[{index}]")
+        elif isinstance(each, list):
+            _check_tokens(each, f"input[{index}]")
+            total += len(each)
+    if total > MAX_TOKENS:
+        raise errors.invalid_value(f"'input' has {total} tokens in all: send at most {MAX_TOKENS} at a time.", "input")
+
+
+def _check_text(text: str, param: str) -> None:
+    if not text:
+        raise errors.invalid_value(f"'{param}' must not be an empty string.", param)
+
+
+def _check_tokens(tokens: list[str | int | list[int]] | list[int], param: str) -> None:
+    if not tokens or any(not isinstance(token, int) for token in tokens):
+        raise errors.invalid_type(f"'{param}' must be a list of at least one token, and of tokens only.", param)
+    if len(tokens) > MAX_INPUT_TOKENS:
+        raise errors.invalid_value(f"'{param}' has {len(tokens)} tokens: at most {MAX_INPUT_TOKENS}.", param)
+
+
+def encode_for_engine(request: EmbeddingRequest, *, model: str) -> bytes:
+    """The bytes for an engine: what was read, with the engine's own name for the model; never who the user is."""
+    return msgspec.json.encode(msgspec.structs.replace(request, model=model, user=UNSET))
+
+
+def decode_embeddings(data: bytes) -> EmbeddingList:
+    """An engine's answer. Raises ValueError."""
+    return msgspec.json.decode(data, type=EmbeddingList)
+
+
+def encode_embeddings(reply: EmbeddingList, request: EmbeddingRequest, *, model: str) -> bytes:
+    """The answer under the snapshot's name, in the encoding that was asked for: not every engine knows both.
+
+    Raises ValueError when the vectors are not those of the inputs.
+    """
+    if [each.index for each in reply.data] != list(range(request.inputs)):
+        raise ValueError("the engine's vectors are not those of the inputs")
+    as_base64 = request.encoding_format == "base64"
+    data = [
+        msgspec.structs.replace(each, embedding=_in_encoding(each.embedding, as_base64=as_base64))
+        for each in reply.data
+    ]
+    return msgspec.json.encode(msgspec.structs.replace(reply, data=data, model=model))
+
+
+def _in_encoding(vector: list[float] | str, *, as_base64: bool) -> list[float] | str:
+    if isinstance(vector, list):
+        if not as_base64:
+            return vector
+        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
+    if as_base64:
+        return vector
+    raw = base64.b64decode(vector, validate=True)
+    if len(raw) % 4:
+        raise ValueError("not 32-bit floats")
+    return list(struct.unpack(f"<{len(raw) // 4}f", raw))
