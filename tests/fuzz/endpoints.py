@@ -51,6 +51,13 @@ CHAT: dict[str, Any] = {
 
 VALID: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": CHAT,
+    "/v1/embeddings": {
+        "model": "text-embedding-3-small",
+        "input": [CANARY, "hello"],
+        "encoding_format": "float",
+        "dimensions": 2,
+        "user": CANARY,
+    },
     "/v1/organization/projects": {"name": CANARY, "residency": "US_STORAGE_PROCESSING"},
     "/v1/organization/projects/{project_id}": {"name": CANARY, "geography": "US"},
     "/v1/organization/projects/{project_id}/service_accounts": {"name": CANARY, "expires_in_seconds": 60},

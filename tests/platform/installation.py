@@ -22,6 +22,8 @@ CHAT_SNAPSHOTS = (
     "gpt-4-0613",
     "gpt-3.5-turbo-0125",
 )
+# What the stub answers beside chat, endpoint by endpoint.
+OTHER_SNAPSHOTS = (*("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"),)
 
 
 class Relay(Protocol):
@@ -99,7 +101,8 @@ first_organization_agreement = {str(self.agreement).lower()}
         )
 
     def _region_block(self, region: RegionBlock) -> str:
-        models = "\n".join(f'"{name}" = "stub"' for name in CHAT_SNAPSHOTS if name != "gpt-4-0613")
+        bound = [name for name in (*CHAT_SNAPSHOTS, *OTHER_SNAPSHOTS) if name != "gpt-4-0613"]
+        models = "\n".join(f'"{name}" = "stub"' for name in bound)
         return f"""
 [[regions]]
 code = "{region.code}"

@@ -179,6 +179,25 @@ async def chat(request: Request) -> Response:
     return JSONResponse(reply(body))
 
 
+async def embeddings(request: Request) -> Response:
+    """For each input a vector of its number and its length, always as numbers. `do:NAME` as in chat."""
+    body = await request.json()
+    received.append({"headers": dict(request.headers), "body": body})
+    given = body["input"]
+    inputs = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
+    failed = misbehaviour(str(inputs[0]).removeprefix("do:"))
+    if failed is not None:
+        return failed
+    data = [
+        {"object": "embedding", "index": index, "embedding": [float(index), float(len(each))], "engine_private": 1}
+        for index, each in enumerate(inputs)
+    ]
+    if inputs[0] == "do:too-few":
+        data.pop()
+    counted = {"prompt_tokens": 5 * len(inputs), "total_tokens": 5 * len(inputs)}
+    return JSONResponse({"object": "list", "model": body["model"], "data": data, "usage": counted})
+
+
 async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
@@ -212,6 +231,7 @@ app = Starlette(
         Route("/flooded", bytes_flooded),
         Route("/open", count_open),
         Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/embeddings", embeddings, methods=["POST"]),
     ]
 )
 

@@ -63,7 +63,7 @@ def test_looking_a_class_up() -> None:
     assert rule is not None
     assert rule.kind is ParameterClass.PASS
     assert CATALOGUE.parameter_class(Endpoint.CHAT_COMPLETIONS, "top_k") is None
-    assert CATALOGUE.parameter_class(Endpoint.EMBEDDINGS, "model") is None
+    assert CATALOGUE.parameter_class(Endpoint.BATCHES, "model") is None
 
 
 FILE: dict[str, Any] = {

@@ -10,13 +10,17 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.parameters import ParameterClass
 
 CATALOGUE = load_catalogue()
-RULES = CATALOGUE.parameters[Endpoint.CHAT_COMPLETIONS]
 PAGE = (Path(__file__).parents[3] / "docs" / "catalogue.md").read_text("utf-8")
 
 
-def cells(first: str) -> list[set[str]]:
+def section(endpoint: Endpoint) -> str:
+    """What the page says of an endpoint's parameters."""
+    return PAGE.partition(f"## Parameters of `{endpoint}`\n")[2].partition("\n## ")[0]
+
+
+def cells(first: str, page: str = PAGE) -> list[set[str]]:
     """The names in the second and third column of the table rows whose first column is `first`."""
-    rows = re.findall(rf"^\| {re.escape(first)} \| (.*?) \| (.*?) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(rf"^\| {re.escape(first)} \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
     return [set(re.findall(r"`([^`]+)`", cell)) for row in rows for cell in row]
 
 
@@ -35,11 +39,19 @@ def test_every_alias_and_every_snapshot_is_there() -> None:
     assert {name for name in CATALOGUE.entries if f"`{name}`" not in PAGE} == set()
 
 
+ENDPOINTS = pytest.mark.parametrize("endpoint", CATALOGUE.parameters, ids=str)
+
+
+@ENDPOINTS
 @pytest.mark.parametrize("kind", [ParameterClass.PASS, ParameterClass.PLATFORM, ParameterClass.REFUSE])
-def test_every_parameter_is_there_with_its_class(kind: ParameterClass) -> None:
-    assert cells(kind.value)[0] == {name for name, rule in RULES.parameters.items() if rule.kind is kind}
+def test_every_parameter_is_there_with_its_class(endpoint: Endpoint, kind: ParameterClass) -> None:
+    rules = CATALOGUE.parameters[endpoint].parameters
+    listed = cells(kind.value, section(endpoint))
+    assert (listed[0] if listed else set()) == {name for name, rule in rules.items() if rule.kind is kind}
 
 
-def test_every_refused_value_and_every_member_is_there() -> None:
-    values = {value for rule in RULES.parameters.values() for value in rule.refused_values}
-    assert {name for name in values | set(RULES.members) if f"`{name}`" not in PAGE} == set()
+@ENDPOINTS
+def test_every_refused_value_and_every_member_is_there(endpoint: Endpoint) -> None:
+    rules = CATALOGUE.parameters[endpoint]
+    values = {value for rule in rules.parameters.values() for value in rule.refused_values}
+    assert {name for name in values | set(rules.members) if f"`{name}`" not in section(endpoint)} == set()

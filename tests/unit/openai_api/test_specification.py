@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from domicile.openai_api import chat, chat_messages, chat_reply, chat_tools, models
-from domicile.openai_api.closed import Closed
+from domicile.openai_api import chat, chat_messages, chat_reply, chat_tools, embeddings, models
+from domicile.openai_api.closed import Closed, ModelRequest
 
 SCHEMAS: dict[str, dict[str, list[str]]] = json.loads(
     Path(__file__).with_name("specification.json").read_text("utf-8")
@@ -65,6 +65,7 @@ REQUEST: dict[type[Struct], str] = {
     chat_tools.CustomToolChoice: "ChatCompletionNamedToolChoiceCustom",
     chat_tools.NamedTool: "ChatCompletionFunctionCallOption",
     chat_tools.LegacyFunction: "ChatCompletionFunctions",
+    embeddings.EmbeddingRequest: "CreateEmbeddingRequest",
 }
 
 REPLY: dict[type[Struct], str] = {
@@ -88,6 +89,9 @@ REPLY: dict[type[Struct], str] = {
     chat_reply.FunctionCallDelta: "ChatCompletionStreamResponseDelta.function_call",
     chat_reply.ToolCallDelta: "ChatCompletionMessageToolCallChunk",
     models.Model: "Model",
+    embeddings.EmbeddingList: "CreateEmbeddingResponse",
+    embeddings.EmbeddingUsage: "CreateEmbeddingResponse.usage",
+    embeddings.Embedding: "Embedding",
 }
 
 # Where we differ on purpose: what we understand besides, and what no answer of ours has.
@@ -130,7 +134,7 @@ def test_a_tool_call_of_a_reply_is_either_of_two() -> None:
 
 
 def test_no_type_is_forgotten() -> None:
-    assert subclasses(Closed) == set(REQUEST)
+    assert subclasses(Closed) == set(REQUEST) | {ModelRequest}
     assert subclasses(chat_reply.Lenient) == set(REPLY) - {models.Model} | {chat_reply.ToolCallReply}
 
 

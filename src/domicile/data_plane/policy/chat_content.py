@@ -7,13 +7,8 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
-<<<<<<< HEAD
-from domicile.data_plane.policy.image_input import check_image, is_data_url
-from domicile.kernel import errors
-from domicile.kernel.errors import DomicileError
-=======
 from domicile.data_plane.policy.content import ONLY_TEXT, Content, Inspect, Members, refusal
->>>>>>> 4ac99c1 (One story for every endpoint: what differs is said by its exchange; embeddings through it)
+from domicile.data_plane.policy.image_input import check_image, is_data_url
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FilePart, ImagePart, UserMessage
 from domicile.openai_api.chat_rules import schemas
@@ -61,19 +56,11 @@ def chat_inspection(members: Members) -> Inspect:
     return inspect
 
 
-<<<<<<< HEAD
-_ONLY_TEXT = ChatContent(frozenset({"text"}), None)
-
-
-def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> ChatContent:
+def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Content:
     """Looks through messages and schemas.
 
     Raises 400 for an address, a file, a reference to something kept elsewhere, or an image that is not what it claims.
     """
-=======
-def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Content:
-    """Looks through messages and schemas. Raises 400 for an address, a file or a reference to something kept elsewhere."""
->>>>>>> 4ac99c1 (One story for every endpoint: what differs is said by its exchange; embeddings through it)
     for path, schema in schemas(request):
         if _refers_elsewhere(schema):
             raise refusal(rules.references[_INDEX.sub("[]", path)], path)
