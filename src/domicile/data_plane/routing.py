@@ -50,13 +50,17 @@ class Router:
         self._turn = dict.fromkeys(self._engines, 0)
         self._clock = 0
 
-    def route(self, reservation: Reservation, *, tried: frozenset[str] = frozenset()) -> Placement:
-        """An engine not in `tried`. What no bound engine can serve is said here, last of all rules (design 4.3)."""
+    def route(
+        self, reservation: Reservation, *, needs: frozenset[str] | None = None, tried: frozenset[str] = frozenset()
+    ) -> Placement:
+        """An engine not in `tried`. `needs`: the modalities it must have, where they are fewer than those admitted.
+
+        What no bound engine can serve is said here, last of all rules (design 4.3)."""
         snapshot = reservation.admission.model.name
         bound = [engine for engine in self._engines.values() if snapshot in engine.models]
         if not bound:
             raise errors.model_not_found(reservation.admission.requested)
-        able = self._able(bound, reservation)
+        able = self._able(bound, reservation, reservation.admission.needs if needs is None else needs)
         healthy = [engine for engine in able if engine.name in self._healthy and engine.name not in tried]
         if not healthy:
             raise errors.engine_unavailable()
@@ -93,8 +97,9 @@ class Router:
         there are none."""
         return bool(self._healthy) or not self._engines
 
-    def _able(self, bound: list[EngineSettings], reservation: Reservation) -> list[EngineSettings]:
-        needs = reservation.admission.needs
+    def _able(
+        self, bound: list[EngineSettings], reservation: Reservation, needs: frozenset[str]
+    ) -> list[EngineSettings]:
         with_modalities = [engine for engine in bound if needs <= engine.modalities]
         if not with_modalities:
             missing = sorted(needs - frozenset().union(*(engine.modalities for engine in bound)))

@@ -21,7 +21,7 @@ async def whole_answer(
     """One reply. The header `domicile-engine` names what really answers."""
     caller, request_id = request.scope["caller"], request.scope["request_id"]
     answer = await while_connected(request, inference.answer(exchange, caller, body, request_id))
-    return Response(answer.body, headers={ENGINE_HEADER: answer.placement.label}, media_type=answer.media_type)
+    return Response(answer.body, headers={ENGINE_HEADER: answer.engines}, media_type=answer.media_type)
 
 
 async def streamed_answer(
@@ -30,4 +30,4 @@ async def streamed_answer(
     """A reply in pieces, under the same header."""
     caller, request_id = request.scope["caller"], request.scope["request_id"]
     opened = await while_connected(request, inference.stream(exchange, caller, body, request_id))
-    return PiecewiseResponse(opened.pieces, {ENGINE_HEADER: opened.placement.label}, opened.media_type)
+    return PiecewiseResponse(opened.pieces, {ENGINE_HEADER: opened.engines}, opened.media_type)

@@ -1,14 +1,14 @@
-"""The life of a request, read from top to bottom: admit -> reserve -> route -> run -> meter -> settle (design 4).
+"""The life of a request, read from top to bottom: admit -> reserve -> prepare -> route -> run -> meter -> settle (design 4).
 
 Each stage takes the value that the stage before it made, so none can be skipped. What differs between endpoints is said by
 their `Exchange`; the story is the same for all. The receipt will be issued after `_finish`, from the same values.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from msgspec import UNSET
@@ -16,6 +16,7 @@ from msgspec import UNSET
 from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest
 from domicile.data_plane.inference.exchange import Exchange, Part, RequestT, Shown, StreamedExchange
 from domicile.data_plane.inference.metered import Metered
+from domicile.data_plane.inference.preparation import Preparation, Prepared
 from domicile.data_plane.limits.reservation import Limits, Reservation
 from domicile.data_plane.metering.entry import Outcome
 from domicile.data_plane.metering.meter import Meter
@@ -38,7 +39,8 @@ ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
 class Answer:
     """A whole reply, ready to be sent, and where it was made."""
 
-    placement: Placement
+    engines: str
+    """The public labels of all that answered."""
     body: bytes
     media_type: str
 
@@ -47,7 +49,7 @@ class Answer:
 class AnswerStream:
     """A reply that is still being made. `pieces` yields what is to be sent; closing it ends the work and meters it."""
 
-    placement: Placement
+    engines: str
     pieces: AsyncGenerator[bytes, None]
     media_type: str
 
@@ -65,6 +67,7 @@ class Inference:
         meter: Meter,
         clock: Clock,
         salted_engines: frozenset[str],
+        preparations: Sequence[Preparation] = (),
     ) -> None:
         """`salted_engines`: those that keep prompt caches apart by a salt; the project's id is the salt."""
         self._policy = policy
@@ -74,6 +77,7 @@ class Inference:
         self._meter = meter
         self._clock = clock
         self._salted_engines = salted_engines
+        self._preparations = preparations
 
     async def answer(
         self, exchange: Exchange[ModelRequestT], caller: Caller, request: ModelRequestT, request_id: str
@@ -83,8 +87,9 @@ class Inference:
         metered = Metered(request_id, self._clock.now_ms())
         outcome = Outcome.ENGINE_BROKE_OFF
         try:
+            prepared = await self._prepare(reservation, request)
             placement, raw = await self._run(
-                exchange, request, reservation, metered, lambda engine, place, sent: engine.complete(place, sent)
+                exchange, prepared, reservation, metered, lambda engine, place, sent: engine.complete(place, sent)
             )
             part = _read(lambda: exchange.reply(raw, request, _shown(reservation)))
             metered.add(part)
@@ -98,7 +103,7 @@ class Inference:
         finally:
             self._finish(reservation, metered, outcome)
         await self._meter.settled()
-        return Answer(placement, part.body, exchange.media_type(request))
+        return Answer(_labels(placement, prepared), part.body, exchange.media_type(request))
 
     async def stream(
         self, exchange: StreamedExchange[ModelRequestT], caller: Caller, request: ModelRequestT, request_id: str
@@ -108,9 +113,10 @@ class Inference:
         metered = Metered(request_id, self._clock.now_ms())
         is_raw = exchange.is_raw(request)
         try:
+            prepared = await self._prepare(reservation, request)
             placement, incoming = await self._run(
                 exchange,
-                request,
+                prepared,
                 reservation,
                 metered,
                 lambda engine, place, sent: (engine.stream_bytes if is_raw else engine.stream)(place, sent),
@@ -125,7 +131,7 @@ class Inference:
         pieces = self._pieces(exchange, request, reservation, metered, incoming)
         # To its first, empty, yield: only a generator that has begun meters when it is closed.
         await anext(pieces)
-        return AnswerStream(placement, pieces, exchange.media_type(request))
+        return AnswerStream(_labels(placement, prepared), pieces, exchange.media_type(request))
 
     async def _admit_and_reserve(
         self, exchange: Exchange[ModelRequestT], caller: Caller, request: ModelRequestT
@@ -133,10 +139,16 @@ class Inference:
         exchange.check(request)
         return await self._limits.reserve(admit(self._policy, caller, exchange.endpoint, request))
 
+    async def _prepare(self, reservation: Reservation, request: ModelRequestT) -> Prepared[ModelRequestT]:
+        prepared = Prepared(request, reservation.admission.needs)
+        for preparation in self._preparations:
+            prepared = await preparation.prepare(reservation, prepared)
+        return prepared
+
     async def _run(
         self,
         exchange: Exchange[RequestT],
-        request: RequestT,
+        prepared: Prepared[RequestT],
         reservation: Reservation,
         metered: Metered,
         call: Callable[[Engine, Placement, EngineRequest], Awaitable[T]],
@@ -144,9 +156,11 @@ class Inference:
         """On the first engine of this region that answers. Fails over only here, before the first byte."""
         tried: set[str] = set()
         while True:
-            placement = self._router.route(reservation, tried=frozenset(tried))
-            sent = exchange.encode(request, model=placement.engine_model, cache_salt=self._cache_salt(placement))
-            metered.started(placement, exchange.asked(request, sent))
+            placement = self._router.route(reservation, needs=prepared.needs, tried=frozenset(tried))
+            sent = exchange.encode(
+                prepared.request, model=placement.engine_model, cache_salt=self._cache_salt(placement)
+            )
+            metered.started(placement, exchange.asked(prepared.request, sent))
             try:
                 return placement, await call(self._engines[placement.engine], placement, sent)
             except EngineFailedError:
@@ -211,6 +225,10 @@ def parameters_of(reservation: Reservation) -> frozenset[str]:
         for name in request.__struct_fields__
         if getattr(request, name) is not UNSET and getattr(request, name) is not None
     )
+
+
+def _labels(placement: Placement, prepared: Prepared[Any]) -> str:
+    return ", ".join((placement.label, *prepared.helped_by))
 
 
 def _shown(reservation: Reservation) -> Shown:
