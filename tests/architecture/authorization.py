@@ -69,6 +69,9 @@ class _Anything:
     def __getattr__(self, name: str) -> Any:
         return _Anything()
 
+    def __call__(self, *_: object) -> Any:
+        return _Anything()
+
 
 def served_paths() -> set[tuple[str, str, str]]:
     """(listener, method, path) of all that the platform's listeners serve, from their own maps."""

@@ -65,8 +65,9 @@ def target(request: pytest.FixtureRequest, installation: Installation, us_key: I
     return Target(f"{installation.control_url}/v1", bearer, objects)
 
 
+USAGE = [str(operation.label) for operation in OPERATIONS if operation.path.startswith("/organization/usage/")]
 # Here schemathesis calls `?models=1` a number where a string must stand. In a query everything is a string.
-LISTS_OF_ANY_STRING = {"GET /organization/audit_logs", "GET /organization/usage/completions"}
+LISTS_OF_ANY_STRING = {"GET /organization/audit_logs", *USAGE}
 
 
 def examples_of(operation: Operation, *, long: bool) -> int:
@@ -148,7 +149,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /organization/data_retention": {"retention_type": "modified_abuse_monitoring"},
     "POST /organization/projects/{project_id}/data_retention": {"retention_type": "modified_abuse_monitoring"},
 }
-QUERIES: dict[str, dict[str, Any]] = {"GET /organization/usage/completions": {"start_time": 0}}
+QUERIES: dict[str, dict[str, Any]] = {label: {"start_time": 0} for label in USAGE}
 
 
 def path_parameters(operation: Operation, target: Target) -> dict[str, str]:

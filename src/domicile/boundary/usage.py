@@ -20,13 +20,35 @@ class ServiceTier(StrEnum):
     SCALE = "scale"
 
 
-class Usage(Struct, frozen=True, forbid_unknown_fields=True):
-    """The quantities of one answer, or the sum of many. Units are in the names."""
+class ImageSize(StrEnum):
+    """Width x height of a generated image, in pixels: the sizes that OpenAI's specification lists."""
+
+    SQUARE_256 = "256x256"
+    SQUARE_512 = "512x512"
+    SQUARE_1024 = "1024x1024"
+    LANDSCAPE_1536 = "1536x1024"
+    PORTRAIT_1536 = "1024x1536"
+    LANDSCAPE_1792 = "1792x1024"
+    PORTRAIT_1792 = "1024x1792"
+
+
+class Usage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The quantities of one answer, or the sum of many. Units are in the names.
+
+    Absent is 0, both ways: a report of before a quantity was counted is still read, and an answer without that quantity is
+    reported as it was before.
+    """
 
     input_tokens: Count = 0
     input_cached_tokens: Count = 0
     output_tokens: Count = 0
     output_reasoning_tokens: Count = 0
+    characters: Count = 0
+    """Of text that was spoken."""
+    audio_milliseconds: Count = 0
+    """Of recordings that were transcribed or translated."""
+    images: Count = 0
+    """That were generated."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -34,10 +56,13 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True):
             self.input_cached_tokens + other.input_cached_tokens,
             self.output_tokens + other.output_tokens,
             self.output_reasoning_tokens + other.output_reasoning_tokens,
+            self.characters + other.characters,
+            self.audio_milliseconds + other.audio_milliseconds,
+            self.images + other.images,
         )
 
 
-class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What one key used in one minute, to be added to what is known of that minute (a minute may arrive in parts)."""
 
     minute: Annotated[int, Meta(ge=0, description="minutes since the Unix epoch")]
@@ -51,6 +76,8 @@ class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     batch: bool
     requests: Count
     usage: Usage
+    image_size: ImageSize | None = None
+    """None where no image was made, or one of a size that is not in the list."""
 
 
 class UsageReport(Struct, frozen=True, forbid_unknown_fields=True):

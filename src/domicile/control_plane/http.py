@@ -21,6 +21,7 @@ from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEn
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.transactions import Platform, Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
+from domicile.control_plane.usage.kinds import KINDS
 from domicile.kernel import errors
 from domicile.web.application import log_caller
 from domicile.web.body_limits import body_limit
@@ -81,7 +82,7 @@ def admin_routes(
         admin(f"{organization}/admin_api_keys", GET=of.admin_keys.page, POST=of.admin_keys.create),
         admin(f"{organization}/admin_api_keys/{{key_id}}", GET=of.admin_keys.get, DELETE=of.admin_keys.delete),
         admin(f"{organization}/data_retention", GET=of.retention.get, POST=of.retention.modify),
-        admin(f"{organization}/usage/completions", GET=of.usage.completions),
+        *(admin(f"{organization}/usage/{kind.name}", GET=of.usage.of(kind)) for kind in KINDS),
         admin(f"{organization}/audit_logs", GET=of.audit.page),
         operate(f"{operator}/organization", GET=of.organizations.get, POST=of.organizations.merge),
         operate(f"{operator}/organizations", GET=of.organizations.page, POST=of.organizations.create),

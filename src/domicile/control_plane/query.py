@@ -1,6 +1,6 @@
 """Query parameters, as a closed list: a misspelt filter must not silently answer with everything."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import TypeVar
 
@@ -8,7 +8,8 @@ from starlette.requests import Request
 
 from domicile.kernel import errors
 
-Choice = TypeVar("Choice", bound=StrEnum)
+Choice = TypeVar("Choice", bound=str)
+Enumerated = TypeVar("Enumerated", bound=StrEnum)
 
 MAX_TIME_S = 253_402_300_799
 """The last second of the year 9999: times beyond it are typing errors."""
@@ -64,18 +65,18 @@ class Query:
             raise errors.invalid_value(f"'{name}' must be true or false.", name)
         return text == "true"
 
-    def choice(self, name: str, choices: type[Choice], default: Choice) -> Choice:
+    def choice(self, name: str, choices: type[Enumerated], default: Enumerated) -> Enumerated:
         """One of an enumeration's values, or the default when it is absent."""
         text = self.text(name)
         return default if text is None else _choice(name, text, choices)
 
-    def choices(self, name: str, choices: type[Choice]) -> list[Choice]:
-        """An array of an enumeration's values; empty when it is absent."""
+    def choices(self, name: str, choices: Iterable[Choice]) -> list[Choice]:
+        """An array of values that may be named; empty when it is absent."""
         return [_choice(name, text, choices) for text in self.texts(name)]
 
 
-def _choice(name: str, text: str, choices: type[Choice]) -> Choice:
-    try:
-        return choices(text)
-    except ValueError:
-        raise errors.invalid_value(f"'{name}' must be one of: {', '.join(choices)}.", name) from None
+def _choice(name: str, text: str, choices: Iterable[Choice]) -> Choice:
+    for each in choices:
+        if each == text:
+            return each
+    raise errors.invalid_value(f"'{name}' must be one of: {', '.join(choices)}.", name)

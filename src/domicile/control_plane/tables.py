@@ -248,11 +248,16 @@ usage_minute = Table(
     Column("endpoint", String, primary_key=True),
     Column("tier", String, primary_key=True),
     Column("batch", Boolean, primary_key=True),
+    # Empty where no image of a listed size was made.
+    Column("image_size", String, primary_key=True),
     Column("requests", BigInteger, nullable=False),
     Column("input_tokens", BigInteger, nullable=False),
     Column("input_cached_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("output_reasoning_tokens", BigInteger, nullable=False),
+    Column("characters", BigInteger, nullable=False),
+    Column("audio_milliseconds", BigInteger, nullable=False),
+    Column("images", BigInteger, nullable=False),
     CheckConstraint("tier IN ('default', 'scale')", name="tier"),
 )
 

@@ -92,6 +92,10 @@ ledger = Table(
     Column("input_cached_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("output_reasoning_tokens", BigInteger, nullable=False),
+    Column("characters", BigInteger, nullable=False, server_default="0"),
+    Column("audio_milliseconds", BigInteger, nullable=False, server_default="0"),
+    Column("images", BigInteger, nullable=False, server_default="0"),
+    Column("image_size", String),
 )
 
 outbox = Table(

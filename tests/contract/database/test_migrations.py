@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, text
@@ -12,7 +13,7 @@ from tests.platform.postgresql import PostgresServer
 
 from domicile.control_plane.tables import metadata as control_metadata
 from domicile.data_plane.tables import metering_metadata, region_metadata
-from domicile.persistence.migration import migrate
+from domicile.persistence.migration import alembic_config, migrate
 
 pytestmark = pytest.mark.xdist_group("postgresql")
 
@@ -106,4 +107,34 @@ async def test_a_migration_that_fails_leaves_nothing(postgresql: PostgresServer,
     async with engine.connect() as connection:
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
         assert [row[0] for row in await connection.execute(text(tables))] == [last]
+    await engine.dispose()
+
+
+async def test_usage_of_before_there_were_other_quantities_is_kept(new_url: NewUrl) -> None:
+    url = new_url()
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(
+            lambda each: command.upgrade(alembic_config(MIGRATIONS["control"], each), "0003_destruction")
+        )
+    async with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            await connection.execute(text("SELECT set_config('domicile.organization', '*', true)"))
+            # The row alone matters here, not all that it would have to belong to.
+            for column in ("key_id", "organization_id", "project_id", "region"):
+                await connection.execute(text(f"ALTER TABLE usage_minute DROP CONSTRAINT fk_usage_minute_{column}"))
+        await connection.execute(
+            text(
+                "INSERT INTO usage_minute VALUES ('org-1', 7, 'eu', 'proj_1', 'key_1', 'gpt-4-0613', '', "
+                "'/v1/chat/completions', 'default', false, 3, 10, 4, 5, 2)"
+            )
+        )
+    await migrate(url, MIGRATIONS["control"])
+    async with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            await connection.execute(text("SELECT set_config('domicile.organization', '*', true)"))
+        row = (await connection.execute(text("SELECT * FROM usage_minute"))).one()._asdict()
+    assert (row["organization_id"], row["minute"], row["requests"], row["input_tokens"]) == ("org-1", 7, 3, 10)
+    assert row["output_reasoning_tokens"] == 2
+    assert (row["image_size"], row["characters"], row["audio_milliseconds"], row["images"]) == ("", 0, 0, 0)
     await engine.dispose()

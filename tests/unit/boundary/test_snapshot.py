@@ -16,7 +16,7 @@ from domicile.boundary.snapshot import (
     encode_shard,
     shard_index,
 )
-from domicile.boundary.usage import Usage
+from domicile.boundary.usage import ImageSize, ServiceTier, Usage, UsageDelta
 from domicile.catalogue.endpoints import Endpoint
 
 PROJECT = "proj_" + "a" * 24
@@ -84,3 +84,18 @@ def test_usage_adds_every_quantity(one: Usage, other: Usage) -> None:
     total = one + other
     for name in Usage.__struct_fields__:
         assert getattr(total, name) == getattr(one, name) + getattr(other, name)
+
+
+def test_usage_without_a_quantity_is_as_it_was_before_that_was_counted() -> None:
+    """A region of before reports no images, and is read; what it counted, a region of today reports as it did."""
+    before = (
+        f'{{"minute":1,"organization_id":"{ORGANIZATION}","project_id":"{PROJECT}","key_id":"key_{"a" * 24}",'
+        '"model":"gpt-4o-2024-08-06","fine_tuned_model":null,"endpoint":"/v1/chat/completions","tier":"default",'
+        '"batch":false,"requests":1,"usage":{"input_tokens":10,"input_cached_tokens":4,"output_tokens":5,'
+        '"output_reasoning_tokens":2}}'
+    ).encode()
+    delta = msgspec.json.decode(before, type=UsageDelta)
+    assert (delta.usage, delta.image_size, delta.tier) == (Usage(10, 4, 5, 2), None, ServiceTier.DEFAULT)
+    assert msgspec.json.encode(delta) == before
+    sized = msgspec.structs.replace(delta, usage=Usage(images=2), image_size=ImageSize.SQUARE_1024)
+    assert msgspec.json.decode(msgspec.json.encode(sized), type=UsageDelta) == sized

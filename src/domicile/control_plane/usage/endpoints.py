@@ -1,5 +1,6 @@
 """Usage over HTTP, in OpenAI's shape, and the regions' reports."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -8,15 +9,16 @@ from starlette.responses import Response
 from domicile.boundary.usage import Received, UsageReport
 from domicile.control_plane.auth import Administrator, EnrolledRegion
 from domicile.control_plane.query import MAX_TIME_S, Query
+from domicile.control_plane.usage.kinds import IMAGE_SIZES, IMAGE_SOURCES, Grouping, ImageSource, UsageKind
 from domicile.control_plane.usage.repository import UsageSum
-from domicile.control_plane.usage.service import Bucket, BucketWidth, Grouping, Usage, UsageQuestion
+from domicile.control_plane.usage.service import Bucket, BucketWidth, Usage, UsageQuestion
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock, seconds
 from domicile.web.json_body import decode_json
 from domicile.web.requests import json_response
 
 _LIMITS = {BucketWidth.MINUTE: (60, 1440), BucketWidth.HOUR: (24, 168), BucketWidth.DAY: (7, 31)}
-_PARAMETERS = {
+_PARAMETERS_OF_ALL = {
     "start_time",
     "end_time",
     "bucket_width",
@@ -24,7 +26,6 @@ _PARAMETERS = {
     "user_ids",
     "api_key_ids",
     "models",
-    "batch",
     "group_by",
     "limit",
     "page",
@@ -39,25 +40,30 @@ class UsageEndpoints:
         self._usage = usage
         self._clock = clock
 
-    async def completions(self, administrator: Administrator, request: Request) -> Response:
-        """Sums by bucket and group."""
-        question = _question(Query(request, _PARAMETERS), seconds(self._clock.now_ms()))
-        buckets, next_start = await self._usage.completions(administrator, question)
-        return json_response(
-            {
-                "object": "page",
-                "data": [_bucket(bucket) for bucket in buckets],
-                "has_more": next_start is not None,
-                "next_page": None if next_start is None else f"{_PAGE}{next_start:x}",
-            }
-        )
+    def of(self, kind: UsageKind) -> Callable[[Administrator, Request], Awaitable[Response]]:
+        """The handler of one kind: sums by bucket and group."""
+
+        async def answer(administrator: Administrator, request: Request) -> Response:
+            query = Query(request, _PARAMETERS_OF_ALL | kind.filters)
+            question = _question(kind, query, seconds(self._clock.now_ms()))
+            buckets, next_start = await self._usage.sums(administrator, question)
+            return json_response(
+                {
+                    "object": "page",
+                    "data": [_bucket(kind, bucket) for bucket in buckets],
+                    "has_more": next_start is not None,
+                    "next_page": None if next_start is None else f"{_PAGE}{next_start:x}",
+                }
+            )
+
+        return answer
 
     async def ingest(self, region: EnrolledRegion, _request: Request, body: bytes) -> Response:
         """A region's report."""
         return json_response(Received(await self._usage.ingest(region, decode_json(body, UsageReport))))
 
 
-def _question(query: Query, now_s: int) -> UsageQuestion:
+def _question(kind: UsageKind, query: Query, now_s: int) -> UsageQuestion:
     start = query.time("start_time")
     if start is None:
         raise errors.missing_parameter("start_time")
@@ -70,6 +76,7 @@ def _question(query: Query, now_s: int) -> UsageQuestion:
         raise errors.invalid_value("'end_time' must be later than 'start_time'.", "end_time")
     default, maximum = _LIMITS[width]
     return UsageQuestion(
+        kind=kind,
         start=_page_start(query, start, end, width),
         end=end,
         width=width,
@@ -79,7 +86,9 @@ def _question(query: Query, now_s: int) -> UsageQuestion:
         user_ids=query.texts("user_ids"),
         models=query.texts("models"),
         batch=query.boolean("batch"),
-        group_by=query.choices("group_by", Grouping),
+        sources=query.choices("sources", ImageSource),
+        sizes=query.choices("sizes", IMAGE_SIZES),
+        group_by=query.choices("group_by", kind.groupings),
     )
 
 
@@ -96,24 +105,26 @@ def _page_start(query: Query, start: int, end: int, width: BucketWidth) -> int:
     return position
 
 
-def _bucket(bucket: Bucket) -> dict[str, Any]:
+def _bucket(kind: UsageKind, bucket: Bucket) -> dict[str, Any]:
     return {
         "object": "bucket",
         "start_time": bucket.start,
         "end_time": bucket.end,
-        "results": [_result(each) for each in bucket.results],
+        "results": [_result(kind, each) for each in bucket.results],
     }
 
 
-def _result(each: UsageSum) -> dict[str, Any]:
+def _result(kind: UsageKind, each: UsageSum) -> dict[str, Any]:
     return {
-        "object": "organization.usage.completions.result",
-        "input_tokens": each.input_tokens,
-        "input_cached_tokens": each.input_cached_tokens,
-        "output_tokens": each.output_tokens,
-        "output_reasoning_tokens": each.output_reasoning_tokens,
-        "input_audio_tokens": 0,
-        "output_audio_tokens": 0,
+        "object": f"organization.usage.{kind.name}.result",
+        **kind.quantities(each.usage),
         "num_model_requests": each.requests,
-        **{name: each.dimensions.get(name) for name in Grouping},
+        **{name: _shown(name, each.dimensions.get(name)) for name in kind.groupings},
     }
+
+
+def _shown(grouping: Grouping, value: Any) -> Any:
+    if grouping is Grouping.SOURCE and value is not None:
+        return IMAGE_SOURCES[value]
+    # A text that is absent is kept as an empty one.
+    return None if value == "" else value

@@ -5,11 +5,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from domicile.boundary.usage import UsageDelta
+from domicile.boundary.usage import Usage, UsageDelta
 from domicile.control_plane import tables
 from domicile.control_plane.transactions import Reading, Writing
 
-_QUANTITIES = ("requests", "input_tokens", "input_cached_tokens", "output_tokens", "output_reasoning_tokens")
+_QUANTITIES = Usage.__struct_fields__
+"""Columns of the same names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +20,13 @@ class UsageSum:
     bucket: int
     dimensions: dict[str, Any]
     requests: int
-    input_tokens: int
-    input_cached_tokens: int
-    output_tokens: int
-    output_reasoning_tokens: int
+    usage: Usage
 
 
 async def add_usage(writing: Writing, region: str, delta: UsageDelta) -> None:
     """Adds a delta to what is known of its minute: a minute may arrive in parts."""
     table = tables.usage_minute
-    quantities = {
-        "requests": delta.requests,
-        "input_tokens": delta.usage.input_tokens,
-        "input_cached_tokens": delta.usage.input_cached_tokens,
-        "output_tokens": delta.usage.output_tokens,
-        "output_reasoning_tokens": delta.usage.output_reasoning_tokens,
-    }
+    quantities = {"requests": delta.requests, **{name: getattr(delta.usage, name) for name in _QUANTITIES}}
     statement = writing.insert_into(table).values(
         organization_id=delta.organization_id,
         minute=delta.minute,
@@ -46,6 +38,7 @@ async def add_usage(writing: Writing, region: str, delta: UsageDelta) -> None:
         endpoint=delta.endpoint,
         tier=delta.tier,
         batch=delta.batch,
+        image_size=delta.image_size or "",
         **quantities,
     )
     await writing.execute(
@@ -82,7 +75,7 @@ async def sum_usage(
     """Sums by bucket (its number since the epoch) and dimension, in a stable order."""
     table = tables.usage_minute
     bucket = table.c.minute // width_minutes
-    sums = [func.sum(table.c[name]).label(name) for name in _QUANTITIES]
+    sums = [func.sum(table.c[name]).label(name) for name in ("requests", *_QUANTITIES)]
     grouped = [column.label(f"by_{name}") for name, column in dimensions.items()]
     query: Select[*tuple[Any, ...]] = (
         select(bucket.label("bucket"), *grouped, *sums)
@@ -94,7 +87,8 @@ async def sum_usage(
         UsageSum(
             bucket=int(row.bucket),
             dimensions={name: getattr(row, f"by_{name}") for name in dimensions},
-            **{name: int(getattr(row, name)) for name in _QUANTITIES},
+            requests=int(row.requests),
+            usage=Usage(**{name: int(getattr(row, name)) for name in _QUANTITIES}),
         )
         for row in await reading.all(query)
     ]

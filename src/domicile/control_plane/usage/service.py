@@ -7,17 +7,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, false
 
 from domicile.boundary.usage import UsageReport
-from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane import tables
 from domicile.control_plane.auth import Administrator, EnrolledRegion
 from domicile.control_plane.reports import receive, require_own
 from domicile.control_plane.transactions import Reader
+from domicile.control_plane.usage.kinds import IMAGE_SOURCES, Grouping, ImageSource, UsageKind
 from domicile.control_plane.usage.repository import UsageSum, add_usage, belongs_together, sum_usage
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
-
-COMPLETIONS = (Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS)
 
 
 class BucketWidth(StrEnum):
@@ -38,21 +36,11 @@ class BucketWidth(StrEnum):
         return self.minutes * 60
 
 
-class Grouping(StrEnum):
-    """What results may be grouped by."""
-
-    PROJECT = "project_id"
-    USER = "user_id"
-    KEY = "api_key_id"
-    MODEL = "model"
-    BATCH = "batch"
-    TIER = "service_tier"
-
-
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
     """What is asked. Times are Unix seconds; an empty list filters nothing."""
 
+    kind: UsageKind
     start: int
     end: int
     width: BucketWidth
@@ -63,6 +51,8 @@ class UsageQuestion:
     user_ids: list[str]
     models: list[str]
     batch: bool | None
+    sources: list[ImageSource]
+    sizes: list[str]
     group_by: list[Grouping]
 
 
@@ -98,9 +88,7 @@ class Usage:
                 await add_usage(writing, report.region, delta)
         return True
 
-    async def completions(
-        self, administrator: Administrator, question: UsageQuestion
-    ) -> tuple[list[Bucket], int | None]:
+    async def sums(self, administrator: Administrator, question: UsageQuestion) -> tuple[list[Bucket], int | None]:
         """Up to `limit` buckets from `start` on, and where the next page starts."""
         width = question.width.seconds
         first = question.start // width
@@ -111,7 +99,7 @@ class Usage:
             table.c.organization_id == administrator.organization_id,
             table.c.minute >= question.start // 60,
             table.c.minute < -(-end // 60),
-            table.c.endpoint.in_(COMPLETIONS),
+            table.c.endpoint.in_(question.kind.endpoints),
             *_filters(question),
         ]
         columns: dict[Grouping, ColumnElement[Any]] = {
@@ -120,6 +108,8 @@ class Usage:
             Grouping.MODEL: table.c.model,
             Grouping.BATCH: table.c.batch,
             Grouping.TIER: table.c.tier,
+            Grouping.SIZE: table.c.image_size,
+            Grouping.SOURCE: table.c.endpoint,
         }
         dimensions = {name.value: columns[name] for name in dict.fromkeys(question.group_by) if name in columns}
         async with self._reader.reading(administrator) as reading:
@@ -147,6 +137,12 @@ def _filters(question: UsageQuestion) -> list[ColumnElement[bool]]:
         conditions.append(table.c.model.in_(question.models))
     if question.batch is not None:
         conditions.append(table.c.batch.is_(question.batch))
+    if question.sources:
+        conditions.append(
+            table.c.endpoint.in_([each for each, source in IMAGE_SOURCES.items() if source in question.sources])
+        )
+    if question.sizes:
+        conditions.append(table.c.image_size.in_(question.sizes))
     if question.user_ids:
         # Keys belong to service accounts; no usage is a user's.
         conditions.append(false())

@@ -9,10 +9,19 @@ _Key = tuple[object, ...]
 
 
 def usage_deltas(entries: Iterable[LedgerEntry]) -> tuple[UsageDelta, ...]:
-    """One delta for each minute x project x key x model x endpoint x tier among the entries."""
+    """One delta for each minute x project x key x model x endpoint x tier x image size among the entries."""
     sums: dict[_Key, tuple[LedgerEntry, int, Usage]] = {}
     for entry in entries:
-        key = (_minute(entry), entry.project_id, entry.key_id, entry.model, entry.endpoint, entry.tier, entry.batch)
+        key = (
+            _minute(entry),
+            entry.project_id,
+            entry.key_id,
+            entry.model,
+            entry.endpoint,
+            entry.tier,
+            entry.batch,
+            entry.image_size,
+        )
         first, requests, usage = sums.get(key, (entry, 0, Usage()))
         sums[key] = (first, requests + 1, usage + entry.usage)
     return tuple(
@@ -28,6 +37,7 @@ def usage_deltas(entries: Iterable[LedgerEntry]) -> tuple[UsageDelta, ...]:
             batch=first.batch,
             requests=requests,
             usage=usage,
+            image_size=first.image_size,
         )
         for first, requests, usage in sums.values()
     )

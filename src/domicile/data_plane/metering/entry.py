@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domicile.boundary.usage import ServiceTier, Usage
+from domicile.boundary.usage import ImageSize, ServiceTier, Usage
 from domicile.catalogue.endpoints import Endpoint
 
 
@@ -40,3 +40,5 @@ class LedgerEntry:
     outcome: Outcome
     counted_by: CountedBy
     usage: Usage
+    image_size: ImageSize | None = None
+    """Of generated images."""

@@ -140,4 +140,8 @@ def _ledger_row(entry: LedgerEntry) -> dict[str, object]:
         "input_cached_tokens": entry.usage.input_cached_tokens,
         "output_tokens": entry.usage.output_tokens,
         "output_reasoning_tokens": entry.usage.output_reasoning_tokens,
+        "characters": entry.usage.characters,
+        "audio_milliseconds": entry.usage.audio_milliseconds,
+        "images": entry.usage.images,
+        "image_size": None if entry.image_size is None else entry.image_size.value,
     }

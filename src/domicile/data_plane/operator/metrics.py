@@ -29,6 +29,13 @@ class WorkMetrics:
             ["model", "direction"],
             registry=registry,
         )
+        self._characters = Counter(
+            "domicile_characters", "Characters spoken, by the model's snapshot.", ["model"], registry=registry
+        )
+        self._audio = Counter(
+            "domicile_audio_seconds", "Audio transcribed, by the model's snapshot.", ["model"], registry=registry
+        )
+        self._images = Counter("domicile_images", "Images made, by the model's snapshot.", ["model"], registry=registry)
         self._engine_requests = Counter(
             "domicile_engine_requests",
             "Requests that an engine has worked on, and how they ended.",
@@ -54,7 +61,15 @@ class WorkMetrics:
             ("output", usage.output_tokens),
             ("output_reasoning", usage.output_reasoning_tokens),
         ):
-            self._tokens.labels(entry.model, direction).inc(count)
+            if count:
+                self._tokens.labels(entry.model, direction).inc(count)
+        for counter, amount in (
+            (self._characters, usage.characters),
+            (self._audio, usage.audio_milliseconds / 1000),
+            (self._images, usage.images),
+        ):
+            if amount:
+                counter.labels(entry.model).inc(amount)
         self._engine_requests.labels(entry.engine, entry.outcome.value, entry.counted_by.value).inc()
 
     def happened(self, kind: RegionEventType) -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from domicile.boundary.audit import AuditReport, RegionEventType
-from domicile.boundary.usage import UsageReport
+from domicile.boundary.usage import ImageSize, Usage, UsageReport
 from domicile.data_plane.metering.meter import ENTRIES_PER_TRANSACTION, Meter
 from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -63,7 +63,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 async def test_an_entry_is_kept_whole_in_the_region(database: Database) -> None:
     meter = new_meter(database)
-    meter.record(ledger_entry("req_1"))
+    meter.record(ledger_entry("req_1", usage=Usage(10, 2, 5, 1, 45, 1500, 2), image_size=ImageSize.SQUARE_1024))
     await meter.flush()
     [row] = await in_ledger(database)
     assert row._asdict() == {
@@ -84,6 +84,10 @@ async def test_an_entry_is_kept_whole_in_the_region(database: Database) -> None:
         "input_cached_tokens": 2,
         "output_tokens": 5,
         "output_reasoning_tokens": 1,
+        "characters": 45,
+        "audio_milliseconds": 1500,
+        "images": 2,
+        "image_size": "1024x1024",
     }
 
 

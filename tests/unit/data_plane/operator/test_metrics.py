@@ -53,16 +53,19 @@ async def test_work_is_counted_by_model_and_engine_and_by_nobody_who_asked(tmp_p
                 "req_2", usage=Usage(7), engine="two", outcome=Outcome.CLIENT_LEFT, counted_by=CountedBy.PLATFORM
             )
         )
+        listener.meter.record(ledger_entry("req_3", usage=Usage(characters=45, audio_milliseconds=1500, images=2)))
         listener.meter.event(RegionEventType.METERING_GAP)
         found = await metrics_of(listener)
         model = "model=gpt-4o-2024-08-06"
         for direction, count in (("input", 17), ("input_cached", 2), ("output", 5), ("output_reasoning", 1)):
             assert found[f"domicile_tokens_total{{direction={direction},{model}}}"] == count
+        for quantity, amount in (("characters", 45.0), ("audio_seconds", 1.5), ("images", 2.0)):
+            assert found[f"domicile_{quantity}_total{{{model}}}"] == amount
         requests = "domicile_engine_requests_total"
-        assert found[f"{requests}{{counted_by=engine,engine=one,outcome=complete}}"] == 1
+        assert found[f"{requests}{{counted_by=engine,engine=one,outcome=complete}}"] == 2
         assert found[f"{requests}{{counted_by=platform,engine=two,outcome=client_left}}"] == 1
         assert found["domicile_region_events_total{type=region.metering_gap}"] == 1
-        assert found["domicile_metering_backlog_entries{}"] == 2
+        assert found["domicile_metering_backlog_entries{}"] == 3
         text = (await listener.get("/metrics")).text
         for who in (PROJECT, KEY_ID, ORGANIZATION, "req_1"):
             assert who not in text

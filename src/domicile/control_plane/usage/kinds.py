@@ -1,0 +1,101 @@
+"""The kinds of usage that OpenAI's API has a path for: whose requests, by what they are told apart, and what is summed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domicile.boundary.usage import ImageSize, Usage
+from domicile.catalogue.endpoints import Endpoint
+
+
+class Grouping(StrEnum):
+    """What results may be grouped by."""
+
+    PROJECT = "project_id"
+    USER = "user_id"
+    KEY = "api_key_id"
+    MODEL = "model"
+    BATCH = "batch"
+    TIER = "service_tier"
+    SIZE = "size"
+    SOURCE = "source"
+
+
+class ImageSource(StrEnum):
+    """How an image came about."""
+
+    GENERATION = "image.generation"
+    EDIT = "image.edit"
+    VARIATION = "image.variation"
+
+
+IMAGE_SOURCES: Mapping[Endpoint, ImageSource] = {Endpoint.IMAGES_GENERATIONS: ImageSource.GENERATION}
+IMAGE_SIZES = (*ImageSize, "1792x1792")
+"""What may be asked for. The last is in the specification's list, and no endpoint makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageKind:
+    """One path under /v1/organization/usage, as the specification has it."""
+
+    name: str
+    """The path's last part, and the middle of `organization.usage.NAME.result`."""
+    endpoints: tuple[Endpoint, ...]
+    groupings: tuple[Grouping, ...]
+    filters: frozenset[str]
+    """Query parameters besides those of every kind."""
+    quantities: Callable[[Usage], dict[str, int]]
+    """The members of a result that are sums, besides `num_model_requests`."""
+
+
+_OF_ALL = (Grouping.PROJECT, Grouping.USER, Grouping.KEY, Grouping.MODEL)
+
+
+def _completions(usage: Usage) -> dict[str, int]:
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_cached_tokens": usage.input_cached_tokens,
+        "output_tokens": usage.output_tokens,
+        "output_reasoning_tokens": usage.output_reasoning_tokens,
+        "input_audio_tokens": 0,
+        "output_audio_tokens": 0,
+    }
+
+
+def _input_tokens(usage: Usage) -> dict[str, int]:
+    return {"input_tokens": usage.input_tokens}
+
+
+KINDS = (
+    UsageKind(
+        "completions",
+        (Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS),
+        (*_OF_ALL, Grouping.BATCH, Grouping.TIER),
+        frozenset({"batch"}),
+        _completions,
+    ),
+    UsageKind("embeddings", (Endpoint.EMBEDDINGS,), _OF_ALL, frozenset(), _input_tokens),
+    UsageKind("moderations", (Endpoint.MODERATIONS,), _OF_ALL, frozenset(), _input_tokens),
+    UsageKind(
+        "images",
+        tuple(IMAGE_SOURCES),
+        (*_OF_ALL, Grouping.SIZE, Grouping.SOURCE),
+        frozenset({"sources", "sizes"}),
+        lambda usage: {"images": usage.images},
+    ),
+    UsageKind(
+        "audio_speeches",
+        (Endpoint.AUDIO_SPEECH,),
+        _OF_ALL,
+        frozenset(),
+        lambda usage: {"characters": usage.characters},
+    ),
+    UsageKind(
+        "audio_transcriptions",
+        (Endpoint.AUDIO_TRANSCRIPTIONS, Endpoint.AUDIO_TRANSLATIONS),
+        _OF_ALL,
+        frozenset(),
+        # Whole seconds, of the sum: rounding each request up would add up to a second for each.
+        lambda usage: {"seconds": -(-usage.audio_milliseconds // 1000)},
+    ),
+)
