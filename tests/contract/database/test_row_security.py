@@ -38,8 +38,11 @@ async def two(shared: Platform) -> AsyncIterator[Two]:
         async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
             await connection.execute(
                 text(
-                    "INSERT INTO usage_minute VALUES (:organization, 1, 'us', :project, :key, 'gpt-4o-2024-08-06', '', "
-                    "'/v1/chat/completions', 'default', false, 1, 1, 1, 1, 1)"
+                    "INSERT INTO usage_minute (organization_id, minute, region, project_id, key_id, model, "
+                    "fine_tuned_model, endpoint, tier, batch, image_size, requests, input_tokens, input_cached_tokens, "
+                    "output_tokens, output_reasoning_tokens, characters, audio_milliseconds, images) "
+                    "VALUES (:organization, 1, 'us', :project, :key, 'gpt-4o-2024-08-06', '', '/v1/chat/completions', "
+                    "'default', false, '', 1, 1, 1, 1, 1, 0, 0, 0)"
                 ),
                 {"organization": tenant.id, "project": project.id, "key": account.api_key.id},
             )
