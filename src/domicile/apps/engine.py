@@ -12,6 +12,7 @@ import uvicorn
 
 from domicile.apps.lifeline import follow_parent
 from domicile.engine_server.app import create_app
+from domicile.engine_server.embeddings.family import Embeddings
 from domicile.engine_server.engine import Engine, Limits
 from domicile.engine_server.family import Family
 
@@ -44,9 +45,11 @@ def main() -> None:
         options.socket.unlink(missing_ok=True)
 
 
-def _families(_options: argparse.Namespace) -> list[Family]:
+def _families(options: argparse.Namespace) -> list[Family]:
     """Every kind of model that this engine serves beside chat. Each loads what it needs when it is first asked."""
-    return []
+    return [
+        Embeddings(idle_s=options.idle_seconds, threads=options.threads),
+    ]
 
 
 def _options() -> argparse.Namespace:

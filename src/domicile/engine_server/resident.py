@@ -6,9 +6,9 @@ import gc
 import logging
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from domicile.engine_server.errors import Refusal, cannot_be_loaded
@@ -52,37 +52,42 @@ class Resident(Generic[ModelT]):
 
     async def run(self, work: Callable[[ModelT, threading.Event], ResultT]) -> ResultT:
         """The result of `work`. Cancelling sets its event, and the worker is free again only when it has ended."""
-        async with self._worker() as (model, left):
-            running = asyncio.get_running_loop().run_in_executor(self._threads, work, model, left)
-            try:
-                return await asyncio.shield(running)
-            except asyncio.CancelledError:
-                left.set()
-                await _settled(running)
-                raise
+        with self._place() as left:
+            async with self._free:
+                return await self._run(work, await self._loaded(), left)
+
+    async def run_in_turns(self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]]) -> list[ResultT]:
+        """The results of pieces of one long work, in order. Between two of them those who wait have their turn."""
+        results = []
+        with self._place() as left:
+            for piece in pieces:
+                async with self._free:
+                    results.append(await self._run(piece, await self._loaded(), left))
+        return results
 
     async def stream(
         self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]]
     ) -> AsyncGenerator[ResultT, None]:
         """What `work` yields, each as it comes. Closing the iteration ends the work at its next item."""
-        async with self._worker() as (model, left):
-            loop = asyncio.get_running_loop()
-            items = work(model, left)
-            try:
-                while True:
-                    running = loop.run_in_executor(self._threads, _next, items)
-                    try:
-                        item = await asyncio.shield(running)
-                    except BaseException:
-                        left.set()
-                        await _settled(running)
-                        raise
-                    if item is None:
-                        return
-                    yield item.value
-            finally:
-                left.set()
-                await asyncio.shield(loop.run_in_executor(self._threads, _close, items))
+        with self._place() as left:
+            async with self._free:
+                loop = asyncio.get_running_loop()
+                items = work(await self._loaded(), left)
+                try:
+                    while True:
+                        running = loop.run_in_executor(self._threads, _next, items)
+                        try:
+                            item = await asyncio.shield(running)
+                        except BaseException:
+                            left.set()
+                            await _settled(running)
+                            raise
+                        if item is None:
+                            return
+                        yield item.value
+                finally:
+                    left.set()
+                    await asyncio.shield(loop.run_in_executor(self._threads, _close, items))
 
     async def close(self) -> None:
         """Lets the model go. What still runs is told that nobody waits for it."""
@@ -92,8 +97,20 @@ class Resident(Generic[ModelT]):
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._model = None
 
-    @asynccontextmanager
-    async def _worker(self) -> "AsyncGenerator[tuple[ModelT, threading.Event], None]":
+    async def _run(
+        self, work: Callable[[ModelT, threading.Event], ResultT], model: ModelT, left: threading.Event
+    ) -> ResultT:
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, model, left)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            left.set()
+            await _settled(running)
+            raise
+
+    @contextmanager
+    def _place(self) -> Iterator[threading.Event]:
+        """A place in the bounded queue. While anybody has one, the model stays."""
         if self._users >= self._workers + WAITING_MAX:
             raise Refusal(
                 429,
@@ -106,8 +123,7 @@ class Resident(Generic[ModelT]):
         left = threading.Event()
         self._working.add(left)
         try:
-            async with self._free:
-                yield await self._loaded(), left
+            yield left
         finally:
             self._working.discard(left)
             self._users -= 1

@@ -152,6 +152,30 @@ async def test_a_stream_comes_item_by_item_and_closing_it_ends_the_work() -> Non
         assert [item async for item in model.stream(lambda model, _: iter([model, 7]))] == [1, 7]
 
 
+async def test_between_the_pieces_of_a_long_work_others_have_their_turn() -> None:
+    order: list[str] = []
+    first_runs, others_wait = threading.Event(), threading.Event()
+
+    def piece(_: int, __: threading.Event) -> str:
+        first_runs.set()
+        assert others_wait.wait(10)
+        order.append("long")
+        return "long"
+
+    def short(_: int, __: threading.Event) -> None:
+        order.append("short")
+
+    async with resident(Loader()) as model:
+        long = asyncio.create_task(model.run_in_turns([piece, piece, piece]))
+        assert await asyncio.to_thread(first_runs.wait, 10)
+        other = asyncio.create_task(model.run(short))
+        await asyncio.sleep(0)
+        others_wait.set()
+        await other
+        assert await long == ["long"] * 3
+        assert order == ["long", "short", "long", "long"]
+
+
 async def test_what_the_work_raises_is_raised_and_the_worker_goes_on() -> None:
     def fail(_: int, __: threading.Event) -> int:
         raise Refusal(400, "invalid_value", "Not so.", "input")

@@ -1,0 +1,1 @@
+"""Embeddings: text as vectors whose angles say how alike the texts are."""

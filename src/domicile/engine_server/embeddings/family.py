@@ -1,0 +1,142 @@
+"""`POST /v1/embeddings`: read, count, embed window by window, combine."""
+
+import asyncio
+import base64
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import msgspec
+from starlette.routing import Route
+
+from domicile.engine_server.embeddings.model import DIMENSIONS, MODEL_ID, MiniLm, Vector, combine, windows
+from domicile.engine_server.embeddings.request import EmbeddingsRequest, decode, texts, too_long
+from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.http import Endpoint, EngineRequest, Reply
+from domicile.engine_server.resident import Resident
+
+TOKENS_MAX = 8192
+TOKENS_IN_ALL_MAX = 300_000
+_MARKERS = 2
+_BODY_BYTES_MAX = 8 * 1024 * 1024
+# How long others wait at most before they have their turn beside a request of many texts.
+_TOKENS_PER_TURN = 512
+
+Windows = Sequence[Sequence[int]]
+
+
+class ClientLeftError(Exception):
+    """Nobody waits for the vectors any more."""
+
+
+class Embeddings:
+    """The embedding model and its endpoint."""
+
+    def __init__(self, *, idle_s: float, threads: int) -> None:
+        self._model = Resident(MODEL_ID, partial(MiniLm, threads), idle_s=idle_s)
+
+    def routes(self) -> Sequence[Route]:
+        """See `Family`."""
+        return [Route("/v1/embeddings", Endpoint(self._answer, _BODY_BYTES_MAX), methods=["POST"])]
+
+    def describe(self) -> Sequence[dict[str, Any]]:
+        """See `Family`."""
+        return [
+            {
+                "id": MODEL_ID,
+                "object": "model",
+                "created": 0,
+                "owned_by": "sentence-transformers",
+                "dimensions": DIMENSIONS,
+                "capabilities": ["embeddings"],
+            }
+        ]
+
+    async def close(self) -> None:
+        """See `Family`."""
+        await self._model.close()
+
+    async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
+        request = decode(asked.body)
+        dimensions = _dimensions(request)
+        split = await self._model.run(partial(_tokenize, request))
+        parts = [window for text in split for window in text]
+        embedded = await self._model.run_in_turns(_turns(parts))
+        await reply.json(await asyncio.to_thread(_encode, request, split, chain.from_iterable(embedded), dimensions))
+
+
+def _dimensions(request: EmbeddingsRequest) -> int:
+    if request.model != MODEL_ID:
+        raise Refusal(404, "model_not_found", f"This engine embeds with '{MODEL_ID}' only.", "model")
+    wanted = request.dimensions if request.dimensions is not None else DIMENSIONS
+    if wanted > DIMENSIONS:
+        raise invalid(
+            f"This model's vectors have {DIMENSIONS} dimensions; 'dimensions' can ask for fewer, not for {wanted}.",
+            "dimensions",
+        )
+    return wanted
+
+
+def _tokenize(request: EmbeddingsRequest, model: MiniLm, left: threading.Event) -> list[Windows]:
+    """Each text's windows, within the limits of the API."""
+    split: list[Windows] = []
+    in_all = 0
+    for name, text in texts(request):
+        _go_on(left)
+        tokens = model.tokens(text)
+        if len(tokens) > TOKENS_MAX:
+            raise too_long(name, len(tokens), TOKENS_MAX)
+        in_all += len(tokens)
+        if in_all > TOKENS_IN_ALL_MAX:
+            raise invalid(
+                f"The texts of 'input' have more than {TOKENS_IN_ALL_MAX} tokens in all. Send them in several requests.",
+                "input",
+            )
+        split.append(windows(tokens))
+    return split
+
+
+def _turns(parts: Windows) -> list[Callable[[MiniLm, threading.Event], list[Vector]]]:
+    """The windows in portions of about half a second's work."""
+    turns: list[list[Sequence[int]]] = []
+    room = 0
+    for window in parts:
+        cost = len(window) + _MARKERS
+        if cost > room:
+            turns.append([])
+            room = _TOKENS_PER_TURN
+        turns[-1].append(window)
+        room -= cost
+    return [partial(_embed, turn) for turn in turns]
+
+
+def _embed(turn: Windows, model: MiniLm, left: threading.Event) -> list[Vector]:
+    vectors = []
+    for window in turn:
+        _go_on(left)
+        vectors.append(model.embed(window))
+    return vectors
+
+
+def _go_on(left: threading.Event) -> None:
+    if left.is_set():
+        raise ClientLeftError
+
+
+def _encode(request: EmbeddingsRequest, split: Sequence[Windows], embedded: Iterator[Vector], dimensions: int) -> bytes:
+    as_base64 = request.encoding_format == "base64"
+    data = []
+    for index, text in enumerate(split):
+        vector = combine([(len(window), next(embedded)) for window in text], dimensions)
+        shown = _base64(vector) if as_base64 else vector.tolist()
+        data.append({"object": "embedding", "index": index, "embedding": shown})
+    tokens = sum(len(window) + _MARKERS for text in split for window in text)
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return msgspec.json.encode({"object": "list", "data": data, "model": request.model, "usage": usage})
+
+
+def _base64(vector: Vector) -> str:
+    """Little-endian float32, as the SDKs read it."""
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
