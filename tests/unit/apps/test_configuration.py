@@ -131,7 +131,7 @@ def test_an_operators_file_decides_what_runs_and_up_decides_where(tmp_path: Path
     assert installation.control.data == tmp_path / "data" / "control"
     assert not installation.control.first_organization_agreement
     assert installation.region("us").public_url == "http://127.0.0.1:8701"
-    assert installation.region("us").engines[1].socket == tmp_path / "own" / "own.sock"
+    assert installation.region("us").engines[-1].socket == tmp_path / "own" / "own.sock"
     assert overridden(document) == ["data", "listen", "public_url"]
     assert document["control"]["data"] == "/elsewhere", "the document itself is left alone"
 

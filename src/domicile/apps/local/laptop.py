@@ -94,4 +94,5 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_CHAT,
             cache_salt=True,
         ),
+        block("embeddings", "all-minilm-l6-v2", Endpoint.EMBEDDINGS),
     ]

@@ -56,9 +56,9 @@ def _bad_request(body: bytes) -> DomicileError:
     # llama-server has the name in `type` and repeats the status as `code`.
     names = [name for name in (error.code, error.type) if isinstance(name, str)]
     code = next((name for name in names if name in _TEXTS or name in _TOO_LONG), "")
-    if code in _TOO_LONG:
-        return _too_long(error.message)
     param = error.param if error.param and _PARAM.fullmatch(error.param) else None
+    if code in _TOO_LONG:
+        return _too_long(error.message, param)
     if code in _TEXTS:
         return errors.invalid_request(_TEXTS[code], param=param, code=code)
     return errors.invalid_request(
@@ -66,11 +66,12 @@ def _bad_request(body: bytes) -> DomicileError:
     )
 
 
-def _too_long(message: str) -> DomicileError:
+def _too_long(message: str, param: str | None) -> DomicileError:
+    """Servers that name no member serve chat: theirs is the messages."""
     numbers = _NUMBERS.findall(message)
     limit = f" ({' and '.join(numbers)} tokens)" if len(numbers) == 2 else ""
     return errors.invalid_request(
-        f"The messages are longer than the engine that serves this model here can take{limit}. Send less.",
-        param="messages",
+        f"The input is longer than the engine that serves this model here can take{limit}. Send less.",
+        param=param or "messages",
         code="context_length_exceeded",
     )
