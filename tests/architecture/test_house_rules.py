@@ -1,6 +1,7 @@
 """Rules of the house that no linter knows."""
 
 import ast
+import json
 import tomllib
 from pathlib import Path
 
@@ -73,6 +74,11 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
         pinned = [line for line in text.splitlines() if "==" in line]
         assert pinned
         assert all(line.endswith("\\") for line in pinned), "each pinned line goes on with its hashes"
+    text = (ROOT / "tests" / "node" / "package-lock.json").read_text("utf-8")
+    assert "://" not in text
+    packages = {name: each for name, each in json.loads(text)["packages"].items() if name}
+    assert packages
+    assert all(each["integrity"].startswith("sha512-") for each in packages.values())
 
 
 def test_the_licence_and_the_supported_versions_are_those_we_promise() -> None:
