@@ -10,10 +10,10 @@ from tests.platform.installation import Installation, IssuedKey
 from tests.platform.processes import eventually
 
 
-def requests_counted(installation: Installation, project_id: str) -> int:
-    """What the control plane bills."""
+def requests_counted(installation: Installation, project_id: str, *, since: float | None = None) -> int:
+    """What the control plane bills: of two hours before and after now, or from `since` on, by the minute."""
     buckets = installation.admin().admin.organization.usage.completions(
-        start_time=int(time.time()) - 7200,
+        start_time=int(time.time() - 7200 if since is None else since),
         end_time=int(time.time()) + 7200,
         bucket_width="1m",
         project_ids=[project_id],
@@ -57,8 +57,13 @@ def keys_are_what_was_acknowledged(installation: Installation, live: IssuedKey, 
             return error.code == "invalid_api_key"
         return False
 
-    eventually(lambda: installation.client(code, live.secret).models.list().data, what="the live key works")
+    eventually_let_in(installation, live, code)
     eventually(refused, what="the revoked key does not")
+
+
+def eventually_let_in(installation: Installation, key: IssuedKey, code: str) -> None:
+    """A key works in its region."""
+    eventually(lambda: installation.client(code, key.secret).models.list().data, what="the key works")
 
 
 def the_audit_log_is_complete(installation: Installation, issued: list[IssuedKey]) -> None:

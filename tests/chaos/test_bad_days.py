@@ -164,6 +164,40 @@ def test_a_regions_disk_is_full(day: Day) -> None:
     day.ends()
 
 
+def test_the_regions_clocks_are_an_hour_off(day: Day) -> None:
+    """They go by the control plane's, which bills by the minute: and so, in the end of a key, do they."""
+    began, ahead_s = time.time(), {"us": -3600, "eu": 3600}
+    for code, seconds in ahead_s.items():
+        day.installation.processes.pop(f"region-{code}").stop()
+        day.installation.clocks_ahead_s[code] = seconds
+        day.installation.start_region(code)
+
+    def corrected_s(code: str) -> int:
+        found: int = day.installation.region_operator(code, "/operator/v1/health").json()["clock"]["correction_seconds"]
+        return found
+
+    for code, seconds in ahead_s.items():
+        # One that is behind knows it from the first snapshot, one that is ahead from the second.
+        eventually(lambda: abs(corrected_s(code) + seconds) <= 5, within_s=30, what=f"{code} has been corrected")  # noqa: B023
+    corrected, before = time.time(), {code: caller.answered for code, caller in day.callers.items()}
+    short_lived = day.installation.new_key("eu", expires_in_s=1800)
+    invariants.eventually_let_in(day.installation, short_lived, "eu")
+    assert isinstance(day.installation.relay, CapturingRelay)
+    day.installation.relay.cut()
+    day.passes()
+    assert day.installation.client("eu", short_lived.secret).models.list().data, "the correction holds without contact"
+    day.installation.relay.mend()
+    answered = {code: caller.answered - before[code] for code, caller in day.callers.items()}
+    day.ends()
+    for code, caller in day.callers.items():
+        project_id, minute = caller.key.project_id, corrected // 60 * 60
+        assert invariants.requests_counted(day.installation, project_id, since=minute) >= answered[code], code
+        assert answered[code] > 0
+    us = day.callers["us"].key.project_id
+    of_the_day = invariants.requests_counted(day.installation, us, since=began // 60 * 60 - 600)
+    assert of_the_day == invariants.requests_counted(day.installation, us), "nothing was counted an hour ago"
+
+
 def test_the_databases_are_gone_for_a_while(day: Day) -> None:
     """SQLite's write lock is held by somebody else; PostgreSQL breaks every connection and comes back."""
     with ExitStack() as stack:

@@ -55,6 +55,8 @@ class Installation:
     boundary_url: str | None = None
     log_level: str = "debug"
     engine_extra: str = ""
+    clocks_ahead_s: dict[str, int] = field(default_factory=dict)
+    """Regions whose machine's clock is wrong, and by how much."""
     database_urls: dict[str, str] = field(default_factory=dict)
     """PostgreSQL for the planes named here, "control" or a region's code; SQLite files for all others."""
     regions: list[RegionBlock] = field(
@@ -187,8 +189,17 @@ idle_timeout_s = 5
         if not token_file.exists():
             answer = self.operator("POST", f"/operator/v1/regions/{code}/enrollment_tokens")
             token_file.write_text(answer["token"])
-        arguments = ("--config", str(self.config), "--region", code, "--log-level", self.log_level)
-        self._start(f"region-{code}", "domicile.apps.region", *arguments)
+        arguments = ["--config", str(self.config), "--region", code, "--log-level", self.log_level]
+        module = "domicile.apps.region"
+        if code in self.clocks_ahead_s:
+            module = "tests.platform.region_with_wrong_clock"
+            arguments += ["--ahead-s", str(self.clocks_ahead_s[code])]
+        self._start(f"region-{code}", module, *arguments)
+
+    def region_operator(self, code: str, path: str) -> httpx2.Response:
+        """A GET at a region's operator listener."""
+        url, key = ((self.folder / code / name).read_text().strip() for name in ("operator-url", "operator-key"))
+        return httpx2.get(f"{url}{path}", headers={"authorization": f"Bearer {key}"})
 
     def start_replica(self, code: str) -> str:
         """One more process of a region whose database is a server, on a port of its own, once it is ready. Its URL."""
@@ -234,11 +245,15 @@ idle_timeout_s = 5
         """The official client at a region."""
         return OpenAI(api_key=key, base_url=f"{self.region_url(code)}/v1", max_retries=0)
 
-    def new_key(self, code: str, *, admin: OpenAI | None = None, name: str = "tests") -> "IssuedKey":
+    def new_key(
+        self, code: str, *, admin: OpenAI | None = None, name: str = "tests", expires_in_s: int | None = None
+    ) -> "IssuedKey":
         """A new project in the region, and a key of it."""
         administration = (admin or self.admin()).admin.organization.projects
         project = administration.create(name=name, extra_body={"residency": f"{code.upper()}_STORAGE_PROCESSING"})
-        account = administration.service_accounts.create(project.id, name=name)
+        account = administration.service_accounts.create(
+            project.id, name=name, extra_body={} if expires_in_s is None else {"expires_in_seconds": expires_in_s}
+        )
         assert account.api_key is not None
         return IssuedKey(project.id, account.id, account.api_key.id, account.api_key.value)
 

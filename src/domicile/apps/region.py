@@ -23,6 +23,7 @@ from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, dec
 from domicile.boundary.signing import public_key_bytes
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.data_plane.blocks import Blocks
+from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
 from domicile.data_plane.destruction import Destruction
 from domicile.data_plane.egress import EgressPolicy
@@ -68,15 +69,18 @@ class StartError(Exception):
 _SAID = (SettingsError, EngineKeyError, IdentityError, OperatorKeyFileError, StartError)
 
 
-async def run(installation: Installation, code: str, port: int | None = None) -> None:
+async def run(
+    installation: Installation, code: str, port: int | None = None, *, machine_clock: Clock | None = None
+) -> None:
     """Serves the region until SIGTERM or SIGINT. `port`: another one than the configured, for one of several replicas."""
+    clock = RegionClock(machine_clock or SystemClock())
     settings, stop = installation.region(code), stop_signals()
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
     async with AsyncExitStack() as stack:
         sock = bind(settings.listen.host, settings.listen.port if port is None else port)
         stack.callback(sock.close)
-        region = await _Region.compose(installation, settings, stack)
+        region = await _Region.compose(installation, settings, clock, stack)
         server = HttpServer(
             build_application(region.endpoints, region.operator.http),
             sock,
@@ -97,17 +101,18 @@ class _Region:
     background: tuple[Coroutine[Any, Any, None], ...]
 
     @classmethod
-    async def compose(cls, installation: Installation, settings: RegionSettings, stack: AsyncExitStack) -> "_Region":
+    async def compose(
+        cls, installation: Installation, settings: RegionSettings, clock: RegionClock, stack: AsyncExitStack
+    ) -> "_Region":
         """Everything from the configuration, in the order in which a part needs the others."""
-        clock, snapshots, replica = SystemClock(), CurrentSnapshot(), new_id("rep_")
+        snapshots, replica = CurrentSnapshot(), new_id("rep_")
         operator = RegionOperator(settings)
         egress = EgressPolicy(country_set(settings.countries))
         region_database = await _open_database(settings, "region", egress, stack)
         metering_database = await _open_database(settings, "metering", egress, stack)
         metering = MeteringRepository(metering_database)
         identity, enrollment = await _identify(installation, settings, region_database, clock)
-        link = ControlLink(installation.control.boundary_url, installation.control.country, identity, replica, clock)
-        stack.push_async_callback(link.close)
+        link = _open_link(installation, identity, replica, clock, stack)
         meter = Meter(
             metering,
             snapshots,
@@ -129,14 +134,13 @@ class _Region:
             snapshots,
             region=settings.code,
             enrollment=enrollment,
+            clock=clock,
             on_event=meter.event,
             on_snapshot=destruction.notice,
         )
         await blocks.load()
         await subscription.restore()
-        upstreams = [Upstream(engine, egress) for engine in settings.engines]
-        for upstream in upstreams:
-            stack.push_async_callback(upstream.close)
+        upstreams = _open_upstreams(settings, egress, stack)
         router = Router(settings.engines, parameters_of)
         policy = ResidencyPolicy.for_region(settings, load_catalogue(installation.catalogue_file))
         inference = Inference(
@@ -177,8 +181,25 @@ async def _open_database(settings: RegionSettings, name: str, egress: EgressPoli
     return database
 
 
+def _open_upstreams(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> list[Upstream]:
+    upstreams = [Upstream(engine, egress) for engine in settings.engines]
+    for upstream in upstreams:
+        stack.push_async_callback(upstream.close)
+    return upstreams
+
+
+def _open_link(
+    installation: Installation, identity: Identity, replica: str, clock: RegionClock, stack: AsyncExitStack
+) -> ControlLink:
+    """It finds out by itself how the control plane's clock differs: without that no snapshot would come to tell the region."""
+    control = installation.control
+    link = ControlLink(control.boundary_url, control.country, identity, replica, clock.machine)
+    stack.push_async_callback(link.close)
+    return link
+
+
 async def _identify(
-    installation: Installation, settings: RegionSettings, database: Database, clock: Clock
+    installation: Installation, settings: RegionSettings, database: Database, clock: RegionClock
 ) -> tuple[Identity, Enrollment]:
     """What this region is, and which control plane it trusts: enrolled now if it never was."""
     repository = IdentityRepository(database)
@@ -193,11 +214,8 @@ async def _identify(
         settings.residency,
         tuple(sorted(settings.country_codes)),
     )
-    link = ControlLink(installation.control.boundary_url, installation.control.country, identity, new_id("rep_"), clock)
-    try:
-        await _show_token(link, request)
-    finally:
-        await link.close()
+    async with AsyncExitStack() as stack:
+        await _show_token(_open_link(installation, identity, new_id("rep_"), clock, stack), request)
     return identity, await repository.record_enrollment(token, clock.now_ms())
 
 

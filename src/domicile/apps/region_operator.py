@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from domicile.data_plane.blocks import Blocks
+from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.operator.app import OperatorEndpoints, build_operator_application
 from domicile.data_plane.operator.blocks import BlockEndpoints
@@ -14,7 +15,6 @@ from domicile.data_plane.operator.health import HealthDetail
 from domicile.data_plane.operator.metrics import Metrics, WorkMetrics
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
-from domicile.kernel.clock import Clock
 from domicile.kernel.secret_files import write_secret
 from domicile.persistence.database import Database
 from domicile.settings.installation import RegionSettings
@@ -37,7 +37,7 @@ class Shown:
     router: Router
     meter: Meter
     metering: Database
-    clock: Clock
+    clock: RegionClock
     blocks: Blocks
 
 

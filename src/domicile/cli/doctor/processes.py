@@ -115,8 +115,19 @@ def _check_region(region: RegionSettings) -> Iterator[Finding]:
         return
     yield ok(region.code, "process", f"answers at {url}")
     yield _check_clock(region.code, answer)
+    yield _check_correction(region.code, answer.member("clock"))
     yield _check_snapshot(region.code, answer.member("snapshot"))
     yield _check_outbox(region.code, answer.member("outbox"))
+
+
+def _check_correction(code: str, clock: Any) -> Finding:
+    if not clock:
+        return warn(code, "time", "it does not say", "Is the process of this version?")
+    seconds = int(clock["correction_seconds"])
+    found = f"corrected by {seconds} s to the control plane's"
+    if seconds:
+        return warn(code, "time", found, "Set the clocks of both machines by NTP, and look which of the two was wrong.")
+    return ok(code, "time", "within 5 s of the control plane's")
 
 
 def _check_snapshot(code: str, snapshot: Any) -> Finding:

@@ -6,11 +6,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_state
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
-from domicile.kernel.clock import Clock, seconds
+from domicile.kernel.clock import seconds
 from domicile.persistence.database import Database
 from domicile.web.requests import json_response
 
@@ -27,7 +28,7 @@ class HealthDetail:
         router: Router,
         meter: Meter,
         metering: Database,
-        clock: Clock,
+        clock: RegionClock,
     ) -> None:
         self._region = region
         self._replica = replica
@@ -49,6 +50,7 @@ class HealthDetail:
                 "replica": self._replica,
                 "uptime_seconds": int(time.monotonic() - self._started),
                 "ready": self._snapshots.table is not None and self._router.any_healthy,
+                "clock": {"correction_seconds": round(self._clock.correction_ms / 1000)},
                 "snapshot": self._snapshot(now_ms),
                 "outbox": _outbox(outbox, now_ms),
                 "metering": {"backlog": self._meter.backlog},

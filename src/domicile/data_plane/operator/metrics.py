@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.boundary.audit import RegionEventType
+from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_state
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
-from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 from domicile.web.http_metrics import exposition
 
@@ -88,7 +88,7 @@ class Metrics:
         router: Router,
         meter: Meter,
         metering: Database,
-        clock: Clock,
+        clock: RegionClock,
     ) -> None:
         self._registry = registry
         self._snapshots = snapshots
@@ -106,6 +106,9 @@ class Metrics:
         self._outbox_depth = _gauge(registry, "outbox_reports", "Reports that the control plane has not confirmed.")
         self._outbox_refused = _gauge(registry, "outbox_refused_reports", "Reports that it refused for good.")
         self._outbox_age = _gauge(registry, "outbox_oldest_age_seconds", "What the oldest waiting one tells of.")
+        self._correction = _gauge(
+            registry, "clock_correction_seconds", "What is added to the machine's clock; 0 while it is right."
+        )
         self._backlog = _gauge(registry, "metering_backlog_entries", "Entries taken and not yet on disk.")
 
     async def show(self, _request: Request) -> Response:
@@ -122,6 +125,7 @@ class Metrics:
         self._snapshot_epoch.set(0 if table is None else table.epoch)
         self._snapshot_number.set(0 if table is None else table.number)
         self._look_at_outbox(outbox, now_ms)
+        self._correction.set(self._clock.correction_ms / 1000)
         self._backlog.set(self._meter.backlog)
         for engine in self._router.states():
             self._engine_up.labels(engine.name, engine.country).set(engine.healthy)

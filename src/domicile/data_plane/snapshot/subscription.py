@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.boundary.audit import RegionEventType
 from domicile.boundary.snapshot import READABLE_SCHEMAS, Manifest, SignedManifest, SnapshotQuery
+from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
 from domicile.data_plane.identity import Enrollment
 from domicile.data_plane.snapshot.repository import SnapshotRepository
@@ -32,20 +33,24 @@ class SnapshotSubscription:
         *,
         region: str,
         enrollment: Enrollment,
+        clock: RegionClock,
         on_event: Callable[[RegionEventType], None],
         on_snapshot: Callable[[SnapshotTable], None] = lambda _table: None,
     ) -> None:
-        """`on_event` is told of refusals, for the audit log; `on_snapshot` of each table from when on it is in force."""
+        """`on_event` is told of refusals, for the audit log; `on_snapshot` of each table from when on it is in force;
+        `clock` of what the control plane's says."""
         self._link = link
         self._repository = repository
         self._current = current
         self._region = region
         self._enrollment = enrollment
+        self._clock = clock
         self._on_event = on_event
         self._on_snapshot = on_snapshot
         self._position = Position(serial=enrollment.serial)
         self._shards: dict[str, bytes] = {}
         self._refused_because: str | None = None
+        self._is_in_contact = False
 
     async def restore(self) -> None:
         """Takes the saved snapshot, verified as if it had just arrived. Nothing saved, or damaged: none."""
@@ -55,6 +60,7 @@ class SnapshotSubscription:
         signed, shards = saved
         try:
             manifest, position = self._verify(signed)
+            self._clock.told(manifest.issued_at_ms, is_fresh=False)
             named = {reference.sha256: shards[reference.sha256] for reference in manifest.shards}
             self._take(manifest, position, named)
         except (SnapshotRefusedError, KeyError) as error:
@@ -69,7 +75,7 @@ class SnapshotSubscription:
         while True:
             try:
                 await self._poll_once()
-                retry_s, self._refused_because = RETRY_MIN_S, None
+                retry_s, self._refused_because, self._is_in_contact = RETRY_MIN_S, None, True
                 continue
             except SnapshotRefusedError as error:
                 self._report_refusal(str(error))
@@ -79,6 +85,7 @@ class SnapshotSubscription:
                 log.warning("control_unreachable", reason=str(error))
             except SQLAlchemyError as error:
                 log.error("snapshot_not_saved", type=type(error).__name__)
+            self._is_in_contact = False
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, RETRY_MAX_S)
 
@@ -94,6 +101,8 @@ class SnapshotSubscription:
         if signed is None:
             return
         manifest, position = self._verify(signed)
+        # It was made after the last poll had been answered: just now, then, if there was one a moment ago.
+        self._clock.told(manifest.issued_at_ms, is_fresh=self._is_in_contact)
         shards: dict[str, bytes] = {}
         for reference in manifest.shards:
             known = self._shards.get(reference.sha256)

@@ -22,6 +22,7 @@ from domicile.cli.main import app
 
 KEY = "opk-" + "K" * 40
 SNAPSHOT = {"epoch": 1, "number": 7, "issued_at": 1, "age_seconds": 3}
+CLOCK = {"clock": {"correction_seconds": 0}}
 OUTBOX: dict[str, Any] = {"depth": 0, "refused": 0, "oldest_unsent_age_seconds": None}
 REGIONS = {"data": [{"code": "eu", "enrolled": True, "replicas": [{}]}]}
 
@@ -35,7 +36,7 @@ class Answers(ThreadingHTTPServer):
             "/healthz": (200, {}),
             "/health": (200, {}),
             "/operator/v1/regions": (200, REGIONS),
-            "/operator/v1/health": (200, {"snapshot": SNAPSHOT, "outbox": OUTBOX}),
+            "/operator/v1/health": (200, {**CLOCK, "snapshot": SNAPSHOT, "outbox": OUTBOX}),
         }
         self.ahead_s = 0.0
         self.keys: dict[str, str | None] = {}
@@ -141,6 +142,7 @@ def test_a_sound_installation_has_nothing_to_advise(tmp_path: Path, answers: Ans
         ("eu", "enrolled"),
         ("eu", "process"),
         ("eu", "clock"),
+        ("eu", "time"),
         ("eu", "snapshot"),
         ("eu", "outbox"),
         ("eu", "identity.key"),
@@ -217,30 +219,41 @@ def test_clocks_that_differ(tmp_path: Path, answers: Answers, seconds: int, stat
             State.FAIL,
         ),
         ("/operator/v1/health", (401, {}), "process", State.FAIL),
-        ("/operator/v1/health", (200, {"snapshot": None, "outbox": OUTBOX}), "snapshot", State.FAIL),
+        ("/operator/v1/health", (200, {**CLOCK, "snapshot": None, "outbox": OUTBOX}), "snapshot", State.FAIL),
         (
             "/operator/v1/health",
-            (200, {"snapshot": SNAPSHOT | {"age_seconds": 60}, "outbox": OUTBOX}),
+            (200, {**CLOCK, "snapshot": SNAPSHOT | {"age_seconds": 60}, "outbox": OUTBOX}),
             "snapshot",
             State.WARN,
         ),
         (
             "/operator/v1/health",
-            (200, {"snapshot": SNAPSHOT | {"age_seconds": 3600}, "outbox": OUTBOX}),
+            (200, {**CLOCK, "snapshot": SNAPSHOT | {"age_seconds": 3600}, "outbox": OUTBOX}),
             "snapshot",
             State.FAIL,
         ),
-        ("/operator/v1/health", (200, {"snapshot": SNAPSHOT, "outbox": None}), "outbox", State.FAIL),
-        ("/operator/v1/health", (200, {"snapshot": SNAPSHOT, "outbox": OUTBOX | {"refused": 1}}), "outbox", State.WARN),
         (
             "/operator/v1/health",
-            (200, {"snapshot": SNAPSHOT, "outbox": OUTBOX | {"oldest_unsent_age_seconds": 300}}),
+            (200, {"clock": {"correction_seconds": -3600}, "snapshot": SNAPSHOT, "outbox": OUTBOX}),
+            "time",
+            State.WARN,
+        ),
+        ("/operator/v1/health", (200, {**CLOCK, "snapshot": SNAPSHOT, "outbox": None}), "outbox", State.FAIL),
+        (
+            "/operator/v1/health",
+            (200, {**CLOCK, "snapshot": SNAPSHOT, "outbox": OUTBOX | {"refused": 1}}),
             "outbox",
             State.WARN,
         ),
         (
             "/operator/v1/health",
-            (200, {"snapshot": SNAPSHOT, "outbox": OUTBOX | {"oldest_unsent_age_seconds": 86_400}}),
+            (200, {**CLOCK, "snapshot": SNAPSHOT, "outbox": OUTBOX | {"oldest_unsent_age_seconds": 300}}),
+            "outbox",
+            State.WARN,
+        ),
+        (
+            "/operator/v1/health",
+            (200, {**CLOCK, "snapshot": SNAPSHOT, "outbox": OUTBOX | {"oldest_unsent_age_seconds": 86_400}}),
             "outbox",
             State.FAIL,
         ),

@@ -10,6 +10,7 @@ import httpx2
 
 from domicile.apps.region_operator import KEY_FILE, URL_FILE, RegionOperator, Shown
 from domicile.data_plane.blocks import Blocks
+from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -29,7 +30,8 @@ class Listener:
 
     url: str
     folder: Path
-    clock: SetClock
+    machine_clock: SetClock
+    clock: RegionClock
     snapshots: CurrentSnapshot
     router: Router
     meter: Meter
@@ -85,7 +87,8 @@ async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
     settings = region_settings(
         folder, engines=[engine_settings("one").model_dump(), engine_settings("two", country="FR").model_dump()]
     )
-    clock, snapshots, writer = SetClock(), CurrentSnapshot(), new_id("wr_")
+    machine_clock, snapshots, writer = SetClock(), CurrentSnapshot(), new_id("wr_")
+    clock = RegionClock(machine_clock)
     router = Router(settings.engines, parameters_of)
     operator = RegionOperator(settings)
     async with AsyncExitStack() as stack:
@@ -100,4 +103,4 @@ async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
         operator.show(Shown(REPLICA, snapshots, router, meter, metering, clock, blocks))
         await stack.enter_async_context(serving([operator.listen(stack)]))
         url = (folder / URL_FILE).read_text().strip()
-        yield Listener(url, folder, clock, snapshots, router, meter, metering, region, blocks, operator)
+        yield Listener(url, folder, machine_clock, clock, snapshots, router, meter, metering, region, blocks, operator)

@@ -84,6 +84,7 @@ async def test_health_of_a_region_that_has_just_begun(tmp_path: Path) -> None:
         assert (found["region"], found["replica"], found["ready"], found["snapshot"]) == ("eu", REPLICA, False, None)
         assert found["outbox"] == {"depth": 0, "refused": 0, "oldest_unsent_age_seconds": None}
         assert found["metering"] == {"backlog": 0}
+        assert found["clock"] == {"correction_seconds": 0}
         assert found["engines"] == [
             {"name": "one", "label": "label-one", "country": "DE", "operator": "the tests", "healthy": False},
             {"name": "two", "label": "label-two", "country": "FR", "operator": "the tests", "healthy": False},
@@ -101,7 +102,7 @@ async def test_health_of_a_region_at_work(tmp_path: Path) -> None:
         await listener.meter.flush()
         listener.meter.event(RegionEventType.SNAPSHOT_REFUSED)
         await listener.meter.flush()
-        listener.clock.ms = NOW_MS + 90_000
+        listener.machine_clock.ms = NOW_MS + 90_000
         found = (await listener.get("/operator/v1/health")).json()
         assert found["ready"] is True
         assert found["snapshot"] == {"epoch": 1, "number": 1, "issued_at": NOW_MS // 1000, "age_seconds": 90}

@@ -76,7 +76,7 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
         table = current_snapshot(Shard("eu", 0, (), (), ()), epoch=3, number=41).table
         assert table is not None
         listener.snapshots.swap(table)
-        listener.clock.ms = NOW_MS + 12_500
+        listener.machine_clock.ms = NOW_MS + 12_500
         listener.router.report("one", healthy=True)
         listener.meter.record(ledger_entry("req_1"))
         await listener.meter.flush()
@@ -87,6 +87,11 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
         assert found["domicile_outbox_reports{}"] == 1
         assert 12 <= found["domicile_outbox_oldest_age_seconds{}"] <= 73
         assert found["domicile_metering_backlog_entries{}"] == 0
+        assert found["domicile_clock_correction_seconds{}"] == 0
+        listener.clock.told(NOW_MS, is_fresh=True)
+        found = await metrics_of(listener)
+        assert found["domicile_clock_correction_seconds{}"] == -12.5
+        assert found["domicile_snapshot_age_seconds{}"] == 0
 
 
 async def test_each_listener_counts_for_itself(tmp_path: Path) -> None:

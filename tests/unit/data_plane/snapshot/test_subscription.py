@@ -15,6 +15,7 @@ from sqlalchemy import text
 from domicile.boundary.audit import RegionEventType
 from domicile.boundary.signing import public_key_bytes, sign_manifest
 from domicile.boundary.snapshot import Shard, SignedManifest, SnapshotQuery, Tombstone, digest, encode_shard
+from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.control_link import ControlLink
 from domicile.data_plane.identity import Enrollment, IdentityRepository
 from domicile.data_plane.snapshot.repository import SnapshotRepository
@@ -35,6 +36,7 @@ from tests.unit.data_plane.region_parts import (
     INSTALLATION,
     NOW_MS,
     Publisher,
+    SetClock,
     bodies,
     database_in,
     new_key,
@@ -68,12 +70,15 @@ class Subscribed:
         self.publisher = publisher
         self.current = CurrentSnapshot()
         self.events: list[RegionEventType] = []
+        self.machine = SetClock()
+        self.clock = RegionClock(self.machine)
         self.subscription = SnapshotSubscription(
             link,
             SnapshotRepository(database),
             self.current,
             region="eu",
             enrollment=enrollment or replace(publisher.enrollment, serial=serial),
+            clock=self.clock,
             on_event=self.events.append,
         )
 
@@ -105,6 +110,42 @@ class Subscribed:
 async def subscribed(tmp_path: Path) -> AsyncIterator[Subscribed]:
     async with boundary_server() as (server, link), database_in(tmp_path, "region") as database:
         yield Subscribed(server, link, database, Publisher())
+
+
+async def test_a_wrong_clock_is_set_right_by_what_is_signed(subscribed: Subscribed) -> None:
+    """The first snapshot after a start, or after a break, may be old: it only says what the time is not before."""
+    subscribed.machine.ms += 3_600_000
+    async with subscribed.running():
+        subscribed.offer(shards_for(new_key()), number=1)
+        await until(lambda: subscribed.held == (1, 1))
+        assert subscribed.clock.correction_ms == 0
+        subscribed.offer(shards_for(new_key()), number=2)
+        await until(lambda: subscribed.held == (1, 2))
+        assert subscribed.clock.now_ms() == NOW_MS
+        subscribed.machine.ms += 60_000
+        subscribed.server.offer(answers(503), answers(503))
+        subscribed.offer(shards_for(new_key()), number=3)
+        await until(lambda: subscribed.held == (1, 3))
+        assert subscribed.clock.now_ms() == NOW_MS + 60_000
+
+
+async def test_a_forged_snapshot_sets_no_clock(subscribed: Subscribed) -> None:
+    async with subscribed.running():
+        subscribed.offer(shards_for(new_key()), number=1)
+        await until(lambda: subscribed.held == (1, 1))
+        forged = Publisher().publish(shards_for(new_key()), number=2, issued_at_ms=NOW_MS + 3_600_000)
+        subscribed.server.offer(forged)
+        await until(lambda: subscribed.events == [RegionEventType.SNAPSHOT_REFUSED])
+        assert subscribed.clock.correction_ms == 0
+
+
+async def test_a_saved_snapshot_says_what_the_time_is_not_before(subscribed: Subscribed) -> None:
+    async with subscribed.running():
+        subscribed.offer(shards_for(new_key()), number=1, issued_at_ms=NOW_MS + 3_600_000)
+        await until(lambda: len(subscribed.server.polls) == 2)
+    again = subscribed.restarted()
+    await again.subscription.restore()
+    assert again.clock.now_ms() == NOW_MS + 3_600_000
 
 
 async def test_new_snapshots_are_taken_and_acknowledged(subscribed: Subscribed) -> None:
