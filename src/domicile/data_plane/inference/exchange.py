@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from domicile.boundary.usage import Usage
+from domicile.boundary.usage import ImageSize, Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 
@@ -39,6 +39,8 @@ class Part:
     """What the platform counts in this part."""
     counted: Usage | None = None
     """The engine's own count of everything until here, where it sends one that can be true."""
+    image_size: ImageSize | None = None
+    """Of the images in this part, where it is one of the specification's: usage is told apart by it."""
 
 
 class Exchange(Protocol[RequestT_contra]):

@@ -1,6 +1,6 @@
 """What one request has used so far."""
 
-from domicile.boundary.usage import Usage
+from domicile.boundary.usage import ImageSize, Usage
 from domicile.data_plane.inference.exchange import Part
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.metering.entry import CountedBy, LedgerEntry, Outcome
@@ -16,6 +16,7 @@ class Metered:
         self._placement: Placement | None = None
         self._platform = Usage()
         self._engine: Usage | None = None
+        self._image_size: ImageSize | None = None
 
     def started(self, placement: Placement, asked: Usage) -> None:
         """An engine is being asked; `asked` is what the platform counts of the request."""
@@ -31,6 +32,8 @@ class Metered:
         self._platform = self._platform + part.said
         if part.counted is not None:
             self._engine = part.counted
+        if part.image_size is not None:
+            self._image_size = part.image_size
 
     @property
     def usage(self) -> Usage:
@@ -59,4 +62,5 @@ class Metered:
             outcome=outcome,
             counted_by=CountedBy.PLATFORM if self._engine is None else CountedBy.ENGINE,
             usage=self.usage,
+            image_size=self._image_size,
         )
