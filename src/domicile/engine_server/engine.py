@@ -94,5 +94,5 @@ class Engine:
             "weights_sha256": self._model.weights.sha256 if self._model is not None else None,
             "context": self._limits.context,
             "prompt_limit": self._limits.prompt_limit,
-            "capabilities": ["chat", "stream", "tools", "json_schema", "logprobs"],
+            "capabilities": ["chat", "completions", "stream", "tools", "json_schema", "logprobs"],
         }

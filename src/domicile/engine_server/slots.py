@@ -85,11 +85,9 @@ class SlotQueue:
         """How many slots are free."""
         return len(self._idle)
 
-    def take_tickets(
-        self, count: int, tenant: str | None, prompt: Sequence[int] = (), priority: int = 0
-    ) -> list[Ticket]:
-        """All the places that a request needs, or none: a request is refused before it has begun, not half way."""
-        if self.waiting + count > len(self._idle) + self._waiting_max:
+    def take_tickets(self, prompts: Sequence[Sequence[int]], tenant: str | None, priority: int = 0) -> list[Ticket]:
+        """A place for each of a request's prompts, or none: a request is refused before it has begun, not half way."""
+        if self.waiting + len(prompts) > len(self._idle) + self._waiting_max:
             raise Refusal(
                 429,
                 "rate_limit_exceeded",
@@ -97,7 +95,7 @@ class SlotQueue:
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
             )
         loop = asyncio.get_running_loop()
-        tickets = [Ticket(self, tenant, prompt, priority, loop.create_future()) for _ in range(count)]
+        tickets = [Ticket(self, tenant, prompt, priority, loop.create_future()) for prompt in prompts]
         line = self._waiting.setdefault(priority, {}).setdefault(tenant, deque())
         line.extend(tickets)
         self._grant()

@@ -1,18 +1,14 @@
 """From a request to what will be generated: tools and shapes read, the prompt counted, the limits kept."""
 
-from typing import Any
-
 from domicile.engine_server.chat import prompt
 from domicile.engine_server.chat.generation import Plan
 from domicile.engine_server.chat.request import ChatRequest
+from domicile.engine_server.chat.sampling import sampling
 from domicile.engine_server.chat.schema import ANY_OBJECT, Schema, prepare
 from domicile.engine_server.chat.tools import calling_of
 from domicile.engine_server.errors import Refusal, invalid
 from domicile.engine_server.llama import Llama
 
-# The model card's own advice, for when the caller gives none.
-_TEMPERATURE = 0.2
-_TOP_P = 0.9
 # A small model may repeat itself without end; a caller who wants more says so.
 _ANSWER_TOKENS = 512
 
@@ -34,7 +30,7 @@ async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, co
         prompt=tokens,
         tenant=request.cache_salt or None,
         tokens_max=min(request.tokens_max or _ANSWER_TOKENS, room),
-        sampling=_sampling(request),
+        sampling=sampling(request, alternatives=max(1, request.top_logprobs or 0) if request.logprobs else 0),
         stop=request.stop_sequences,
         shape=shape,
         calling=calling,
@@ -53,18 +49,3 @@ def _shape(request: ChatRequest) -> Schema | None:
     param = "response_format.json_schema.schema"
     document = wanted.json_schema.schema if wanted.json_schema.schema is not None else ANY_OBJECT
     return prepare(document, param, strict=bool(wanted.json_schema.strict))
-
-
-def _sampling(request: ChatRequest) -> dict[str, Any]:
-    asked = request.temperature is not None or request.top_p is not None
-    sampling: dict[str, Any] = {
-        "temperature": request.temperature if request.temperature is not None else (1.0 if asked else _TEMPERATURE),
-        "top_p": request.top_p if request.top_p is not None else (1.0 if asked else _TOP_P),
-        "top_k": 0,
-        "min_p": 0.0,
-        "presence_penalty": request.presence_penalty or 0.0,
-        "frequency_penalty": request.frequency_penalty or 0.0,
-    }
-    if request.logprobs:
-        sampling["n_probs"] = max(1, request.top_logprobs or 0)
-    return sampling

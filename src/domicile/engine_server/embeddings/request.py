@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from domicile.engine_server.embeddings import token_ids
+from domicile.engine_server import token_ids
 from domicile.engine_server.errors import Refusal, invalid
 from domicile.engine_server.json_request import read_request
 

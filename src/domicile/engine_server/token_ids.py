@@ -21,12 +21,10 @@ IDS_MAX = 8192
 
 def decode(ids: Sequence[int], param: str) -> str:
     """The text of token ids. An incomplete character at either end, where a client has cut, becomes U+FFFD."""
-    if not ids:
-        raise invalid(f"'{param}' is empty. An empty text has no embedding.", param)
     if len(ids) > IDS_MAX:
         raise invalid(f"'{param}' has {len(ids)} tokens; a text may have at most {IDS_MAX}.", param)
     vocabulary = _vocabulary()
-    if min(ids) < 0 or max(ids) >= len(vocabulary):
+    if ids and (min(ids) < 0 or max(ids) >= len(vocabulary)):
         raise invalid(
             f"'{param}' holds a number that is no token of cl100k_base, or a special one. Send the text itself.", param
         )

@@ -1,0 +1,1 @@
+"""Text completions: a text is gone on with, as it stands."""
