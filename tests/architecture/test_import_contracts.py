@@ -25,6 +25,7 @@ VIOLATIONS = [
     ("data_plane/limits/reservation.py", "domicile.data_plane.engines.port", "region"),
     ("data_plane/metering/meter.py", "domicile.data_plane.inference", "region"),
     ("data_plane/egress.py", "domicile.data_plane.identity", "region"),
+    ("data_plane/engines/upstream.py", "domicile.data_plane.engines.vendors.choice", "vendors"),
     ("control_plane/auth.py", "domicile.openai_api.chat", "control-plane-sees-no-content"),
     ("engine_server/app.py", "domicile.boundary.usage", "engines-see-no-boundary"),
     ("apps/control.py", "domicile.data_plane.routing", "app-control"),

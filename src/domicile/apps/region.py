@@ -29,7 +29,9 @@ from domicile.data_plane.destruction import Destruction
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.credential import EngineKeyError
 from domicile.data_plane.engines.probe import EngineProbe
+from domicile.data_plane.engines.queue import queued
 from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
@@ -147,7 +149,7 @@ class _Region:
             policy=policy,
             limits=Unlimited(),
             router=router,
-            engines={upstream.name: upstream for upstream in upstreams},
+            engines=queued(settings.engines, upstreams, router),
             meter=meter,
             clock=clock,
             salted_engines=frozenset(engine.name for engine in settings.engines if engine.cache_salt),
@@ -182,7 +184,7 @@ async def _open_database(settings: RegionSettings, name: str, egress: EgressPoli
 
 
 def _open_upstreams(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> list[Upstream]:
-    upstreams = [Upstream(engine, egress) for engine in settings.engines]
+    upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in settings.engines]
     for upstream in upstreams:
         stack.push_async_callback(upstream.close)
     return upstreams

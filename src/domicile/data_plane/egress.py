@@ -4,6 +4,7 @@ Sessions come from here and nowhere else, and a session connects only to the des
 proxy from the environment or an address out of a request leads nowhere.
 """
 
+import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,9 +55,16 @@ def destination(url: str, country: str) -> Destination:
     return Destination(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80), country)
 
 
-def session_to(allowed: Destination, timeout: ClientTimeout, *, connections: int) -> aiohttp.ClientSession:
-    """A session that connects to one destination. No cookies, no proxies from the environment."""
-    return _session(_OneDestinationConnector(allowed, limit=connections, keepalive_timeout=_IDLE_CONNECTION_S), timeout)
+def session_to(
+    allowed: Destination, timeout: ClientTimeout, *, connections: int, ca_file: Path | None = None
+) -> aiohttp.ClientSession:
+    """A session that connects to one destination. No cookies, no proxies from the environment.
+
+    `ca_file`: the only certificates to trust there; else the system's. Raises OSError when it cannot be read.
+    """
+    trusted: ssl.SSLContext | bool = True if ca_file is None else ssl.create_default_context(cafile=ca_file)
+    connector = _OneDestinationConnector(allowed, limit=connections, keepalive_timeout=_IDLE_CONNECTION_S, ssl=trusted)
+    return _session(connector, timeout)
 
 
 def session_to_socket(path: Path, timeout: ClientTimeout, *, connections: int) -> aiohttp.ClientSession:

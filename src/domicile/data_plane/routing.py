@@ -1,15 +1,22 @@
-"""Reservation -> Placement: an engine of this region, or an error. Holds what is known of each engine's health.
+"""Reservation -> Placement: an engine of this region, or an error. Holds what is known of each engine's health and load.
 
 There is nothing here that could name an engine of another region: the router is built from this region's settings, whose
-engines were checked against its countries when they were read.
+engines were checked against its countries when they were read. Two engines serve one snapshot only when both are in one
+equivalence group, which was checked there too, so whatever is bound to a snapshot may stand in for the others.
 """
 
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from domicile.data_plane.circuit_breaker import CircuitBreaker
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.kernel import errors
-from domicile.settings.installation import EngineSettings
+from domicile.settings.engines import JSON_SCHEMA, EngineSettings
+
+# How often a request may be given to another engine, before the first byte of an answer. Once: a request that brings
+# engines down must not bring down all of them.
+RETRIES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +33,88 @@ class Placement:
     operator: str
 
 
+@dataclass(slots=True)
+class EngineCondition:
+    """How an engine is, as probes and requests have seen it, and how much it has to do. `engines/queue` counts."""
+
+    name: str
+    capacity: int
+    """How many requests may run and wait."""
+    breaker: CircuitBreaker
+    alive: bool = False
+    is_probed: bool = True
+    running: int = 0
+    waiting: int = 0
+    turn: int = 0
+    """When it was chosen last, in choices."""
+
+    @property
+    def outstanding(self) -> int:
+        """Requests that it has not ended."""
+        return self.running + self.waiting
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may come."""
+        return self.outstanding < self.capacity
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request may be tried now."""
+        return self.alive and self.breaker.allows()
+
+    def unreached(self) -> None:
+        """Nobody listens there: until a probe finds somebody, or for a pause where none is made."""
+        if self.is_probed:
+            self.alive = False
+        else:
+            self.breaker.failed(at_once=True)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """An engine as its operator declared it, and whether it answers."""
+    """An engine as its operator declared it, and how it is."""
 
     name: str
     label: str
     country: str
     operator: str
     healthy: bool
+    circuit_open: bool
+    running: int
+    waiting: int
+
+
+@dataclass(slots=True)
+class _Engine:
+    settings: EngineSettings
+    condition: EngineCondition
+    refused: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.refused = self.settings.refused_parameters
 
 
 class Router:
-    """Chooses among the healthy engines bound to the requested snapshot; the one chosen least recently goes first."""
+    """Chooses among the healthy engines bound to the requested snapshot the one with the least to do; of those that have
+    equally little, the one chosen least recently."""
 
     def __init__(
-        self, engines: Iterable[EngineSettings], parameters_of: Callable[[Reservation], frozenset[str]]
+        self,
+        engines: Iterable[EngineSettings],
+        parameters_of: Callable[[Reservation], frozenset[str]],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`parameters_of` names the parameters that a request sets, so that engines which cannot honour one are passed over."""
-        self._engines = {engine.name: engine for engine in engines}
+        self._engines = {
+            engine.name: _Engine(
+                engine,
+                EngineCondition(engine.name, engine.max_concurrency + engine.max_queue, CircuitBreaker(monotonic)),
+            )
+            for engine in engines
+        }
         self._parameters_of = parameters_of
-        self._healthy: set[str] = set()
-        self._turn = dict.fromkeys(self._engines, 0)
-        self._clock = 0
+        self._choices = 0
 
     def route(
         self, reservation: Reservation, *, needs: frozenset[str] | None = None, tried: frozenset[str] = frozenset()
@@ -56,38 +122,60 @@ class Router:
         """An engine not in `tried`. `needs`: the modalities it must have, where they are fewer than those admitted.
 
         What no bound engine can serve is said here, last of all rules (design 4.3)."""
-        snapshot = reservation.admission.model.name
-        bound = [engine for engine in self._engines.values() if snapshot in engine.models]
+        admission = reservation.admission
+        snapshot = admission.model.name
+        bound = [engine for engine in self._engines.values() if engine.settings.serves(admission.endpoint, snapshot)]
         if not bound:
-            raise errors.model_not_found(reservation.admission.requested)
-        able = self._able(bound, reservation, reservation.admission.needs if needs is None else needs)
-        healthy = [engine for engine in able if engine.name in self._healthy and engine.name not in tried]
-        if not healthy:
+            raise errors.model_not_found(admission.requested)
+        able = self._able(bound, reservation, admission.needs if needs is None else needs)
+        usable = [engine for engine in able if engine.condition.is_usable and engine.settings.name not in tried]
+        if not usable or len(tried) > RETRIES:
             raise errors.engine_unavailable()
-        chosen = min(healthy, key=lambda engine: self._turn[engine.name])
-        self._clock += 1
-        self._turn[chosen.name] = self._clock
+        free = [engine for engine in usable if engine.condition.has_room]
+        if not free:
+            raise errors.engines_busy()
+        chosen = min(free, key=lambda engine: (engine.condition.outstanding, engine.condition.turn))
+        self._choices += 1
+        chosen.condition.turn = self._choices
+        engine = chosen.settings
         return Placement(
-            reservation, chosen.name, chosen.models[snapshot], chosen.label, chosen.country, chosen.operator
+            reservation, engine.name, engine.models[snapshot], engine.label, engine.country, engine.operator
         )
 
     def labels(self, snapshot: str) -> tuple[str, ...]:
         """The public names of the engines bound to a snapshot: what really answers."""
-        return tuple(sorted({engine.label for engine in self._engines.values() if snapshot in engine.models}))
+        settings = (engine.settings for engine in self._engines.values())
+        return tuple(sorted({engine.label for engine in settings if snapshot in engine.models}))
+
+    def condition(self, engine: str) -> EngineCondition:
+        """What is known of one engine. Raises KeyError for one that is not of this region."""
+        return self._engines[engine].condition
 
     def report(self, engine: str, *, healthy: bool) -> bool:
-        """What a probe or a request has just seen of an engine. Returns whether that is news."""
-        news = (engine in self._healthy) != healthy
-        if healthy:
-            self._healthy.add(engine)
-        else:
-            self._healthy.discard(engine)
+        """What a probe has just seen of an engine. Returns whether that is news."""
+        condition = self._engines[engine].condition
+        news = condition.alive != healthy
+        condition.alive = healthy
         return news
+
+    def trust(self, engine: str) -> None:
+        """No probe will ever tell: it is taken for alive."""
+        condition = self._engines[engine].condition
+        condition.alive, condition.is_probed = True, False
 
     def states(self) -> tuple[EngineState, ...]:
         """Every engine of this region, in the order of the configuration."""
         return tuple(
-            EngineState(engine.name, engine.label, engine.country, engine.operator, engine.name in self._healthy)
+            EngineState(
+                engine.settings.name,
+                engine.settings.label,
+                engine.settings.country,
+                engine.settings.operator,
+                engine.condition.alive,
+                engine.condition.breaker.is_open,
+                engine.condition.running,
+                engine.condition.waiting,
+            )
             for engine in self._engines.values()
         )
 
@@ -95,23 +183,28 @@ class Router:
     def any_healthy(self) -> bool:
         """Whether at least one engine answers. A region that has none waits for none: it answers for its models, of which
         there are none."""
-        return bool(self._healthy) or not self._engines
+        return any(engine.condition.alive for engine in self._engines.values()) or not self._engines
 
-    def _able(
-        self, bound: list[EngineSettings], reservation: Reservation, needs: frozenset[str]
-    ) -> list[EngineSettings]:
-        with_modalities = [engine for engine in bound if needs <= engine.modalities]
+    def _able(self, bound: list[_Engine], reservation: Reservation, needs: frozenset[str]) -> list[_Engine]:
+        with_modalities = [engine for engine in bound if needs <= engine.settings.modalities]
         if not with_modalities:
-            missing = sorted(needs - frozenset().union(*(engine.modalities for engine in bound)))
+            missing = sorted(needs - frozenset().union(*(engine.settings.modalities for engine in bound)))
             named = ", ".join(missing or sorted(needs))
             raise errors.modality_not_supported(
                 "messages", f"No engine of this region can serve this model with: {named}. Send text only."
             )
         parameters = self._parameters_of(reservation)
-        able = [engine for engine in with_modalities if not parameters & engine.unsupported_parameters]
+        able = [engine for engine in with_modalities if not parameters & engine.refused]
         if not able:
-            refused = sorted(parameters & with_modalities[0].unsupported_parameters)[0]
+            first = with_modalities[0]
+            refused = sorted(parameters & first.refused)[0]
+            label = first.settings.label
+            if refused in JSON_SCHEMA:
+                raise errors.unsupported_parameter(
+                    JSON_SCHEMA[refused],
+                    f"The engine '{label}', which serves this model here, cannot hold its output to a JSON schema.",
+                )
             raise errors.unsupported_parameter(
-                refused, f"The engine '{with_modalities[0].label}', which serves this model here, cannot honour it."
+                refused, f"The engine '{label}', which serves this model here, cannot honour it."
             )
         return able

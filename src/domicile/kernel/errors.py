@@ -369,6 +369,15 @@ def engine_unavailable(retry_after_s: int = 1) -> DomicileError:
     )
 
 
+def engines_busy(retry_after_s: int = 1) -> DomicileError:
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "engine_unavailable",
+        "Every engine of this region that can answer for this model has as much to do as it may. Try again shortly.",
+        retry_after_s=retry_after_s,
+    )
+
+
 def engine_misconfigured() -> DomicileError:
     return DomicileError(
         Category.UNAVAILABLE,

@@ -9,7 +9,15 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from domicile.openai_api.chat_messages import AssistantMessage, Message, TextContent
-from domicile.openai_api.chat_tools import FunctionCall, LegacyFunction, ResponseFormat, Tool, ToolChoice
+from domicile.openai_api.chat_tools import (
+    FunctionCall,
+    FunctionTool,
+    JsonSchemaResponse,
+    LegacyFunction,
+    ResponseFormat,
+    Tool,
+    ToolChoice,
+)
 from domicile.openai_api.closed import Closed, ModelRequest
 
 TokenCount = Annotated[int, Meta(ge=1)]
@@ -139,6 +147,18 @@ class ChatCompletionRequest(ModelRequest, frozen=True, kw_only=True):
     def streams(self) -> bool:
         """Whether the answer is asked for as a stream."""
         return self.stream is True
+
+    @property
+    def demands(self) -> frozenset[str]:
+        """See `ModelRequest`: Structured Outputs, of the answer and of a tool's arguments."""
+        found = set()
+        if isinstance(self.response_format, JsonSchemaResponse):
+            found.add("response_format.json_schema")
+        if isinstance(self.tools, list) and any(
+            isinstance(tool, FunctionTool) and tool.function.strict is True for tool in self.tools
+        ):
+            found.add("tools[].function.strict")
+        return frozenset(found)
 
     @property
     def wants_usage_in_stream(self) -> bool:

@@ -18,3 +18,8 @@ class ModelRequest(Closed, frozen=True, kw_only=True):
     """A whole request of an endpoint that runs a model."""
 
     model: ModelName
+
+    @property
+    def demands(self) -> frozenset[str]:
+        """Members that only some engines can honour, by their paths without indexes."""
+        return frozenset()

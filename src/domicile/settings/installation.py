@@ -1,57 +1,18 @@
 """The shape of `domicile.toml` (design 6). An unknown member is an error: a misspelt one must not be ignored."""
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from domicile.kernel.geography import UnknownCountryError, country, country_set
-from domicile.kernel.ids import is_region_code
+from domicile.kernel.geography import UnknownCountryError, country_set
 from domicile.settings.database import HasDatabase
+from domicile.settings.engines import EngineSettings, group_problems
+from domicile.settings.values import Block, Country, HttpUrl, Port, RegionCode, is_loopback
 
 
-def _region_code(value: str) -> str:
-    if not is_region_code(value):
-        raise ValueError(
-            "a region's code is 2 to 8 lower-case letters and digits, a letter first, and no reserved word"
-        )
-    return value
-
-
-def _country(value: str) -> str:
-    try:
-        return country(value)
-    except UnknownCountryError as error:
-        raise ValueError(str(error)) from error
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an http or https URL without query")
-    return value.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-RegionCode = Annotated[str, AfterValidator(_region_code)]
-Country = Annotated[str, AfterValidator(_country)]
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Listener(_Settings):
+class Listener(Block):
     """Where a process listens. Loopback unless somebody says otherwise."""
 
     host: str = "127.0.0.1"
@@ -62,44 +23,11 @@ class Listener(_Settings):
 
     @model_validator(mode="after")
     def _never_in_clear_by_oversight(self) -> "Listener":
-        if not self.behind_tls_proxy and not _is_loopback(self.host):
+        if not self.behind_tls_proxy and not is_loopback(self.host):
             raise ValueError(
                 f"{self.host} is not loopback, and this listener speaks no TLS: put a TLS proxy of the same region before "
                 "it, let nobody else reach it, and say behind_tls_proxy = true"
             )
-        return self
-
-
-class EngineSettings(_Settings):
-    """One engine of a region: any OpenAI-compatible server. `models` binds a snapshot to the engine's own model name."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    label: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
-    """The operator's public name of it: in the header `domicile-engine` and in `/v1/models`."""
-    country: Country
-    operator: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")]
-    url: HttpUrl | None = None
-    socket: Path | None = None
-    api_key_file: Path | None = None
-    """Holds the key that is sent to the engine. Read again when it changes, and never logged."""
-    embedded: bool = False
-    """Whether `domicile up` starts the embedded engine server for it, on `socket`."""
-    models: Annotated[dict[str, str], Field(min_length=1)]
-    modalities: frozenset[Literal["text", "image", "audio"]] = frozenset({"text"})
-    unsupported_parameters: frozenset[str] = frozenset()
-    """Parameters of the endpoint that this engine cannot honour: refused before it is asked."""
-    cache_salt: bool = False
-    """Whether the engine keeps prompt caches apart by a `cache_salt` member. Where it cannot, its cache must be off."""
-    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
-    first_byte_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
-    idle_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
-
-    @model_validator(mode="after")
-    def _one_address(self) -> "EngineSettings":
-        if (self.url is None) == (self.socket is None):
-            raise ValueError("an engine has either a url or a socket")
-        if self.embedded and self.socket is None:
-            raise ValueError("an embedded engine has a socket, not a url")
         return self
 
 
@@ -147,6 +75,8 @@ class RegionSettings(HasDatabase):
         names = [engine.name for engine in self.engines]
         if len(set(names)) != len(names):
             raise ValueError("two engines of one region have the same name")
+        for problem in group_problems(self.engines):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")
@@ -192,7 +122,7 @@ class ControlSettings(HasDatabase):
     """Whether the first organization starts with agreement, ZDR eligibility and every endpoint approved."""
 
 
-class Installation(_Settings):
+class Installation(Block):
     """The whole file."""
 
     home: RegionCode

@@ -47,6 +47,7 @@ _PATH_MEMBERS = frozenset(
         "catalogue_file",
         "database_password_file",
         "api_key_file",
+        "ca_file",
     }
 )
 

@@ -172,7 +172,7 @@ def test_all_embedded_engines_of_a_region_are_one_process_on_one_socket(tmp_path
     layout = Layout(Path("/d"))
     document = laptop_document(load_catalogue())
     first = document["regions"][0]["engines"][0]
-    document["regions"][0]["engines"] = [first, first | {"name": "second"}]
+    document["regions"][0]["engines"] = [first, first | {"name": "second", "models": {"another": "another"}}]
     installation = check(place(document, tmp_path / "f", layout, PORTS, 15000, agreement=None), tmp_path / "f", layout)
     table = process_table(installation, layout, Programs(), "info")
     assert {str(engine.socket) for engine in installation.region("us").engines} == {"/d/us/engine.sock"}

@@ -35,7 +35,8 @@ from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
-from domicile.settings.installation import EngineSettings, RegionSettings
+from domicile.settings.engines import EngineSettings
+from domicile.settings.installation import RegionSettings
 
 T = TypeVar("T")
 

@@ -16,7 +16,9 @@ from domicile.boundary.snapshot import Shard
 from domicile.catalogue.catalogue import Catalogue, load_catalogue
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.queue import queued
 from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
@@ -30,7 +32,7 @@ from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database
-from domicile.settings.installation import EngineSettings
+from domicile.settings.engines import EngineSettings
 from domicile.web.server import HttpServer, bind, serving
 from tests.platform.processes import Process, eventually
 from tests.unit.data_plane.metering.entries import in_ledger
@@ -146,7 +148,8 @@ async def region_under_test(
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(database_in(folder, "metering"))
         meter = Meter(MeteringRepository(database), snapshots, region="eu", writer=WRITER, clock=clock, durable=False)
-        upstreams = [Upstream(engine, EgressPolicy(country_set(["EEA+CH"]))) for engine in engines]
+        egress = EgressPolicy(country_set(["EEA+CH"]))
+        upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in engines]
         for upstream in upstreams:
             stack.push_async_callback(upstream.close)
         router = Router(engines, parameters_of)
@@ -157,7 +160,7 @@ async def region_under_test(
             policy=policy,
             limits=Unlimited(),
             router=router,
-            engines={upstream.name: upstream for upstream in upstreams},
+            engines=queued(engines, upstreams, router),
             meter=meter,
             clock=clock,
             salted_engines=salted,

@@ -15,6 +15,7 @@ from domicile.data_plane.egress import (
     session_to_socket,
 )
 from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.kernel.geography import Destination, country_set
 from tests.unit.data_plane.region_parts import engine_settings
 
@@ -165,5 +166,6 @@ class TestPolicy:
             destination("http://", "DE")
 
     async def test_an_engine_outside_the_countries_is_never_connected(self) -> None:
+        settings = engine_settings(url="https://engine.example", country="US")
         with pytest.raises(EgressRefusedError, match="stands in US"):
-            Upstream(engine_settings(url="https://engine.example", country="US"), EUROPE)
+            Upstream(settings, EUROPE, vendor_of(settings))

@@ -1,5 +1,7 @@
 """Reservation -> Placement (design 4.5)."""
 
+from typing import Any
+
 import pytest
 
 from domicile.boundary.retention import Retention
@@ -14,10 +16,19 @@ from domicile.data_plane.routing import Router
 from domicile.kernel.errors import Category, DomicileError
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import UserMessage
-from domicile.settings.installation import EngineSettings
+from domicile.openai_api.chat_tools import (
+    FunctionDefinition,
+    FunctionTool,
+    JsonObjectResponse,
+    JsonSchema,
+    JsonSchemaResponse,
+)
+from domicile.settings.engines import EngineSettings
 from tests.unit.data_plane.region_parts import KEY_ID, engine_settings, organization_record, project_record
 
 MODEL = "gpt-4o-2024-08-06"
+SCHEMA = JsonSchemaResponse(json_schema=JsonSchema(name="answer", schema={"type": "object"}))
+STRICT_TOOL = FunctionTool(function=FunctionDefinition(name="look", strict=True))
 
 
 def reservation(model: str = MODEL, needs: frozenset[str] = frozenset({"text"}), **parameters: object) -> Reservation:
@@ -80,8 +91,8 @@ def test_engines_take_turns_and_the_dead_are_passed_over() -> None:
     assert made.route(reservation()).engine == "two"
 
 
-def test_a_request_is_never_given_to_the_same_engine_twice() -> None:
-    made = router(engine_settings("one"), engine_settings("two"))
+def test_a_request_is_never_given_to_the_same_engine_twice_nor_to_a_third() -> None:
+    made = router(engine_settings("one"), engine_settings("two"), engine_settings("three"))
     tried: frozenset[str] = frozenset()
     for expected in ("one", "two"):
         placement = made.route(reservation(), tried=tried)
@@ -89,6 +100,71 @@ def test_a_request_is_never_given_to_the_same_engine_twice() -> None:
         tried |= {placement.engine}
     error = refusal(made, reservation(), tried)
     assert (error.category, error.code, error.retry_after_s) == (Category.UNAVAILABLE, "engine_unavailable", 1)
+
+
+class TestLoad:
+    def test_the_engine_with_the_least_to_do_is_chosen(self) -> None:
+        made = router(engine_settings("one"), engine_settings("two"), engine_settings("three"))
+        made.condition("one").running = 2
+        made.condition("two").running, made.condition("two").waiting = 0, 1
+        made.condition("three").running = 3
+        assert [made.route(reservation()).engine for _ in range(2)] == ["two", "two"]
+        made.condition("two").waiting = 2
+        assert [made.route(reservation()).engine for _ in range(3)] == ["one", "two", "one"]
+
+    def test_what_runs_and_waits_is_bounded_and_what_comes_then_is_told_when_to_come_again(self) -> None:
+        made = router(
+            engine_settings("one", max_concurrency=1, max_queue=1),
+            engine_settings("two", max_concurrency=1, max_queue=0),
+        )
+        made.condition("two").running = 1
+        made.condition("one").running = 1
+        assert made.route(reservation()).engine == "one"
+        made.condition("one").waiting = 1
+        error = refusal(made, reservation())
+        assert (error.category, error.code, error.retry_after_s) == (Category.UNAVAILABLE, "engine_unavailable", 1)
+        assert "as much to do as it may" in error.message
+
+
+class TestCircuit:
+    def test_an_engine_that_fails_is_left_alone_and_tried_again_with_one_request(self) -> None:
+        now = 100.0
+        made = Router([engine_settings("one"), engine_settings("two")], parameters_of, lambda: now)
+        for name in ("one", "two"):
+            made.report(name, healthy=True)
+        one = made.condition("one")
+        for _ in range(3):
+            one.breaker.failed()
+        assert {made.route(reservation()).engine for _ in range(3)} == {"two"}
+        made.report("one", healthy=True)
+        assert made.route(reservation()).engine == "two", "that its health URL answers says nothing of its work"
+        now += 1.0
+        assert made.route(reservation()).engine == "one"
+        one.breaker.began()
+        assert {made.route(reservation()).engine for _ in range(3)} == {"two"}
+
+    def test_one_that_nobody_reaches_is_dead_until_a_probe_says_otherwise(self) -> None:
+        made = router(engine_settings("one"))
+        made.condition("one").unreached()
+        assert refusal(made, reservation()).code == "engine_unavailable"
+        assert made.report("one", healthy=True)
+        assert made.route(reservation()).engine == "one"
+
+    def test_one_that_is_never_probed_is_trusted_until_nobody_reaches_it(self) -> None:
+        now = 100.0
+        made = Router([engine_settings("one")], parameters_of, lambda: now)
+        made.trust("one")
+        assert made.route(reservation()).engine == "one"
+        made.condition("one").unreached()
+        assert refusal(made, reservation()).code == "engine_unavailable"
+        now += 1.0
+        assert made.route(reservation()).engine == "one"
+
+
+def test_an_engine_is_asked_only_at_the_endpoints_that_it_serves() -> None:
+    other = engine_settings("other", endpoints=["/v1/completions"])
+    assert router(other, engine_settings("one")).route(reservation()).engine == "one"
+    assert refusal(router(other), reservation()).code == "model_not_found"
 
 
 def test_only_engines_bound_to_the_snapshot_are_asked() -> None:
@@ -147,6 +223,31 @@ class TestParameters:
     def test_a_dead_engine_that_could_is_no_reason_to_refuse_for_ever(self) -> None:
         made = router(self.LIMITED, engine_settings("one"), dead=frozenset({"one"}))
         assert refusal(made, reservation(seed=1)).code == "engine_unavailable"
+
+    @pytest.mark.contract("C28")
+    @pytest.mark.parametrize(
+        ("asked", "param"),
+        [
+            ({"response_format": SCHEMA}, "response_format"),
+            ({"tools": [STRICT_TOOL]}, "tools"),
+        ],
+    )
+    def test_an_engine_that_holds_no_schema_is_passed_over_or_says_so(self, asked: dict[str, Any], param: str) -> None:
+        loose = engine_settings("loose", json_schema=False)
+        assert {router(loose, engine_settings("one")).route(reservation(**asked)).engine for _ in range(3)} == {"one"}
+        error = refusal(router(loose), reservation(**asked))
+        assert (error.category, error.code, error.param) == (Category.INVALID, "unsupported_parameter", param)
+        assert router(loose).route(reservation(response_format=JsonObjectResponse(), tools=[])).engine == "loose"
+
+    @pytest.mark.parametrize(
+        ("lacks", "asked", "param"),
+        [("tools", {"tools": []}, "tools"), ("logprobs", {"top_logprobs": 1}, "top_logprobs")],
+    )
+    def test_a_capability_is_a_name_for_its_parameters(self, lacks: str, asked: dict[str, Any], param: str) -> None:
+        without = engine_settings("without", **{lacks: False})
+        error = refusal(router(without), reservation(**asked))
+        assert (error.code, error.param) == ("unsupported_parameter", param)
+        assert router(without).route(reservation(seed=1)).engine == "without"
 
     def test_modality_is_said_before_parameters(self) -> None:
         error = refusal(router(self.LIMITED), reservation(seed=1, needs=frozenset({"text", "image"})))

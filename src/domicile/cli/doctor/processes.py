@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from domicile.cli.doctor.asking import Answer, UnreachableError, ask
 from domicile.cli.doctor.finding import Finding, fail, ok, warn
-from domicile.settings.installation import ControlSettings, EngineSettings, Installation, RegionSettings
+from domicile.settings.engines import EngineSettings
+from domicile.settings.installation import ControlSettings, Installation, RegionSettings
 
 CLOCK_WARN_S = 5
 # Signatures of regions are good for so long: beyond, a region has to follow the control plane's clock.
@@ -86,12 +88,19 @@ def _check_engine(region: RegionSettings, engine: EngineSettings) -> Finding:
     name = f"engine {engine.name}"
     # The configuration would not have been read with an engine outside: said all the same, it is what auditors ask.
     place = f"{engine.country}, operated by {engine.operator}"
+    if engine.vendor != "openai_compatible" or engine.health_path == "none":
+        # What these have to ask for takes their key, which is the region's alone to send.
+        return ok(region.code, name, f"{place}; not asked from here: the region's health and metrics tell")
+    url = (engine.url or "http://engine").removesuffix("/v1")
+    path = "/health" if engine.health_path is None else engine.health_path
+    if engine.health_path is not None:
+        url = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
     try:
-        answer = ask(engine.url or "http://engine", "/health", unix=engine.socket)
+        answer = ask(url, path, unix=engine.socket, ca_file=engine.ca_file)
     except UnreachableError as error:
         return fail(region.code, name, f"{place}; it does not answer: {error}", "Start it, or correct its address.")
     if answer.status != 200:
-        return fail(region.code, name, f"{place}; its /health answers {answer.status}", "Read its log.")
+        return fail(region.code, name, f"{place}; its {path} answers {answer.status}", "Read its log.")
     return ok(region.code, name, f"{place}; it answers")
 
 

@@ -1,14 +1,34 @@
 """What the request path knows of an engine. Metering cannot be forgotten: usage is in what an engine returns."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
 from domicile.data_plane.routing import Placement
+from domicile.kernel.errors import DomicileError
 
 
 class EngineFailedError(Exception):
-    """The engine could not be asked, or broke off, before the first byte of an answer: another one may be tried."""
+    """The engine could not be asked, refused to work or broke off, before the first byte of an answer: another one may be
+    tried."""
+
+    def __init__(self, refusal: DomicileError | None = None) -> None:
+        super().__init__()
+        self.refusal = refusal
+        """What the caller is told when there is no other."""
+
+
+class EngineUnreachedError(EngineFailedError):
+    """Nobody listens there."""
+
+
+class EngineBusyError(EngineFailedError):
+    """It has more to do than it can, or than it may for its account: nothing is wrong with it."""
+
+
+class LeftQueueError(asyncio.CancelledError):
+    """The client left while the request waited for its turn: nothing has run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +48,7 @@ class Engine(Protocol):
         ...
 
     async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
-        """Returns once the engine has accepted the request; then yields the data of each server-sent event.
+        """Returns once the first event has come; then yields the data of each server-sent event.
 
         `[DONE]` is not yielded: the iterator ends there. Ending early, by the engine's doing, raises `DomicileError`.
         Closing the iterator closes the connection, which is how an engine learns that nobody listens any more.

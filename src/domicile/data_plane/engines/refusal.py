@@ -21,6 +21,8 @@ _TEXTS = {
     "invalid_type": "The engine that serves this model here cannot use a value of this type.",
     "unknown_parameter": "The engine that serves this model here does not know this parameter. Remove it.",
     "missing_required_parameter": "The engine that serves this model here needs this parameter.",
+    "content_filter": "The engine that serves this model here refuses this content by a filter of its own. Change it.",
+    "content_policy_violation": "The engine that serves this model here refuses this content by a rule of its own. Change it.",
     "invalid_function_parameters": "The engine that serves this model here cannot enforce the parameters of this function.",
 }
 

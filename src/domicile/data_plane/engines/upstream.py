@@ -1,24 +1,34 @@
-"""An engine over HTTP: any OpenAI-compatible server, on a Unix socket or at a destination that egress allows."""
+"""An engine over HTTP: a server of OpenAI's API, on a Unix socket or at a destination that egress allows."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from enum import Enum
 
 import aiohttp
 from aiohttp import ClientResponse, ClientTimeout
+from yarl import URL
 
 from domicile.data_plane.egress import EgressPolicy, session_to, session_to_socket
-from domicile.data_plane.engines.credential import EngineKey
-from domicile.data_plane.engines.port import EngineFailedError, EngineRequest
+from domicile.data_plane.engines.credential import credential_of
+from domicile.data_plane.engines.port import (
+    EngineBusyError,
+    EngineFailedError,
+    EngineRequest,
+    EngineUnreachedError,
+)
 from domicile.data_plane.engines.refusal import engine_refusal
+from domicile.data_plane.engines.vendor import Vendor
 from domicile.data_plane.routing import Placement
 from domicile.kernel import errors
-from domicile.kernel.errors import Category
-from domicile.settings.installation import EngineSettings
+from domicile.kernel.errors import Category, DomicileError
+from domicile.settings.engines import EngineSettings
 
-CONNECTIONS = 1024
+CONNECTIONS = 8192
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
+PROBE_TIMEOUT_S = 2.0
+_TOO_MANY = 429
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 _ANY = "*/*"
@@ -26,72 +36,100 @@ _EVENT_DATA = b"data:"
 _DONE = b"[DONE]"
 
 
+class Pulse(Enum):
+    """What a probe has seen."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    SILENT = "silent"
+    """No answer in time: dead, or busy."""
+
+
 class Upstream:
     """One engine's pool of connections. Headers are built here, never copied from a caller's request."""
 
-    def __init__(self, settings: EngineSettings, egress: EgressPolicy) -> None:
-        """Raises `EgressRefusedError` when the engine stands outside the region."""
+    def __init__(self, settings: EngineSettings, egress: EgressPolicy, vendor: Vendor) -> None:
+        """Raises `EgressRefusedError` when the engine stands outside the region, `EngineKeyError` when its key is missing."""
         self.name = settings.name
+        self.probe_every_s = None if vendor.health_path is None else vendor.health_every_s
         self._idle_timeout_s = settings.idle_timeout_s
         self._first_byte_timeout_s = settings.first_byte_timeout_s
-        self._key = None if settings.api_key_file is None else EngineKey(settings.api_key_file)
+        self._credential = credential_of(settings)
+        self._vendor = vendor
         timeout = ClientTimeout(total=None, sock_connect=settings.connect_timeout_s)
         if settings.socket is not None:
             self._session = session_to_socket(settings.socket, timeout, connections=CONNECTIONS)
-            self._base = "http://engine"
+            self._host = URL("http://engine")
         else:
-            self._base = settings.url or ""
-            allowed = egress.inside(self._base, settings.country)
-            self._session = session_to(allowed, timeout, connections=CONNECTIONS)
+            url = settings.url or ""
+            allowed = egress.inside(url, settings.country)
+            self._session = session_to(allowed, timeout, connections=CONNECTIONS, ca_file=settings.ca_file)
+            self._host = URL(url).origin()
+
+    def _url(self, path: str) -> URL:
+        # As the vendor wrote it: a deployment's name may hold an escaped slash.
+        return URL(f"{self._host}{path}", encoded=True)
 
     def _headers(self, **named: str) -> dict[str, str]:
-        return named if self._key is None else named | self._key.headers()
+        key = None if self._credential is None else self._credential.key()
+        return {**named, **self._vendor.headers(key)}
 
     async def close(self) -> None:
         """Ends every connection."""
         await self._session.close()
 
-    async def is_healthy(self) -> bool:
-        """Whether the engine answers its health URL within two seconds."""
+    async def probe(self) -> Pulse:
+        """Asks the engine's health URL. An engine without one is never asked."""
+        path = self._vendor.health_path
+        if path is None:
+            raise ValueError("this engine has no health URL")
         try:
-            async with asyncio.timeout(2):
-                async with self._session.get(
-                    f"{self._base}/health", headers=self._headers(), allow_redirects=False
-                ) as response:
-                    return response.status == 200
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return False
+            async with (
+                asyncio.timeout(PROBE_TIMEOUT_S),
+                self._session.get(self._url(path), headers=self._headers(), allow_redirects=False) as response,
+            ):
+                return Pulse.ALIVE if response.status == 200 else Pulse.DEAD
+        except TimeoutError:
+            return Pulse.SILENT
+        except (aiohttp.ClientError, OSError):
+            return Pulse.DEAD
 
     async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
         """See `Engine.complete`."""
         response = await self._open(placement, request, accept=_JSON)
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
-                return await _read_whole(response)
+                raw = await _read_whole(response)
         except TimeoutError:
             raise errors.engine_timeout() from None
         except (aiohttp.ClientError, OSError):
             raise EngineFailedError from None
         finally:
             response.release()
+        reply = self._vendor.reply(raw)
+        if reply is None:
+            raise errors.engine_unavailable()
+        return reply
 
     async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream`."""
-        return await _begun(_events(self._parts(await self._open(placement, request, accept=_EVENTS))))
+        parts = self._parts(await self._open(placement, request, accept=_EVENTS))
+        return await self._first(self._events(parts))
 
     async def stream_bytes(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream_bytes`."""
-        return await _begun(self._parts(await self._open(placement, request, accept=_ANY)))
+        return await self._first(self._parts(await self._open(placement, request, accept=_ANY)))
 
     async def _open(self, placement: Placement, request: EngineRequest, *, accept: str) -> ClientResponse:
-        url = self._base + placement.reservation.admission.endpoint.value
+        endpoint = placement.reservation.admission.endpoint
+        url = self._url(self._vendor.path(endpoint, placement.engine_model))
         headers = self._headers(accept=accept) | {"content-type": request.content_type}
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
                 response = await self._session.post(url, data=request.body, headers=headers, allow_redirects=False)
-        except aiohttp.ConnectionTimeoutError:
-            # Never reached, so nothing runs there: another engine may be asked.
-            raise EngineFailedError from None
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError):
+            # Never reached, so nothing runs there.
+            raise EngineUnreachedError from None
         except TimeoutError:
             raise errors.engine_timeout() from None
         except (aiohttp.ClientError, OSError):
@@ -99,19 +137,38 @@ class Upstream:
         if response.status == 200:
             return response
         refusal = engine_refusal(response.status, await _read_refusal(response), response.headers.get("retry-after"))
-        if refusal.category is Category.UNAVAILABLE and response.status >= 500:
-            raise EngineFailedError
+        if response.status == _TOO_MANY:
+            raise EngineBusyError(refusal)
+        if refusal.category is Category.UNAVAILABLE:
+            raise EngineFailedError(refusal)
         raise refusal
 
-    async def _parts(self, response: ClientResponse) -> AsyncGenerator[bytes, None]:
-        """An empty one first, then the answer as it comes. Only the answer's own end ends it."""
+    async def _first(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """The same, once its first part has come: until then nothing has been said, and another engine may be asked."""
+        ready = _from_first_part(parts)
         try:
-            yield b""
+            async with asyncio.timeout(self._first_byte_timeout_s):
+                # To its empty yield: only a generator that has begun closes its connection when it is closed.
+                await anext(ready)
+        except TimeoutError:
+            raise errors.engine_timeout() from None
+        except DomicileError as error:
+            if error.category is Category.UNAVAILABLE:
+                raise EngineFailedError(error) from None
+            raise
+        return ready
+
+    async def _parts(self, response: ClientResponse) -> AsyncGenerator[bytes, None]:
+        """The answer as it comes. Only the answer's own end ends it."""
+        limit_s: float | None = None
+        try:
             while True:
-                async with asyncio.timeout(self._idle_timeout_s):
+                # The first part has a limit of its own.
+                async with asyncio.timeout(limit_s):
                     part = await response.content.readany()
                 if not part:
                     return
+                limit_s = self._idle_timeout_s
                 yield part
         except TimeoutError:
             raise errors.engine_timeout() from None
@@ -121,31 +178,35 @@ class Upstream:
             # Not `release`: an unfinished answer must end with its connection, so that the engine stops working on it.
             response.close()
 
+    async def _events(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        """The data of each event of a stream that must say `[DONE]` before it ends."""
+        pending = b""
+        async with aclosing(parts):
+            async for part in parts:
+                *lines, pending = (pending + part).split(b"\n")
+                for line in lines:
+                    if not line.startswith(_EVENT_DATA):
+                        continue
+                    data = line.removeprefix(_EVENT_DATA).strip()
+                    if data == _DONE:
+                        return
+                    shown = self._vendor.reply(data) if data else None
+                    if shown is not None:
+                        yield shown
+                if len(pending) > MAX_EVENT_BYTES:
+                    raise errors.engine_unavailable()
+        raise errors.engine_unavailable()
 
-async def _begun(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Past its first, empty, yield: only a generator that has begun closes its connection when it is closed."""
-    await anext(parts)
-    return parts
 
-
-async def _events(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The data of each event of a stream that must say `[DONE]` before it ends."""
-    pending = b""
+async def _from_first_part(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """An empty one when the first has come, then all of them."""
     async with aclosing(parts):
-        yield await anext(parts)
-        async for part in parts:
-            *lines, pending = (pending + part).split(b"\n")
-            for line in lines:
-                if not line.startswith(_EVENT_DATA):
-                    continue
-                data = line.removeprefix(_EVENT_DATA).strip()
-                if data == _DONE:
-                    return
-                if data:
-                    yield data
-            if len(pending) > MAX_EVENT_BYTES:
-                raise errors.engine_unavailable()
-    raise errors.engine_unavailable()
+        first = await anext(parts, None)
+        yield b""
+        if first is not None:
+            yield first
+            async for part in parts:
+                yield part
 
 
 async def _read_whole(response: ClientResponse) -> bytes:

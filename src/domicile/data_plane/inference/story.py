@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import UNSET
 
-from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest
+from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest, LeftQueueError
 from domicile.data_plane.inference.exchange import Exchange, Part, RequestT, Shown, StreamedExchange
 from domicile.data_plane.inference.metered import Metered
 from domicile.data_plane.inference.preparation import Preparation, Prepared
@@ -94,8 +94,10 @@ class Inference:
             part = _read(lambda: exchange.reply(raw, request, _shown(reservation)))
             metered.add(part)
             outcome = Outcome.COMPLETE
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as left:
             outcome = Outcome.CLIENT_LEFT
+            if isinstance(left, LeftQueueError):
+                metered.nothing_ran()
             raise
         except DomicileError:
             metered.nothing_ran()
@@ -121,7 +123,9 @@ class Inference:
                 metered,
                 lambda engine, place, sent: (engine.stream_bytes if is_raw else engine.stream)(place, sent),
             )
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as left:
+            if isinstance(left, LeftQueueError):
+                metered.nothing_ran()
             self._finish(reservation, metered, Outcome.CLIENT_LEFT)
             raise
         except BaseException:
@@ -154,19 +158,30 @@ class Inference:
         call: Callable[[Engine, Placement, EngineRequest], Awaitable[T]],
     ) -> tuple[Placement, T]:
         """On the first engine of this region that answers. Fails over only here, before the first byte."""
-        tried: set[str] = set()
+        tried: dict[str, DomicileError | None] = {}
         while True:
-            placement = self._router.route(reservation, needs=prepared.needs, tried=frozenset(tried))
+            placement = self._route(reservation, prepared.needs, tried)
             sent = exchange.encode(
                 prepared.request, model=placement.engine_model, cache_salt=self._cache_salt(placement)
             )
             metered.started(placement, exchange.asked(prepared.request, sent))
             try:
                 return placement, await call(self._engines[placement.engine], placement, sent)
-            except EngineFailedError:
+            except EngineFailedError as failed:
                 metered.nothing_ran()
-                self._router.report(placement.engine, healthy=False)
-                tried.add(placement.engine)
+                tried[placement.engine] = failed.refusal
+
+    def _route(
+        self, reservation: Reservation, needs: frozenset[str], tried: Mapping[str, DomicileError | None]
+    ) -> Placement:
+        """An engine that was not asked yet. When there is none: what the last one said of itself, if it said anything."""
+        try:
+            return self._router.route(reservation, needs=needs, tried=frozenset(tried))
+        except DomicileError:
+            refusals = [refusal for refusal in tried.values() if refusal is not None]
+            if not refusals:
+                raise
+            raise refusals[-1] from None
 
     def _cache_salt(self, placement: Placement) -> str | None:
         if placement.engine not in self._salted_engines:
@@ -218,9 +233,9 @@ class Inference:
 
 
 def parameters_of(reservation: Reservation) -> frozenset[str]:
-    """The parameters that an admitted request sets."""
+    """The parameters that an admitted request sets, and what of them only some engines can do."""
     request = reservation.admission.request
-    return frozenset(
+    return request.demands | frozenset(
         name
         for name in request.__struct_fields__
         if getattr(request, name) is not UNSET and getattr(request, name) is not None

@@ -61,6 +61,9 @@ class HealthDetail:
                         "country": engine.country,
                         "operator": engine.operator,
                         "healthy": engine.healthy,
+                        "circuit_open": engine.circuit_open,
+                        "running": engine.running,
+                        "waiting": engine.waiting,
                     }
                     for engine in self._router.states()
                 ],

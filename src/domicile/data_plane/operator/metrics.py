@@ -96,9 +96,10 @@ class Metrics:
         self._meter = meter
         self._metering = metering
         self._clock = clock
-        self._engine_up = Gauge(
-            "domicile_engine_up", "Whether an engine answers.", ["engine", "country"], registry=registry
-        )
+        self._engine_up = _engine_gauge(registry, "up", "Whether an engine answers.")
+        self._engine_circuit = _engine_gauge(registry, "circuit_open", "Whether it is left alone because it fails.")
+        self._engine_running = _engine_gauge(registry, "running_requests", "Requests of this process that it works on.")
+        self._engine_waiting = _engine_gauge(registry, "waiting_requests", "Requests that wait for a place there.")
         self._snapshot_age = _gauge(registry, "snapshot_age_seconds", "Since the snapshot in force was signed.")
         self._snapshot_epoch = _gauge(registry, "snapshot_epoch", "The epoch of the snapshot in force; 0 without one.")
         self._snapshot_number = _gauge(registry, "snapshot_number", "Its number within the epoch.")
@@ -128,7 +129,13 @@ class Metrics:
         self._correction.set(self._clock.correction_ms / 1000)
         self._backlog.set(self._meter.backlog)
         for engine in self._router.states():
-            self._engine_up.labels(engine.name, engine.country).set(engine.healthy)
+            for gauge, value in (
+                (self._engine_up, engine.healthy),
+                (self._engine_circuit, engine.circuit_open),
+                (self._engine_running, engine.running),
+                (self._engine_waiting, engine.waiting),
+            ):
+                gauge.labels(engine.name, engine.country).set(value)
 
     def _look_at_outbox(self, outbox: OutboxState | None, now_ms: int) -> None:
         self._database_up.set(outbox is not None)
@@ -144,3 +151,7 @@ class Metrics:
 
 def _gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
     return Gauge(f"domicile_{name}", text, registry=registry)
+
+
+def _engine_gauge(registry: CollectorRegistry, name: str, text: str) -> Gauge:
+    return Gauge(f"domicile_engine_{name}", text, ["engine", "country"], registry=registry)

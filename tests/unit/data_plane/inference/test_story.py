@@ -291,18 +291,33 @@ class TestFailOver:
                 client.close()
 
     @pytest.mark.parametrize("stream", [False, True])
-    async def test_an_engine_that_answers_500_is_passed_over(
-        self, tmp_path: Path, stub: StubEngine, other: StubEngine, stream: bool
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [
+            ("500", "engine_unavailable"),
+            ("401", "engine_misconfigured"),
+            ("404", "engine_misconfigured"),
+            ("429", "engine_unavailable"),
+            ("302", "engine_unavailable"),
+        ],
+    )
+    async def test_an_engine_that_does_not_take_the_request_is_passed_over_once(
+        self, tmp_path: Path, stub: StubEngine, other: StubEngine, stream: bool, command: str, code: str
     ) -> None:
-        engines = [engine_settings("one", socket=stub.socket), engine_settings("two", socket=other.socket)]
+        engines = [
+            engine_settings("one", socket=stub.socket),
+            engine_settings("two", socket=other.socket),
+            engine_settings("three", socket=stub.socket),
+        ]
         async with region_under_test(tmp_path, engines) as region:
             before = len(stub.received), len(other.received)
-            answer = await region.chat("do:500", stream=stream)
-            assert (answer.status_code, error_of(answer)["code"]) == (503, "engine_unavailable")
+            answer = await region.chat(f"do:{command}", stream=stream)
+            assert (answer.status_code, error_of(answer)["code"]) == (503, code)
+            assert answer.headers.get("retry-after") == {"429": "3", "401": None, "404": None}.get(command, "1")
             assert (len(stub.received), len(other.received)) == (before[0] + 1, before[1] + 1)
             await region.ledger(0)
 
-    @pytest.mark.parametrize("command", ["400", "401", "429", "408"])
+    @pytest.mark.parametrize("command", ["400", "408"])
     async def test_other_refusals_are_final(
         self, tmp_path: Path, stub: StubEngine, other: StubEngine, command: str
     ) -> None:

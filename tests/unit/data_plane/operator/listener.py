@@ -84,9 +84,8 @@ class Listener:
 @asynccontextmanager
 async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
     """Serves while the block runs: two engines, none healthy yet; no snapshot yet."""
-    settings = region_settings(
-        folder, engines=[engine_settings("one").model_dump(), engine_settings("two", country="FR").model_dump()]
-    )
+    engines = [engine_settings("one"), engine_settings("two", country="FR", models={"gpt-4-0613": "x"})]
+    settings = region_settings(folder, engines=[engine.model_dump() for engine in engines])
     machine_clock, snapshots, writer = SetClock(), CurrentSnapshot(), new_id("wr_")
     clock = RegionClock(machine_clock)
     router = Router(settings.engines, parameters_of)

@@ -85,9 +85,10 @@ async def test_health_of_a_region_that_has_just_begun(tmp_path: Path) -> None:
         assert found["outbox"] == {"depth": 0, "refused": 0, "oldest_unsent_age_seconds": None}
         assert found["metering"] == {"backlog": 0}
         assert found["clock"] == {"correction_seconds": 0}
+        idle = {"operator": "the tests", "healthy": False, "circuit_open": False, "running": 0, "waiting": 0}
         assert found["engines"] == [
-            {"name": "one", "label": "label-one", "country": "DE", "operator": "the tests", "healthy": False},
-            {"name": "two", "label": "label-two", "country": "FR", "operator": "the tests", "healthy": False},
+            {"name": "one", "label": "label-one", "country": "DE", **idle},
+            {"name": "two", "label": "label-two", "country": "FR", **idle},
         ]
 
 

@@ -78,12 +78,16 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
         listener.snapshots.swap(table)
         listener.machine_clock.ms = NOW_MS + 12_500
         listener.router.report("one", healthy=True)
+        condition = listener.router.condition("one")
+        condition.running, condition.waiting = 3, 2
+        condition.breaker.failed(at_once=True)
         listener.meter.record(ledger_entry("req_1"))
         await listener.meter.flush()
         found = await metrics_of(listener)
         assert found["domicile_snapshot_age_seconds{}"] == 12.5
         assert (found["domicile_snapshot_epoch{}"], found["domicile_snapshot_number{}"]) == (3, 41)
-        assert found["domicile_engine_up{country=DE,engine=one}"] == 1
+        for name, value in (("up", 1), ("circuit_open", 1), ("running_requests", 3), ("waiting_requests", 2)):
+            assert found[f"domicile_engine_{name}{{country=DE,engine=one}}"] == value
         assert found["domicile_outbox_reports{}"] == 1
         assert 12 <= found["domicile_outbox_oldest_age_seconds{}"] <= 73
         assert found["domicile_metering_backlog_entries{}"] == 0

@@ -1,0 +1,138 @@
+"""The queue in front of an engine: so many requests at once, so many waiting, and no more (`routing` looks before).
+
+It also sees how each request ends, and so whether the engine is well.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from types import TracebackType
+
+import structlog
+
+from domicile.data_plane.engines.port import (
+    Engine,
+    EngineBusyError,
+    EngineFailedError,
+    EngineRequest,
+    EngineUnreachedError,
+    LeftQueueError,
+)
+from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.routing import EngineCondition, Placement, Router
+from domicile.kernel import errors
+from domicile.kernel.errors import Category, DomicileError
+from domicile.settings.engines import EngineSettings
+
+log = structlog.get_logger("engines")
+
+_FAULTS = frozenset({Category.UNAVAILABLE, Category.TIMEOUT})
+
+
+class QueuedEngine:
+    """See `Engine`. A request waits here until a place is free, and leaves with its client."""
+
+    def __init__(self, engine: Engine, settings: EngineSettings, condition: EngineCondition) -> None:
+        self._engine = engine
+        self._condition = condition
+        self._places = asyncio.Semaphore(settings.max_concurrency)
+        self._timeout_s = settings.queue_timeout_s
+
+    async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
+        """See `Engine.complete`."""
+        async with _Turn(self._condition, self._places, self._timeout_s):
+            return await self._engine.complete(placement, request)
+
+    async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+        """See `Engine.stream`."""
+        return await self._streamed(placement, request, events=True)
+
+    async def stream_bytes(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+        """See `Engine.stream_bytes`."""
+        return await self._streamed(placement, request, events=False)
+
+    async def _streamed(
+        self, placement: Placement, request: EngineRequest, *, events: bool
+    ) -> AsyncGenerator[bytes, None]:
+        parts = self._parts(placement, request, events=events)
+        # To its first, empty, yield: only a generator that has begun gives its place back when it is closed.
+        await anext(parts)
+        return parts
+
+    async def _parts(
+        self, placement: Placement, request: EngineRequest, *, events: bool
+    ) -> AsyncGenerator[bytes, None]:
+        async with _Turn(self._condition, self._places, self._timeout_s) as turn:
+            open_stream = self._engine.stream if events else self._engine.stream_bytes
+            async with aclosing(await open_stream(placement, request)) as parts:
+                turn.answered()
+                yield b""
+                async for part in parts:
+                    yield part
+
+
+def queued(
+    settings: Sequence[EngineSettings], engines: Sequence[Upstream], router: Router
+) -> Mapping[str, QueuedEngine]:
+    """Each engine behind its queue, by its name."""
+    return {
+        engine.name: QueuedEngine(upstream, engine, router.condition(engine.name))
+        for engine, upstream in zip(settings, engines, strict=True)
+    }
+
+
+class _Turn:
+    """One request's, from its coming until its end."""
+
+    def __init__(self, condition: EngineCondition, places: asyncio.Semaphore, timeout_s: float) -> None:
+        self._condition = condition
+        self._places = places
+        self._timeout_s = timeout_s
+        self._is_trial = False
+
+    async def __aenter__(self) -> "_Turn":
+        # Nothing is awaited between the router's choice and here, so what it saw is still so.
+        if not self._condition.has_room:
+            raise errors.engines_busy()
+        self._condition.waiting += 1
+        self._is_trial = self._condition.breaker.began()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._places.acquire()
+        except TimeoutError:
+            self._condition.breaker.ended(trial=self._is_trial)
+            raise EngineBusyError(errors.engines_busy()) from None
+        except asyncio.CancelledError:
+            self._condition.breaker.ended(trial=self._is_trial)
+            raise LeftQueueError from None
+        finally:
+            self._condition.waiting -= 1
+        self._condition.running += 1
+        return self
+
+    def answered(self) -> None:
+        """The engine has begun its answer: that is what it is asked for."""
+        self._condition.breaker.succeeded()
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        was_open = self._condition.breaker.is_open
+        self._condition.running -= 1
+        self._places.release()
+        if error is None:
+            self._condition.breaker.succeeded()
+        elif isinstance(error, EngineUnreachedError):
+            self._condition.unreached()
+        elif _is_fault(error):
+            self._condition.breaker.failed()
+        self._condition.breaker.ended(trial=self._is_trial)
+        if self._condition.breaker.is_open != was_open:
+            log.warning("engine_circuit_closed" if was_open else "engine_circuit_opened", engine=self._condition.name)
+
+
+def _is_fault(error: BaseException) -> bool:
+    """Whether it is the engine's. A client that left and a request that was refused say nothing of the engine."""
+    if isinstance(error, EngineFailedError):
+        return not isinstance(error, EngineBusyError)
+    return isinstance(error, DomicileError) and error.category in _FAULTS

@@ -1,0 +1,1 @@
+"""Adapters, one for each vendor. Only the composition root chooses among them (`.importlinter`)."""

@@ -1,0 +1,153 @@
+"""The engines of a region, as `domicile.toml` names them (docs/engines.md has an example for each kind)."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from domicile.catalogue.endpoints import Endpoint
+from domicile.settings.values import Block, Country, HttpUrl, is_loopback
+
+Vendor = Literal["openai_compatible", "azure_openai", "openai"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+UpstreamId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+
+# What each capability is called in a request. An engine without it is passed over, or the parameter is refused.
+_TOOLS = frozenset({"tools", "tool_choice", "functions", "function_call", "parallel_tool_calls"})
+_LOGPROBS = frozenset({"logprobs", "top_logprobs"})
+JSON_SCHEMA = {"response_format.json_schema": "response_format", "tools[].function.strict": "tools"}
+"""Members that ask for Structured Outputs (contract C28), and the parameters that they are in."""
+
+_NOT_ON_AZURE = frozenset({Endpoint.MODERATIONS})
+
+
+class EngineSettings(Block):
+    """One engine of a region: any server that speaks OpenAI's API, in its vendor's manner."""
+
+    name: Name
+    label: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
+    """The operator's public name of it: in the header `domicile-engine` and in `/v1/models`."""
+    country: Country
+    operator: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")]
+
+    vendor: Vendor = "openai_compatible"
+    """Whose manners it has: what its URLs and its headers look like."""
+    url: HttpUrl | None = None
+    """With or without a path, with or without `/v1` at its end."""
+    socket: Path | None = None
+    ca_file: Path | None = None
+    """Certificates to trust for this engine, in place of the system's."""
+    api_key_file: Path | None = None
+    """Holds the key that is sent to the engine. Read again when it changes, and never logged."""
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
+    """The environment variable that holds it, read at the start."""
+    api_version: Annotated[str, Field(pattern=r"^(v1|20\d\d-\d\d-\d\d(-preview)?)$")] | None = None
+    """Azure's, and only Azure's: a date for deployment URLs, or `v1` for the API that has no more versions."""
+    organization: UpstreamId | None = None
+    """OpenAI's ids of who pays there: sent with every request. No organization or project of this platform."""
+    project: UpstreamId | None = None
+    health_path: Annotated[str, Field(pattern=r"^(none|/[\x21-\x7e]{0,256})$")] | None = None
+    """What is asked to see whether it is there; `none`: nothing, and only requests tell. By default the vendor's."""
+    health_every_s: Annotated[float, Field(ge=0.1, le=3600)] | None = None
+    """How often. By default the vendor's."""
+
+    embedded: bool = False
+    """Whether `domicile up` starts the embedded engine server for it, on `socket`."""
+    models: Annotated[dict[str, str], Field(min_length=1)]
+    """Which of the engine's models answers for which snapshot. For Azure: which deployment."""
+    endpoints: Annotated[frozenset[Endpoint], Field(min_length=1)] | None = None
+    """What it serves of that for which its snapshots are eligible; all of it when absent."""
+    equivalence_group: Name | None = None
+    """Engines of one group may stand in for each other. Demanded where two serve the same snapshot."""
+
+    modalities: frozenset[Literal["text", "image", "audio"]] = frozenset({"text"})
+    tools: bool = True
+    json_schema: bool = True
+    """Whether it holds an answer to a JSON schema."""
+    logprobs: bool = True
+    unsupported_parameters: frozenset[str] = frozenset()
+    """Further parameters that it cannot honour: refused before it is asked."""
+    cache_salt: bool = False
+    """Whether the engine keeps prompt caches apart by a `cache_salt` member. Where it cannot, its cache must be off."""
+
+    connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    first_byte_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
+    idle_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 256
+    """Requests that each process of the region lets it work on at once."""
+    max_queue: Annotated[int, Field(ge=0, le=65536)] = 256
+    """Requests that wait for one of these places; what comes then is refused with 503."""
+    queue_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+
+    @model_validator(mode="after")
+    def _one_address(self) -> "EngineSettings":
+        if (self.url is None) == (self.socket is None):
+            raise ValueError("an engine has either a url or a socket")
+        if self.embedded and self.socket is None:
+            raise ValueError("an embedded engine has a socket, not a url")
+        if self.embedded and self.vendor != "openai_compatible":
+            raise ValueError("an embedded engine has no vendor")
+        if self.api_key_file is not None and self.api_key_env is not None:
+            raise ValueError("an engine's key is in api_key_file or in api_key_env, not in both")
+        if self.ca_file is not None and urlsplit(self.url or "").scheme != "https":
+            raise ValueError("ca_file belongs to an https url")
+        return self
+
+    @model_validator(mode="after")
+    def _as_its_vendor_is(self) -> "EngineSettings":
+        if (self.api_version is not None) != (self.vendor == "azure_openai"):
+            raise ValueError("api_version is demanded of an engine with vendor = 'azure_openai', and of no other")
+        if (self.organization or self.project) and self.vendor != "openai":
+            raise ValueError("organization and project belong to an engine with vendor = 'openai'")
+        if self.vendor == "openai_compatible":
+            return self
+        address = urlsplit(self.url or "")
+        if address.scheme != "https" and not is_loopback(address.hostname or ""):
+            raise ValueError(f"an engine with vendor = '{self.vendor}' has an https url")
+        if self.api_key_file is None and self.api_key_env is None:
+            raise ValueError(f"an engine with vendor = '{self.vendor}' has a key: api_key_file or api_key_env")
+        if self.cache_salt:
+            raise ValueError(f"vendor = '{self.vendor}' knows no cache_salt")
+        if self.vendor == "azure_openai" and self.endpoints is not None and self.endpoints & _NOT_ON_AZURE:
+            raise ValueError(f"Azure OpenAI does not serve {', '.join(sorted(self.endpoints & _NOT_ON_AZURE))}")
+        return self
+
+    @property
+    def refused_parameters(self) -> frozenset[str]:
+        """All that it cannot honour, by the names of parameters."""
+        return (
+            self.unsupported_parameters
+            | (frozenset() if self.tools else _TOOLS)
+            | (frozenset() if self.logprobs else _LOGPROBS)
+            | (frozenset() if self.json_schema else JSON_SCHEMA.keys())
+        )
+
+    def serves(self, endpoint: Endpoint, snapshot: str) -> bool:
+        """Whether it is bound to the snapshot and answers at the endpoint."""
+        if snapshot not in self.models or (self.vendor == "azure_openai" and endpoint in _NOT_ON_AZURE):
+            return False
+        return self.endpoints is None or endpoint in self.endpoints
+
+
+def group_problems(engines: Sequence[EngineSettings]) -> Iterator[str]:
+    """What is wrong with the groups of one region's engines. Nothing stands in for something else by oversight (design 4.5)."""
+    for one, other in combinations(engines, 2):
+        together = one.equivalence_group is not None and one.equivalence_group == other.equivalence_group
+        if together and one.embedded is not other.embedded:
+            yield (
+                f"engines '{one.name}' and '{other.name}' are in one equivalence group, and only one of them is embedded: "
+                "an embedded model never stands in for another engine"
+            )
+        shared = sorted(
+            snapshot
+            for snapshot in one.models.keys() & other.models.keys()
+            if any(one.serves(endpoint, snapshot) and other.serves(endpoint, snapshot) for endpoint in Endpoint)
+        )
+        if shared and not together:
+            yield (
+                f"engines '{one.name}' and '{other.name}' both serve '{shared[0]}': give both the same equivalence_group if "
+                "each may stand in for the other, or let only one of them serve it"
+            )
