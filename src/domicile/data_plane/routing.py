@@ -133,7 +133,7 @@ class Router:
             raise errors.engine_unavailable()
         free = [engine for engine in usable if engine.condition.has_room]
         if not free:
-            raise errors.engines_busy()
+            raise errors.engine_unavailable(busy=True)
         chosen = min(free, key=lambda engine: (engine.condition.outstanding, engine.condition.turn))
         self._choices += 1
         chosen.condition.turn = self._choices

@@ -360,20 +360,12 @@ def rate_limit_exceeded(message: str, retry_after_s: int) -> DomicileError:
     return DomicileError(Category.RATE_LIMITED, "rate_limit_exceeded", message, retry_after_s=retry_after_s)
 
 
-def engine_unavailable(retry_after_s: int = 1) -> DomicileError:
+def engine_unavailable(retry_after_s: int = 1, *, busy: bool = False) -> DomicileError:
+    why = "has as much to do as it may" if busy else "is out of reach at the moment"
     return DomicileError(
         Category.UNAVAILABLE,
         "engine_unavailable",
-        "No engine of this region can answer for this model at the moment. Try again shortly.",
-        retry_after_s=retry_after_s,
-    )
-
-
-def engines_busy(retry_after_s: int = 1) -> DomicileError:
-    return DomicileError(
-        Category.UNAVAILABLE,
-        "engine_unavailable",
-        "Every engine of this region that can answer for this model has as much to do as it may. Try again shortly.",
+        f"Every engine of this region that can answer for this model {why}. Try again shortly.",
         retry_after_s=retry_after_s,
     )
 

@@ -93,7 +93,7 @@ class _Turn:
     async def __aenter__(self) -> "_Turn":
         # Nothing is awaited between the router's choice and here, so what it saw is still so.
         if not self._condition.has_room:
-            raise errors.engines_busy()
+            raise errors.engine_unavailable(busy=True)
         self._condition.waiting += 1
         self._is_trial = self._condition.breaker.began()
         try:
@@ -101,7 +101,7 @@ class _Turn:
                 await self._places.acquire()
         except TimeoutError:
             self._condition.breaker.ended(trial=self._is_trial)
-            raise EngineBusyError(errors.engines_busy()) from None
+            raise EngineBusyError(errors.engine_unavailable(busy=True)) from None
         except asyncio.CancelledError:
             self._condition.breaker.ended(trial=self._is_trial)
             raise LeftQueueError from None
