@@ -1,0 +1,98 @@
+"""Every endpoint in both regions through the official client, and what an administrator then sees of it (C05, C07, C15)."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.e2e.conftest import RunningUp
+from tests.platform.processes import eventually
+
+
+@dataclass(frozen=True)
+class Used:
+    """What one request used, as its answer says or its content shows: a quantity of `/v1/organization/usage/KIND`."""
+
+    kind: str
+    model: str
+    quantity: str
+    count: int
+
+
+def chat(client: OpenAI) -> Used:
+    answer = client.chat.completions.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": "Say hello."}], max_completion_tokens=4
+    )
+    assert answer.usage is not None
+    return Used("completions", "gpt-4o-mini-2024-07-18", "output_tokens", answer.usage.completion_tokens)
+
+
+def embeddings(client: OpenAI) -> Used:
+    answer = client.embeddings.create(model="text-embedding-3-small", input=["Hello there.", "Good evening."])
+    return Used("embeddings", "text-embedding-3-small", "input_tokens", answer.usage.prompt_tokens)
+
+
+ENDPOINTS: tuple[Callable[[OpenAI], Used], ...] = (chat, embeddings)
+
+
+def sums(up: RunningUp, project_id: str, kind: str) -> list[dict[str, Any]]:
+    """What the Admin API shows of a project's last minutes."""
+    page = getattr(up.admin().admin.organization.usage, kind)(
+        start_time=int(time.time()) - 900, bucket_width="1m", project_ids=[project_id], group_by=["model"]
+    )
+    return [result.to_dict() for bucket in page.data for result in bucket.results]
+
+
+@pytest.mark.contract("C05")
+@pytest.mark.contract("C07")
+@pytest.mark.contract("C15")
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("code", ["us", "eu"])
+def test_each_endpoint_answers_and_what_it_used_is_seen_by_the_administrator(up: RunningUp, code: str) -> None:
+    key = up.new_key(code)
+    client = up.client(code, key.secret)
+    used: Counter[tuple[str, str, str]] = Counter()
+    for use in ENDPOINTS:
+        one = use(client)
+        assert one.count > 0
+        used[one.kind, one.model, one.quantity] += one.count
+
+    def seen() -> Counter[tuple[str, str, str]]:
+        found: Counter[tuple[str, str, str]] = Counter()
+        for kind, quantity in {(kind, quantity) for kind, _, quantity in used}:
+            for result in sums(up, key.project_id, kind):
+                found[kind, result["model"], quantity] += result[quantity]
+        return found
+
+    eventually(lambda: seen() == used, what=f"the sums are {used}")
+
+
+async def in_chat(client: AsyncOpenAI) -> bool:
+    stream = await client.chat.completions.create(
+        model="gpt-4o-mini",
+        messages=[{"role": "user", "content": "Say hello."}],
+        max_completion_tokens=4,
+        stream=True,
+    )
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream]) != ""
+
+
+async def in_embeddings(client: AsyncOpenAI) -> bool:
+    answer = await client.embeddings.create(model="text-embedding-ada-002", input="Hello there.")
+    return len(answer.data[0].embedding) > 100
+
+
+@pytest.mark.contract("C15")
+@pytest.mark.timeout(180)
+async def test_the_asynchronous_client_uses_all_of_them_at_once_in_both_regions(up: RunningUp) -> None:
+    keys = {code: up.new_key(code).secret for code in ("us", "eu")}
+    clients = [AsyncOpenAI(api_key=keys[code], base_url=up.region_url(code), max_retries=0) for code in keys]
+    uses = (in_chat, in_embeddings)
+    assert all(await asyncio.gather(*(use(client) for client in clients for use in uses)))
+    for client in clients:
+        await client.close()
