@@ -3,12 +3,14 @@
 import json
 import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.chaos.invariants import asked_of_engine
 from tests.platform.installation import Installation
 from tests.platform.processes import eventually
 
@@ -72,8 +74,30 @@ def test_a_stream_that_outlives_the_drain_is_told_so_and_metered(own: Installati
     assert json.loads(events[-1].removeprefix("data: "))["error"]["type"] == "service_unavailable_error"
     ended(own)
     ((outcome, tokens),) = ledger(own)
-    assert outcome == "client_left"
+    assert outcome == "cut_off"
     assert tokens > 1
+
+
+def test_what_the_platform_ends_is_not_put_down_to_the_client(own: Installation) -> None:
+    key = own.new_key("eu").secret
+    set_drain(own, "drain_s = 1")
+    answers: list[httpx2.Response] = []
+    with httpx2.Client(timeout=20) as client:
+        leaves = stream(own, client, "do:endless", key)
+        assert next(leaves.iter_lines()).startswith("data: ")
+        leaves.close()
+        eventually(lambda: [outcome for outcome, _ in ledger(own)] == ["client_left"], what="it is in the ledger")
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "do:hang"}]}
+        url, headers = f"{own.region_url('eu')}/v1/chat/completions", {"authorization": f"Bearer {key}"}
+        waits = threading.Thread(target=lambda: answers.append(client.post(url, json=body, headers=headers)))
+        waits.start()
+        eventually(lambda: "do:hang" in asked_of_engine(own, "eu"), what="the engine has been asked")
+        terminate(own)
+        waits.join(15)
+    [answer] = answers
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable")
+    ended(own)
+    assert [outcome for outcome, _ in ledger(own)] == ["client_left", "cut_off"]
 
 
 def test_it_is_not_ready_first_and_still_serves_until_a_second_signal(own: Installation) -> None:
@@ -94,4 +118,4 @@ def test_it_is_not_ready_first_and_still_serves_until_a_second_signal(own: Insta
         terminate(own)
         assert "service_unavailable_error" in [line for line in lines if line][-1]
     ended(own)
-    assert sorted(outcome for outcome, _ in ledger(own)) == ["client_left", "complete"]
+    assert sorted(outcome for outcome, _ in ledger(own)) == ["complete", "cut_off"]

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from domicile.data_plane.http.piecewise import PiecewiseResponse, while_connected
 from domicile.data_plane.inference.exchange import Exchange, StreamedExchange
+from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.story import Inference
 from domicile.openai_api.closed import ModelRequest
 
@@ -20,7 +21,9 @@ async def whole_answer(
 ) -> Response:
     """One reply. The header `domicile-engine` names what really answers."""
     caller, request_id = request.scope["caller"], request.scope["request_id"]
-    answer = await while_connected(request, inference.answer(exchange, caller, body, request_id))
+    interruption = Interruption()
+    working = inference.answer(exchange, caller, body, request_id, interruption)
+    answer = await while_connected(request, working, interruption)
     return Response(answer.body, headers={ENGINE_HEADER: answer.engines}, media_type=answer.media_type)
 
 
@@ -29,5 +32,7 @@ async def streamed_answer(
 ) -> Response:
     """A reply in pieces, under the same header."""
     caller, request_id = request.scope["caller"], request.scope["request_id"]
-    opened = await while_connected(request, inference.stream(exchange, caller, body, request_id))
-    return PiecewiseResponse(opened.pieces, {ENGINE_HEADER: opened.engines}, opened.media_type)
+    interruption = Interruption()
+    opening = inference.stream(exchange, caller, body, request_id, interruption)
+    opened = await while_connected(request, opening, interruption)
+    return PiecewiseResponse(opened.pieces, {ENGINE_HEADER: opened.engines}, opened.media_type, interruption)

@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest, LeftQueueError
 from domicile.data_plane.inference.exchange import Exchange, Part, RequestT, Shown, StreamedExchange
+from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.metered import Metered
 from domicile.data_plane.inference.preparation import Preparation, Prepared
 from domicile.data_plane.limits.reservation import Limits, Reservation
@@ -80,7 +81,12 @@ class Inference:
         self._preparations = preparations
 
     async def answer(
-        self, exchange: Exchange[ModelRequestT], caller: Caller, request: ModelRequestT, request_id: str
+        self,
+        exchange: Exchange[ModelRequestT],
+        caller: Caller,
+        request: ModelRequestT,
+        request_id: str,
+        interruption: Interruption,
     ) -> Answer:
         """A whole reply. Raises `DomicileError` for everything that a caller must know."""
         reservation = await self._admit_and_reserve(exchange, caller, request)
@@ -95,7 +101,7 @@ class Inference:
             metered.add(part)
             outcome = Outcome.COMPLETE
         except asyncio.CancelledError as left:
-            outcome = Outcome.CLIENT_LEFT
+            outcome = interruption.outcome
             if isinstance(left, LeftQueueError):
                 metered.nothing_ran()
             raise
@@ -108,7 +114,12 @@ class Inference:
         return Answer(_labels(placement, prepared), part.body, exchange.media_type(request))
 
     async def stream(
-        self, exchange: StreamedExchange[ModelRequestT], caller: Caller, request: ModelRequestT, request_id: str
+        self,
+        exchange: StreamedExchange[ModelRequestT],
+        caller: Caller,
+        request: ModelRequestT,
+        request_id: str,
+        interruption: Interruption,
     ) -> AnswerStream:
         """A stream, opened: an engine has accepted the request, so errors until here are ordinary answers."""
         reservation = await self._admit_and_reserve(exchange, caller, request)
@@ -126,13 +137,13 @@ class Inference:
         except asyncio.CancelledError as left:
             if isinstance(left, LeftQueueError):
                 metered.nothing_ran()
-            self._finish(reservation, metered, Outcome.CLIENT_LEFT)
+            self._finish(reservation, metered, interruption.outcome)
             raise
         except BaseException:
             metered.nothing_ran()
             self._finish(reservation, metered, Outcome.ENGINE_BROKE_OFF)
             raise
-        pieces = self._pieces(exchange, request, reservation, metered, incoming)
+        pieces = self._pieces(exchange, request, reservation, metered, incoming, interruption)
         # To its first, empty, yield: only a generator that has begun meters when it is closed.
         await anext(pieces)
         return AnswerStream(_labels(placement, prepared), pieces, exchange.media_type(request))
@@ -195,6 +206,7 @@ class Inference:
         reservation: Reservation,
         metered: Metered,
         incoming: AsyncGenerator[bytes, None],
+        interruption: Interruption,
     ) -> AsyncGenerator[bytes, None]:
         """The engine's pieces under the requested snapshot's name. Of events, errors from here on are events as well."""
         shown = _shown(reservation)
@@ -209,7 +221,7 @@ class Inference:
                         yield part.body
             outcome = Outcome.COMPLETE
         except (asyncio.CancelledError, GeneratorExit):
-            outcome = Outcome.CLIENT_LEFT
+            outcome = interruption.outcome
             raise
         except DomicileError as error:
             if exchange.is_raw(request):

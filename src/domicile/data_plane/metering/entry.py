@@ -19,6 +19,8 @@ class Outcome(StrEnum):
 
     COMPLETE = "complete"
     CLIENT_LEFT = "client_left"
+    CUT_OFF = "cut_off"
+    """By the platform itself: the process stopped, and the answer outlived its drain."""
     ENGINE_BROKE_OFF = "engine_broke_off"
 
 
