@@ -15,6 +15,7 @@ from domicile.engine_server.app import create_app
 from domicile.engine_server.embeddings.family import Embeddings
 from domicile.engine_server.engine import Engine, Limits
 from domicile.engine_server.family import Family
+from domicile.engine_server.images.family import Images
 
 _GRACEFUL_SECONDS = 1
 
@@ -49,6 +50,7 @@ def _families(options: argparse.Namespace) -> list[Family]:
     """Every kind of model that this engine serves beside chat. Each loads what it needs when it is first asked."""
     return [
         Embeddings(idle_s=options.idle_seconds, threads=options.threads),
+        Images(idle_s=options.idle_seconds),
     ]
 
 

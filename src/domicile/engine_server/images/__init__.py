@@ -1,0 +1,1 @@
+"""Image generation by a rule-based drawing program, openly named `procedural-sketch`."""
