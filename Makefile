@@ -55,7 +55,7 @@ contract: install ## run the contract's tests and write docs/contract.md
 	@$(BIN)/python -m tests.contract_table
 
 bench: install ## measure what the platform adds, figures to docs/performance.md
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench
 
 lock: install ## renew the lock files
 	@$(BIN)/uv pip compile $(LOCK_FLAGS) --upgrade -o requirements.lock pyproject.toml

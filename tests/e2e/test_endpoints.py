@@ -3,41 +3,14 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI
 
 from tests.e2e.conftest import RunningUp
+from tests.platform.endpoint_uses import ENDPOINTS
 from tests.platform.processes import eventually
-
-
-@dataclass(frozen=True)
-class Used:
-    """What one request used, as its answer says or its content shows: a quantity of `/v1/organization/usage/KIND`."""
-
-    kind: str
-    model: str
-    quantity: str
-    count: int
-
-
-def chat(client: OpenAI) -> Used:
-    answer = client.chat.completions.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": "Say hello."}], max_completion_tokens=4
-    )
-    assert answer.usage is not None
-    return Used("completions", "gpt-4o-mini-2024-07-18", "output_tokens", answer.usage.completion_tokens)
-
-
-def embeddings(client: OpenAI) -> Used:
-    answer = client.embeddings.create(model="text-embedding-3-small", input=["Hello there.", "Good evening."])
-    return Used("embeddings", "text-embedding-3-small", "input_tokens", answer.usage.prompt_tokens)
-
-
-ENDPOINTS: tuple[Callable[[OpenAI], Used], ...] = (chat, embeddings)
 
 
 def sums(up: RunningUp, project_id: str, kind: str) -> list[dict[str, Any]]:

@@ -1,27 +1,16 @@
-"""What the platform adds to a chat request, and what `domicile up` costs. Loopback only; about a minute.
-
-    make bench            prints the figures
-    make bench > ...      they are kept in docs/performance.md, by hand, with the machine they were taken on
+"""What the platform adds to a chat request.
 
 A region is asked, and the same stub engine is asked directly, in turns on one connection each, so that whatever else the
 machine does falls on both alike. The difference of the medians is what the platform adds.
 """
 
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from tests.platform.installation import Installation
-from tests.platform.processes import eventually, free_ports
 
 REQUESTS = 300
 BODY = {"model": "gpt-4o-2024-08-06", "messages": [{"role": "user", "content": "word " * 150}]}
@@ -75,53 +64,3 @@ def added_latency(folder: Path) -> None:
             compare("stream, to the first byte", lambda: first_event(engine, path), lambda: first_event(region, path))
     finally:
         installation.stop()
-
-
-def proportional_set_size_mib(pid: int) -> float:
-    """Memory of a process, what it shares divided by the number of sharers."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def cost_of_up(folder: Path) -> None:
-    """Seconds until `ready`, and memory of all processes then."""
-    output = folder / "output"
-    started = time.monotonic()
-    with output.open("wb") as stream:
-        up = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "domicile.apps.local",
-                "--data",
-                str(folder / "up"),
-                "--port-base",
-                str(free_ports(1)[0]),
-            ],
-            stdout=stream,
-            stderr=stream,
-        )
-    try:
-        eventually(lambda: b"\nready\n" in output.read_bytes(), within_s=120, what="up is ready")
-        seconds = time.monotonic() - started
-        children = Path(f"/proc/{up.pid}/task/{up.pid}/children").read_text().split()
-        sizes = [proportional_set_size_mib(pid) for pid in (up.pid, *map(int, children))]
-        print(f"up: ready after {seconds:.1f} s, {len(sizes)} processes, {sum(sizes):.0f} MiB (PSS)")
-    finally:
-        up.terminate()
-        up.wait(15)
-
-
-def main() -> None:
-    """All of it."""
-    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores")
-    with tempfile.TemporaryDirectory(prefix="domicile-bench-") as folder:
-        added_latency(Path(folder) / "latency")
-        (Path(folder) / "cost").mkdir()
-        cost_of_up(Path(folder) / "cost")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,28 @@
+"""What the platform adds to a chat request, and what `domicile up` costs. Loopback only; about three minutes.
+
+    make bench            prints the figures
+
+They are kept in docs/performance.md, by hand, with the machine they were taken on.
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.cost_of_up import cost_of_up
+from bench.latency import added_latency
+
+
+def main() -> None:
+    """All of it."""
+    load = os.getloadavg()[0]
+    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load:.1f} before it began")
+    with tempfile.TemporaryDirectory(prefix="domicile-bench-") as folder:
+        added_latency(Path(folder) / "latency")
+        (Path(folder) / "cost").mkdir()
+        cost_of_up(Path(folder) / "cost")
+
+
+if __name__ == "__main__":
+    main()
