@@ -132,7 +132,10 @@ class _Turn:
 
 
 def _is_fault(error: BaseException) -> bool:
-    """Whether it is the engine's. A client that left and a request that was refused say nothing of the engine."""
+    """Whether it is the engine's. A client that left and a request that was refused say nothing of the engine; neither does a
+    key or a model that it does not know: the operator's mistake is told as that, and may concern one model alone."""
+    if isinstance(error, EngineBusyError):
+        return False
     if isinstance(error, EngineFailedError):
-        return not isinstance(error, EngineBusyError)
+        return error.refusal is None or error.refusal.code != "engine_misconfigured"
     return isinstance(error, DomicileError) and error.category in _FAULTS

@@ -73,7 +73,7 @@ async def test_whoever_waits_too_long_is_told_so(tmp_path: Path, stub: StubEngin
 
 
 @pytest.mark.parametrize(
-    ("command", "opens"), [("500", True), ("401", True), ("408", True), ("429", False), ("400", False)]
+    ("command", "opens"), [("500", True), ("401", False), ("404", False), ("408", True), ("429", False), ("400", False)]
 )
 async def test_an_engine_that_fails_three_times_is_left_alone(
     tmp_path: Path, stub: StubEngine, command: str, opens: bool

@@ -47,7 +47,7 @@ class AzureOpenAI:
         of the answer: in chunks without an id, which OpenAI's streams do not have. What the filter adds to other chunks and to
         replies is outside the specification, and no such member leaves (design 4.6).
         """
-        if b"content_filter" in data and _is_no_chunk(data):
+        if b"_filter" in data and _is_no_chunk(data):
             return None
         return without_cache_counts(data)
 
