@@ -4,6 +4,7 @@ What is compared each time is the answer for something of the other organization
 has: status, code, parameter, headers and, up to the id itself, the text.
 """
 
+import itertools
 import re
 import statistics
 import time
@@ -20,6 +21,7 @@ from domicile.boundary import protocol
 from domicile.boundary.usage import ServiceTier, Usage, UsageDelta, UsageReport
 from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane import tables
+from domicile.control_plane.usage.kinds import KINDS
 from domicile.kernel.ids import new_id
 from tests.architecture.authorization import Entry, read_table
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
@@ -28,6 +30,7 @@ PROJECTS = "/v1/organization/projects"
 ENTRIES = [
     entry for entry in read_table().entries if entry.listener == "control" and entry.path.startswith("/v1/organization")
 ]
+USAGE = [entry.path for entry in ENTRIES if "/organization/usage/" in entry.path]
 OWNED = [entry for entry in ENTRIES if "{" in entry.path]
 PREFIXES = {"project_id": "proj_", "account_id": "svc_acct_", "key_id": "key_"}
 DAY = 1_767_225_600
@@ -55,22 +58,27 @@ async def furnished(platform: Platform) -> Organization:
     path = f"{PROJECTS}/{project['id']}/service_accounts"
     _, account = await platform.ask("POST", path, {"name": "a"}, key=key, headers={"Idempotency-Key": new_id("try_")})
     ids = {"project_id": project["id"], "account_id": account["id"], "key_id": account["api_key"]["id"]}
-    delta = UsageDelta(
+    # One request of each kind of usage.
+    deltas = tuple(_delta(tenant.id, ids, kind.endpoints[0]) for kind in KINDS)
+    report = msgspec.json.encode(UsageReport("us", new_id("wr_"), 1, deltas))
+    assert (await platform.regions["us"].call("POST", protocol.USAGE, report)).status == 200
+    return Organization(tenant.id, key, tenant.admin_key_id, ids)
+
+
+def _delta(organization_id: str, ids: dict[str, str], endpoint: Endpoint) -> UsageDelta:
+    return UsageDelta(
         minute=DAY // 60,
-        organization_id=tenant.id,
+        organization_id=organization_id,
         project_id=ids["project_id"],
         key_id=ids["key_id"],
         model="gpt-4o-2024-08-06",
         fine_tuned_model=None,
-        endpoint=Endpoint.CHAT_COMPLETIONS,
+        endpoint=endpoint,
         tier=ServiceTier.DEFAULT,
         batch=False,
         requests=1,
-        usage=Usage(10, 4, 5, 2),
+        usage=Usage(10, 4, 5, 2, 45, 1500, 2),
     )
-    report = msgspec.json.encode(UsageReport("us", new_id("wr_"), 1, (delta,)))
-    assert (await platform.regions["us"].call("POST", protocol.USAGE, report)).status == 200
-    return Organization(tenant.id, key, tenant.admin_key_id, ids)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -157,7 +165,7 @@ async def test_what_is_listed_or_made_is_ones_own(
     shared: Platform, mine: Organization, theirs: Organization, entry: Entry
 ) -> None:
     before = await dump(shared, theirs)
-    path = entry.path + (f"?start_time={DAY}&group_by=project_id" if "/organization/usage/" in entry.path else "")
+    path = entry.path + (f"?start_time={DAY}&group_by=project_id" if entry.path in USAGE else "")
     body = None if entry.body is None else msgspec.json.decode(entry.body)
     status, answer = await shared.ask(entry.method, path, body, key=mine.admin_key)
     assert status == 200
@@ -182,11 +190,12 @@ async def test_their_ids_are_no_place_in_a_list(
 
 @SHARED_LOOP
 async def test_their_ids_filter_nothing_in(shared: Platform, mine: Organization, theirs: Organization) -> None:
-    usage = f"/v1/organization/usage/completions?start_time={DAY}&end_time={DAY + 86400}"
-    for name, value in (("project_ids", theirs.ids["project_id"]), ("api_key_ids", theirs.ids["key_id"])):
-        _, answer = await shared.ask("GET", f"{usage}&{name}={value}", key=mine.admin_key)
+    filters = {"project_ids": theirs.ids["project_id"], "api_key_ids": theirs.ids["key_id"]}
+    for usage, (name, value) in itertools.product(USAGE, filters.items()):
+        asked = f"{usage}?start_time={DAY}&end_time={DAY + 86400}&{name}={value}"
+        _, answer = await shared.ask("GET", asked, key=mine.admin_key)
         assert [bucket["results"] for bucket in answer["data"]] == [[]]
-        _, own = await shared.ask("GET", f"{usage}&{name}={value}", key=theirs.admin_key)
+        _, own = await shared.ask("GET", asked, key=theirs.admin_key)
         assert own["data"][0]["results"], "the filter itself works"
     logs = "/v1/organization/audit_logs"
     filters = {
