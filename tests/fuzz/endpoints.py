@@ -51,6 +51,19 @@ CHAT: dict[str, Any] = {
 
 VALID: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": CHAT,
+    "/v1/completions": {
+        "model": "gpt-3.5-turbo-instruct",
+        "prompt": [CANARY, "hello"],
+        "max_tokens": 5,
+        "n": 2,
+        "best_of": 2,
+        "echo": True,
+        "logprobs": None,
+        "stop": [CANARY],
+        "stream": False,
+        "temperature": 0.5,
+        "user": CANARY,
+    },
     "/v1/embeddings": {
         "model": "text-embedding-3-small",
         "input": [CANARY, "hello"],

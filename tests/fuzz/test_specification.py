@@ -139,6 +139,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "messages": [{"role": "user", "content": "hello"}],
         "n": 2,
     },
+    "POST /completions": {"model": "gpt-3.5-turbo-instruct", "prompt": ["hello", "there"]},
     "POST /embeddings": {"model": "text-embedding-3-small", "input": ["hello", "there"]},
     "POST /organization/admin_api_keys": {"name": "second", "expires_in_seconds": 3600},
     "POST /organization/projects": {"name": "new", "residency": "US_STORAGE_PROCESSING"},

@@ -23,7 +23,10 @@ CHAT_SNAPSHOTS = (
     "gpt-3.5-turbo-0125",
 )
 # What the stub answers beside chat, endpoint by endpoint.
-OTHER_SNAPSHOTS = (*("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"),)
+OTHER_SNAPSHOTS = (
+    "gpt-3.5-turbo-instruct",
+    *("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"),
+)
 
 
 class Relay(Protocol):

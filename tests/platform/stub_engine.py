@@ -179,6 +179,37 @@ async def chat(request: Request) -> Response:
     return JSONResponse(reply(body))
 
 
+async def completions(request: Request) -> Response:
+    """An echo for each prompt, word by word where it is streamed. `do:NAME` as in chat."""
+    body = await request.json()
+    received.append({"headers": dict(request.headers), "body": body})
+    given = body["prompt"]
+    prompts = given if isinstance(given, list) and not isinstance(given[0], int) else [given]
+    failed = misbehaviour(str(prompts[0]).removeprefix("do:"))
+    if failed is not None:
+        return failed
+    texts = [f"echo: {prompt}" for prompt in prompts]
+
+    def part(choices: list[Any], used: dict[str, Any] | None) -> dict[str, Any]:
+        common = {"id": "cmpl-stub", "object": "text_completion", "created": 1, "engine_private": 1}
+        return {**common, "model": body["model"], "choices": choices, "usage": used}
+
+    def choice(index: int, text: str, reason: str | None) -> dict[str, Any]:
+        return {"index": index, "text": text, "logprobs": None, "finish_reason": reason, "stop_reason": "private"}
+
+    async def parts() -> AsyncIterator[bytes]:
+        for index, text in enumerate(texts):
+            for word in text.split(" "):
+                yield b"data: " + json.dumps(part([choice(index, word + " ", None)], None)).encode() + b"\n\n"
+            yield b"data: " + json.dumps(part([choice(index, "", "eos")], None)).encode() + b"\n\n"
+        yield b"data: " + json.dumps(part([], usage(texts))).encode() + b"\n\n"
+        yield b"data: [DONE]\n\n"
+
+    if body["stream"]:
+        return StreamingResponse(parts(), media_type="text/event-stream")
+    return JSONResponse(part([choice(index, text, "eos") for index, text in enumerate(texts)], usage(texts)))
+
+
 async def embeddings(request: Request) -> Response:
     """For each input a vector of its number and its length, always as numbers. `do:NAME` as in chat."""
     body = await request.json()
@@ -231,6 +262,7 @@ app = Starlette(
         Route("/flooded", bytes_flooded),
         Route("/open", count_open),
         Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
     ]
 )

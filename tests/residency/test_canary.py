@@ -41,6 +41,11 @@ def test_a_prompt_stays_in_its_region(installation: Installation, relay: Capturi
         user=needle.decode(),
     )
     assert len([chunk.id for chunk in stream]) > 2
+    assert (
+        needle.decode()
+        in client.completions.create(model="gpt-3.5-turbo-instruct", prompt=needle.decode()).choices[0].text
+    )
+    client.embeddings.create(model="text-embedding-3-small", input=needle.decode())
     # Refusals have logs and error texts of their own.
     with pytest.raises(BadRequestError):
         client.chat.completions.create(model="gpt-4o-2024-08-06", messages=messages, extra_body={needle.decode(): 1})

@@ -21,7 +21,7 @@ from domicile.catalogue.tables import (
     read_table,
 )
 
-PARAMETER_FILES = ("chat_parameters.toml", "embeddings_parameters.toml")
+PARAMETER_FILES = ("chat_parameters.toml", "completions_parameters.toml", "embeddings_parameters.toml")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from domicile.engine_server import errors
 from domicile.engine_server.chat.endpoint import ChatEndpoint
+from domicile.engine_server.completions.endpoint import BODY_BYTES_MAX as COMPLETIONS_BYTES_MAX
 from domicile.engine_server.completions.endpoint import CompletionsEndpoint
 from domicile.engine_server.engine import Engine
 from domicile.engine_server.errors import Refusal
@@ -43,7 +44,9 @@ def create_app(engine: Engine, families: Sequence[Family] = ()) -> Starlette:
             Route("/health", health, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
             Route("/v1/chat/completions", Endpoint(ChatEndpoint(engine).answer), methods=["POST"]),
-            Route("/v1/completions", Endpoint(CompletionsEndpoint(engine).answer), methods=["POST"]),
+            Route(
+                "/v1/completions", Endpoint(CompletionsEndpoint(engine).answer, COMPLETIONS_BYTES_MAX), methods=["POST"]
+            ),
             *(route for family in families for route in family.routes()),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _failure},

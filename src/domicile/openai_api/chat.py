@@ -19,6 +19,7 @@ from domicile.openai_api.chat_tools import (
     ToolChoice,
 )
 from domicile.openai_api.closed import Closed, ModelRequest
+from domicile.openai_api.engine_body import with_scheduling
 
 TokenCount = Annotated[int, Meta(ge=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
@@ -203,13 +204,7 @@ def encode_for_engine(
             **_WITHOUT_PLATFORM,
         )
     )
-    # These two are no members of the closed type, so they can be in the bytes only once.
-    added: dict[str, str | int] = {}
-    if cache_salt is not None:
-        added["cache_salt"] = cache_salt
-    if priority is not None:
-        added["priority"] = priority
-    return body[:-1] + b"," + msgspec.json.encode(added)[1:] if added else body
+    return with_scheduling(body, cache_salt=cache_salt, priority=priority)
 
 
 def _without_platform_members(message: Message) -> Message:

@@ -11,6 +11,7 @@ MIB = 1024 * KIB
 BODY_LIMITS: Mapping[str, int] = {
     # Images come inside, as base64.
     "/v1/chat/completions": 20 * MIB,
+    "/v1/completions": 4 * MIB,
     # 300,000 tokens of text, or their numbers.
     "/v1/embeddings": 4 * MIB,
     "/v1/organization": 64 * KIB,

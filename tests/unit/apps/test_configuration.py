@@ -72,7 +72,8 @@ def test_the_written_file_is_what_the_processes_read(tmp_path: Path) -> None:
 def test_every_chat_snapshot_of_the_contract_can_be_tried_in_both_regions(tmp_path: Path, code: str) -> None:
     _, installation = laptop(Layout(tmp_path))
     (engine,) = (engine for engine in installation.region(code).engines if engine.name == "embedded-chat")
-    assert engine.models == dict.fromkeys([*SNAPSHOTS, "smollm2-135m-instruct"], "smollm2-135m-instruct")
+    names = [*SNAPSHOTS, "gpt-3.5-turbo-instruct", "smollm2-135m-instruct"]
+    assert engine.models == dict.fromkeys(names, "smollm2-135m-instruct")
 
 
 @pytest.mark.contract("C01")

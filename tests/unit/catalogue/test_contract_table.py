@@ -35,6 +35,7 @@ TABLE: list[tuple[str, Endpoint, set[str]]] = [
 BEYOND = {
     Endpoint.BATCHES: EMBEDDINGS,
     Endpoint.CHAT_COMPLETIONS: {"smollm2-135m-instruct"},
+    Endpoint.COMPLETIONS: {"gpt-3.5-turbo-instruct", "smollm2-135m-instruct"},
     Endpoint.EMBEDDINGS: {"all-minilm-l6-v2"},
 }
 

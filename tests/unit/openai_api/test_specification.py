@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from domicile.openai_api import chat, chat_messages, chat_reply, chat_tools, embeddings, models
+from domicile.openai_api import chat, chat_messages, chat_reply, chat_tools, completions, embeddings, models
 from domicile.openai_api.closed import Closed, ModelRequest
 
 SCHEMAS: dict[str, dict[str, list[str]]] = json.loads(
@@ -65,6 +65,7 @@ REQUEST: dict[type[Struct], str] = {
     chat_tools.CustomToolChoice: "ChatCompletionNamedToolChoiceCustom",
     chat_tools.NamedTool: "ChatCompletionFunctionCallOption",
     chat_tools.LegacyFunction: "ChatCompletionFunctions",
+    completions.CompletionRequest: "CreateCompletionRequest",
     embeddings.EmbeddingRequest: "CreateEmbeddingRequest",
 }
 
@@ -89,6 +90,9 @@ REPLY: dict[type[Struct], str] = {
     chat_reply.FunctionCallDelta: "ChatCompletionStreamResponseDelta.function_call",
     chat_reply.ToolCallDelta: "ChatCompletionMessageToolCallChunk",
     models.Model: "Model",
+    completions.Completion: "CreateCompletionResponse",
+    completions.CompletionChoice: "CreateCompletionResponse.choices[]",
+    completions.CompletionLogprobs: "CreateCompletionResponse.choices[].logprobs",
     embeddings.EmbeddingList: "CreateEmbeddingResponse",
     embeddings.EmbeddingUsage: "CreateEmbeddingResponse.usage",
     embeddings.Embedding: "Embedding",

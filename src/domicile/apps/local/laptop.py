@@ -7,8 +7,16 @@ from domicile.catalogue.endpoints import Endpoint
 
 EMBEDDED_CHAT_MODEL = "smollm2-135m-instruct"
 
-UNSUPPORTED_BY_EMBEDDED_CHAT = ["audio", "logit_bias", "modalities", "prediction", "reasoning_effort", "verbosity"]
-"""Parameters of the chat API that the embedded engine refuses (`domicile.engine_server.chat.request`)."""
+UNSUPPORTED_BY_EMBEDDED_CHAT = [
+    "audio",
+    "logit_bias",
+    "modalities",
+    "prediction",
+    "reasoning_effort",
+    "suffix",
+    "verbosity",
+]
+"""Parameters of chat and completions that the embedded engine refuses (`chat.request`, `completions.request` there)."""
 
 HEAD = """\
 Written by `domicile up` at each of its starts, for trying out. What is changed here is lost at the next start.
@@ -90,6 +98,7 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             "chat",
             EMBEDDED_CHAT_MODEL,
             Endpoint.CHAT_COMPLETIONS,
+            Endpoint.COMPLETIONS,
             modalities=["text"],
             unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_CHAT,
             cache_salt=True,

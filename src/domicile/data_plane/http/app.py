@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.chat_completions import ChatCompletions
+from domicile.data_plane.http.completions import Completions
 from domicile.data_plane.http.embeddings import Embeddings
 from domicile.data_plane.http.front import CORS_HEADERS, Front
 from domicile.data_plane.http.health import Health
@@ -34,6 +35,7 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
         Route("/v1/models", endpoints.models.list, methods=["GET"]),
         Route("/v1/models/{model:path}", endpoints.models.get, methods=["GET"]),
         Route("/v1/chat/completions", ChatCompletions(inference).create, methods=["POST"]),
+        Route("/v1/completions", Completions(inference).create, methods=["POST"]),
         Route("/v1/embeddings", Embeddings(inference).create, methods=["POST"]),
     ]
 

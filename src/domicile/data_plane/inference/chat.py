@@ -34,7 +34,7 @@ class ChatExchange:
         """See `Exchange`."""
         reply = chat_reply.decode_completion(raw)
         body = chat_reply.encode_completion(reply, model=shown.model, service_tier=shown.service_tier)
-        return Part(body, _said(reply), _counted(reply.usage))
+        return Part(body, _said(reply), counted_tokens(reply.usage))
 
     def is_raw(self, _request: ChatCompletionRequest) -> bool:
         """See `StreamedExchange`."""
@@ -44,7 +44,7 @@ class ChatExchange:
         """See `StreamedExchange`. Engines send one token for each choice in a chunk."""
         chunk = chat_reply.decode_chunk(data)
         with_usage = request.wants_usage_in_stream
-        said, counted = Usage(output_tokens=len(chunk.choices)), _counted(chunk.usage or None)
+        said, counted = Usage(output_tokens=len(chunk.choices)), counted_tokens(chunk.usage or None)
         if not (chunk.choices or with_usage):
             # The chunk with the usage has no choices; it is for callers who asked for it.
             return Part(b"", said, counted)
@@ -67,8 +67,8 @@ def _said(reply: chat_reply.ChatCompletion) -> Usage:
     return Usage(output_tokens=sum(max(1, estimated_tokens(len(text.encode()))) for text in texts))
 
 
-def _counted(usage: chat_reply.Usage | None) -> Usage | None:
-    """Each prompt has tokens: a count of none is none."""
+def counted_tokens(usage: chat_reply.Usage | None) -> Usage | None:
+    """An engine's count of tokens, if it is one. Each prompt has tokens: a count of none is none."""
     if usage is None or usage.prompt_tokens < 1:
         return None
     read, written = usage.prompt_tokens_details, usage.completion_tokens_details

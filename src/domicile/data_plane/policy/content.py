@@ -29,6 +29,11 @@ Inspect = Callable[[Any, ModelEntry], Content]
 """Looks through a request for a snapshot. Raises 400 for what must not pass, whatever engine would serve it."""
 
 
+def text_inspection(_members: Members) -> Inspect:
+    """The inspection of requests that hold text, or the tokens of text, and nothing that could refer to anything."""
+    return lambda _request, _model: ONLY_TEXT
+
+
 def refusal(rule: ParameterRule, param: str) -> DomicileError:
     """The error for a refused parameter or member, with the catalogue's reason."""
     if rule.code == "url_not_allowed":

@@ -17,6 +17,8 @@ from domicile.engine_server.errors import Refusal
 from domicile.engine_server.http import EngineRequest, Reply
 from domicile.engine_server.llama import Llama
 
+BODY_BYTES_MAX = 4 * 1024 * 1024
+"""Many prompts, or their tokens."""
 # The API's own default.
 _TOKENS = 16
 # The vocabulary's `<|endoftext|>`, which separates documents.

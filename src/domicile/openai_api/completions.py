@@ -1,0 +1,160 @@
+"""POST /v1/completions: the request, closed, and the answer (`CreateCompletionRequest`, OpenAI's specification 2.3.0)."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, field
+
+from domicile.kernel import errors
+from domicile.openai_api.chat import Bias, Penalty, StreamOptions, TokenId
+from domicile.openai_api.chat_reply import Lenient, Usage
+from domicile.openai_api.closed import ModelRequest
+from domicile.openai_api.engine_body import with_scheduling
+
+MAX_PROMPTS = 2048
+
+Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
+_REQUIRED_NULL = type(None)
+
+
+class CompletionRequest(ModelRequest, frozen=True, kw_only=True):
+    """All that a caller may say. `prompt`: a text, texts, the tokens of a text, or those of several; null: a new document."""
+
+    prompt: str | Annotated[list[str | Token | list[Token]], Meta(min_length=1)] | None
+    best_of: Annotated[int, Meta(ge=0, le=20)] | UnsetType | None = UNSET
+    echo: bool | UnsetType | None = UNSET
+    frequency_penalty: Penalty | UnsetType | None = UNSET
+    logit_bias: dict[TokenId, Bias] | UnsetType | None = UNSET
+    logprobs: Annotated[int, Meta(ge=0, le=5)] | UnsetType | None = UNSET
+    max_tokens: Annotated[int, Meta(ge=0)] | UnsetType | None = UNSET
+    n: Annotated[int, Meta(ge=1, le=128)] | UnsetType | None = UNSET
+    presence_penalty: Penalty | UnsetType | None = UNSET
+    seed: int | UnsetType | None = UNSET
+    stop: str | Annotated[list[str], Meta(min_length=1, max_length=4)] | UnsetType | None = UNSET
+    stream: bool | UnsetType | None = UNSET
+    stream_options: StreamOptions | UnsetType | None = UNSET
+    suffix: str | UnsetType | None = UNSET
+    temperature: Annotated[float, Meta(ge=0, le=2)] | UnsetType | None = UNSET
+    top_p: Annotated[float, Meta(ge=0, le=1)] | UnsetType | None = UNSET
+    user: str | UnsetType = UNSET
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is asked for as a stream."""
+        return self.stream is True
+
+    @property
+    def wants_usage_in_stream(self) -> bool:
+        """Whether the caller asked for a last chunk with the usage."""
+        return isinstance(self.stream_options, StreamOptions) and self.stream_options.include_usage is True
+
+
+class CompletionLogprobs(Lenient, frozen=True):
+    """The probabilities of a completion's tokens, as parallel lists. An echoed prompt's first token has none."""
+
+    text_offset: list[int] | None = None
+    token_logprobs: list[float | None] | None = None
+    tokens: list[str] | None = None
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class CompletionChoice(Lenient, frozen=True):
+    """One completion, or a part of it."""
+
+    index: int
+    text: str
+    finish_reason: str | None = field(default_factory=_REQUIRED_NULL)
+    logprobs: CompletionLogprobs | None = field(default_factory=_REQUIRED_NULL)
+
+
+class Completion(Lenient, frozen=True):
+    """A whole answer, or one event of a stream: both have this shape."""
+
+    id: str
+    created: int
+    model: str
+    choices: list[CompletionChoice]
+    object: str = field(default_factory=lambda: "text_completion")
+    system_fingerprint: str | None = None
+    usage: Usage | UnsetType | None = UNSET
+
+
+def check_completion_request(request: CompletionRequest) -> None:
+    """The rules that types cannot say. Raises `DomicileError` 400 with the member at fault."""
+    if request.stream_options and not request.streams:
+        raise errors.invalid_value("'stream_options' is only allowed when 'stream' is true.", "stream_options")
+    if isinstance(request.best_of, int):
+        if request.best_of < (request.n or 1):
+            raise errors.invalid_value("'best_of' must be at least 'n'.", "best_of")
+        if request.streams and request.best_of > (request.n or 1):
+            raise errors.invalid_value("The best of several completions cannot be streamed.", "best_of")
+    if isinstance(request.prompt, list):
+        _check_prompts(request.prompt)
+
+
+def _check_prompts(given: list[str | int | list[int]]) -> None:
+    kind = type(given[0])
+    if kind is not int and len(given) > MAX_PROMPTS:
+        raise errors.invalid_value(f"'prompt' has {len(given)} texts: send at most {MAX_PROMPTS} at a time.", "prompt")
+    for index, each in enumerate(given):
+        if type(each) is not kind:
+            raise errors.invalid_type(
+                "'prompt' must be of one kind: texts, tokens, or lists of tokens.", f"prompt[{index}]"
+            )
+        if each == []:
+            raise errors.invalid_type(f"'prompt[{index}]' must be a list of at least one token.", f"prompt[{index}]")
+
+
+def encode_for_engine(
+    request: CompletionRequest, *, model: str, cache_salt: str | None = None, priority: int | None = None
+) -> bytes:
+    """The bytes for an engine: what was read, with the engine's own name for the model; never who the user is.
+
+    Of a stream the usage is always asked for, because it is metered.
+    """
+    body = msgspec.json.encode(
+        msgspec.structs.replace(
+            request,
+            model=model,
+            stream=request.streams,
+            stream_options=StreamOptions(include_usage=True) if request.streams else UNSET,
+            user=UNSET,
+        )
+    )
+    return with_scheduling(body, cache_salt=cache_salt, priority=priority)
+
+
+_REPLY = msgspec.json.Decoder(Completion)
+
+
+def decode_reply(data: bytes) -> Completion:
+    """An engine's answer, or the data of one event of its stream. Raises ValueError."""
+    return _REPLY.decode(data)
+
+
+def encode_completion(reply: Completion, *, model: str) -> bytes:
+    """The whole answer for the caller, under the snapshot's name."""
+    choices = [_ended(choice) for choice in reply.choices]
+    usage = reply.usage or UNSET
+    return msgspec.json.encode(
+        msgspec.structs.replace(reply, model=model, object="text_completion", choices=choices, usage=usage)
+    )
+
+
+def encode_chunk(chunk: Completion, *, model: str, include_usage: bool) -> bytes:
+    """One event's data for the caller. Usage is there only when asked for: null in every chunk but the last."""
+    usage: Usage | UnsetType | None = UNSET
+    if include_usage:
+        usage = None if chunk.usage is UNSET else chunk.usage
+    choices = [_ended(choice) if choice.finish_reason is not None else choice for choice in chunk.choices]
+    return msgspec.json.encode(
+        msgspec.structs.replace(chunk, model=model, object="text_completion", choices=choices, usage=usage)
+    )
+
+
+def _ended(choice: CompletionChoice) -> CompletionChoice:
+    """Typed clients fail on a reason that they do not know ("abort", "eos"): the text ended, so `stop`."""
+    if choice.finish_reason in _FINISH_REASONS:
+        return choice
+    return msgspec.structs.replace(choice, finish_reason="stop")
