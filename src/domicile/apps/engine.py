@@ -16,6 +16,7 @@ from domicile.engine_server.embeddings.family import Embeddings
 from domicile.engine_server.engine import Engine, Limits
 from domicile.engine_server.family import Family
 from domicile.engine_server.images.family import Images
+from domicile.engine_server.transcription.family import Transcription
 
 _GRACEFUL_SECONDS = 1
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,3 +47,17 @@ def verify(path: Path, expected: str = _SHA256) -> Weights:
     if digest != expected:
         raise WeightsError(f"{path} has sha256 {digest}, expected {expected}")
     return Weights(path, digest)
+
+
+def read_verified(*parts: tuple[str, str, str]) -> bytes:
+    """A file that comes in parts (package, file, sha256), put together in memory; each part is compared with its digest."""
+    whole = io.BytesIO()
+    for package, file, expected in parts:
+        path = locate(package, file)
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != expected:
+            raise WeightsError(f"{path} has sha256 {digest}, expected {expected}")
+        whole.write(content)
+    # Shares the buffer: a model's file is not in memory twice.
+    return whole.getvalue()

@@ -1,0 +1,108 @@
+"""Whisper as the engine serves it: one recording at a time, beside the event loop, stopped when its client leaves."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from domicile.engine_server.http import Endpoint, EngineRequest, Reply
+from domicile.engine_server.resident import Resident
+from domicile.engine_server.transcription import reply as shapes
+from domicile.engine_server.transcription.request import (
+    FILE_BYTES_MAX,
+    MODEL_ID,
+    SECONDS_MAX,
+    Task,
+    TranscriptionRequest,
+)
+from domicile.engine_server.transcription.request import (
+    decode as decode_request,
+)
+from domicile.engine_server.transcription.transcript import Segment, Transcript
+from domicile.web.multipart import OVERHEAD_BYTES_MAX
+
+if TYPE_CHECKING:
+    from domicile.engine_server.transcription.model import Whisper
+
+
+class Transcription:
+    """The family of models that write down what is said."""
+
+    def __init__(self, *, idle_s: float, threads: int) -> None:
+        """`threads`: how many the model computes with."""
+        self._whisper = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s)
+
+    def routes(self) -> Sequence[Route]:
+        """Its URLs."""
+        return [
+            self._route("/v1/audio/transcriptions", "transcribe"),
+            self._route("/v1/audio/translations", "translate"),
+        ]
+
+    def describe(self) -> Sequence[dict[str, Any]]:
+        """Its entry in `/v1/models`."""
+        return [
+            {
+                "id": MODEL_ID,
+                "object": "model",
+                "created": 0,
+                "owned_by": "openai",
+                "capabilities": ["transcription", "translation", "stream"],
+                "seconds_max": SECONDS_MAX,
+            }
+        ]
+
+    async def close(self) -> None:
+        """Lets the model go."""
+        await self._whisper.close()
+
+    def _route(self, path: str, task: Task) -> Route:
+        async def answer(asked: EngineRequest, reply: Reply) -> None:
+            request = decode_request(asked.body, asked.content_type, task)
+            if request.stream:
+                await self._stream(request, reply)
+            else:
+                await reply.whole(*await self._whisper.run(_written(request)))
+
+        return Route(path, Endpoint(answer, FILE_BYTES_MAX + OVERHEAD_BYTES_MAX), methods=["POST"])
+
+    async def _stream(self, request: TranscriptionRequest, reply: Reply) -> None:
+        text = ""
+        transcript: Transcript | None = None
+        async with aclosing(self._whisper.stream(_heard(request))) as items:
+            async for item in items:
+                if isinstance(item, Transcript):
+                    transcript = item
+                    continue
+                piece = item.text if text else item.text.lstrip()
+                text += piece
+                await reply.event(shapes.delta(piece))
+        if transcript is not None:
+            await reply.event(shapes.done(text.rstrip(), transcript))
+        await reply.done()
+
+
+def _load(threads: int) -> "Whisper":
+    # Only now: what it imports weighs as much as a small model, and most engines are never asked for it.
+    from domicile.engine_server.transcription.model import Whisper
+
+    return Whisper(threads)
+
+
+def _written(request: TranscriptionRequest) -> "Callable[[Whisper, threading.Event], tuple[bytes, str]]":
+    def work(whisper: "Whisper", left: threading.Event) -> tuple[bytes, str]:
+        transcript = whisper.transcribe(request, left)
+        return shapes.whole(request, transcript, list(transcript.segments))
+
+    return work
+
+
+def _heard(request: TranscriptionRequest) -> "Callable[[Whisper, threading.Event], Iterator[Transcript | Segment]]":
+    def work(whisper: "Whisper", left: threading.Event) -> Iterator[Transcript | Segment]:
+        transcript = whisper.transcribe(request, left)
+        yield transcript
+        yield from transcript.segments
+
+    return work
