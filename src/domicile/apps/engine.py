@@ -16,6 +16,7 @@ from domicile.engine_server.embeddings.family import Embeddings
 from domicile.engine_server.engine import Engine, Limits
 from domicile.engine_server.family import Family
 from domicile.engine_server.images.family import Images
+from domicile.engine_server.speech.family import Speech
 from domicile.engine_server.transcription.family import Transcription
 
 _GRACEFUL_SECONDS = 1
@@ -52,6 +53,8 @@ def _families(options: argparse.Namespace) -> list[Family]:
     return [
         Embeddings(idle_s=options.idle_seconds, threads=options.threads),
         Images(idle_s=options.idle_seconds),
+        Transcription(idle_s=options.idle_seconds, threads=options.threads),
+        Speech(idle_s=options.idle_seconds, threads=options.threads),
     ]
 
 
