@@ -55,6 +55,13 @@ async def in_chat(client: AsyncOpenAI) -> bool:
     return "".join([chunk.choices[0].delta.content or "" async for chunk in stream]) != ""
 
 
+async def in_completions(client: AsyncOpenAI) -> bool:
+    stream = await client.completions.create(
+        model="gpt-3.5-turbo-instruct", prompt="The sky is", max_tokens=4, stream=True
+    )
+    return "".join([chunk.choices[0].text async for chunk in stream]) != ""
+
+
 async def in_embeddings(client: AsyncOpenAI) -> bool:
     answer = await client.embeddings.create(model="text-embedding-ada-002", input="Hello there.")
     return len(answer.data[0].embedding) > 100
@@ -65,7 +72,7 @@ async def in_embeddings(client: AsyncOpenAI) -> bool:
 async def test_the_asynchronous_client_uses_all_of_them_at_once_in_both_regions(up: RunningUp) -> None:
     keys = {code: up.new_key(code).secret for code in ("us", "eu")}
     clients = [AsyncOpenAI(api_key=keys[code], base_url=up.region_url(code), max_retries=0) for code in keys]
-    uses = (in_chat, in_embeddings)
+    uses = (in_chat, in_completions, in_embeddings)
     assert all(await asyncio.gather(*(use(client) for client in clients for use in uses)))
     for client in clients:
         await client.close()

@@ -72,19 +72,19 @@ MUTANTS = [
         "C07",
         "no content in logs",
         "data_plane/http/chat_completions.py",
-        "        if body.streams:",
-        '        __import__("sys").stderr.write(str(body) + "\\n")\n        if body.streams:',
+        "        answer = streamed_answer if body.streams",
+        '        __import__("sys").stderr.write(str(body) + "\\n")\n        answer = streamed_answer if body.streams',
         CANARY,
     ),
     Mutant(
         "C07",
         "no content in files",
         "data_plane/http/chat_completions.py",
-        "        if body.streams:",
+        "        answer = streamed_answer if body.streams",
         '        sys = __import__("sys")\n'
         '        with open(sys.argv[2].replace("domicile.toml", "eu/left"), "a") as file:\n'
         "            file.write(str(body))\n"
-        "        if body.streams:",
+        "        answer = streamed_answer if body.streams",
         CANARY,
     ),
     Mutant(
@@ -234,9 +234,9 @@ MUTANTS = [
     Mutant(
         "design 4",
         "one tenant's prompt cache is not another's",
-        "data_plane/inference.py",
-        "cache_salt=admission.caller.project.project_id if salted else None",
-        'cache_salt="everybody" if salted else None',
+        "data_plane/inference/story.py",
+        "        return placement.reservation.admission.caller.project.project_id",
+        '        return "everybody"',
         "tests/e2e/test_chat.py -k tenant",
     ),
     Mutant(
