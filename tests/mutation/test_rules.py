@@ -359,6 +359,38 @@ MUTANTS = [
         "    if False:",
         "tests/unit/control_plane",
     ),
+    Mutant(
+        "C12",
+        "over TLS, nothing behind a refused head is decrypted",
+        "web/tls_connection.py",
+        "        while self.is_reading and not self._said_goodbye:",
+        "        while True:",
+        "tests/unit/web/test_tls.py -k refused_record",
+    ),
+    Mutant(
+        "design 8",
+        "a listener beyond loopback is not in clear",
+        "settings/listener.py",
+        "        if not self.speaks_tls:\n            raise ValueError(\n",
+        "        if False:\n            raise ValueError(\n",
+        "tests/unit/settings/test_listener.py",
+    ),
+    Mutant(
+        "design 8",
+        "nobody goes around the TLS proxy",
+        "web/protocol.py",
+        "        if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):",
+        "        if False:",
+        "tests/unit/web/test_trusted_proxies.py -k stranger",
+    ),
+    Mutant(
+        "design 8",
+        "what reached the TLS proxy in clear is refused",
+        "web/protocol.py",
+        "        if self.trusted_proxies is not None and came_in_clear(self.headers):",
+        "        if False:",
+        "tests/unit/web/test_trusted_proxies.py -k named_proxy",
+    ),
 ]
 
 

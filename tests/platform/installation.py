@@ -1,5 +1,7 @@
 """An installation in a folder: control plane, regions us and eu, one stub engine for each region, nothing shared."""
 
+import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any, Protocol
 import httpx2
 from openai import OpenAI
 
+from tests.platform.certificates import Issuer
 from tests.platform.processes import Process, eventually, free_ports
 
 CHAT_SNAPSHOTS = (
@@ -62,6 +65,8 @@ class Installation:
     """Regions whose machine's clock is wrong, and by how much."""
     database_urls: dict[str, str] = field(default_factory=dict)
     """PostgreSQL for the planes named here, "control" or a region's code; SQLite files for all others."""
+    issuer: Issuer | None = None
+    """Of the certificate that every listener shows; without it they speak in clear."""
     regions: list[RegionBlock] = field(
         default_factory=lambda: [
             RegionBlock("us", '["US"]', "US"),
@@ -85,7 +90,7 @@ class Installation:
 
     def write_configuration(self) -> None:
         """Writes `domicile.toml` as things stand."""
-        boundary = self.boundary_url or f"http://127.0.0.1:{self.boundary_port}"
+        boundary = self.boundary_url or f"{self.scheme}://127.0.0.1:{self.boundary_port}"
         blocks = "".join(self._region_block(region) for region in self.regions)
         self.config.write_text(
             f"""
@@ -93,9 +98,10 @@ home = "us"
 default_region = "us"
 
 [control]
-listen = {{ port = {self.control_port} }}
-boundary_listen = {{ port = {self.boundary_port} }}
+listen = {self._listener(self.control_port)}
+boundary_listen = {self._listener(self.boundary_port)}
 boundary_url = "{boundary}"
+{"" if self.issuer is None else f'boundary_ca_file = "{self.issuer.ca_file}"'}
 country = "US"
 data = "control"
 operator_key_file = "control/operator.key"
@@ -114,8 +120,9 @@ code = "{region.code}"
 residency = "{region.code.upper()}_STORAGE_PROCESSING"
 geography = "{region.code.upper()}"
 countries = {region.countries}
-public_url = "http://127.0.0.1:{region.port}/v1"
-listen = {{ port = {region.port} }}
+public_url = "{self.scheme}://127.0.0.1:{region.port}/v1"
+listen = {self._listener(region.port)}
+operator_listen = {self._listener(0)}
 requires = {region.requires}
 {f'rows_of = "{region.rows_of}"' if region.rows_of else ""}
 data = "{region.code}"
@@ -136,6 +143,12 @@ idle_timeout_s = 5
 {models}
 """
 
+    def _listener(self, port: int) -> str:
+        if self.issuer is None:
+            return f"{{ port = {port} }}"
+        files = f'tls_certificate_file = "{self.issuer.certificate_file}", tls_key_file = "{self.issuer.key_file}"'
+        return f"{{ port = {port}, {files} }}"
+
     def _database(self, plane: str, country: str) -> str:
         url = self.database_urls.get(plane)
         return "" if url is None else f'database_url = "{url}"\ndatabase_country = "{country}"'
@@ -145,13 +158,29 @@ idle_timeout_s = 5
         return self.folder / "domicile.toml"
 
     @property
+    def scheme(self) -> str:
+        return "http" if self.issuer is None else "https"
+
+    @property
+    def verify(self) -> ssl.SSLContext | bool:
+        """What an HTTP client is told to trust."""
+        return True if self.issuer is None else self.issuer.client()
+
+    @property
     def control_url(self) -> str:
-        return f"http://127.0.0.1:{self.control_port}"
+        return f"{self.scheme}://127.0.0.1:{self.control_port}"
 
     def region_url(self, code: str) -> str:
         """Scheme, host and port of a region."""
-        port = next(region.port for region in self.regions if region.code == code)
-        return f"http://127.0.0.1:{port}"
+        return f"{self.scheme}://127.0.0.1:{self._port(code)}"
+
+    def _port(self, code: str) -> int:
+        return next(region.port for region in self.regions if region.code == code)
+
+    def connect(self, code: str) -> socket.socket:
+        """A raw connection to a region, in clear or over TLS as it speaks."""
+        sock = socket.create_connection(("127.0.0.1", self._port(code)), timeout=10)
+        return sock if self.issuer is None else self.issuer.client().wrap_socket(sock, server_hostname="127.0.0.1")
 
     def start(self, *, through_relay: Callable[[int], Relay] | None = None) -> "Installation":
         """Everything, until every region is ready. `through_relay`: what stands between the regions and the boundary."""
@@ -183,8 +212,8 @@ idle_timeout_s = 5
     def start_engine(self, code: str) -> None:
         """A region's stub engine."""
         (self.folder / code).mkdir(exist_ok=True)
-        socket = self.folder / code / "engine.sock"
-        self._start(f"engine-{code}", "tests.platform.stub_engine", "--socket", str(socket))
+        path = self.folder / code / "engine.sock"
+        self._start(f"engine-{code}", "tests.platform.stub_engine", "--socket", str(path))
 
     def start_region(self, code: str) -> None:
         """A region's process. At its first start the operator enrolls it."""
@@ -221,7 +250,7 @@ idle_timeout_s = 5
     def _wait_for(self, name: str, url: str) -> None:
         def answers() -> bool:
             self.processes[name].check()
-            return httpx2.get(url).status_code == 200
+            return httpx2.get(url, verify=self.verify).status_code == 200
 
         eventually(answers, within_s=60, what=f"{name} answers at {url}")
 
@@ -235,18 +264,22 @@ idle_timeout_s = 5
         """A call of the operator API that must succeed."""
         key = (self.folder / "control" / "operator.key").read_text().strip()
         headers = {"authorization": f"Bearer {key}"}
-        answer = httpx2.request(method, f"{self.control_url}{path}", headers=headers, json=body)
+        answer = httpx2.request(method, f"{self.control_url}{path}", headers=headers, json=body, verify=self.verify)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def admin(self, key: str | None = None) -> OpenAI:
         """The official client with an admin key: the first organization's unless another is given."""
         admin_key = key or (self.folder / "control" / "admin.key").read_text().strip()
-        return OpenAI(admin_api_key=admin_key, api_key="unused", base_url=f"{self.control_url}/v1", max_retries=0)
+        return OpenAI(admin_api_key=admin_key, api_key="unused", **self._client(self.control_url))
 
     def client(self, code: str, key: str) -> OpenAI:
         """The official client at a region."""
-        return OpenAI(api_key=key, base_url=f"{self.region_url(code)}/v1", max_retries=0)
+        return OpenAI(api_key=key, **self._client(self.region_url(code)))
+
+    def _client(self, url: str) -> dict[str, Any]:
+        own = {} if self.issuer is None else {"http_client": httpx2.Client(verify=self.verify, timeout=60)}
+        return {"base_url": f"{url}/v1", "max_retries": 0, **own}
 
     def new_key(
         self, code: str, *, admin: OpenAI | None = None, name: str = "tests", expires_in_s: int | None = None

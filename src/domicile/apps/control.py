@@ -15,6 +15,7 @@ from starlette.routing import Route
 import domicile.control_plane
 from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
+from domicile.apps.listeners import BoundListener
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.catalogue.tables import CatalogueError
 from domicile.control_plane import secret_files
@@ -48,18 +49,21 @@ from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.service import Usage
 from domicile.kernel.clock import Clock, SystemClock
 from domicile.persistence.database import Database
-from domicile.settings.installation import ControlSettings, Installation, Listener
+from domicile.settings.installation import ControlSettings, Installation
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.application import Application
 from domicile.web.http_metrics import HttpMetrics, new_registry
 from domicile.web.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError, OperatorKeys
-from domicile.web.server import HttpServer, bind, serving, stop_event
+from domicile.web.server import serving, stop_event
+from domicile.web.tls_certificate import CertificateError
 
 log = structlog.get_logger("control")
 
 MIGRATIONS = Path(domicile.control_plane.__file__).parent / "migrations"
 DRAIN_S = 2.0
+# What an operator can put right: one line, no traceback.
+_SAID = (SettingsError, CertificateError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ def main(
     try:
         installation = load_installation(config)
         asyncio.run(serve(installation) if rotate is None else rotate_key(installation, rotate))
-    except (SettingsError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError, OSError) as error:
+    except (*_SAID, OSError) as error:
         sys.stderr.write(f"domicile control: {error}\n")
         raise typer.Exit(1) from None
 
@@ -202,23 +206,16 @@ def _endpoints(parts: _Parts, regions: Regions, publisher: Publisher) -> Endpoin
 async def _listening(
     admin: Application, boundary: Application, settings: ControlSettings, publisher: Publisher
 ) -> AsyncIterator[tuple[str, str]]:
-    admin_server, admin_url = _server(admin, settings.listen)
-    boundary_server, boundary_url = _server(boundary, settings.boundary_listen)
+    admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary_listen)
+    servers = [admin_listener.serve(admin, drain_s=DRAIN_S), boundary_listener.serve(boundary, drain_s=DRAIN_S)]
     async with asyncio.TaskGroup() as group:
         group.create_task(publisher.run())
-        async with serving([admin_server, boundary_server]):
+        async with serving(servers):
             try:
-                yield admin_url, boundary_url
+                yield admin_listener.url, boundary_listener.url
             finally:
                 # Polls would otherwise keep the listeners draining until their time is over.
                 publisher.close()
-
-
-def _server(app: Application, listener: Listener) -> tuple[HttpServer, str]:
-    sock = bind(listener.host, listener.port)
-    host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return HttpServer(app, sock, drain_s=DRAIN_S), f"http://{shown}:{port}"
 
 
 def _hand_over(settings: ControlSettings, secret: str) -> None:

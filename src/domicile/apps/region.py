@@ -17,6 +17,7 @@ import uvloop
 
 from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
+from domicile.apps.listeners import BoundListener
 from domicile.apps.region_operator import RegionOperator, Shown
 from domicile.boundary.audit import RegionEventType
 from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
@@ -55,7 +56,8 @@ from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError
-from domicile.web.server import HttpServer, StopSignals, bind, serving, stop_signals
+from domicile.web.server import HttpServer, StopSignals, serving, stop_signals
+from domicile.web.tls_certificate import CertificateError
 
 log = structlog.get_logger("region")
 
@@ -68,7 +70,7 @@ class StartError(Exception):
 
 
 # What an operator can put right: one line, no traceback.
-_SAID = (SettingsError, EngineKeyError, IdentityError, OperatorKeyFileError, StartError)
+_SAID = (SettingsError, CertificateError, EngineKeyError, IdentityError, OperatorKeyFileError, StartError)
 
 
 async def run(
@@ -80,12 +82,11 @@ async def run(
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
     async with AsyncExitStack() as stack:
-        sock = bind(settings.listen.host, settings.listen.port if port is None else port)
-        stack.callback(sock.close)
+        listener = BoundListener(settings.listen, port)
+        stack.callback(listener.close)
         region = await _Region.compose(installation, settings, clock, stack)
-        server = HttpServer(
+        server = listener.serve(
             build_application(region.endpoints, region.operator.http),
-            sock,
             head_gate=region.endpoints.authenticator.refuse_at_head,
             drain_s=settings.drain_s,
             on_refusal=region.operator.http.refused,
@@ -194,8 +195,11 @@ def _open_link(
     installation: Installation, identity: Identity, replica: str, clock: RegionClock, stack: AsyncExitStack
 ) -> ControlLink:
     """It finds out by itself how the control plane's clock differs: without that no snapshot would come to tell the region."""
-    control = installation.control
-    link = ControlLink(control.boundary_url, control.country, identity, replica, clock.machine)
+    control, ca_file = installation.control, installation.control.boundary_ca_file
+    try:
+        link = ControlLink(control.boundary_url, control.country, identity, replica, clock.machine, ca_file=ca_file)
+    except OSError:
+        raise StartError(f"{ca_file} cannot be read as certificates in PEM") from None
     stack.push_async_callback(link.close)
     return link
 

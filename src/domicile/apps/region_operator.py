@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from domicile.apps.listeners import BoundListener
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.metering.meter import Meter
@@ -20,7 +21,7 @@ from domicile.persistence.database import Database
 from domicile.settings.installation import RegionSettings
 from domicile.web.http_metrics import HttpMetrics, new_registry
 from domicile.web.operator_keys import OperatorKeys
-from domicile.web.server import HttpServer, bind
+from domicile.web.server import HttpServer
 
 log = structlog.get_logger("operator")
 
@@ -81,16 +82,14 @@ class RegionOperator:
         if self.endpoints is None:
             raise RuntimeError("there is nothing to show yet")
         application = build_operator_application(self.endpoints, self._keys)
-        listener = self._settings.operator_listen
-        sock = bind(listener.host, listener.port)
-        stack.callback(sock.close)
-        host, port = sock.getsockname()[:2]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        listener = BoundListener(self._settings.operator_listen)
+        stack.callback(listener.close)
+        url = listener.url
         file = self._settings.data / URL_FILE
         write_secret(file, f"{url}\n".encode())
         stack.callback(_remove, file, url)
         log.info("operator_listening", url=url)
-        return HttpServer(application, sock, drain_s=1.0)
+        return listener.serve(application, drain_s=1.0)
 
 
 def _remove(file: Path, url: str) -> None:

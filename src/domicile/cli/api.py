@@ -2,11 +2,11 @@
 
 import http.client
 import json
-import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from domicile.cli.certificates import client_context
 from domicile.cli.failures import CommandError, RefusedError
 
 _TIMEOUT_SECONDS = 30.0
@@ -94,7 +94,7 @@ class Api:
     def _connection(self) -> http.client.HTTPConnection:
         if self._is_tls:
             return http.client.HTTPSConnection(
-                self._host, self._port, timeout=_TIMEOUT_SECONDS, context=ssl.create_default_context()
+                self._host, self._port, timeout=_TIMEOUT_SECONDS, context=client_context()
             )
         return http.client.HTTPConnection(self._host, self._port, timeout=_TIMEOUT_SECONDS)
 

@@ -1,6 +1,7 @@
 """The region's one way to the control plane: signed calls to the boundary listener, boundary types only (design 2)."""
 
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TypeVar
 
 import aiohttp
@@ -42,13 +43,23 @@ class ControlRefusedError(Exception):
 class ControlLink:
     """Calls as one region and one replica. `open` and `close` frame its life."""
 
-    def __init__(self, boundary_url: str, country: str, identity: Identity, replica: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        boundary_url: str,
+        country: str,
+        identity: Identity,
+        replica: str,
+        clock: Clock,
+        *,
+        ca_file: Path | None = None,
+    ) -> None:
+        """`ca_file`: the only certificates to trust there; else the system's. Raises OSError when it cannot be read."""
         self._url = boundary_url
         self._identity = identity
         self._replica = replica
         self._clock = clock
         self._ahead_ms = 0
-        self._session = session_to(destination(boundary_url, country), _TIMEOUT, connections=4)
+        self._session = session_to(destination(boundary_url, country), _TIMEOUT, connections=4, ca_file=ca_file)
 
     async def close(self) -> None:
         """Ends every call."""

@@ -9,26 +9,8 @@ from pydantic import Field, model_validator
 from domicile.kernel.geography import UnknownCountryError, country_set
 from domicile.settings.database import HasDatabase
 from domicile.settings.engines import EngineSettings, group_problems
-from domicile.settings.values import Block, Country, HttpUrl, Port, RegionCode, is_loopback
-
-
-class Listener(Block):
-    """Where a process listens. Loopback unless somebody says otherwise."""
-
-    host: str = "127.0.0.1"
-    port: Port
-    behind_tls_proxy: bool = False
-    """Whether nobody but a proxy that speaks TLS reaches this address. Demanded for all but loopback: nothing here speaks
-    TLS itself, and no prompt should cross a network in clear because a line was missing."""
-
-    @model_validator(mode="after")
-    def _never_in_clear_by_oversight(self) -> "Listener":
-        if not self.behind_tls_proxy and not is_loopback(self.host):
-            raise ValueError(
-                f"{self.host} is not loopback, and this listener speaks no TLS: put a TLS proxy of the same region before "
-                "it, let nobody else reach it, and say behind_tls_proxy = true"
-            )
-        return self
+from domicile.settings.listener import Listener
+from domicile.settings.values import Block, Country, HttpUrl, RegionCode
 
 
 class RegionSettings(HasDatabase):
@@ -80,6 +62,11 @@ class RegionSettings(HasDatabase):
         return self
 
     @model_validator(mode="after")
+    def _reached_over_tls(self) -> "RegionSettings":
+        self.listen.require_tls_in("public_url", self.public_url)
+        return self
+
+    @model_validator(mode="after")
     def _stores_only_where_it_may(self) -> "RegionSettings":
         if self.allows_storing and "zdr" in self.requires:
             raise ValueError(f"region '{self.code}' requires Zero Data Retention, so it cannot allow storing as well")
@@ -113,6 +100,8 @@ class ControlSettings(HasDatabase):
     boundary_listen: Listener
     boundary_url: HttpUrl
     """Where the regions reach the boundary listener."""
+    boundary_ca_file: Path | None = None
+    """PEM: the roots by which regions know the boundary's certificate; the system's when absent."""
     country: Country
     data: Path
     operator_key_file: Path
@@ -120,6 +109,13 @@ class ControlSettings(HasDatabase):
     """Where the first admin key is written at the first start; printed once when absent. Only `up` sets it."""
     first_organization_agreement: bool = False
     """Whether the first organization starts with agreement, ZDR eligibility and every endpoint approved."""
+
+    @model_validator(mode="after")
+    def _reached_over_tls(self) -> "ControlSettings":
+        self.boundary_listen.require_tls_in("boundary_url", self.boundary_url)
+        if self.boundary_ca_file is not None and not self.boundary_url.startswith("https:"):
+            raise ValueError("boundary_ca_file is of no use: boundary_url does not start with https")
+        return self
 
 
 class Installation(Block):

@@ -48,6 +48,9 @@ _PATH_MEMBERS = frozenset(
         "database_password_file",
         "api_key_file",
         "ca_file",
+        "tls_certificate_file",
+        "tls_key_file",
+        "boundary_ca_file",
     }
 )
 

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError, RenderedError
 from domicile.kernel.ids import new_id
+from domicile.web.trusted_proxies import TrustedProxies, came_in_clear
 from domicile.web.unread import UnreadSocket
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -56,6 +57,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     head_gate: HeadGate | None = None
     on_refusal: RefusalObserver | None = None
+    trusted_proxies: TrustedProxies | None = None
     head_timeout_s = HEAD_TIMEOUT_S
     stall_timeout_s = STALL_TIMEOUT_S
 
@@ -79,6 +81,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):
+            self._refused = True
+            transport.abort()
+            return
         transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
         self._start_deadline()
 
@@ -155,6 +161,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._heard = True
         self._stop_deadline()
         self._is_head_request = self.parser.get_method() == b"HEAD"
+        if self.trusted_proxies is not None and came_in_clear(self.headers):
+            self._refuse(errors.https_required())
+            raise _RefusedError
         answer = self.head_gate(self.headers) if self.head_gate is not None else None
         if answer is not None:
             self._answer_in_turn(answer)
@@ -292,16 +301,23 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._deadline = self.loop.call_later(LINGER_IDLE_S, self.transport.abort)
 
 
-def protocol_with_gate(
-    gate: HeadGate | None, head_timeout_s: float = HEAD_TIMEOUT_S, stall_timeout_s: float = STALL_TIMEOUT_S
+def protocol_class(
+    *,
+    head_gate: HeadGate | None,
+    on_refusal: RefusalObserver | None,
+    trusted_proxies: TrustedProxies | None,
+    head_timeout_s: float = HEAD_TIMEOUT_S,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> type[LimitedHttpProtocol]:
-    """A protocol class whose connections show each head to `gate` first.
+    """A protocol class of one listener: its connections show each head to `head_gate` first.
 
     They wait `head_timeout_s` for it, and `stall_timeout_s` for a client that reads nothing of its answer.
     """
     members = {
-        "head_gate": staticmethod(gate) if gate else None,
+        "head_gate": staticmethod(head_gate) if head_gate else None,
+        "on_refusal": staticmethod(on_refusal) if on_refusal else None,
+        "trusted_proxies": trusted_proxies,
         "head_timeout_s": head_timeout_s,
         "stall_timeout_s": stall_timeout_s,
     }
-    return type("GatedHttpProtocol", (LimitedHttpProtocol,), members)
+    return type("ListenerProtocol", (LimitedHttpProtocol,), members)

@@ -6,20 +6,17 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from domicile.web.protocol import (
-    HEAD_TIMEOUT_S,
-    STALL_TIMEOUT_S,
-    HeadGate,
-    LimitedHttpProtocol,
-    RefusalObserver,
-    protocol_with_gate,
-)
+from domicile.web.protocol import HEAD_TIMEOUT_S, STALL_TIMEOUT_S, HeadGate, RefusalObserver, protocol_class
+from domicile.web.tls_certificate import ServerCertificate
+from domicile.web.tls_connection import HANDSHAKE_TIMEOUT_S, TlsConnection
+from domicile.web.trusted_proxies import TrustedProxies
 
 BACKLOG = 1024
 CANCEL_S = 5.0
@@ -72,21 +69,36 @@ class HttpServer:
         app: ASGIApp,
         sock: socket.socket,
         *,
+        certificate: ServerCertificate | None = None,
+        trusted_proxies: TrustedProxies | None = None,
         head_gate: HeadGate | None = None,
+        handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
         head_timeout_s: float = HEAD_TIMEOUT_S,
         stall_timeout_s: float = STALL_TIMEOUT_S,
         drain_s: float = 5.0,
         on_refusal: RefusalObserver | None = None,
     ) -> None:
-        """`drain_s`: how long requests in flight may go on after `stop`, in seconds. `on_refusal` is told of each answer
-        that the protocol gives by itself: no application sees those requests."""
+        """With a `certificate` over TLS, and over nothing else. With `trusted_proxies` for their connections alone.
+
+        `drain_s`: how long requests in flight may go on after `stop`, in seconds. `on_refusal` is told of each answer
+        that the protocol gives by itself: no application sees those requests.
+        """
         self._socket = sock
+        http: Any = protocol_class(
+            head_gate=head_gate,
+            on_refusal=on_refusal,
+            trusted_proxies=trusted_proxies,
+            head_timeout_s=head_timeout_s,
+            stall_timeout_s=stall_timeout_s,
+        )
+        if certificate is not None:
+            http = _over_tls(http, certificate, trusted_proxies, handshake_timeout_s)
         self._server = _Server(
             uvicorn.Config(
                 # The two libraries describe the same interface in two ways.
                 cast(Any, app),
                 loop="none",
-                http=protocol_with_gate(head_gate, head_timeout_s, stall_timeout_s),
+                http=http,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -97,9 +109,6 @@ class HttpServer:
                 timeout_graceful_shutdown=int(drain_s),
             )
         )
-        if on_refusal is not None:
-            protocol = cast(type[LimitedHttpProtocol], self._server.config.http)
-            protocol.on_refusal = cast(Any, staticmethod(on_refusal))
 
     async def run(self) -> None:
         """Serves until `stop`, then drains. When it returns no request is running any more, and so none is uncounted."""
@@ -119,6 +128,23 @@ class HttpServer:
         """Like `stop`, and cuts off what is in flight: each request still ends in order, and so is counted."""
         self._server.should_exit = True
         self._server.force_exit = True
+
+
+def _over_tls(
+    http: Any, certificate: ServerCertificate, trusted_proxies: TrustedProxies | None, handshake_timeout_s: float
+) -> Any:
+    """What makes a connection's protocol, as uvicorn's configuration takes it."""
+
+    def connection(*, server_state: Any, **arguments: Any) -> TlsConnection:
+        return TlsConnection(
+            certificate,
+            partial(http, server_state=server_state, **arguments),
+            server_state.connections,
+            trusted_proxies=trusted_proxies,
+            handshake_timeout_s=handshake_timeout_s,
+        )
+
+    return connection
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 A client that is still sending when it is refused must be let finish, or its kernel answers our closing with a reset and it
 never reads the refusal. But the bytes of another region's prompt must not come into this process (design 4.1). Linux can
 do both: `recv` with `MSG_TRUNC` on a TCP socket drops what has arrived inside the kernel and copies nothing (tcp(7)).
+Over TLS it is the same: what is dropped is ciphertext, and nothing of a connection is decrypted any more once this has begun.
 Elsewhere the socket stays unread until it is closed; some clients then report a reset instead of the refusal.
 """
 

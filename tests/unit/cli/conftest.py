@@ -1,8 +1,10 @@
 """A control plane that answers as it is told and remembers what it was asked; and the command, run as at a terminal."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -74,24 +76,36 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.fixture
-def stub() -> Iterator[Stub]:
-    """The server."""
+@contextmanager
+def serving_stub(context: ssl.SSLContext | None = None) -> Iterator[Stub]:
+    """The server; with a context it speaks TLS."""
     stub = Stub()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(stub))
-    stub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    stub.url = f"{'http' if context is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield stub
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    """In clear."""
+    with serving_stub() as stub:
+        yield stub
 
 
 @pytest.fixture
 def data(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data folder as `up` leaves it, in an environment that names nothing else."""
     for name in (
+        "CA_FILE",
         "CONTROL_URL",
         "ADMIN_KEY",
         "ADMIN_KEY_FILE",

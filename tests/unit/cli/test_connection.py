@@ -1,10 +1,12 @@
 """Where keys come from, where they go, and what is said when something is missing or refused."""
 
+import ssl
 from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import ADMIN_KEY, Domicile, Stub
+from tests.platform.certificates import Issuer
+from tests.unit.cli.conftest import ADMIN_KEY, Domicile, Stub, serving_stub
 
 PROJECTS = "/v1/organization/projects"
 NOTHING = {"data": [], "has_more": False}
@@ -50,6 +52,27 @@ def test_a_proxy_of_the_environment_never_sees_the_key(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     stub.answer("GET", PROJECTS, NOTHING)
     assert domicile("projects", "list").status == 0
+
+
+def test_over_tls_the_key_goes_to_whom_the_named_roots_know(
+    domicile: Domicile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer, stranger = Issuer(tmp_path / "tls"), Issuer(tmp_path / "stranger")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issuer.certificate_file, issuer.key_file)
+    monkeypatch.setenv("DOMICILE_ADMIN_KEY", ADMIN_KEY)
+    with serving_stub(context) as stub:
+        monkeypatch.setenv("DOMICILE_CONTROL_URL", stub.url)
+        stub.answer("GET", PROJECTS, NOTHING)
+        for file in (None, stranger.ca_file):
+            monkeypatch.setenv("DOMICILE_CA_FILE", str(file or ""))
+            refused = domicile("projects", "list", connected=False)
+            assert refused.status == 1 and "CERTIFICATE_VERIFY_FAILED" in refused.err
+        assert stub.calls == []
+        monkeypatch.setenv("DOMICILE_CA_FILE", str(issuer.ca_file))
+        assert domicile("projects", "list", connected=False).status == 0
+        monkeypatch.setenv("DOMICILE_CA_FILE", str(tmp_path / "none.pem"))
+        assert "cannot be read as certificates" in domicile("projects", "list", connected=False).err
 
 
 def test_the_environment_names_url_and_key(domicile: Domicile, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:

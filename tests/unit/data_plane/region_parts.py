@@ -66,7 +66,7 @@ def region_settings(folder: Path, **members: Any) -> RegionSettings:
         "residency": "EU_STORAGE_PROCESSING",
         "geography": "EU",
         "countries": ["EEA+CH"],
-        "public_url": "http://eu.example.com/v1",
+        "public_url": "https://eu.example.com/v1",
         "listen": {"port": 0},
         "data": folder,
         **members,

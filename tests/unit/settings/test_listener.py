@@ -1,18 +1,71 @@
-"""A listener beyond loopback is never in clear by oversight."""
+"""A listener beyond loopback is never in clear by oversight, and nobody goes around the proxy before it."""
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from domicile.settings.installation import Listener
+from domicile.settings.listener import Listener
+
+PAIR: dict[str, Any] = {"tls_certificate_file": Path("/c.pem"), "tls_key_file": Path("/k.pem")}
+BEHIND: dict[str, Any] = {"behind_tls_proxy": True, "trusted_proxies": ("10.0.0.7", "fd00::/64")}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "::1", "localhost"])
 def test_loopback_needs_nothing_more(host: str) -> None:
-    assert Listener(host=host, port=1).host == host
+    assert not Listener(host=host, port=1).speaks_tls
+    assert Listener(host=host, port=1, behind_tls_proxy=True).speaks_tls
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "2001:db8::1", "eu.example.com", "127.evil.example", ""])
-def test_every_other_address_must_say_that_a_proxy_speaks_tls(host: str) -> None:
+def test_every_other_address_must_say_who_speaks_tls_and_name_its_proxies(host: str) -> None:
     with pytest.raises(ValidationError, match="behind_tls_proxy = true"):
         Listener(host=host, port=1)
-    assert Listener(host=host, port=1, behind_tls_proxy=True).host == host
+    with pytest.raises(ValidationError, match="name in trusted_proxies"):
+        Listener(host=host, port=1, behind_tls_proxy=True)
+    assert Listener(host=host, port=1, **BEHIND).speaks_tls
+    assert Listener(host=host, port=1, **PAIR).speaks_tls
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"tls_certificate_file": "/c.pem"}, "both or neither"),
+        ({"tls_key_file": "/k.pem"}, "both or neither"),
+        ({**PAIR, "behind_tls_proxy": True}, "choose one"),
+        ({"trusted_proxies": ("10.0.0.7",)}, "behind_tls_proxy = true"),
+        ({"behind_tls_proxy": True, "trusted_proxies": ("0.0.0.0/0",)}, "every address there is"),
+        ({"behind_tls_proxy": True, "trusted_proxies": ("::/0",)}, "every address there is"),
+        ({"behind_tls_proxy": True, "trusted_proxies": ("10.0.0.7/8",)}, "trusted_proxies"),
+        ({"behind_tls_proxy": True, "trusted_proxies": ("proxy.example.com",)}, "trusted_proxies"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Listener(port=1, **settings)
+
+
+def test_who_ends_tls_elsewhere_and_begins_it_again_may_be_named() -> None:
+    assert Listener(host="10.0.0.5", port=1, **PAIR, trusted_proxies=(ip_network("10.0.0.7"),)).trusted_proxies
+
+
+@pytest.mark.parametrize(
+    ("listener", "url", "said"),
+    [
+        (Listener(port=1), "http://127.0.0.1:1", None),
+        (Listener(port=1), "http://localhost:1/v1", None),
+        (Listener(port=1), "https://eu.example.com", None),
+        (Listener(port=1), "http://eu.example.com", "is not loopback"),
+        (Listener(port=1, **PAIR), "http://127.0.0.1:1", "speaks TLS"),
+        (Listener(port=1, **BEHIND), "http://127.0.0.1:1", "speaks TLS"),
+        (Listener(port=1, **PAIR), "https://127.0.0.1:1", None),
+    ],
+)
+def test_the_url_that_others_are_told_is_as_safe(listener: Listener, url: str, said: str | None) -> None:
+    if said is None:
+        listener.require_tls_in("public_url", url)
+        return
+    with pytest.raises(ValueError, match=f"public_url must start with https: .*{said}"):
+        listener.require_tls_in("public_url", url)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -17,8 +18,11 @@ from starlette.types import ASGIApp
 from domicile.web.application import Application
 from domicile.web.requests import read_body
 from domicile.web.server import HttpServer, bind, serving
+from tests.platform.certificates import Issuer
 
 DEADLINE_S = 10.0
+# How a client sees that it was cut off: in clear and over TLS.
+CUT_OFF = (ConnectionError, ssl.SSLEOFError)
 LOOPS: dict[str, Callable[[Coroutine[Any, Any, None]], None]] = {"asyncio": asyncio.run, "uvloop": uvloop.run}
 
 
@@ -29,13 +33,25 @@ class LiveServer:
     host: str
     port: int
     loop: asyncio.AbstractEventLoop
+    issuer: Issuer | None = None
+    """Of its certificate, when it speaks TLS."""
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{'http' if self.issuer is None else 'https'}://{self.host}:{self.port}"
+
+    @property
+    def verify(self) -> ssl.SSLContext | bool:
+        """What an HTTP client is told to trust."""
+        return False if self.issuer is None else self.issuer.client()
 
     def connect(self) -> "RawConnection":
-        return RawConnection(socket.create_connection((self.host, self.port), DEADLINE_S))
+        """In clear or over TLS, as the server speaks. Over TLS an end without a goodbye is an error."""
+        sock = socket.create_connection((self.host, self.port), DEADLINE_S)
+        if self.issuer is None:
+            return RawConnection(sock)
+        context = self.issuer.client()
+        return RawConnection(context.wrap_socket(sock, server_hostname=self.host, suppress_ragged_eofs=False))
 
     def call(self, function: Callable[..., object], *arguments: object) -> None:
         """Calls on the server's own loop, where events of asyncio belong."""
@@ -43,8 +59,12 @@ class LiveServer:
 
 
 @contextmanager
-def live_server(app: ASGIApp, loop_kind: str = "asyncio", **options: Any) -> Iterator[LiveServer]:
-    """Serves `app` while the block runs. Fails when the server does not end after it."""
+def live_server(
+    app: ASGIApp, loop_kind: str = "asyncio", issuer: Issuer | None = None, **options: Any
+) -> Iterator[LiveServer]:
+    """Serves `app` while the block runs, over TLS with an `issuer`. Fails when the server does not end after it."""
+    if issuer is not None:
+        options["certificate"] = issuer.server()
     listening = bind("127.0.0.1", 0)
     host, port = listening.getsockname()
     started = threading.Event()
@@ -62,7 +82,7 @@ def live_server(app: ASGIApp, loop_kind: str = "asyncio", **options: Any) -> Ite
     thread.start()
     try:
         assert started.wait(DEADLINE_S)
-        yield LiveServer(host, port, known[0])
+        yield LiveServer(host, port, known[0], issuer)
     finally:
         known[0].call_soon_threadsafe(stop[0].set)
         thread.join(2 * DEADLINE_S)
@@ -94,6 +114,10 @@ class RawConnection:
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
+
+    def send_beneath(self, data: bytes) -> None:
+        """Past TLS, which would not let a client send after the server's goodbye."""
+        socket.socket.sendall(self.socket, data)
 
     def answer(self, *, to_head: bool = False) -> RawAnswer:
         """The next answer on this connection, of a declared length or in chunks."""

@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 import pytest
 from openai import AsyncOpenAI, AuthenticationError, OpenAI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,7 +17,8 @@ from domicile.kernel import errors
 from domicile.kernel.errors import RenderedError
 from domicile.web import protocol
 from domicile.web.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT, Headers
-from tests.unit.web.live_server import LiveServer, RawAnswer, RecordingApplication, live_server
+from tests.platform.certificates import Issuer
+from tests.unit.web.live_server import CUT_OFF, LiveServer, RawAnswer, RecordingApplication, live_server
 
 HELLO = b"GET /hello?say=%s HTTP/1.1\r\nHost: h\r\n\r\n"
 REFUSED_KEY = b"Authorization: Bearer elsewhere\r\n"
@@ -50,9 +52,12 @@ class Servers:
     gate: Gate = field(default_factory=Gate)
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def all_servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+@pytest.fixture(scope="module", params=["asyncio", "uvloop", "asyncio-tls", "uvloop-tls"])
+def all_servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """In clear and over TLS: whatever a client may do to one, the other stands it too."""
     known: list[Servers] = []
+    loop, _, tls = request.param.partition("-")
+    issuer = Issuer(tmp_path_factory.mktemp("tls")) if tls else None
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         assert known[0].application is not None
@@ -63,7 +68,7 @@ def all_servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
     with ExitStack() as stack:
         plain, gated, hasty = (
-            stack.enter_context(live_server(application, request.param, **options))
+            stack.enter_context(live_server(application, loop, issuer, **options))
             for options in ({}, {"head_gate": gate}, {"head_timeout_s": 0.1})
         )
         known.append(Servers(plain, gated, hasty))
@@ -79,6 +84,11 @@ def recording() -> RecordingApplication:
 def servers(all_servers: Servers, recording: RecordingApplication) -> Servers:
     all_servers.application, all_servers.gate = recording.asgi, Gate()
     return all_servers
+
+
+def asynchronous_client(server: LiveServer) -> AsyncOpenAI:
+    http = httpx2.AsyncClient(verify=server.verify)
+    return AsyncOpenAI(api_key="elsewhere", base_url=f"{server.url}/v1", max_retries=0, http_client=http)
 
 
 def error_of(answer: RawAnswer) -> dict[str, Any]:
@@ -318,7 +328,7 @@ class TestDeadlines:
             assert connection.answer().status == 200
             connection.send(b"some")
             # Closed with the body half read, so perhaps by a reset; what matters is that it ends.
-            with suppress(ConnectionResetError):
+            with suppress(*CUT_OFF):
                 assert connection.rest() == b""
 
     def test_a_whole_head_is_not_timed(self, servers: Servers, recording: RecordingApplication) -> None:
@@ -411,7 +421,7 @@ class TestGate:
             connection.send(POST_REFUSED + b"Content-Length: 500000000\r\n\r\n")
             assert connection.answer().status == 401
             began = time.monotonic()
-            with pytest.raises(ConnectionError):
+            with pytest.raises(CUT_OFF):
                 while time.monotonic() < began + 5:
                     connection.send(b"x" * 10_000)
 
@@ -422,10 +432,10 @@ class TestGate:
             connection.send(POST_REFUSED + b"Content-Length: 10\r\n\r\n")
             assert connection.answer().status == 401
             assert connection.rest() == b""
-            with pytest.raises(ConnectionError):
+            with pytest.raises(CUT_OFF):
                 for _ in range(25):
                     time.sleep(0.2)
-                    connection.send(b"x")
+                    connection.send_beneath(b"x")
 
 
 class TestOfficialClients:
@@ -434,7 +444,8 @@ class TestOfficialClients:
     def test_the_blocking_client_reads_the_refusal(self, servers: Servers) -> None:
         server = servers.gated
         for _ in range(TIMES):
-            with OpenAI(api_key="elsewhere", base_url=f"{server.url}/v1", max_retries=0) as client:
+            http = httpx2.Client(verify=server.verify)
+            with OpenAI(api_key="elsewhere", base_url=f"{server.url}/v1", max_retries=0, http_client=http) as client:
                 with pytest.raises(AuthenticationError, match=r"request to eu\.example\.com:8443") as caught:
                     client.chat.completions.create(model="m", messages=LARGE_BODY)
                 assert caught.value.code == "incorrect_hostname"
@@ -443,7 +454,7 @@ class TestOfficialClients:
         server = servers.gated
 
         async def post() -> None:
-            async with AsyncOpenAI(api_key="elsewhere", base_url=f"{server.url}/v1", max_retries=0) as client:
+            async with asynchronous_client(server) as client:
                 for _ in range(TIMES):
                     with pytest.raises(AuthenticationError, match=r"request to eu\.example\.com:8443") as caught:
                         await client.chat.completions.create(model="m", messages=LARGE_BODY)
@@ -455,7 +466,7 @@ class TestOfficialClients:
         server = servers.gated
 
         async def post() -> None:
-            async with AsyncOpenAI(api_key="elsewhere", base_url=f"{server.url}/v1", max_retries=0) as client:
+            async with asynchronous_client(server) as client:
                 outcomes = await asyncio.gather(
                     *(client.chat.completions.create(model="m", messages=LARGE_BODY) for _ in range(8)),
                     return_exceptions=True,

@@ -50,33 +50,56 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def ask(
-    url: str, path: str, *, key: str | None = None, unix: Path | None = None, ca_file: Path | None = None
+    url: str,
+    path: str,
+    *,
+    key: str | None = None,
+    unix: Path | None = None,
+    ca_file: Path | None = None,
+    pinned: Path | None = None,
 ) -> Answer:
-    """One GET. `ca_file`: what to trust in place of the system's certificates. Raises `UnreachableError`."""
+    """One GET. Raises `UnreachableError`.
+
+    Over https the certificate is checked against the certificates in `ca_file`, or the system's; or it must be the very one
+    that is `pinned`, whatever the name: a listener of this machine is asked by its address.
+    """
     parts = urlsplit(url)
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port, unix, ca_file)
     headers: Mapping[str, str] = {} if key is None else {"Authorization": f"Bearer {key}"}
+    connection: http.client.HTTPConnection | None = None
     try:
+        context = _context(ca_file, pinned) if parts.scheme == "https" else None
+        connection = _connection(parts.hostname or "", parts.port, unix, context)
         connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
         answer = connection.getresponse()
         body = answer.read(_MAX_BYTES)
         return Answer(answer.status, body, _ahead_s(answer.getheader("date")))
     except (OSError, http.client.HTTPException) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
+        reason = getattr(error, "verify_message", None) or (error.strerror if isinstance(error, OSError) else None)
         raise UnreachableError(reason or type(error).__name__) from None
     finally:
-        connection.close()
+        if connection is not None:
+            connection.close()
+
+
+def _context(ca_file: Path | None, pinned: Path | None) -> ssl.SSLContext:
+    if pinned is None:
+        return ssl.create_default_context(cafile=ca_file)
+    # The first alone: who has issued it may have issued many.
+    first, end, _ = pinned.read_text("ascii").partition("-----END CERTIFICATE-----")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=first + end)
+    return context
 
 
 def _connection(
-    scheme: str, host: str, port: int | None, unix: Path | None, ca_file: Path | None
+    host: str, port: int | None, unix: Path | None, context: ssl.SSLContext | None
 ) -> http.client.HTTPConnection:
     if unix is not None:
         return _UnixConnection(unix)
-    if scheme == "https":
-        return http.client.HTTPSConnection(
-            host, port, timeout=_TIMEOUT_S, context=ssl.create_default_context(cafile=ca_file)
-        )
+    if context is not None:
+        return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=context)
     return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from domicile.cli.doctor.certificates import check_certificates
 from domicile.cli.doctor.files import check_control_files, check_region_files
 from domicile.cli.doctor.finding import Finding, fail, ok
 from domicile.cli.doctor.listeners import check_listeners
@@ -25,6 +26,7 @@ def examine(file: Path) -> Iterator[Finding]:
         store = f"database in {region.database_country}" if region.database_country else "data in its own folder"
         yield ok(region.code, "countries", f"{len(region.engines)} engines and {store}, all inside {where}")
     yield from check_listeners(installation)
+    yield from check_certificates(installation)
     yield from check_control_files(installation.control)
     for region in installation.regions:
         yield from check_region_files(region)

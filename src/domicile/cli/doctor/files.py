@@ -18,14 +18,18 @@ def check_control_files(control: ControlSettings) -> Iterator[Finding]:
     """The control plane's."""
     folder = control.data
     secrets = [control.operator_key_file, folder / "publisher.key", folder / "root.key"]
-    secrets += [file for file in (control.admin_key_file, control.database_password_file) if file is not None]
+    named = (control.admin_key_file, control.database_password_file)
+    tls = (control.listen.tls_key_file, control.boundary_listen.tls_key_file)
+    secrets += [file for file in (*named, *tls) if file is not None]
     yield from _check_plane("control", folder, secrets)
 
 
 def check_region_files(region: RegionSettings) -> Iterator[Finding]:
     """A region's."""
     secrets = [region.data / "identity.key", region.data / "operator-key"]
-    secrets += [file for file in (region.enrollment_token_file, region.database_password_file) if file is not None]
+    named = (region.enrollment_token_file, region.database_password_file)
+    tls = (region.listen.tls_key_file, region.operator_listen.tls_key_file)
+    secrets += [file for file in (*named, *tls) if file is not None]
     secrets += [engine.api_key_file for engine in region.engines if engine.api_key_file is not None]
     yield from _check_plane(region.code, region.data, secrets)
 
@@ -36,7 +40,7 @@ def _check_plane(where: str, folder: Path, secrets: list[Path]) -> Iterator[Find
         return
     yield _check_private(where, "data folder", folder, 0o700)
     yield _check_room(where, folder)
-    for file in secrets:
+    for file in dict.fromkeys(secrets):
         # What is not there is made at the next start, or was used up, or rests elsewhere.
         if file.exists():
             yield _check_private(where, file.name, file, 0o600)

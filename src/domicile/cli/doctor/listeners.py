@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from domicile.cli.doctor.finding import Finding, ok, warn
-from domicile.settings.installation import Installation, Listener
+from domicile.cli.doctor.finding import Finding, ok
+from domicile.settings.installation import Installation
+from domicile.settings.listener import Listener
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -21,9 +22,7 @@ def _check(where: str, name: str, listener: Listener) -> Finding:
     shown = f"{listener.host}, port {listener.port or 'chosen at the start'}"
     if listener.host.startswith(_LOOPBACK):
         return ok(where, f"{name} listener", f"{shown}: this machine only")
-    return warn(
-        where,
-        f"{name} listener",
-        f"{shown}: reachable from other machines; TLS is said to be its proxy's",
-        "See that nobody but a TLS proxy of the same region reaches it; loopback is better where the proxy is on this machine.",
-    )
+    if listener.tls_certificate_file is not None:
+        return ok(where, f"{name} listener", f"{shown}: TLS in the process")
+    proxies = ", ".join(str(network) for network in listener.trusted_proxies)
+    return ok(where, f"{name} listener", f"{shown}: in clear behind a TLS proxy, and for {proxies} alone")

@@ -32,14 +32,19 @@ def check_processes(installation: Installation) -> Iterator[Finding]:
 
 
 def _check_control(control: ControlSettings) -> Iterator[Finding]:
-    for name, url, path in (
-        ("Admin API", f"http://{_host(control.listen.host)}:{control.listen.port}", "/healthz"),
+    for name, url, path, pinned in (
+        ("Admin API", _admin_url(control), "/healthz", control.listen.tls_certificate_file),
         # Whatever it answers, it is there: this URL is none of its own.
-        ("boundary", control.boundary_url, "/"),
+        ("boundary", control.boundary_url, "/", None),
     ):
         try:
-            answer = ask(url, path)
+            answer = ask(url, path, ca_file=control.boundary_ca_file, pinned=pinned)
         except UnreachableError as error:
+            if name == "Admin API" and control.listen.trusted_proxies:
+                yield warn(
+                    "control", name, f"{url} does not answer here", "Ask through its proxy: it answers no others."
+                )
+                continue
             yield fail("control", name, f"{url} does not answer: {error}", "Start the control plane, or open the way.")
             continue
         if name == "Admin API" and answer.status != 200:
@@ -69,8 +74,8 @@ def _check_enrollments(installation: Installation) -> Iterator[Finding]:
     if key is None:
         return
     try:
-        url = f"http://{_host(control.listen.host)}:{control.listen.port}"
-        answer = ask(url, "/operator/v1/regions", key=key)
+        pinned = control.listen.tls_certificate_file
+        answer = ask(_admin_url(control), "/operator/v1/regions", key=key, pinned=pinned)
     except UnreachableError:
         return
     if answer.status == 401:
@@ -115,7 +120,7 @@ def _check_region(region: RegionSettings) -> Iterator[Finding]:
         )
         return
     try:
-        answer = ask(url, "/operator/v1/health", key=key)
+        answer = ask(url, "/operator/v1/health", key=key, pinned=region.operator_listen.tls_certificate_file)
     except UnreachableError as error:
         yield fail(region.code, "process", f"{url} does not answer: {error}", f"domicile region {region.code}")
         return
@@ -163,6 +168,11 @@ def _check_outbox(code: str, outbox: Any) -> Finding:
     if age >= OUTBOX_WARN_S:
         return warn(code, "outbox", found, "Usage waits for the control plane. Nothing is lost.")
     return ok(code, "outbox", found)
+
+
+def _admin_url(control: ControlSettings) -> str:
+    scheme = "http" if control.listen.tls_certificate_file is None else "https"
+    return f"{scheme}://{_host(control.listen.host)}:{control.listen.port}"
 
 
 def _host(host: str) -> str:

@@ -2,10 +2,12 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,9 +18,12 @@ import pytest
 from typer.testing import CliRunner
 
 from domicile.cli.doctor import files
+from domicile.cli.doctor.certificates import check_certificates
 from domicile.cli.doctor.examination import examine
 from domicile.cli.doctor.finding import Finding, State
 from domicile.cli.main import app
+from domicile.settings.load import load_installation
+from tests.platform.certificates import Issuer
 
 KEY = "opk-" + "K" * 40
 SNAPSHOT = {"epoch": 1, "number": 7, "issued_at": 1, "age_seconds": 3}
@@ -82,7 +87,14 @@ def answers() -> Iterator[Answers]:
         yield server
 
 
-def written(folder: Path, answers: Answers, *, listen: str = "127.0.0.1", country: str = "DE") -> Path:
+def written(
+    folder: Path,
+    answers: Answers,
+    *,
+    listen: str = "127.0.0.1",
+    listen_extra: str = "behind_tls_proxy = false",
+    country: str = "DE",
+) -> Path:
     """An installation of one region whose every part is `answers`."""
     for plane in ("control", "eu"):
         (folder / plane).mkdir(mode=0o700)
@@ -96,7 +108,7 @@ def written(folder: Path, answers: Answers, *, listen: str = "127.0.0.1", countr
 home = "eu"
 default_region = "eu"
 [control]
-listen = {{ host = "{listen}", port = {answers.port}, behind_tls_proxy = {str(listen != "127.0.0.1").lower()} }}
+listen = {{ host = "{listen}", port = {answers.port}, {listen_extra} }}
 boundary_listen = {{ port = 0 }}
 boundary_url = "http://127.0.0.1:{answers.port}"
 country = "DE"
@@ -107,7 +119,7 @@ code = "eu"
 residency = "EU_STORAGE_PROCESSING"
 geography = "EU"
 countries = ["EEA"]
-public_url = "http://eu.example.com"
+public_url = "https://eu.example.com"
 listen = {{ port = 0 }}
 data = "eu"
 [[regions.engines]]
@@ -190,9 +202,50 @@ def test_a_configuration_with_an_engine_outside_is_the_only_finding(tmp_path: Pa
     assert "engine 'one' stands in US" in found[0].found
 
 
-def test_a_listener_for_other_machines_is_pointed_at(tmp_path: Path, answers: Answers) -> None:
-    finding = only(bad(written(tmp_path, answers, listen="0.0.0.0")))
-    assert (finding.state, finding.check) == (State.WARN, "Admin API listener")
+def test_a_listener_for_other_machines_is_shown_with_who_may_reach_it(tmp_path: Path, answers: Answers) -> None:
+    extra = 'behind_tls_proxy = true, trusted_proxies = ["127.0.0.0/8"]'
+    found = list(examine(written(tmp_path, answers, listen="0.0.0.0", listen_extra=extra)))
+    assert {finding.state for finding in found} == {State.OK}
+    shown = only([finding for finding in found if finding.check == "Admin API listener"])
+    assert "for 127.0.0.0/8 alone" in shown.found
+
+
+def test_a_listener_over_tls_is_asked_and_its_certificate_must_be_the_one_in_the_file(
+    tmp_path: Path, answers: Answers
+) -> None:
+    issuer = Issuer(tmp_path / "tls", "control.example.com")
+    extra = 'tls_certificate_file = "tls/certificate.pem", tls_key_file = "tls/key.pem"'
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issuer.certificate_file, issuer.key_file)
+    with answering() as admin:
+        admin.socket = context.wrap_socket(admin.socket, server_side=True)
+        config = written(tmp_path, answers, listen_extra=extra)
+        config.write_text(config.read_text().replace(f"port = {answers.port}, tls", f"port = {admin.port}, tls"))
+        found = list(examine(config))
+        assert {finding.state for finding in found} == {State.OK}
+        assert {"Admin API certificate", "key.pem"} <= {finding.check for finding in found}
+        assert admin.keys["/operator/v1/regions"] == f"Bearer {KEY}"
+        admin.keys.clear()
+        # Another one, from the same issuer and for the same name, is not the listener's.
+        issuer.renew()
+        assert {(finding.check, finding.state) for finding in bad(config)} == {("Admin API", State.FAIL)}
+        assert admin.keys == {}
+
+
+@pytest.mark.parametrize(("days", "state"), [(-1, State.FAIL), (5, State.WARN), (30, State.OK)])
+def test_a_certificate_that_ends(tmp_path: Path, answers: Answers, days: int, state: State) -> None:
+    issuer = Issuer(tmp_path / "tls")
+    issuer.renew(until=datetime.now(UTC) + timedelta(days=days))
+    extra = 'tls_certificate_file = "tls/certificate.pem", tls_key_file = "tls/key.pem"'
+    installation = load_installation(written(tmp_path, answers, listen_extra=extra))
+    assert only(list(check_certificates(installation))).state is state
+
+
+def test_a_key_that_does_not_fit_its_certificate(tmp_path: Path, answers: Answers) -> None:
+    Issuer(tmp_path / "other").key_file.replace(Issuer(tmp_path / "tls").key_file)
+    extra = 'tls_certificate_file = "tls/certificate.pem", tls_key_file = "tls/key.pem"'
+    installation = load_installation(written(tmp_path, answers, listen_extra=extra))
+    assert only(list(check_certificates(installation))).state is State.FAIL
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.openai_api.chat import ChatCompletionRequest
-from domicile.settings.installation import Listener, RegionSettings
+from domicile.settings.installation import RegionSettings
+from domicile.settings.listener import Listener
 from tests.pictures import PNG_URL
 
 CATALOGUE = load_catalogue()
