@@ -136,15 +136,6 @@ def forbidden(code: str, message: str) -> DomicileError:
     return DomicileError(Category.FORBIDDEN, code, message)
 
 
-def https_required() -> DomicileError:
-    """A TLS proxy passed on what had reached it in clear."""
-    return DomicileError(
-        Category.FORBIDDEN,
-        "https_required",
-        "This request crossed a network without TLS, and its API key with it. Send requests to https, and replace the key.",
-    )
-
-
 # What is asked -------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError, RenderedError
 from domicile.kernel.ids import new_id
-from domicile.web.trusted_proxies import TrustedProxies, came_in_clear
+from domicile.web.trusted_proxies import TrustedProxies, came_in_clear, https_required
 from domicile.web.unread import UnreadSocket
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -162,7 +162,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_deadline()
         self._is_head_request = self.parser.get_method() == b"HEAD"
         if self.trusted_proxies is not None and came_in_clear(self.headers):
-            self._refuse(errors.https_required())
+            self._refuse(https_required())
             raise _RefusedError
         answer = self.head_gate(self.headers) if self.head_gate is not None else None
         if answer is not None:

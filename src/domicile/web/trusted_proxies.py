@@ -11,6 +11,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import structlog
 
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+
 log = structlog.get_logger("http")
 
 # RFC 7239: `proto=https`, quoted or not, among other parameters and further elements.
@@ -48,6 +51,14 @@ def came_in_clear(headers: Iterable[tuple[bytes, bytes]]) -> bool:
         if any(protocol.lower() != b"https" for protocol in said):
             return True
     return False
+
+
+def https_required() -> DomicileError:
+    """What a caller is told whose request came in clear."""
+    return errors.forbidden(
+        "https_required",
+        "This request crossed a network without TLS, and its API key with it. Send requests to https, and replace the key.",
+    )
 
 
 def _address(peer: object) -> IPv4Address | IPv6Address | None:
