@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from openai import OpenAI
-from tests.platform.endpoint_uses import ENDPOINTS
+from tests.platform.endpoint_uses import use_everything
 from tests.platform.processes import ROOT, consecutive_ports, eventually
 
 # Longer than the longest of the requests below, so that all models are in memory together.
@@ -72,11 +72,12 @@ def cost_of_up(folder: Path) -> None:
         print(f"first start: ready after {time.monotonic() - started:.1f} s")
         keys = {code: up.new_key(code) for code in CODES}
         _print_memory("idle, nothing asked yet", up)
-        for use in ENDPOINTS:
+        started = time.monotonic()
+        for used in use_everything(up.client("us", keys["us"])):
+            print(f"  first use of {used.endpoint}: {time.monotonic() - started:.1f} s, loading its model included")
             started = time.monotonic()
-            use(up.client("us", keys["us"]))
-            print(f"  first {use.__name__}: {time.monotonic() - started:.1f} s, loading its model included")
-            use(up.client("eu", keys["eu"]))
+        for _ in use_everything(up.client("eu", keys["eu"])):
+            pass
         _print_memory(f"all models used, {up.loaded()} beside chat in memory", up)
         eventually(lambda: up.loaded() == 0, within_s=IDLE_S * 3, what="every model is let go")
         _print_memory("idle again, all models let go", up)
@@ -84,7 +85,8 @@ def cost_of_up(folder: Path) -> None:
         started = time.monotonic()
         up.wait_until_ready()
         ready = time.monotonic()
-        ENDPOINTS[0](up.client("eu", keys["eu"]))
+        # The first of them is chat.
+        next(use_everything(up.client("eu", keys["eu"])))
         answered = time.monotonic()
         print(f"warm start: ready after {ready - started:.1f} s, first chat answer after {answered - started:.1f} s")
 
