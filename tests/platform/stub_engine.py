@@ -1,6 +1,6 @@
 """A small real OpenAI-compatible server that says what it was sent and does what its first user message tells it to.
 
-    python -m tests.platform.stub_engine --socket PATH [--modalities]
+    python -m tests.platform.stub_engine --socket PATH | --port PORT
 
 It keeps every request it was sent; `GET /requests` shows them. A message `do:NAME` makes it misbehave in that way.
 """
@@ -171,6 +171,8 @@ async def chat(request: Request) -> Response:
         streams_open -= 1
         streams_ended.set()
         return Response(status_code=499)
+    if command == "slow":
+        await asyncio.sleep(0.2)
     failed = misbehaviour(command)
     if failed is not None:
         return failed
@@ -269,5 +271,7 @@ app = Starlette(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--socket", required=True)
-    uvicorn.run(app, uds=parser.parse_args().socket, log_level="warning", timeout_graceful_shutdown=1)
+    parser.add_argument("--socket")
+    parser.add_argument("--port", type=int, default=0)
+    chosen = parser.parse_args()
+    uvicorn.run(app, uds=chosen.socket, port=chosen.port, log_level="warning", timeout_graceful_shutdown=1)
