@@ -29,6 +29,7 @@ from domicile.data_plane.control_link import ControlLink, ControlRefusedError, C
 from domicile.data_plane.destruction import Destruction
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.credential import EngineKeyError
+from domicile.data_plane.engines.fetch import ImageFetcher
 from domicile.data_plane.engines.probe import EngineProbe
 from domicile.data_plane.engines.queue import queued
 from domicile.data_plane.engines.upstream import Upstream
@@ -38,6 +39,7 @@ from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.identity import Enrollment, Identity, IdentityError, IdentityRepository, load_or_make_key
+from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
@@ -154,6 +156,7 @@ class _Region:
             meter=meter,
             clock=clock,
             salted_engines=frozenset(engine.name for engine in settings.engines if engine.cache_salt),
+            preparations=(FetchedImages(ImageFetcher(settings.fetch_hosts, egress)),),
         )
         endpoints = RegionEndpoints(
             authenticator=Authenticator(settings.code, enrollment.installation_id, snapshots, clock, blocks),

@@ -4,13 +4,18 @@ Sessions come from here and nowhere else, and a session connects only to the des
 proxy from the environment or an address out of a request leads nowhere.
 """
 
+import asyncio
+import ipaddress
+import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import ClientRequest, ClientTimeout
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
@@ -21,6 +26,8 @@ from domicile.kernel.geography import CountrySet, Destination
 # closing one fails, and a POST is not repeated.
 _IDLE_CONNECTION_S = 4.0
 _POSTGRESQL_PORT = 5432
+# NAT64, well-known and local: IPv4 addresses of whatever kind behind IPv6 ones.
+_HIDING = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
 
 class EgressRefusedError(Exception):
@@ -67,6 +74,63 @@ def session_to(
     return _session(connector, timeout)
 
 
+async def system_addresses(host: str, port: int) -> list[str]:
+    """What the machine's own resolver says. Raises OSError when there is no such name."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+def is_public_address(address: str) -> bool:
+    """Whether an address is one of the public Internet and of nothing else: no network of this machine, and no form in which
+    another address hides (IPv4 in IPv6, 6to4, Teredo, NAT64)."""
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and (
+        parsed.ipv4_mapped
+        or parsed.sixtofour
+        or parsed.teredo
+        or parsed.is_site_local
+        or any(parsed in network for network in _HIDING)
+    ):
+        return False
+    return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved)
+
+
+class PublicResolver:
+    """Looks a name up once, for the one address that is then connected to: an answer that is another the second time, and an
+    answer out of this machine's own networks, lead nowhere."""
+
+    def __init__(
+        self,
+        addresses_of: Callable[[str, int], Awaitable[list[str]]] = system_addresses,
+        is_public: Callable[[str], bool] = is_public_address,
+    ) -> None:
+        self._addresses_of = addresses_of
+        self._is_public = is_public
+
+    async def address(self, allowed: Destination) -> str:
+        """Raises `EgressRefusedError` when one of the name's addresses is not public, OSError when there is none."""
+        addresses = await self._addresses_of(allowed.host, allowed.port)
+        if not addresses or not all(self._is_public(address) for address in addresses):
+            raise EgressRefusedError("this name does not lead to public addresses alone")
+        return addresses[0]
+
+
+def session_to_address(
+    allowed: Destination, address: str, timeout: ClientTimeout, *, trusted: ssl.SSLContext | None = None
+) -> aiohttp.ClientSession:
+    """A session for one request to a destination at an address that was checked before. `trusted`: in place of the system's
+    certificates, which are held against the destination's name."""
+    connector = _OneDestinationConnector(
+        allowed,
+        limit=1,
+        force_close=True,
+        use_dns_cache=False,
+        resolver=_OneAddress(allowed, address),
+        ssl=True if trusted is None else trusted,
+    )
+    return _session(connector, timeout)
+
+
 def session_to_socket(path: Path, timeout: ClientTimeout, *, connections: int) -> aiohttp.ClientSession:
     """A session over a Unix socket: it cannot leave the machine."""
     return _session(
@@ -83,6 +147,26 @@ def _session(connector: aiohttp.BaseConnector, timeout: ClientTimeout) -> aiohtt
         auto_decompress=False,
         skip_auto_headers=("User-Agent", "Accept-Encoding"),
     )
+
+
+class _OneAddress(AbstractResolver):
+    """Knows one name."""
+
+    def __init__(self, allowed: Destination, address: str) -> None:
+        self._allowed = allowed
+        self._address = address
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        if host != self._allowed.host:
+            raise EgressRefusedError("this session was made for another destination")
+        version = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [ResolveResult(hostname=host, host=self._address, port=port, family=version, proto=0, flags=flags)]
+
+    async def close(self) -> None:
+        """Nothing was opened."""
 
 
 class _OneDestinationConnector(aiohttp.TCPConnector):

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from domicile.kernel.geography import UnknownCountryError, country_set
 from domicile.settings.database import HasDatabase
 from domicile.settings.engines import EngineSettings, group_problems
+from domicile.settings.fetch_hosts import FetchHost
 from domicile.settings.listener import Listener
 from domicile.settings.values import Block, Country, HttpUrl, RegionCode
 
@@ -39,6 +40,8 @@ class RegionSettings(HasDatabase):
     drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 0.0
     """How long it goes on accepting after SIGTERM while `/readyz` says 503: what a load balancer needs to notice."""
     engines: tuple[EngineSettings, ...] = ()
+    fetch_hosts: tuple[FetchHost, ...] = ()
+    """From where an image that a caller names by its URL is fetched and put in the URL's place. From nowhere by default."""
 
     @model_validator(mode="after")
     def _engines_inside(self) -> "RegionSettings":
@@ -64,6 +67,18 @@ class RegionSettings(HasDatabase):
     @model_validator(mode="after")
     def _reached_over_tls(self) -> "RegionSettings":
         self.listen.require_tls_in("public_url", self.public_url)
+        return self
+
+    @model_validator(mode="after")
+    def _fetches_inside(self) -> "RegionSettings":
+        for host in self.fetch_hosts:
+            if host.country not in self.country_codes:
+                raise ValueError(
+                    f"fetch host '{host.host}' stands in {host.country}, which is not one of the countries of region "
+                    f"'{self.code}': {', '.join(sorted(self.country_codes))}"
+                )
+        if len({(host.host, host.port) for host in self.fetch_hosts}) != len(self.fetch_hosts):
+            raise ValueError("two fetch hosts of one region are the same")
         return self
 
     @model_validator(mode="after")

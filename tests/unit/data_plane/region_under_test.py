@@ -23,6 +23,7 @@ from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
+from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
@@ -33,6 +34,7 @@ from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database
 from domicile.settings.engines import EngineSettings
+from domicile.settings.fetch_hosts import FetchHost
 from domicile.web.server import HttpServer, bind, serving
 from tests.platform.processes import Process, eventually
 from tests.unit.data_plane.metering.entries import in_ledger
@@ -138,7 +140,13 @@ class RegionUnderTest:
 
 @asynccontextmanager
 async def region_under_test(
-    folder: Path, engines: Sequence[EngineSettings], *, salted: frozenset[str] = frozenset(), with_snapshot: bool = True
+    folder: Path,
+    engines: Sequence[EngineSettings],
+    *,
+    salted: frozenset[str] = frozenset(),
+    with_snapshot: bool = True,
+    fetch_hosts: Sequence[FetchHost] = (),
+    preparations: Sequence[Preparation] = (),
 ) -> AsyncIterator[RegionUnderTest]:
     """Serves while the block runs. Every engine counts as healthy until the test or a request says otherwise."""
     clock, snapshots = SetClock(), CurrentSnapshot()
@@ -155,7 +163,7 @@ async def region_under_test(
         router = Router(engines, parameters_of)
         for engine in engines:
             router.report(engine.name, healthy=True)
-        policy = ResidencyPolicy.for_region(region_settings(folder), shipped_catalogue())
+        policy = ResidencyPolicy.for_region(region_settings(folder, fetch_hosts=fetch_hosts), shipped_catalogue())
         inference = Inference(
             policy=policy,
             limits=Unlimited(),
@@ -164,6 +172,7 @@ async def region_under_test(
             meter=meter,
             clock=clock,
             salted_engines=salted,
+            preparations=preparations,
         )
         blocks = Blocks(await stack.enter_async_context(database_in(folder, "region")), clock)
         authenticator = Authenticator("eu", INSTALLATION, snapshots, clock, blocks)

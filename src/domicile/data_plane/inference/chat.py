@@ -6,6 +6,7 @@ from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.exchange import EVENT_STREAM, JSON, Part, Shown, estimated_tokens, plausible
 from domicile.openai_api import chat_reply
 from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
+from domicile.openai_api.chat_messages import ImagePart, UserMessage
 from domicile.openai_api.chat_rules import check_chat_request
 
 
@@ -24,6 +25,7 @@ class ChatExchange:
 
     def encode(self, request: ChatCompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
         """See `Exchange`."""
+        _check_no_address(request)
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
 
     def asked(self, _request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
@@ -80,3 +82,12 @@ def counted_tokens(usage: chat_reply.Usage | None) -> Usage | None:
             output_reasoning_tokens=(written and written.reasoning_tokens) or 0,
         )
     )
+
+
+def _check_no_address(request: ChatCompletionRequest) -> None:
+    """Engines fetch by themselves. An address was refused or fetched long before: this is for the day on which it was not."""
+    for message in request.messages:
+        if isinstance(message, UserMessage) and isinstance(message.content, list):
+            for part in message.content:
+                if isinstance(part, ImagePart) and not part.image_url.url.startswith("data:"):
+                    raise RuntimeError("an image's address must never reach an engine")

@@ -6,6 +6,7 @@ from domicile.boundary.retention import Retention
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.remote_image import RemoteImage, allowed_images
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.policy.retention import check_agreement, check_image, check_store, check_zdr
 from domicile.openai_api.closed import ModelRequest
@@ -25,6 +26,8 @@ class Admission:
     """What was in force when it was admitted."""
     needs: frozenset[str]
     """The modalities of the input: of text, image, audio. Whether an engine can serve them is said last, by routing."""
+    remote_images: tuple[RemoteImage, ...] = ()
+    """Images named by a URL that may be fetched: before routing, and never by an engine."""
 
 
 def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: ModelRequest) -> Admission:
@@ -35,9 +38,10 @@ def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: 
     policy.check_parameters(endpoint, request)
     check_store(policy, caller, getattr(request, "store", None))
     content = policy.rules[endpoint].inspect(request, model)
+    remote_images = allowed_images(policy.fetch_hosts, content.addresses)
     # 3. The agreement, then ZDR, then images.
     check_agreement(policy, caller)
     check_zdr(policy, caller, endpoint)
     check_image(policy, caller, content.first_image)
     # 4. Permission: the snapshot narrows no project's models, so each may use all that is eligible here.
-    return Admission(caller, endpoint, model, request.model, request, caller.retention, content.needs)
+    return Admission(caller, endpoint, model, request.model, request, caller.retention, content.needs, remote_images)

@@ -7,7 +7,7 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
-from domicile.data_plane.policy.content import ONLY_TEXT, Content, Inspect, Members, refusal
+from domicile.data_plane.policy.content import ONLY_TEXT, Address, Content, Inspect, Members, refusal
 from domicile.data_plane.policy.image_input import check_image, is_data_url
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FilePart, ImagePart, UserMessage
@@ -59,26 +59,31 @@ def chat_inspection(members: Members) -> Inspect:
 def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Content:
     """Looks through messages and schemas.
 
-    Raises 400 for an address, a file, a reference to something kept elsewhere, or an image that is not what it claims.
+    Raises 400 for a file, a reference to something kept elsewhere, or an image that is not what it claims.
     """
     for path, schema in schemas(request):
         if _refers_elsewhere(schema):
             raise refusal(rules.references[_INDEX.sub("[]", path)], path)
     found: dict[str, str] = {}
+    addresses: list[Address] = []
     for index, message in enumerate(request.messages):
         if isinstance(message, UserMessage) and isinstance(message.content, list):
             for part_index, part in enumerate(message.content):
-                _inspect_part(rules, part, f"messages[{index}].content[{part_index}]", found)
+                _inspect_part(rules, part, f"messages[{index}].content[{part_index}]", found, addresses)
         elif isinstance(message, AssistantMessage) and message.audio:
             raise refusal(rules.earlier_audio, f"messages[{index}].audio")
-    return Content(frozenset({"text", *found}), found.get("image")) if found else ONLY_TEXT
+    return Content(frozenset({"text", *found}), found.get("image"), tuple(addresses)) if found else ONLY_TEXT
 
 
-def _inspect_part(rules: ContentRules, part: object, path: str, found: dict[str, str]) -> None:
+def _inspect_part(
+    rules: ContentRules, part: object, path: str, found: dict[str, str], addresses: list[Address]
+) -> None:
     if isinstance(part, ImagePart):
-        if not is_data_url(part.image_url.url):
-            raise refusal(rules.image_url, f"{path}.image_url.url")
-        check_image(part.image_url.url, f"{path}.image_url.url")
+        url, param = part.image_url.url, f"{path}.image_url.url"
+        if is_data_url(url):
+            check_image(url, param)
+        else:
+            addresses.append(Address(param, url, rules.image_url))
         found.setdefault("image", f"{path}.image_url")
     elif isinstance(part, AudioPart):
         found.setdefault("audio", f"{path}.input_audio")

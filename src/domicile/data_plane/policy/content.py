@@ -14,6 +14,16 @@ Members = Mapping[str, ParameterRule]
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """A URL where content is expected."""
+
+    param: str
+    url: str
+    rule: ParameterRule
+    """What the catalogue says of such a member."""
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """What was found."""
 
@@ -21,6 +31,8 @@ class Content:
     """The modalities that the input uses: of text, image, audio."""
     first_image: str | None = None
     """The path of the first image."""
+    addresses: tuple[Address, ...] = ()
+    """What is named by a URL: refused, unless the operator allows the host (`remote_image`)."""
 
 
 ONLY_TEXT = Content(frozenset({"text"}))

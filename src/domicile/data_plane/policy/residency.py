@@ -12,6 +12,7 @@ from domicile.data_plane.policy.content import refusal
 from domicile.data_plane.policy.endpoint_rules import EndpointRules, endpoint_rules
 from domicile.kernel import errors
 from domicile.openai_api.closed import ModelRequest
+from domicile.settings.fetch_hosts import FetchHost
 from domicile.settings.installation import RegionSettings
 
 
@@ -27,6 +28,8 @@ class ResidencyPolicy:
     allows_storing: bool
     catalogue: Catalogue
     rules: Mapping[Endpoint, EndpointRules]
+    fetch_hosts: tuple[FetchHost, ...]
+    """Hosts inside the region from which an image may be fetched."""
 
     @classmethod
     def for_region(cls, settings: RegionSettings, catalogue: Catalogue) -> "ResidencyPolicy":
@@ -39,6 +42,7 @@ class ResidencyPolicy:
             allows_storing=settings.allows_storing,
             catalogue=catalogue,
             rules=endpoint_rules(catalogue),
+            fetch_hosts=settings.fetch_hosts,
         )
 
     def models(self) -> tuple[ModelEntry, ...]:

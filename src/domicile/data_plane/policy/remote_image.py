@@ -1,0 +1,44 @@
+"""Images that a caller names by their URL: which of them the platform may fetch. An engine never sees a URL (design 4.6)."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from domicile.data_plane.policy.content import Address, refusal
+from domicile.kernel import errors
+from domicile.settings.fetch_hosts import FetchHost
+
+IMAGES_MAX = 10
+"""Fetched for one request."""
+
+# Exactly this shape: nothing that two readers of URLs could understand differently, so that the host that was looked at is
+# the host that is asked. No user, no fragment, no backslash, no letter outside ASCII.
+_URL = re.compile(r"https://([a-z0-9.-]{1,253})(?::([1-9][0-9]{0,4}))?(/[!\"$-\[\]-~]*)?")
+_LENGTH_MAX = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteImage:
+    """An image that may be fetched."""
+
+    param: str
+    """The member that names it."""
+    url: str
+    host: str
+    port: int
+
+
+def allowed_images(hosts: Iterable[FetchHost], addresses: Iterable[Address]) -> tuple[RemoteImage, ...]:
+    """All of them, or 400 `url_not_allowed` for the first that names no host of the list."""
+    allowed = {(host.host, host.port) for host in hosts}
+    found = []
+    for address in addresses:
+        parts = _URL.fullmatch(address.url) if len(address.url) <= _LENGTH_MAX else None
+        if parts is None or (parts[1], int(parts[2] or 443)) not in allowed:
+            raise refusal(address.rule, address.param)
+        found.append(RemoteImage(address.param, address.url, parts[1], int(parts[2] or 443)))
+        if len(found) > IMAGES_MAX:
+            raise errors.url_not_allowed(
+                address.param, f"At most {IMAGES_MAX} images of one request are fetched. Send the others themselves."
+            )
+    return tuple(found)
