@@ -37,6 +37,9 @@ class EngineSettings(Block):
     """Whose manners it has: what its URLs and its headers look like."""
     url: HttpUrl | None = None
     """With or without a path, with or without `/v1` at its end."""
+    private_network: bool = False
+    """Whether nobody else is on the way to it. Demanded of an `http` URL beyond loopback: no prompt crosses a network in clear
+    because a line was missing."""
     socket: Path | None = None
     ca_file: Path | None = None
     """Certificates to trust for this engine, in place of the system's."""
@@ -92,8 +95,14 @@ class EngineSettings(Block):
             raise ValueError("an embedded engine has no vendor")
         if self.api_key_file is not None and self.api_key_env is not None:
             raise ValueError("an engine's key is in api_key_file or in api_key_env, not in both")
-        if self.ca_file is not None and urlsplit(self.url or "").scheme != "https":
+        address = urlsplit(self.url or "")
+        if self.ca_file is not None and address.scheme != "https":
             raise ValueError("ca_file belongs to an https url")
+        if address.scheme == "http" and not (is_loopback(address.hostname or "") or self.private_network):
+            raise ValueError(
+                f"'{address.hostname}' is asked in clear: give it TLS and an https url, or say private_network = true where "
+                "nobody else is on the way"
+            )
         return self
 
     @model_validator(mode="after")
