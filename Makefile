@@ -11,10 +11,10 @@ LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --qu
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-long lint format contract bench lock clean
+.PHONY: help install up test test-long lint format contract bench train-moderation lock clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed $(NODE_MODULES)/.installed ## make the virtual environment (quick when nothing changed)
 
@@ -42,20 +42,23 @@ test-long: install ## the tests that take minutes each
 	@$(BIN)/python -m pytest -m long
 
 lint: install ## ruff, mypy --strict, import contracts
-	@$(BIN)/ruff check src tests bench
-	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/ruff check src tests bench training
+	@$(BIN)/ruff format --check src tests bench training
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
 format: install ## let ruff rewrite the code
-	@$(BIN)/ruff check --fix src tests bench
-	@$(BIN)/ruff format src tests bench
+	@$(BIN)/ruff check --fix src tests bench training
+	@$(BIN)/ruff format src tests bench training
 
 contract: install ## run the contract's tests and write docs/contract.md
 	@$(BIN)/python -m tests.contract_table
 
 bench: install ## measure what the platform adds, figures to docs/performance.md
 	@$(BIN)/python -m bench
+
+train-moderation: install ## train the embedded moderation model from training/moderation
+	@OMP_NUM_THREADS=1 $(BIN)/python -m training.moderation.train
 
 lock: install ## renew the lock files
 	@$(BIN)/uv pip compile $(LOCK_FLAGS) --upgrade -o requirements.lock pyproject.toml

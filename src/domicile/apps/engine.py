@@ -16,6 +16,7 @@ from domicile.engine_server.embeddings.family import Embeddings
 from domicile.engine_server.engine import Engine, Limits
 from domicile.engine_server.family import Family
 from domicile.engine_server.images.family import Images
+from domicile.engine_server.moderation.family import Moderation
 from domicile.engine_server.speech.family import Speech
 from domicile.engine_server.transcription.family import Transcription
 
@@ -50,8 +51,10 @@ def main() -> None:
 
 def _families(options: argparse.Namespace) -> list[Family]:
     """Every kind of model that this engine serves beside chat. Each loads what it needs when it is first asked."""
+    embeddings = Embeddings(idle_s=options.idle_seconds, threads=options.threads)
     return [
-        Embeddings(idle_s=options.idle_seconds, threads=options.threads),
+        embeddings,
+        Moderation(embeddings.model, idle_s=options.idle_seconds, threads=options.threads),
         Images(idle_s=options.idle_seconds),
         Transcription(idle_s=options.idle_seconds, threads=options.threads),
         Speech(idle_s=options.idle_seconds, threads=options.threads),

@@ -35,7 +35,8 @@ class Embeddings:
     """The embedding model and its endpoint."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
-        self._model = Resident(MODEL_ID, partial(MiniLm, threads), idle_s=idle_s)
+        self.model = Resident(MODEL_ID, partial(MiniLm, threads), idle_s=idle_s)
+        """Moderation asks it too."""
 
     def routes(self) -> Sequence[Route]:
         """See `Family`."""
@@ -56,14 +57,14 @@ class Embeddings:
 
     async def close(self) -> None:
         """See `Family`."""
-        await self._model.close()
+        await self.model.close()
 
     async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
         request = decode(asked.body)
         dimensions = _dimensions(request)
-        split = await self._model.run(partial(_tokenize, request))
+        split = await self.model.run(partial(_tokenize, request))
         parts = [window for text in split for window in text]
-        embedded = await self._model.run_in_turns(_turns(parts))
+        embedded = await self.model.run_in_turns(_turns(parts))
         await reply.json(await asyncio.to_thread(_encode, request, split, chain.from_iterable(embedded), dimensions))
 
 

@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from domicile.engine_server.onnx import session_options
 from domicile.engine_server.weights import locate, verify
 
 MODEL_ID = "all-minilm-l6-v2"
@@ -39,7 +40,7 @@ class MiniLm:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._session = onnxruntime.InferenceSession(
-            weights.path, _session_options(threads), providers=["CPUExecutionProvider"]
+            weights.path, session_options(threads), providers=["CPUExecutionProvider"]
         )
 
     def tokens(self, text: str) -> list[int]:
@@ -85,15 +86,3 @@ def normalised(vector: Vector) -> Vector:
     length = np.linalg.norm(vector)
     unit: Vector = (vector / length if length > 0 else vector).astype(np.float32)
     return unit
-
-
-def _session_options(threads: int) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Threads that wait by spinning take the processor from the other models of this process.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Each text has its own length: memory kept for the longest so far would never come back.
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    return options

@@ -1,0 +1,116 @@
+"""`POST /v1/moderations`: read, cut into passages, score, and keep the worst of each category."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from starlette.routing import Route
+
+from domicile.engine_server.embeddings.model import MiniLm
+from domicile.engine_server.errors import Refusal
+from domicile.engine_server.http import Endpoint, EngineRequest, Reply
+from domicile.engine_server.moderation import reply as replies
+from domicile.engine_server.moderation.image_model import OpenNsfw
+from domicile.engine_server.moderation.passages import passages
+from domicile.engine_server.moderation.picture import read_picture
+from domicile.engine_server.moderation.request import Item, decode, items
+from domicile.engine_server.moderation.text_model import NOTHING, Scores, load_heads, score_passage
+from domicile.engine_server.resident import Resident
+
+MODEL_ID = "domicile-moderation"
+_IMAGE_MODEL_ID = "open-nsfw"
+_BODY_BYTES_MAX = 24 * 1024 * 1024
+# How long others wait at most before they have their turn beside a long text: about half a second.
+_LETTERS_PER_TURN = 2_000
+
+
+class ClientLeftError(Exception):
+    """Nobody waits for the scores any more."""
+
+
+class Moderation:
+    """The heads over the embedding model, a model for images, and their endpoint."""
+
+    def __init__(self, minilm: Resident[MiniLm], *, idle_s: float, threads: int) -> None:
+        """`minilm`: shared with the embeddings, which close it."""
+        self._minilm = minilm
+        self._images = Resident(_IMAGE_MODEL_ID, partial(OpenNsfw, threads), idle_s=idle_s)
+
+    def routes(self) -> Sequence[Route]:
+        """See `Family`."""
+        return [Route("/v1/moderations", Endpoint(self._answer, _BODY_BYTES_MAX), methods=["POST"])]
+
+    def describe(self) -> Sequence[dict[str, Any]]:
+        """See `Family`."""
+        return [
+            {
+                "id": MODEL_ID,
+                "object": "model",
+                "created": 0,
+                "owned_by": "domicile",
+                "capabilities": ["moderations", "image"],
+            }
+        ]
+
+    async def close(self) -> None:
+        """See `Family`."""
+        await self._images.close()
+
+    async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
+        request = decode(asked.body)
+        if request.model != MODEL_ID:
+            raise Refusal(404, "model_not_found", f"This engine moderates with '{MODEL_ID}' only.", "model")
+        wanted = items(request)
+        # Images first: one that is damaged is refused before any text has cost anything.
+        image_scores = [await self._worst_image(item) for item in wanted]
+        text_scores = await self._worst_texts(wanted)
+        results = [
+            replies.result(scores.tolist(), image_score, has_text=bool(item.texts))
+            for item, scores, image_score in zip(wanted, text_scores, image_scores, strict=True)
+        ]
+        await reply.json(replies.encode(request.model, results))
+
+    async def _worst_image(self, item: Item) -> float | None:
+        if not item.images:
+            return None
+        return max(await self._images.run_in_turns([partial(_score_image, url, param) for param, url in item.images]))
+
+    async def _worst_texts(self, wanted: Sequence[Item]) -> list[Scores]:
+        """The highest score of each category among an item's passages."""
+        cut = await asyncio.to_thread(
+            lambda: [[passage for text in item.texts for passage in passages(text)] for item in wanted]
+        )
+        every = [passage for found in cut for passage in found]
+        scored = iter([scores for turn in await self._minilm.run_in_turns(_turns(every)) for scores in turn])
+        return [np.max([NOTHING, *(next(scored) for _ in found)], axis=0) for found in cut]
+
+
+def _turns(every: Sequence[str]) -> list[Callable[[MiniLm, threading.Event], list[Scores]]]:
+    turns: list[list[str]] = []
+    room = 0
+    for passage in every:
+        if not turns or len(passage) > room:
+            turns.append([])
+            room = _LETTERS_PER_TURN
+        turns[-1].append(passage)
+        room -= len(passage)
+    return [partial(_score_texts, turn) for turn in turns]
+
+
+def _score_texts(turn: Sequence[str], model: MiniLm, left: threading.Event) -> list[Scores]:
+    heads = load_heads()
+    scored = []
+    for passage in turn:
+        if left.is_set():
+            raise ClientLeftError
+        scored.append(score_passage(model, heads, passage))
+    return scored
+
+
+def _score_image(url: str, param: str, model: OpenNsfw, left: threading.Event) -> float:
+    if left.is_set():
+        raise ClientLeftError
+    return model.score(read_picture(url, param))

@@ -1,0 +1,44 @@
+"""A text in the pieces that are scored: the heads have learned from single sentences, and one among many must not drown."""
+
+import re
+from collections.abc import Sequence
+
+_WORDS_MIN = 6
+_WORDS_MAX = 40
+_LETTERS_MAX = 400
+_SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"')\u201d\u2019]*\s+|\s*\n\s*|(?<=[\u3002\uff01\uff1f])")
+
+
+def passages(text: str) -> Sequence[str]:
+    """The text whole when it is short; else its sentences, short ones with what follows them, long ones in portions."""
+    if _fits(text):
+        return [text]
+    found: list[str] = []
+    pending = ""
+    for portion in (portion for sentence in _SENTENCE_END.split(text) for portion in _portions(sentence)):
+        joined = f"{pending} {portion}" if pending else portion
+        if not _fits(joined):
+            found.append(pending)
+            joined = portion
+        pending = joined
+        if len(pending.split()) >= _WORDS_MIN:
+            found.append(pending)
+            pending = ""
+    if pending:
+        found.append(pending)
+    return found
+
+
+def _portions(sentence: str) -> list[str]:
+    portions: list[str] = []
+    for word in sentence.split():
+        for piece in (word[begin : begin + _LETTERS_MAX] for begin in range(0, len(word), _LETTERS_MAX)):
+            if portions and _fits(f"{portions[-1]} {piece}"):
+                portions[-1] += f" {piece}"
+            else:
+                portions.append(piece)
+    return portions
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= _LETTERS_MAX and len(text.split()) <= _WORDS_MAX

@@ -1,0 +1,1 @@
+"""The embedded moderation model: its labelled texts, its training and its figures."""
