@@ -1,5 +1,7 @@
 """The moderation model in its process, by the official SDK."""
 
+from typing import Any
+
 import openai
 import pytest
 from tests.pictures import PNG_URL
@@ -7,15 +9,15 @@ from tests.pictures import PNG_URL
 pytestmark = pytest.mark.xdist_group("engine")
 
 
+PARTS: Any = [
+    {"type": "text", "text": "I will find you and break your legs."},
+    {"type": "image_url", "image_url": {"url": PNG_URL}},
+]
+
+
 @pytest.mark.contract("C23")
 def test_the_sdk_reads_its_scores(sdk: openai.OpenAI) -> None:
-    answer = sdk.moderations.create(
-        model="domicile-moderation",
-        input=[
-            {"type": "text", "text": "I will find you and break your legs."},
-            {"type": "image_url", "image_url": {"url": PNG_URL}},
-        ],
-    )
+    answer = sdk.moderations.create(model="domicile-moderation", input=PARTS)
     [result] = answer.results
     assert result.flagged
     assert result.categories.harassment_threatening
