@@ -1,4 +1,4 @@
-"""What the platform adds to a chat request, and what `domicile up` costs. Loopback only; about three minutes.
+"""What the platform adds to a chat request, what TLS costs, and what `domicile up` does. Loopback only; three minutes or so.
 
     make bench            prints the figures
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.cost_of_up import cost_of_up
 from bench.latency import added_latency
+from bench.tls_cost import cost_of_tls
 
 
 def main() -> None:
@@ -20,6 +21,7 @@ def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load:.1f} before it began")
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as folder:
         added_latency(Path(folder) / "latency")
+        cost_of_tls(Path(folder) / "tls")
         (Path(folder) / "cost").mkdir()
         cost_of_up(Path(folder) / "cost")
 

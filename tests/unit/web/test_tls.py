@@ -22,7 +22,7 @@ from tests.unit.web.live_server import DEADLINE_S, LOOPS, LiveServer, RawConnect
 
 HELLO = b"GET /hello?say=hi HTTP/1.1\r\nHost: h\r\n\r\n"
 HALF_OPEN = 1000
-MEMORY_MAX_BYTES = 60_000_000
+MEMORY_MAX_BYTES = 80_000_000
 
 
 @pytest.fixture
