@@ -33,7 +33,18 @@ class ResidencyPolicy:
 
     @classmethod
     def for_region(cls, settings: RegionSettings, catalogue: Catalogue) -> "ResidencyPolicy":
-        """The policy of a configured region. Raises ValueError when a parameter of a request has no class."""
+        """The policy of a configured region.
+
+        Raises ValueError when a parameter of a request has no class, or an engine is bound to what is no snapshot.
+        """
+        for engine in settings.engines:
+            for name in engine.models:
+                found = catalogue.find_model(name)
+                if found is None or found.name != name:
+                    raise ValueError(
+                        f"engine '{engine.name}' of region '{settings.code}' is bound to '{name}', which is the name of no "
+                        "snapshot in the catalogue (an alias is none): correct it, or add the snapshot in catalogue_file"
+                    )
         return cls(
             region=settings.code,
             rows=settings.catalogue_rows,

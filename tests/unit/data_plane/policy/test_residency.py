@@ -10,6 +10,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.parameters import EndpointParameters
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from tests.unit.data_plane.policy.examples import CATALOGUE, EU, US, region
+from tests.unit.data_plane.region_parts import engine_settings
 
 CHAT = CATALOGUE.parameters[Endpoint.CHAT_COMPLETIONS]
 
@@ -42,3 +43,10 @@ def test_a_policy_is_made_of_its_region_s_settings() -> None:
     assert (US.region, US.requires_enterprise, US.requires_zdr, US.allows_storing) == ("us", False, False, True)
     assert (EU.region, EU.requires_enterprise, EU.requires_zdr, EU.allows_storing) == ("eu", True, True, False)
     assert EU.rows == "eu"
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-2024-08-6", "gpt-4o"])
+def test_an_engine_that_is_bound_to_no_snapshot_stops_the_start(name: str) -> None:
+    """A misspelt one would otherwise be served by nobody, and an alias by an engine that nobody meant."""
+    with pytest.raises(ValueError, match=f"engine 'one' of region 'eu' is bound to '{name}'"):
+        ResidencyPolicy.for_region(region("eu", engines=[engine_settings(models={name: "x"})]), CATALOGUE)
