@@ -141,6 +141,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "POST /completions": {"model": "gpt-3.5-turbo-instruct", "prompt": ["hello", "there"]},
     "POST /embeddings": {"model": "text-embedding-3-small", "input": ["hello", "there"]},
+    "POST /images/generations": {"model": "dall-e-3", "prompt": "hello", "response_format": "b64_json"},
     "POST /organization/admin_api_keys": {"name": "second", "expires_in_seconds": 3600},
     "POST /organization/projects": {"name": "new", "residency": "US_STORAGE_PROCESSING"},
     "POST /organization/projects/{project_id}": {"name": "renamed"},

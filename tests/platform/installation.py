@@ -29,6 +29,7 @@ CHAT_SNAPSHOTS = (
 OTHER_SNAPSHOTS = (
     "gpt-3.5-turbo-instruct",
     *("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"),
+    "dall-e-3",
 )
 
 

@@ -7,6 +7,7 @@ It keeps every request it was sent; `GET /requests` shows them. A message `do:NA
 
 import argparse
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -16,6 +17,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from tests.pictures import encoded
 
 received: list[dict[str, Any]] = []
 streams_open = 0
@@ -231,6 +234,29 @@ async def embeddings(request: Request) -> Response:
     return JSONResponse({"object": "list", "model": body["model"], "data": data, "usage": counted})
 
 
+async def images(request: Request) -> Response:
+    """Images of the size that is asked for, or what the prompt tells it to send in their place."""
+    body = await request.json()
+    received.append({"headers": dict(request.headers), "body": body})
+    command = body["prompt"].removeprefix("do:")
+    failed = misbehaviour(command)
+    if failed is not None:
+        return failed
+    width, height = map(int, (body.get("size") or "1024x1024").split("x"))
+    picture = {
+        "revised_prompt": f"drawn: {body['prompt'][:200]}",
+        "b64_json": base64.b64encode(encoded("JPEG" if command == "jpeg" else "PNG", width, height)).decode(),
+        "engine_private": "secret-host.internal",
+    }
+    odd: dict[str, dict[str, Any]] = {
+        "address": {"url": "http://secret-host.internal/1.png"},
+        "not-base64": {"b64_json": "?"},
+        "no-image": {"b64_json": "AAAA"},
+    }
+    count = {"none": 0, "too-many": 3}.get(command, body.get("n") or 1)
+    return JSONResponse({"created": 7, "data": [odd.get(command, picture)] * count, "timings": {"private": 1}})
+
+
 async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
@@ -266,6 +292,7 @@ app = Starlette(
         Route("/v1/chat/completions", chat, methods=["POST"]),
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
+        Route("/v1/images/generations", images, methods=["POST"]),
     ]
 )
 

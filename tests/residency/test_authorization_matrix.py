@@ -58,6 +58,7 @@ class Callers:
             "sha256": "0" * 64,
             "model": MODEL,
             "subject": "key_" + "1" * 24,
+            "image_id": "img_" + "1" * 24,
         }
         if "admin_api_keys/" in entry.path:
             return others | {"key_id": made(self.admin.post(ADMIN_KEYS, json={"name": "object"}))["id"]}

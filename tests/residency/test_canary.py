@@ -46,6 +46,9 @@ def test_a_prompt_stays_in_its_region(installation: Installation, relay: Capturi
         in client.completions.create(model="gpt-3.5-turbo-instruct", prompt=needle.decode()).choices[0].text
     )
     client.embeddings.create(model="text-embedding-3-small", input=needle.decode())
+    # The answer tells the prompt back, and the picture itself rests behind a link.
+    (picture,) = client.images.generate(model="dall-e-3", prompt=needle.decode()).data or ()
+    assert needle.decode() in (picture.revised_prompt or "")
     # Refusals have logs and error texts of their own.
     with pytest.raises(BadRequestError):
         client.chat.completions.create(model="gpt-4o-2024-08-06", messages=messages, extra_body={needle.decode(): 1})

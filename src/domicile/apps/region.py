@@ -39,6 +39,7 @@ from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.identity import Enrollment, Identity, IdentityError, IdentityRepository, load_or_make_key
+from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
@@ -50,6 +51,7 @@ from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.repository import SnapshotRepository
 from domicile.data_plane.snapshot.subscription import SnapshotSubscription
 from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.kernel.clock import Clock, SystemClock
 from domicile.kernel.geography import country_set
 from domicile.kernel.ids import new_id
@@ -118,21 +120,13 @@ class _Region:
         metering = MeteringRepository(metering_database)
         identity, enrollment = await _identify(installation, settings, region_database, clock)
         link = _open_link(installation, identity, replica, clock, stack)
-        meter = Meter(
-            metering,
-            snapshots,
-            region=settings.code,
-            writer=new_id("wr_"),
-            clock=clock,
-            durable=settings.durable_metering,
-            observer=operator.work,
-        )
-        await meter.start()
+        meter = await _open_meter(settings, metering, snapshots, clock, operator)
         blocks = Blocks(region_database, clock)
-        # Nothing that a region holds of a project's content rests anywhere yet; what will, gets its destroyer here.
-        destruction = Destruction(
-            region_database, clock, (), partial(meter.event_on_disk, RegionEventType.PROJECT_DESTROYED)
-        )
+        authenticator = Authenticator(settings.code, enrollment.installation_id, snapshots, clock, blocks)
+        image_links = ImageLinks(region_database, clock, base_url=settings.base_url, is_live=authenticator.serves)
+        report = partial(meter.event_on_disk, RegionEventType.PROJECT_DESTROYED)
+        # Whatever of a project's content rests in a region has its destroyer here.
+        destruction = Destruction(region_database, clock, (image_links.destroy,), report)
         subscription = SnapshotSubscription(
             link,
             SnapshotRepository(region_database),
@@ -155,14 +149,15 @@ class _Region:
             engines=queued(settings.engines, upstreams, router),
             meter=meter,
             clock=clock,
-            salted_engines=frozenset(engine.name for engine in settings.engines if engine.cache_salt),
-            preparations=(FetchedImages(ImageFetcher(settings.fetch_hosts, egress)),),
+            salted_engines=settings.salted_engines,
+            preparations=(RoomForLinks(image_links), FetchedImages(ImageFetcher(settings.fetch_hosts, egress))),
         )
         endpoints = RegionEndpoints(
-            authenticator=Authenticator(settings.code, enrollment.installation_id, snapshots, clock, blocks),
+            authenticator=authenticator,
             health=Health(snapshots, router),
             models=Models(policy, router),
             inference=inference,
+            image_links=image_links,
             region=settings.code,
         )
         operator.show(Shown(replica, snapshots, router, meter, metering_database, clock, blocks))
@@ -173,6 +168,7 @@ class _Region:
             EngineProbe(upstreams, router).run(),
             blocks.run(),
             destruction.run(),
+            image_links.run(),
         )
         return cls(endpoints, operator, meter, background)
 
@@ -185,6 +181,26 @@ async def _open_database(settings: RegionSettings, name: str, egress: EgressPoli
     database = await open_database(settings, file, _MIGRATIONS / name, destination=destination)
     stack.push_async_callback(database.close)
     return database
+
+
+async def _open_meter(
+    settings: RegionSettings,
+    metering: MeteringRepository,
+    snapshots: CurrentSnapshot,
+    clock: RegionClock,
+    operator: RegionOperator,
+) -> Meter:
+    meter = Meter(
+        metering,
+        snapshots,
+        region=settings.code,
+        writer=new_id("wr_"),
+        clock=clock,
+        durable=settings.durable_metering,
+        observer=operator.work,
+    )
+    await meter.start()
+    return meter
 
 
 def _open_upstreams(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> list[Upstream]:

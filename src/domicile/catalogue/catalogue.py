@@ -21,7 +21,12 @@ from domicile.catalogue.tables import (
     read_table,
 )
 
-PARAMETER_FILES = ("chat_parameters.toml", "completions_parameters.toml", "embeddings_parameters.toml")
+PARAMETER_FILES = (
+    "chat_parameters.toml",
+    "completions_parameters.toml",
+    "embeddings_parameters.toml",
+    "images_parameters.toml",
+)
 
 
 @dataclass(frozen=True, slots=True)

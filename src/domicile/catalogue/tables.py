@@ -15,7 +15,7 @@ SnapshotName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 Alias = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}\Z")]
 ContractLine = Annotated[str, Meta(pattern=r"^C2[0-6]\Z")]
 Modality = Literal["text", "image", "audio"]
-Feature = Literal["structured_outputs", "tools", "scale_tier", "dimensions"]
+Feature = Literal["structured_outputs", "tools", "scale_tier", "dimensions", "several_images"]
 RefusalCode = Literal["unsupported_parameter", "url_not_allowed"]
 
 TableT = TypeVar("TableT", bound=Struct)

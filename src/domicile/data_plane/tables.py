@@ -60,6 +60,17 @@ destroyed_project = Table(
     Column("destroyed_at_ms", BigInteger, nullable=False),
 )
 
+image_link = Table(
+    "image_link",
+    region_metadata,
+    # Generated images behind links, for an hour. Ciphertext: each key is in its link and nowhere else.
+    Column("image_id", String, primary_key=True),
+    Column("project_id", String, nullable=False, index=True),
+    Column("expires_at_ms", BigInteger, nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+)
+
 metering_writer = Table(
     "metering_writer",
     metering_metadata,

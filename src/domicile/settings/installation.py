@@ -103,6 +103,16 @@ class RegionSettings(HasDatabase):
         return urlsplit(self.public_url).netloc
 
     @property
+    def base_url(self) -> str:
+        """What a client of OpenAI's is given as its base URL."""
+        return f"{self.public_url.rstrip('/')}/v1"
+
+    @property
+    def salted_engines(self) -> frozenset[str]:
+        """The names of the engines that keep prompt caches apart by a salt."""
+        return frozenset(engine.name for engine in self.engines if engine.cache_salt)
+
+    @property
     def catalogue_rows(self) -> str:
         """The region code whose rows of the catalogue hold here."""
         return self.rows_of or self.code

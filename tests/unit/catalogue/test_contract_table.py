@@ -37,6 +37,7 @@ BEYOND = {
     Endpoint.CHAT_COMPLETIONS: {"smollm2-135m-instruct"},
     Endpoint.COMPLETIONS: {"gpt-3.5-turbo-instruct", "smollm2-135m-instruct"},
     Endpoint.EMBEDDINGS: {"all-minilm-l6-v2"},
+    Endpoint.IMAGES_GENERATIONS: {"procedural-sketch"},
 }
 
 

@@ -23,6 +23,7 @@ from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
+from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
@@ -31,6 +32,7 @@ from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database
 from domicile.settings.engines import EngineSettings
@@ -164,6 +166,11 @@ async def region_under_test(
         for engine in engines:
             router.report(engine.name, healthy=True)
         policy = ResidencyPolicy.for_region(region_settings(folder, fetch_hosts=fetch_hosts), shipped_catalogue())
+        region_database = await stack.enter_async_context(database_in(folder, "region"))
+        authenticator = Authenticator("eu", INSTALLATION, snapshots, clock, Blocks(region_database, clock))
+        image_links = ImageLinks(
+            region_database, clock, base_url="http://eu.example.com/v1", is_live=authenticator.serves
+        )
         inference = Inference(
             policy=policy,
             limits=Unlimited(),
@@ -172,12 +179,12 @@ async def region_under_test(
             meter=meter,
             clock=clock,
             salted_engines=salted,
-            preparations=preparations,
+            preparations=(RoomForLinks(image_links), *preparations),
         )
-        blocks = Blocks(await stack.enter_async_context(database_in(folder, "region")), clock)
-        authenticator = Authenticator("eu", INSTALLATION, snapshots, clock, blocks)
         application = build_application(
-            RegionEndpoints(authenticator, Health(snapshots, router), Models(policy, router), inference, "eu")
+            RegionEndpoints(
+                authenticator, Health(snapshots, router), Models(policy, router), inference, image_links, "eu"
+            )
         )
         sock = bind("127.0.0.1", 0)
         stack.callback(sock.close)

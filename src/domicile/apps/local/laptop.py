@@ -103,5 +103,6 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_CHAT,
             cache_salt=True,
         ),
+        block("images", "procedural-sketch", Endpoint.IMAGES_GENERATIONS),
         block("embeddings", "all-minilm-l6-v2", Endpoint.EMBEDDINGS),
     ]

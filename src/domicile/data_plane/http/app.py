@@ -10,8 +10,10 @@ from domicile.data_plane.http.completions import Completions
 from domicile.data_plane.http.embeddings import Embeddings
 from domicile.data_plane.http.front import CORS_HEADERS, Front
 from domicile.data_plane.http.health import Health
+from domicile.data_plane.http.images import Images
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
 
 
@@ -23,12 +25,14 @@ class RegionEndpoints:
     health: Health
     models: Models
     inference: Inference
+    image_links: ImageLinks
     region: str
 
 
 def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     """Path -> handler, and nothing else."""
     inference = endpoints.inference
+    images = Images(inference, endpoints.image_links)
     return [
         Route("/healthz", endpoints.health.alive, methods=["GET"]),
         Route("/readyz", endpoints.health.ready, methods=["GET"]),
@@ -37,6 +41,8 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
         Route("/v1/chat/completions", ChatCompletions(inference).create, methods=["POST"]),
         Route("/v1/completions", Completions(inference).create, methods=["POST"]),
         Route("/v1/embeddings", Embeddings(inference).create, methods=["POST"]),
+        Route("/v1/images/generations", images.create, methods=["POST"]),
+        Route("/v1/images/content/{image_id}", images.content, methods=["GET"]),
     ]
 
 

@@ -61,6 +61,11 @@ class Authenticator:
         _check_header(headers, b"openai-organization", "OpenAI-Organization", caller.organization.organization_id)
         return caller
 
+    def serves(self, project_id: str) -> bool:
+        """Whether a project may be served now, for whoever needs no key: not archived, not blocked by the operator here."""
+        table = self._snapshots.table
+        return table is not None and project_id in table.projects and not self._blocks.cover("", project_id)
+
     def _parse(self, secret: str | None) -> ParsedKey | None:
         return None if secret is None else api_keys.parse(secret, self._installation_id)
 

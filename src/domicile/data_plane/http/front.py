@@ -7,6 +7,8 @@ from domicile.web.application import log_caller
 
 # Answered without a key. Everything else, unknown URLs included, needs one.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
+# A link to an image is its own key.
+PUBLIC_BEGINNING = "/v1/images/content/"
 
 _PREFLIGHT = b"access-control-request-method"
 CORS_HEADERS = (
@@ -27,7 +29,8 @@ class Front:
         if scope["method"] == "OPTIONS" and any(name == _PREFLIGHT for name, _ in headers):
             await _answer_preflight(headers, send)
             return
-        if scope["path"] not in PUBLIC_PATHS:
+        path = scope["path"]
+        if path not in PUBLIC_PATHS and not path.startswith(PUBLIC_BEGINNING):
             caller = self._authenticator.authenticate(headers)
             scope["caller"] = caller
             log_caller(scope, project=caller.project.project_id, key=caller.key_id)

@@ -10,10 +10,12 @@ from domicile.catalogue.parameters import ParameterClass, ParameterRule
 from domicile.data_plane.policy.chat_content import chat_inspection
 from domicile.data_plane.policy.content import Inspect, Members, text_inspection
 from domicile.data_plane.policy.embedding_content import embedding_inspection
+from domicile.data_plane.policy.image_content import image_inspection
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.closed import ModelRequest
 from domicile.openai_api.completions import CompletionRequest
 from domicile.openai_api.embeddings import EmbeddingRequest
+from domicile.openai_api.images import ImageRequest
 
 # The whole list: an endpoint that is not here admits nothing.
 SERVED: Mapping[Endpoint, tuple[type[ModelRequest], Callable[[Members], Inspect]]] = MappingProxyType(
@@ -21,6 +23,7 @@ SERVED: Mapping[Endpoint, tuple[type[ModelRequest], Callable[[Members], Inspect]
         Endpoint.CHAT_COMPLETIONS: (ChatCompletionRequest, chat_inspection),
         Endpoint.COMPLETIONS: (CompletionRequest, text_inspection),
         Endpoint.EMBEDDINGS: (EmbeddingRequest, embedding_inspection),
+        Endpoint.IMAGES_GENERATIONS: (ImageRequest, image_inspection),
     }
 )
 

@@ -1,0 +1,1 @@
+"""What a region stores of its projects' content, encrypted."""

@@ -1,0 +1,132 @@
+"""Links to generated images: for one hour, at this region alone, with a key that is in the link and nowhere else (design 5).
+
+The region's database holds ciphertext. The key is made for one image, handed out in the link's query, and forgotten; nobody
+who has the database, the disk or a backup can read what lies there. Queries are never logged.
+"""
+
+import asyncio
+import base64
+import binascii
+import os
+import re
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from domicile.data_plane.tables import image_link
+from domicile.kernel import errors
+from domicile.kernel.clock import Clock
+from domicile.kernel.ids import new_id
+from domicile.persistence.database import Database
+
+log = structlog.get_logger("image_links")
+
+LIFETIME_MS = 60 * 60 * 1000
+"""As with OpenAI: "URLs are only valid for 60 minutes"."""
+PROJECT_BYTES_MAX = 256 * 1024 * 1024
+"""What one project's links may hold together; concurrent requests may go beyond it by what each makes."""
+SWEEP_S = 60.0
+_SWEPT_AT_ONCE = 50
+_RETRY_AFTER_S = 60
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_ID = re.compile(r"img_[0-9A-Za-z]{24}")
+_KEY = re.compile(r"[0-9A-Za-z_-]{43}")
+
+
+class ImageLinks:
+    """Stores, opens, sweeps and destroys. `is_live` says whether a project may be served now: not archived, not blocked."""
+
+    def __init__(self, database: Database, clock: Clock, *, base_url: str, is_live: Callable[[str], bool]) -> None:
+        """`base_url`: the region's public one, with its `/v1`."""
+        self._database = database
+        self._clock = clock
+        self._base_url = base_url
+        self._is_live = is_live
+
+    async def require_room(self, project_id: str) -> None:
+        """Raises 429 when the project's links hold all that they may."""
+        held = select(func.coalesce(func.sum(image_link.c.size_bytes), 0)).where(
+            image_link.c.project_id == project_id, image_link.c.expires_at_ms > self._clock.now_ms()
+        )
+        async with self._database.reading() as connection:
+            if (await connection.execute(held)).scalar_one() >= PROJECT_BYTES_MAX:
+                raise errors.rate_limit_exceeded(
+                    f"Your project's image links hold {PROJECT_BYTES_MAX // 1024**2} MiB, which is all they may. Each is gone "
+                    "an hour after it was made: wait, or ask for 'response_format': 'b64_json'.",
+                    _RETRY_AFTER_S,
+                )
+
+    async def store(self, project_id: str, picture: bytes) -> str:
+        """Keeps a picture and returns its link, which is the only way to it."""
+        image_id, key = new_id("img_"), os.urandom(_KEY_BYTES)
+        expires_at_ms = self._clock.now_ms() + LIFETIME_MS
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + AESGCM(key).encrypt(nonce, picture, _bound_to(project_id, image_id, expires_at_ms))
+        async with self._database.appending() as connection:
+            await connection.execute(
+                insert(image_link).values(
+                    image_id=image_id,
+                    project_id=project_id,
+                    expires_at_ms=expires_at_ms,
+                    size_bytes=len(sealed),
+                    ciphertext=sealed,
+                )
+            )
+        query = urlencode({"key": base64.urlsafe_b64encode(key).decode("ascii").rstrip("=")})
+        return f"{self._base_url}/images/content/{image_id}?{query}"
+
+    async def open(self, image_id: str, key: str) -> bytes:
+        """The picture. Raises the same 404 whatever is wrong: unknown, over, another key, a project that is not served."""
+        absent = errors.not_found("image", image_id if _ID.fullmatch(image_id) else "")
+        if not _ID.fullmatch(image_id) or not _KEY.fullmatch(key):
+            raise absent
+        query = select(image_link).where(image_link.c.image_id == image_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None or row.expires_at_ms <= self._clock.now_ms() or not self._is_live(row.project_id):
+            raise absent
+        nonce, sealed = row.ciphertext[:_NONCE_BYTES], row.ciphertext[_NONCE_BYTES:]
+        try:
+            cipher = AESGCM(base64.urlsafe_b64decode(key + "="))
+            return cipher.decrypt(nonce, sealed, _bound_to(row.project_id, image_id, row.expires_at_ms))
+        except (InvalidTag, binascii.Error, ValueError):
+            raise absent from None
+
+    async def destroy(self, project_id: str) -> None:
+        """A destroyed project's, at once. See `Destroyer`."""
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(image_link).where(image_link.c.project_id == project_id))
+
+    async def sweep(self) -> None:
+        """Deletes what is over, a few at a time, so that nobody waits long for the database."""
+        over = (
+            select(image_link.c.image_id)
+            .where(image_link.c.expires_at_ms <= self._clock.now_ms())
+            .limit(_SWEPT_AT_ONCE)
+        )
+        while True:
+            async with self._database.transaction() as connection:
+                deleted = await connection.execute(delete(image_link).where(image_link.c.image_id.in_(over)))
+            if deleted.rowcount < _SWEPT_AT_ONCE:
+                return
+
+    async def run(self) -> None:
+        """Sweeps once a minute, until cancelled. What could not be deleted is not served either."""
+        while True:
+            try:
+                await self.sweep()
+            except (SQLAlchemyError, OSError) as error:
+                log.error("image_links_not_swept", type=type(error).__name__)
+            await asyncio.sleep(SWEEP_S)
+
+
+def _bound_to(project_id: str, image_id: str, expires_at_ms: int) -> bytes:
+    """What a ciphertext belongs to: moved to another row, another project or another hour, it opens no more."""
+    return f"domicile image link\n{project_id}\n{image_id}\n{expires_at_ms}".encode("ascii")
