@@ -47,7 +47,7 @@ def test_a_prompt_stays_in_its_region(installation: Installation, relay: Capturi
     )
     client.embeddings.create(model="text-embedding-3-small", input=needle.decode())
     # The answer tells the prompt back, and the picture itself rests behind a link.
-    (picture,) = client.images.generate(model="dall-e-3", prompt=needle.decode()).data or ()
+    (picture,) = client.images.generate(model="dall-e-3", prompt=needle.decode()).data or []
     assert needle.decode() in (picture.revised_prompt or "")
     # Refusals have logs and error texts of their own.
     with pytest.raises(BadRequestError):

@@ -109,7 +109,7 @@ LEFT_OUT = {
     images.ImageList: {"background", "output_format", "quality", "size", "usage"},
 }
 # What we demand besides: the model that the specification supposes is not eligible.
-DEMANDED = {images.ImageRequest: {"model"}}
+DEMANDED: dict[type[Struct], set[str]] = {images.ImageRequest: {"model"}}
 
 
 def members(type_: type[Struct]) -> set[str]:
