@@ -5,10 +5,11 @@ import resource
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
+from openai import InternalServerError
 
 from tests.chaos import invariants
 from tests.chaos.traffic import Caller
@@ -20,6 +21,17 @@ from tests.residency.relay import CapturingRelay
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300), pytest.mark.xdist_group("installations")]
 
 DAY_S = 3.0
+
+
+@contextmanager
+def disk_full(pid: int) -> Iterator[None]:
+    """While the block runs a process can write nothing more into any file."""
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @dataclass
@@ -104,6 +116,7 @@ def test_a_region_is_gone(day: Day) -> None:
     region = day.installation.processes["region-eu"]
     answered = day.callers["us"].answered
     region.kill()
+    killed_at = time.monotonic()
     day.passes()
     assert day.callers["us"].answered > answered
     assert not day.callers["us"].excused
@@ -111,7 +124,17 @@ def test_a_region_is_gone(day: Day) -> None:
     day.answers_again("eu")
     # At most the last second of the killed process is lost, and that is reported.
     eventually(lambda: invariants.gaps_reported(day.installation) >= 1, what="the gap is reported")
-    day.ends(lost_at_most=day.callers["eu"].answered)
+    day.ends(lost_at_most=day.callers["eu"].answered_within(1, before=killed_at))
+
+
+def test_a_region_stands_still(day: Day) -> None:
+    pid = day.installation.processes["region-eu"].pid
+    os.kill(pid, signal.SIGSTOP)
+    day.passes()
+    assert not day.callers["us"].excused
+    os.kill(pid, signal.SIGCONT)
+    day.answers_again("eu")
+    day.ends()
 
 
 def test_an_engine_is_gone_and_comes_back(day: Day) -> None:
@@ -131,6 +154,19 @@ def test_an_engine_stands_still(day: Day) -> None:
     assert not day.callers["us"].excused
     os.kill(pid, signal.SIGCONT)
     day.answers_again("eu")
+    day.ends()
+
+
+def test_an_engine_is_slow(day: Day) -> None:
+    """It gets a twentieth of its time."""
+    pid = day.installation.processes["engine-eu"].pid
+    for _ in range(10):
+        os.kill(pid, signal.SIGSTOP)
+        day.passes(0.4)
+        os.kill(pid, signal.SIGCONT)
+        day.passes(0.02)
+    for caller in day.callers.values():
+        assert not caller.excused
     day.ends()
 
 
@@ -156,12 +192,26 @@ def test_the_network_to_the_control_plane_is_slow(day: Day) -> None:
 def test_a_regions_disk_is_full(day: Day) -> None:
     """Nothing more can be written, snapshots and ledger included: the region serves on, and counts when it can again."""
     pid = day.installation.processes["region-eu"].pid
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
-    day.passes()
-    assert not day.callers["eu"].excused
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+    with disk_full(pid):
+        day.passes()
+        assert not day.callers["eu"].excused
     day.ends()
+
+
+def test_the_control_planes_disk_is_full(day: Day) -> None:
+    """Where its database is a file nothing can be changed, and administrators are told to come again. Regions do not notice."""
+    projects = day.installation.admin().admin.organization.projects
+    with disk_full(day.installation.processes["control"].pid):
+        day.passes()
+        if day.postgresql is None:
+            with pytest.raises(InternalServerError) as caught:
+                projects.create(name="not now")
+            assert (caught.value.status_code, caught.value.code) == (503, "service_unavailable")
+        for caller in day.callers.values():
+            assert not caller.excused
+    eventually(lambda: day.installation.new_key("eu"), within_s=60, what="keys are made again")
+    day.ends()
+    assert "not now" not in [project.name for project in projects.list(limit=100)]
 
 
 def test_the_regions_clocks_are_an_hour_off(day: Day) -> None:
@@ -198,15 +248,22 @@ def test_the_regions_clocks_are_an_hour_off(day: Day) -> None:
     assert of_the_day == invariants.requests_counted(day.installation, us), "nothing was counted an hour ago"
 
 
-def test_the_databases_are_gone_for_a_while(day: Day) -> None:
-    """SQLite's write lock is held by somebody else; PostgreSQL breaks every connection and comes back."""
+def test_the_databases_are_gone_for_a_minute(day: Day) -> None:
+    """SQLite's write lock is held by somebody else; PostgreSQL is not there. Regions serve on, administrators wait."""
     with ExitStack() as stack:
         if day.postgresql is None:
             for file in ("control/control.db", "eu/metering.db", "eu/region.db"):
                 stack.callback(invariants.lock_for_writing(str(day.installation.folder / file)).close)
         else:
-            day.postgresql.restart()
-        day.passes(5)
+            stack.enter_context(day.postgresql.gone())
+        with pytest.raises(InternalServerError) as caught:
+            day.installation.admin().admin.organization.projects.create(name="not now")
+        assert (caught.value.status_code, caught.value.code) == (503, "service_unavailable")
+        assert caught.value.response.headers["retry-after"]
+        day.passes(60)
         for caller in day.callers.values():
             assert not caller.excused
+    eventually(lambda: day.installation.new_key("eu"), within_s=60, what="keys are made again")
     day.ends()
+    names = [project.name for project in day.installation.admin().admin.organization.projects.list(limit=100)]
+    assert "not now" not in names

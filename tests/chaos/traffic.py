@@ -1,6 +1,7 @@
 """Callers who go on asking, and remember every answer."""
 
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +21,20 @@ class Caller:
     installation: Installation
     region: str
     key: IssuedKey
-    answered: int = 0
+    answered_at: list[float] = field(default_factory=list)
+    """`time.monotonic()` of each whole answer."""
     excused: Counter[str] = field(default_factory=Counter)
     defects: list[str] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+
+    @property
+    def answered(self) -> int:
+        return len(self.answered_at)
+
+    def answered_within(self, seconds: float, *, before: float) -> int:
+        """How many answers came in so many seconds up to a moment."""
+        return sum(before - seconds <= at <= before for at in self.answered_at)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -43,7 +53,7 @@ class Caller:
             number += 1
             try:
                 self._ask(client, f"{self.region} {number}", streaming=number % 3 == 0)
-                self.answered += 1
+                self.answered_at.append(time.monotonic())
             except (APIConnectionError, APITimeoutError) as error:
                 self.excused[type(error).__name__] += 1
                 self._stop.wait(0.05)

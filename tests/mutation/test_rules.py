@@ -391,6 +391,38 @@ MUTANTS = [
         "        if False:",
         "tests/unit/web/test_trusted_proxies.py -k named_proxy",
     ),
+    Mutant(
+        "design 7",
+        "a database that cannot work now is no defect",
+        "persistence/unavailable.py",
+        "        return sqlite_code & 0xFF in _SQLITE_CODES",
+        "        return False",
+        "tests/unit/persistence",
+    ),
+    Mutant(
+        "design 2",
+        "a region goes by the control plane's clock",
+        "data_plane/clock.py",
+        "        return self.machine.now_ms() + self._ahead_ms",
+        "        return self.machine.now_ms()",
+        "tests/unit/data_plane/test_clock.py",
+    ),
+    Mutant(
+        "design 2",
+        "an old snapshot does not set the clock back",
+        "data_plane/clock.py",
+        "        if not is_fresh:",
+        "        if False:",
+        "tests/unit/data_plane/test_clock.py",
+    ),
+    Mutant(
+        "design 4",
+        "what the platform cuts off is not put down to the client",
+        "data_plane/inference/interruption.py",
+        "        self.outcome = Outcome.CUT_OFF",
+        "        self.outcome = Outcome.CLIENT_LEFT",
+        "tests/residency/test_draining.py -k outlives",
+    ),
 ]
 
 

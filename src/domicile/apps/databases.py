@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domicile.kernel.geography import Destination
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
+from domicile.persistence.postgresql import Password
 from domicile.settings.database import HasDatabase
 
 
@@ -18,20 +19,16 @@ async def open_database(
 
     Raises OSError, which stops the start, when it cannot be used.
     """
-    url = database_url(settings, file)
+    url, password = settings.database_url or sqlite_url(file), password_of(settings)
     try:
-        await migrate(url, migrations, destination=destination)
+        await migrate(url, migrations, destination=destination, password=password)
     except SQLAlchemyError as error:
         reason = str(error).partition("\n")[0]
         raise OSError(f"cannot use the database {make_url(url).render_as_string()}: {reason}") from error
-    return Database(url, destination=destination)
+    return Database(url, destination=destination, password=password)
 
 
-def database_url(settings: HasDatabase, file: Path) -> str:
-    """The URL with the password, if there is a file that holds one. Raises OSError when it cannot be read."""
-    if settings.database_url is None:
-        return sqlite_url(file)
-    if settings.database_password_file is None:
-        return settings.database_url
-    password = settings.database_password_file.read_text("utf-8").strip()
-    return make_url(settings.database_url).set(password=password).render_as_string(hide_password=False)
+def password_of(settings: HasDatabase) -> Password | None:
+    """Reads the password's file whenever a connection is made, which fails while it cannot be read. None without a file."""
+    file = settings.database_password_file
+    return None if file is None else lambda: file.read_text("utf-8").strip()

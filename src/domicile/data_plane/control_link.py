@@ -21,6 +21,8 @@ log = structlog.get_logger("control_link")
 
 T = TypeVar("T")
 
+# A poll, some reports and a shard at the same time.
+_CONNECTIONS = 8
 _TIMEOUT = ClientTimeout(total=protocol.LONG_POLL_S + 10, sock_connect=2)
 
 
@@ -59,7 +61,9 @@ class ControlLink:
         self._replica = replica
         self._clock = clock
         self._ahead_ms = 0
-        self._session = session_to(destination(boundary_url, country), _TIMEOUT, connections=4, ca_file=ca_file)
+        self._session = session_to(
+            destination(boundary_url, country), _TIMEOUT, connections=_CONNECTIONS, ca_file=ca_file
+        )
 
     async def close(self) -> None:
         """Ends every call."""

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domicile.kernel.geography import Destination
 from domicile.persistence.postgresql import (
+    Password,
     begin_reading,
     begin_writing,
     is_postgresql,
@@ -26,12 +27,12 @@ class Database:
     A database that cannot work now raises `DatabaseUnavailableError`, wherever that is noticed.
     """
 
-    def __init__(self, url: str, *, destination: Destination | None = None) -> None:
+    def __init__(self, url: str, *, destination: Destination | None = None, password: Password | None = None) -> None:
         """`url` is SQLAlchemy's, for aiosqlite or asyncpg. `destination`: where the server stands, by the egress policy."""
         self.url = url
         self._is_postgresql = is_postgresql(url)
         if self._is_postgresql:
-            self._writer, self._reader = postgresql_engines(url, destination)
+            self._writer, self._reader = postgresql_engines(url, destination, password)
         elif url.startswith("sqlite+aiosqlite:"):
             self._writer, self._reader = sqlite_engines(url)
         else:

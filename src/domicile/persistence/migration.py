@@ -10,7 +10,7 @@ from sqlalchemy import Connection, MetaData, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domicile.kernel.geography import Destination
-from domicile.persistence.postgresql import MIGRATION_LOCK, connect_arguments, is_postgresql
+from domicile.persistence.postgresql import MIGRATION_LOCK, Password, connect_arguments, is_postgresql
 from domicile.persistence.unavailable import DatabaseUnavailableError
 
 
@@ -34,13 +34,15 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
         context.run_migrations()
 
 
-async def migrate(url: str, migrations: Path, *, destination: Destination | None = None) -> None:
+async def migrate(
+    url: str, migrations: Path, *, destination: Destination | None = None, password: Password | None = None
+) -> None:
     """Upgrades to the newest revision. Raises what the database raises: a process with an old schema must not start.
 
     On PostgreSQL all of it is one transaction under a lock, so of replicas that start together one migrates and the others
     find nothing left to do.
     """
-    arguments: Mapping[str, Any] = connect_arguments(url, destination) if is_postgresql(url) else {}
+    arguments: Mapping[str, Any] = connect_arguments(url, destination, password) if is_postgresql(url) else {}
     engine = create_async_engine(url, poolclass=pool.NullPool, connect_args=dict(arguments))
     try:
         async with engine.connect() as connection:

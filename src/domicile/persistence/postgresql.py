@@ -5,7 +5,8 @@ process they come from, exactly as on SQLite. It is let go by the commit itself:
 lock. What only ever adds rows of its own does not take it.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import ExceptionContext, make_url
@@ -13,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from domicile.kernel.geography import Destination
 from domicile.persistence.unavailable import DatabaseUnavailableError
+
+Password: TypeAlias = Callable[[], str]
+"""Asked for the role's password whenever a connection is made, so that it can be replaced without a restart."""
 
 WRITER_LOCK = 0x646F6D69
 MIGRATION_LOCK = 0x646F6D6A
@@ -37,9 +41,11 @@ def is_postgresql(url: str) -> bool:
     return url.startswith("postgresql+asyncpg:")
 
 
-def postgresql_engines(url: str, destination: Destination | None) -> tuple[AsyncEngine, AsyncEngine]:
+def postgresql_engines(
+    url: str, destination: Destination | None, password: Password | None
+) -> tuple[AsyncEngine, AsyncEngine]:
     """Writers, and readers whose transactions are one consistent view that cannot write."""
-    arguments = connect_arguments(url, destination)
+    arguments = connect_arguments(url, destination, password)
     reading = {**arguments["server_settings"], "default_transaction_read_only": "on"}
     # What a statement was given stays out of the texts of errors: it may name or hash what a log must not hold.
     options: dict[str, Any] = {
@@ -61,7 +67,7 @@ def postgresql_engines(url: str, destination: Destination | None) -> tuple[Async
     return writer, reader
 
 
-def connect_arguments(url: str, destination: Destination | None) -> dict[str, Any]:
+def connect_arguments(url: str, destination: Destination | None, password: Password | None) -> dict[str, Any]:
     """Where to, and how patiently. With a destination the connection goes there, whatever else the URL says."""
     query = make_url(url).query
     if any(not str(host).startswith("/") for host in _several(query.get("host"))):
@@ -71,6 +77,8 @@ def connect_arguments(url: str, destination: Destination | None) -> dict[str, An
         "command_timeout": _QUERY_S,
         "server_settings": dict(_WAITS_AND_IDLES),
     }
+    if password is not None:
+        arguments["password"] = password
     if destination is not None:
         arguments |= {"host": destination.host, "port": destination.port}
     return arguments

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import text
 from tests.contract.database.conftest import MIGRATIONS
 from tests.platform.postgresql import PostgresServer
 from tests.unit.control_plane.platform_under_test import settings
 from tests.unit.data_plane.region_parts import region_settings
 
-from domicile.apps.databases import database_url, open_database
+from domicile.apps.databases import open_database
+from domicile.persistence.unavailable import DatabaseUnavailableError
 from domicile.settings.database import HasDatabase
 
 pytestmark = pytest.mark.xdist_group("postgresql")
@@ -18,16 +20,37 @@ pytestmark = pytest.mark.xdist_group("postgresql")
 SERVER = "postgresql+asyncpg://domicile@db.example.com/eu"
 
 
-def test_without_a_url_it_is_a_file(tmp_path: Path) -> None:
-    assert database_url(HasDatabase(), tmp_path / "x.db") == f"sqlite+aiosqlite:///{tmp_path}/x.db"
+async def test_without_a_url_it_is_a_file(tmp_path: Path) -> None:
+    database = await open_database(HasDatabase(), tmp_path / "x.db", MIGRATIONS["region"])
+    assert database.url == f"sqlite+aiosqlite:///{tmp_path}/x.db"
+    await database.close()
 
 
-def test_the_password_comes_from_its_file(tmp_path: Path) -> None:
+async def test_the_password_comes_from_its_file_and_is_replaced_without_a_restart(
+    tmp_path: Path, postgresql: PostgresServer
+) -> None:
     file = tmp_path / "password"
     file.write_text("p@ss/word\n")
-    chosen = HasDatabase(database_url=SERVER, database_country="DE", database_password_file=file)
-    assert database_url(chosen, tmp_path) == "postgresql+asyncpg://domicile:p%40ss%2Fword@db.example.com/eu"
-    assert "ss" not in repr(chosen).replace("password", "")
+    postgresql.role_with_password("guarded", "p@ss/word")
+    url = postgresql.database(role="guarded")
+    chosen = HasDatabase(database_url=url, database_country="DE", database_password_file=file)
+    database = await open_database(chosen, tmp_path / "x.db", MIGRATIONS["region"])
+    assert "ss" not in repr(chosen).replace("password", "") and "ss/" not in database.url
+
+    async def answers() -> int:
+        # Only a new connection shows its password.
+        postgresql.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guarded'")
+        async with database.reading() as connection:
+            return int((await connection.execute(text("SELECT 1"))).scalar_one())
+
+    assert await answers() == 1
+    postgresql.sql("ALTER ROLE guarded PASSWORD 'another'")
+    with pytest.raises(DatabaseUnavailableError) as raised:
+        await answers()
+    assert "p@ss" not in str(raised.value)
+    file.write_text("another\n")
+    assert await answers() == 1
+    await database.close()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Carries the outbox to the control plane: at least once, oldest first, patient while the control plane is away."""
+"""Carries the outbox to the control plane: at least once, the oldest first, patient while the control plane is away."""
 
 import asyncio
 
@@ -12,11 +12,14 @@ from domicile.data_plane.control_link import (
     ControlUnreachableError,
 )
 from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.data_plane.metering.repository import MeteringRepository, OutboxRow
 
 log = structlog.get_logger("metering")
 
 BATCH = 32
+# A distant control plane must not be slower than what is reported: two reports a second and replica. Their order is nothing
+# to it, as each is counted once.
+IN_FLIGHT = 6
 IDLE_S = 5.0
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 3.0
@@ -55,17 +58,24 @@ class OutboxSender:
         """Sends one batch. Returns whether that was all there was."""
         self._meter.reported.clear()
         rows = await self._repository.waiting(self._meter.writer, BATCH)
-        for row in rows:
-            try:
-                await self._link.report(row.path, row.body)
-            except ControlRefusedError as error:
-                if error.status not in _FINAL_STATUSES or error.code in _TEMPORARY:
-                    raise
-                log.error("report_refused", code=error.code, writer=row.writer, number=row.number)
-                await self._repository.refused(row, error.code)
-            else:
-                await self._repository.confirmed(row)
+        # The first alone: if it finds nobody, the others need not be tried.
+        for window in (rows[:1], *(rows[at : at + IN_FLIGHT] for at in range(1, len(rows), IN_FLIGHT))):
+            outcomes = await asyncio.gather(*(self._send(row) for row in window), return_exceptions=True)
+            for outcome in outcomes:
+                if outcome is not None:
+                    raise outcome
         return len(rows) < BATCH
+
+    async def _send(self, row: OutboxRow) -> None:
+        try:
+            await self._link.report(row.path, row.body)
+        except ControlRefusedError as error:
+            if error.status not in _FINAL_STATUSES or error.code in _TEMPORARY:
+                raise
+            log.error("report_refused", code=error.code, writer=row.writer, number=row.number)
+            await self._repository.refused(row, error.code)
+        else:
+            await self._repository.confirmed(row)
 
     async def _wait_for_news(self) -> None:
         try:
