@@ -31,7 +31,7 @@ country = "US"
 operator = "me"
 embedded = true
 socket = "NAME.sock"
-models = { a = "b" }
+models = { "NAME-model" = "b" }
 """
 
 
