@@ -31,10 +31,22 @@ class Resident(Generic[ModelT]):
     the event that it is handed: it is set when the client has left.
     """
 
-    def __init__(self, name: str, load: Callable[[], ModelT], *, idle_s: float, workers: int = 1) -> None:
-        """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side."""
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], ModelT],
+        *,
+        idle_s: float,
+        workers: int = 1,
+        unload: Callable[[ModelT], None] | None = None,
+    ) -> None:
+        """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side.
+
+        `unload`: what a model needs beyond being forgotten; quick.
+        """
         self.name = name
         self._load = load
+        self._unload_model = unload
         self._idle_s = idle_s
         self._workers = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
@@ -95,7 +107,7 @@ class Resident(Generic[ModelT]):
         for left in self._working:
             left.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._model = None
+        self._forget()
 
     async def _run(
         self, work: Callable[[ModelT, threading.Event], ResultT], model: ModelT, left: threading.Event
@@ -163,10 +175,15 @@ class Resident(Generic[ModelT]):
             # Whoever asked for it has left already.
             self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
             return
-        self._model = None
+        self._forget()
         gc.collect()
         _return_memory()
         _log.info("unloaded %s", self.name)
+
+    def _forget(self) -> None:
+        model, self._model = self._model, None
+        if model is not None and self._unload_model is not None:
+            self._unload_model(model)
 
 
 class _Item(Generic[ResultT]):
