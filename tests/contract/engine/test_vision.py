@@ -53,10 +53,9 @@ def ask(engine: EngineProcess, messages: Any, **members: Any) -> httpx2.Response
 
 @pytest.mark.contract("C29")
 def test_the_answer_depends_on_the_picture_and_the_picture_on_no_format(seeing: EngineProcess) -> None:
-    blind, *answers = (
-        ask(seeing, asked(*urls)).json()
-        for urls in ([], *([picture(*of)] for of in [("red",), ("blue",), ("blue", "WEBP"), ("blue", "GIF")]))
-    )
+    urls = [picture("red"), picture("blue"), picture("blue", "WEBP"), picture("blue", "GIF")]
+    blind = ask(seeing, asked()).json()
+    answers = [ask(seeing, asked(url)).json() for url in urls]
     red, blue, webp, gif = (answer["choices"][0]["message"]["content"] for answer in answers)
     assert red != blue == webp == gif
     tokens = answers[0]["usage"]["prompt_tokens"]
