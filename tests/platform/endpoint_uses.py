@@ -1,8 +1,10 @@
 """One request of every endpoint through the official client, as a newcomer makes it, and what each used."""
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx2
 from openai import OpenAI
 
 
@@ -23,6 +25,7 @@ def use_everything(client: OpenAI) -> Iterator[Used]:
     yield _chat(client)
     yield _completions(client)
     yield _embeddings(client)
+    yield from _images(client)
 
 
 def _chat(client: OpenAI) -> Used:
@@ -45,3 +48,16 @@ def _embeddings(client: OpenAI) -> Used:
     model = "text-embedding-3-small"
     answer = client.embeddings.create(model=model, input=["Hello there.", "Good evening."])
     return Used("embeddings", "embeddings", model, "input_tokens", answer.usage.prompt_tokens)
+
+
+def _images(client: OpenAI) -> Iterator[Used]:
+    answer = client.images.generate(
+        model="dall-e-3", prompt="A house beside a tree under the moon", response_format="b64_json"
+    )
+    assert answer.data is not None
+    assert base64.b64decode(answer.data[0].b64_json or "")[1:4] == b"PNG"
+    yield Used("images/generations", "images", "dall-e-3", "images", 1)
+    answer = client.images.generate(model="dall-e-3", prompt="A cat", size="1792x1024")
+    assert answer.data is not None
+    assert httpx2.get(answer.data[0].url or "").content[1:4] == b"PNG"
+    yield Used("images/generations", "images", "dall-e-3", "images", 1)
