@@ -64,6 +64,18 @@ VALID: dict[str, dict[str, Any]] = {
         "temperature": 0.5,
         "user": CANARY,
     },
+    "/v1/audio/speech": {
+        "model": "tts-1",
+        "input": CANARY,
+        "voice": "alloy",
+        "response_format": "opus",
+        "speed": 1.5,
+        "stream_format": "sse",
+        "instructions": CANARY,
+    },
+    # Forms are damaged in tests/unit/web/test_multipart.py; here they are no forms at all.
+    "/v1/audio/transcriptions": {"model": "whisper-1", "file": CANARY},
+    "/v1/audio/translations": {"model": "whisper-1", "file": CANARY},
     "/v1/embeddings": {
         "model": "text-embedding-3-small",
         "input": [CANARY, "hello"],

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.circuit_breaker import CircuitBreaker
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.kernel import errors
@@ -124,7 +125,7 @@ class Router:
         What no bound engine can serve is said here, last of all rules (design 4.3)."""
         admission = reservation.admission
         snapshot = admission.model.name
-        bound = [engine for engine in self._engines.values() if engine.settings.serves(admission.endpoint, snapshot)]
+        bound = self._bound(admission.endpoint, snapshot)
         if not bound:
             raise errors.model_not_found(admission.requested)
         able = self._able(bound, reservation, admission.needs if needs is None else needs)
@@ -141,6 +142,16 @@ class Router:
         return Placement(
             reservation, engine.name, engine.models[snapshot], engine.label, engine.country, engine.operator
         )
+
+    def is_bound(self, endpoint: Endpoint, snapshot: str) -> bool:
+        """Whether any engine answers for the snapshot at the endpoint, however it is at the moment."""
+        return bool(self._bound(endpoint, snapshot))
+
+    def has_able(self, reservation: Reservation, needs: frozenset[str]) -> bool:
+        """Whether any engine that is bound to an admitted request's snapshot has the modalities."""
+        admission = reservation.admission
+        bound = self._bound(admission.endpoint, admission.model.name)
+        return any(needs <= engine.settings.modalities for engine in bound)
 
     def labels(self, snapshot: str) -> tuple[str, ...]:
         """The public names of the engines bound to a snapshot: what really answers."""
@@ -184,6 +195,9 @@ class Router:
         """Whether at least one engine answers. A region that has none waits for none: it answers for its models, of which
         there are none."""
         return any(engine.condition.alive for engine in self._engines.values()) or not self._engines
+
+    def _bound(self, endpoint: Endpoint, snapshot: str) -> list[_Engine]:
+        return [engine for engine in self._engines.values() if engine.settings.serves(endpoint, snapshot)]
 
     def _able(self, bound: list[_Engine], reservation: Reservation, needs: frozenset[str]) -> list[_Engine]:
         with_modalities = [engine for engine in bound if needs <= engine.settings.modalities]

@@ -86,7 +86,7 @@ def test_speech_is_sent_sentence_by_sentence(engine: EngineProcess) -> None:
     assert len(pieces) >= 3
     with engine.http(timeout=240) as http:
         events = http.post("/v1/audio/speech", json={**body, "stream_format": "sse"}).text.split("\n\n")
-    assert [json.loads(event[6:])["type"] for event in events[:4]] == ["speech.audio.delta"] * 4
+    assert {json.loads(event[6:])["type"] for event in events[:-3]} == {"speech.audio.delta"}
     done = json.loads(events[-3][6:])
     assert done["type"] == "speech.audio.done"
     assert done["usage"]["output_tokens"] == len(b"".join(pieces)) // 2 // 600

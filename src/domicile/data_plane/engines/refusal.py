@@ -17,6 +17,7 @@ _TEXTS = {
     "unsupported_parameter": "The engine that serves this model here cannot honour this parameter. Remove it.",
     "modality_not_supported": "The engine that serves this model here cannot read this kind of content. Send text only.",
     "invalid_json_schema": "The engine that serves this model here cannot enforce this JSON schema. Simplify it.",
+    "invalid_file": "The engine that serves this model here cannot read this file. Send a recording in a common format, whole.",
     "invalid_value": "The engine that serves this model here cannot use this value.",
     "invalid_type": "The engine that serves this model here cannot use a value of this type.",
     "unknown_parameter": "The engine that serves this model here does not know this parameter. Remove it.",

@@ -1,6 +1,7 @@
 """An engine over HTTP: a server of OpenAI's API, on a Unix socket or at a destination that egress allows."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import Enum
@@ -34,6 +35,8 @@ _EVENTS = "text/event-stream"
 _ANY = "*/*"
 _EVENT_DATA = b"data:"
 _DONE = b"[DONE]"
+# Streams of sound and of transcripts may end with this event, and say `[DONE]` no more.
+_LAST_EVENT = re.compile(rb'"type"\s*:\s*"(?:transcript\.text|speech\.audio)\.done"')
 
 
 class Pulse(Enum):
@@ -179,7 +182,7 @@ class Upstream:
             response.close()
 
     async def _events(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """The data of each event of a stream that must say `[DONE]` before it ends."""
+        """The data of each event of a stream that must say that it is done before it ends."""
         pending = b""
         async with aclosing(parts):
             async for part in parts:
@@ -193,6 +196,8 @@ class Upstream:
                     shown = self._vendor.reply(data) if data else None
                     if shown is not None:
                         yield shown
+                    if _LAST_EVENT.search(data):
+                        return
                 if len(pending) > MAX_EVENT_BYTES:
                     raise errors.engine_unavailable()
         raise errors.engine_unavailable()
