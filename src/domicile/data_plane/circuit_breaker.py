@@ -46,6 +46,11 @@ class CircuitBreaker:
         if trial:
             self._trial_runs = False
 
+    def try_soon(self) -> None:
+        """There is news of the engine, such as a restart: the next request may decide."""
+        if self._open_until is not None:
+            self._open_until = self._monotonic()
+
     def succeeded(self) -> None:
         """The engine has answered."""
         if self.is_open:

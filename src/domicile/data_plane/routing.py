@@ -167,6 +167,9 @@ class Router:
         condition = self._engines[engine].condition
         news = condition.alive != healthy
         condition.alive = healthy
+        if news and healthy:
+            # It was away, and may have come back another: what it failed before is not held against it for long.
+            condition.breaker.try_soon()
         return news
 
     def trust(self, engine: str) -> None:

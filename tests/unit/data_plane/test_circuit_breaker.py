@@ -87,6 +87,16 @@ def test_a_trial_whose_client_leaves_decides_nothing_and_another_may_be_made(bre
     assert breaker.allows()
 
 
+def test_news_of_the_engine_ends_the_pause_and_closes_nothing(breaker: Breaker) -> None:
+    breaker.try_soon()
+    assert not breaker.is_open
+    breaker.failed(at_once=True)
+    breaker.try_soon()
+    assert breaker.is_open
+    assert breaker.began()
+    assert not breaker.allows()
+
+
 def test_requests_that_were_under_way_when_it_opened_do_not_lengthen_the_pause(breaker: Breaker) -> None:
     assert not breaker.began()
     breaker.failed(at_once=True)
