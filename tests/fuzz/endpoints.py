@@ -166,6 +166,7 @@ class Targets:
             "account_id": key.service_account_id,
             "key_id": key.key_id,
             "model": MODEL,
+            "image_id": "img_" + "0" * 24,
             "code": "us",
             "organization_id": installation.operator("GET", "/operator/v1/organization")["id"],
             "sha256": "0" * 64,
