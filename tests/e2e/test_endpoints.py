@@ -81,12 +81,17 @@ async def in_images(client: AsyncOpenAI) -> bool:
     return answer.data is not None and bool(answer.data[0].b64_json)
 
 
+async def in_moderations(client: AsyncOpenAI) -> bool:
+    answer = await client.moderations.create(model="text-moderation-latest", input=["Hello there.", "Good evening."])
+    return [result.flagged for result in answer.results] == [False, False]
+
+
 @pytest.mark.contract("C15")
 @pytest.mark.timeout(180)
 async def test_the_asynchronous_client_uses_all_of_them_at_once_in_both_regions(up: RunningUp) -> None:
     keys = {code: up.new_key(code).secret for code in ("us", "eu")}
     clients = [AsyncOpenAI(api_key=keys[code], base_url=up.region_url(code), max_retries=0) for code in keys]
-    uses = (in_chat, in_completions, in_embeddings, in_images)
+    uses = (in_chat, in_completions, in_embeddings, in_images, in_moderations)
     assert all(await asyncio.gather(*(use(client) for client in clients for use in uses)))
     for client in clients:
         await client.close()

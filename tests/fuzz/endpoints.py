@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.fuzz.mutation import CANARY
 from tests.fuzz.specification import served
+from tests.pictures import PNG_URL
 from tests.platform.installation import Installation, IssuedKey
 
 MODEL = "gpt-4o-2024-08-06"
@@ -92,6 +93,14 @@ VALID: dict[str, dict[str, Any]] = {
         "style": "vivid",
         "response_format": "b64_json",
         "user": CANARY,
+    },
+    "/v1/moderations": {
+        "model": "omni-moderation-latest",
+        "input": [
+            {"type": "text", "text": CANARY},
+            {"type": "image_url", "image_url": {"url": PNG_URL}},
+            {"type": "text", "text": "hello"},
+        ],
     },
     "/v1/organization/projects": {"name": CANARY, "residency": "US_STORAGE_PROCESSING"},
     "/v1/organization/projects/{project_id}": {"name": CANARY, "geography": "US"},

@@ -161,6 +161,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /audio/translations": {"model": "whisper-1", "file": LEISURE.content, "prompt": "hello"},
     "POST /embeddings": {"model": "text-embedding-3-small", "input": ["hello", "there"]},
     "POST /images/generations": {"model": "dall-e-3", "prompt": "hello", "response_format": "b64_json"},
+    "POST /moderations": {"model": "omni-moderation-latest", "input": ["hello", "there"]},
     "POST /organization/admin_api_keys": {"name": "second", "expires_in_seconds": 3600},
     "POST /organization/projects": {"name": "new", "residency": "US_STORAGE_PROCESSING"},
     "POST /organization/projects/{project_id}": {"name": "renamed"},

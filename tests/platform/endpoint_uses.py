@@ -26,6 +26,7 @@ def use_everything(client: OpenAI) -> Iterator[Used]:
     yield _completions(client)
     yield _embeddings(client)
     yield from _images(client)
+    yield _moderations(client)
 
 
 def _chat(client: OpenAI) -> Used:
@@ -61,3 +62,10 @@ def _images(client: OpenAI) -> Iterator[Used]:
     assert answer.data is not None
     assert httpx2.get(answer.data[0].url or "").content[1:4] == b"PNG"
     yield Used("images/generations", "images", "dall-e-3", "images", 1)
+
+
+def _moderations(client: OpenAI) -> Used:
+    answer = client.moderations.create(input="I will find you and break your legs.")
+    assert answer.model == "omni-moderation-latest"
+    assert answer.results[0].categories.harassment_threatening
+    return Used("moderations", "moderations", answer.model, "input_tokens", None)

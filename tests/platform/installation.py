@@ -31,6 +31,7 @@ OTHER_SNAPSHOTS = (
     "gpt-3.5-turbo-instruct",
     *("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"),
     "dall-e-3",
+    *("text-moderation-007", "omni-moderation-latest"),
 )
 
 

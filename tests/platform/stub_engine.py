@@ -307,6 +307,40 @@ async def speech(request: Request) -> Response:
     return StreamingResponse(events() if as_events else sound(), media_type="application/octet-stream")
 
 
+CATEGORIES = (
+    *("harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm"),
+    *("self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors", "violence", "violence/graphic"),
+)
+
+
+async def moderations(request: Request) -> Response:
+    """A result for each text, or one for all parts; "illicit" in it fits that category. `do:NAME` as in chat."""
+    body = await request.json()
+    received.append({"headers": dict(request.headers), "body": body})
+    given = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    inputs = given if isinstance(given[0], str) else [json.dumps(given)]
+    failed = misbehaviour(inputs[0].removeprefix("do:"))
+    if failed is not None:
+        return failed
+    results = []
+    for text in inputs:
+        scores = {name: 0.75 if name == "illicit" and name in text else 0.25 for name in (*CATEGORIES, "private")}
+        results.append(
+            {
+                "flagged": "illicit" in text,
+                "categories": {name: score > 0.5 for name, score in scores.items()},
+                "category_scores": scores,
+                "category_applied_input_types": {name: ["text"] for name in CATEGORIES},
+                "engine_private": 1,
+            }
+        )
+    if inputs[0] == "do:too-few":
+        results.pop()
+    if inputs[0] == "do:no-category":
+        del results[0]["category_scores"]["violence"]  # type: ignore[attr-defined]
+    return JSONResponse({"id": "modr-stub", "model": body["model"], "results": results})
+
+
 async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
@@ -346,6 +380,7 @@ app = Starlette(
         Route("/v1/audio/transcriptions", transcriptions, methods=["POST"]),
         Route("/v1/audio/translations", transcriptions, methods=["POST"]),
         Route("/v1/audio/speech", speech, methods=["POST"]),
+        Route("/v1/moderations", moderations, methods=["POST"]),
     ]
 )
 

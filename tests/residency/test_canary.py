@@ -49,6 +49,7 @@ def test_a_prompt_stays_in_its_region(installation: Installation, relay: Capturi
     # The answer tells the prompt back, and the picture itself rests behind a link.
     (picture,) = client.images.generate(model="dall-e-3", prompt=needle.decode()).data or []
     assert needle.decode() in (picture.revised_prompt or "")
+    client.moderations.create(model="text-moderation-007", input=needle.decode())
     # Refusals have logs and error texts of their own.
     with pytest.raises(BadRequestError):
         client.chat.completions.create(model="gpt-4o-2024-08-06", messages=messages, extra_body={needle.decode(): 1})

@@ -29,6 +29,7 @@ PARAMETER_FILES = (
     "completions_parameters.toml",
     "embeddings_parameters.toml",
     "images_parameters.toml",
+    "moderations_parameters.toml",
 )
 
 

@@ -20,6 +20,8 @@ BODY_LIMITS: Mapping[str, int] = {
     "/v1/embeddings": 4 * MIB,
     # 4,000 characters, each as long as JSON can make it.
     "/v1/images/generations": 64 * KIB,
+    # Images come inside here too.
+    "/v1/moderations": 20 * MIB,
     "/v1/organization": 64 * KIB,
     "/operator/v1": 64 * KIB,
     # A usage report holds a few seconds of one process: far below this.

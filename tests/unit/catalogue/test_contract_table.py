@@ -41,6 +41,7 @@ BEYOND = {
     Endpoint.AUDIO_TRANSCRIPTIONS: {"whisper-base"},
     Endpoint.AUDIO_TRANSLATIONS: {"whisper-base"},
     Endpoint.AUDIO_SPEECH: {"kokoro-82m"},
+    Endpoint.MODERATIONS: {"domicile-moderation"},
 }
 
 

@@ -20,6 +20,7 @@ from domicile.openai_api import (
     embeddings,
     images,
     models,
+    moderations,
 )
 from domicile.openai_api.closed import Closed, ModelRequest
 
@@ -83,6 +84,10 @@ REQUEST: dict[type[Struct], str] = {
     audio_speech.SpeechRequest: "CreateSpeechRequest",
     audio_transcription.TranscriptionRequest: "CreateTranscriptionRequest",
     audio_transcription.TranslationRequest: "CreateTranslationRequest",
+    moderations.ModerationRequest: "CreateModerationRequest",
+    moderations.ModerationImagePart: "CreateModerationRequest.input[](image_url)",
+    moderations.ModerationImageUrl: "CreateModerationRequest.input[](image_url).image_url",
+    moderations.ModerationTextPart: "CreateModerationRequest.input[](text)",
 }
 
 REPLY: dict[type[Struct], str] = {
@@ -130,6 +135,8 @@ REPLY: dict[type[Struct], str] = {
     audio_transcript.LanguageHeard: "TranscriptionLanguage",
     audio_transcript.Segment: "TranscriptionSegment",
     audio_transcript.Word: "TranscriptionWord",
+    moderations.ModerationReply: "CreateModerationResponse",
+    moderations.ModerationResult: "CreateModerationResponse.results[]",
 }
 
 # Where we differ on purpose: what we understand besides, and what no answer of ours has.
@@ -184,6 +191,10 @@ def test_a_tool_call_of_a_reply_is_either_of_two() -> None:
     assert members(chat_reply.ToolCallReply) == set(
         SCHEMAS["ChatCompletionMessageToolCall"]["members"] + SCHEMAS["ChatCompletionMessageCustomToolCall"]["members"]
     )
+
+
+def test_a_moderation_has_the_specification_s_categories() -> None:
+    assert set(moderations.CATEGORIES) == set(SCHEMAS["CreateModerationResponse.results[].categories"]["members"])
 
 
 def test_no_type_is_forgotten() -> None:

@@ -127,4 +127,5 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_AUDIO,
         ),
         block("embeddings", "all-minilm-l6-v2", Endpoint.EMBEDDINGS),
+        block("moderation", "domicile-moderation", Endpoint.MODERATIONS, modalities=["text", "image"]),
     ]

@@ -13,6 +13,7 @@ from domicile.data_plane.http.front import CORS_HEADERS, Front
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.images import Images
 from domicile.data_plane.http.models import Models
+from domicile.data_plane.http.moderations import Moderations
 from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
@@ -48,6 +49,7 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
         Route("/v1/embeddings", Embeddings(inference).create, methods=["POST"]),
         Route("/v1/images/generations", images.create, methods=["POST"]),
         Route("/v1/images/content/{image_id}", images.content, methods=["GET"]),
+        Route("/v1/moderations", Moderations(inference).create, methods=["POST"]),
     ]
 
 
