@@ -12,7 +12,7 @@ _NUMBERS = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _PARAM = re.compile(r"[a-z_]{1,40}(?:(?:\.[a-z_]{1,40})|(?:\[\d{1,5}\])){0,8}")
 
-_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error", "request_too_large"})
 _TEXTS = {
     "unsupported_parameter": "The engine that serves this model here cannot honour this parameter. Remove it.",
     "modality_not_supported": "The engine that serves this model here cannot read this kind of content. Send text only.",

@@ -69,6 +69,16 @@ def test_a_context_that_is_too_long_is_said_with_two_numbers_or_none(error: dict
         assert "tokens)" not in engine_refusal(400, body(**{**error, "message": message}), None).message
 
 
+def test_the_member_that_is_too_long_is_named_where_the_engine_names_it() -> None:
+    told = engine_refusal(400, body(code="context_length_exceeded", param="prompt[1]"), None)
+    assert (told.code, told.param) == ("context_length_exceeded", "prompt[1]")
+
+
+def test_a_body_that_is_too_large_for_an_engine_is_too_long() -> None:
+    told = engine_refusal(413, body(code="request_too_large"), None)
+    assert (told.status, told.code) == (400, "context_length_exceeded")
+
+
 @pytest.mark.parametrize(
     ("param", "shown"),
     [
