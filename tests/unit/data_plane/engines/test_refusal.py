@@ -76,7 +76,7 @@ def test_the_member_that_is_too_long_is_named_where_the_engine_names_it() -> Non
 
 def test_a_body_that_is_too_large_for_an_engine_is_too_long() -> None:
     told = engine_refusal(413, body(code="request_too_large"), None)
-    assert (told.status, told.code) == (400, "context_length_exceeded")
+    assert (told.category, told.code) == (Category.INVALID, "context_length_exceeded")
 
 
 @pytest.mark.parametrize(
