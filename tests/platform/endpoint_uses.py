@@ -1,11 +1,14 @@
 """One request of every endpoint through the official client, as a newcomer makes it, and what each used."""
 
 import base64
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import httpx2
 from openai import OpenAI
+
+from tests.recordings import SELFISH
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ def use_everything(client: OpenAI) -> Iterator[Used]:
     yield _embeddings(client)
     yield from _images(client)
     yield _moderations(client)
+    yield from _audio(client)
 
 
 def _chat(client: OpenAI) -> Used:
@@ -69,3 +73,14 @@ def _moderations(client: OpenAI) -> Used:
     assert answer.model == "omni-moderation-latest"
     assert answer.results[0].categories.harassment_threatening
     return Used("moderations", "moderations", answer.model, "input_tokens", None)
+
+
+def _audio(client: OpenAI) -> Iterator[Used]:
+    text = "Good evening."
+    assert client.audio.speech.create(model="tts-1", input=text, voice="alloy").content
+    yield Used("audio/speech", "audio_speeches", "tts-1", "characters", len(text))
+    model, file, whole_seconds = "whisper-1", ("a.flac", SELFISH.content), math.ceil(SELFISH.seconds)
+    assert "selfish" in client.audio.transcriptions.create(model=model, file=file).text
+    yield Used("audio/transcriptions", "audio_transcriptions", model, "seconds", whole_seconds)
+    assert "selfish" in client.audio.translations.create(model=model, file=file).text
+    yield Used("audio/translations", "audio_transcriptions", model, "seconds", whole_seconds)
