@@ -27,9 +27,10 @@ ELEVEN_CATEGORIES = (
     "violence",
     "violence/graphic",
 )
-CATEGORIES = (*ELEVEN_CATEGORIES, "illicit", "illicit/violent")
+LATER_CATEGORIES = ("illicit", "illicit/violent")
+CATEGORIES = (*ELEVEN_CATEGORIES, *LATER_CATEGORIES)
 ELEVEN_CATEGORY_MODELS = frozenset({"text-moderation-007"})
-"""Snapshots from before there were the two others, which say nothing of kinds of input either."""
+"""Snapshots from before there were the two others."""
 
 
 class ModerationImageUrl(Closed, frozen=True):
@@ -135,11 +136,16 @@ def _of_all(result: ModerationResult) -> dict[str, object]:
 
 
 def _of_eleven(result: ModerationResult) -> dict[str, object]:
+    """Of the two later categories the specification has `null`: neither flagged nor not. Their scores must be numbers."""
     categories = _only(ELEVEN_CATEGORIES, result.categories)
     return {
         "flagged": any(categories.values()),
-        "categories": categories,
-        "category_scores": _only(ELEVEN_CATEGORIES, result.category_scores),
+        "categories": {**categories, **dict.fromkeys(LATER_CATEGORIES)},
+        "category_scores": {
+            **_only(ELEVEN_CATEGORIES, result.category_scores),
+            **dict.fromkeys(LATER_CATEGORIES, 0.0),
+        },
+        "category_applied_input_types": {name: ["text"] if name in categories else [] for name in CATEGORIES},
     }
 
 

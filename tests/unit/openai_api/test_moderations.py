@@ -9,7 +9,7 @@ import pytest
 from domicile.kernel.errors import DomicileError
 from domicile.openai_api.moderations import (
     CATEGORIES,
-    ELEVEN_CATEGORIES,
+    LATER_CATEGORIES,
     ModerationRequest,
     check_moderation_request,
     decode_moderation,
@@ -84,12 +84,14 @@ def test_omni_has_all_categories_and_the_specification_s_members_only() -> None:
 
 
 @pytest.mark.contract("C23")
-def test_the_text_snapshot_has_eleven_and_is_flagged_by_those() -> None:
+def test_the_text_snapshot_knows_eleven_and_is_flagged_by_those() -> None:
     answer = shown(request(["a", "b"]), "text-moderation-007", result("illicit"), result("hate"))
     assert [found["flagged"] for found in answer["results"]] == [False, True]
     for found in answer["results"]:
-        assert set(found) == {"flagged", "categories", "category_scores"}
-        assert set(found["categories"]) == set(found["category_scores"]) == set(ELEVEN_CATEGORIES)
+        assert {name for name, fits in found["categories"].items() if fits is None} == set(LATER_CATEGORIES)
+        assert [found["category_scores"][name] for name in LATER_CATEGORIES] == [0, 0]
+        applied = {name for name, kinds in found["category_applied_input_types"].items() if kinds == ["text"]}
+        assert applied == set(CATEGORIES) - set(LATER_CATEGORIES)
 
 
 @pytest.mark.parametrize(
