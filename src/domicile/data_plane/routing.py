@@ -12,12 +12,22 @@ from dataclasses import dataclass, field
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.circuit_breaker import CircuitBreaker
 from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.policy.admit import Admission
 from domicile.kernel import errors
 from domicile.settings.engines import JSON_SCHEMA, EngineSettings
 
 # How often a request may be given to another engine, before the first byte of an answer. Once: a request that brings
 # engines down must not bring down all of them.
 RETRIES = 1
+
+_INPUT = {
+    Endpoint.CHAT_COMPLETIONS: "messages",
+    Endpoint.COMPLETIONS: "prompt",
+    Endpoint.IMAGES_GENERATIONS: "prompt",
+    Endpoint.AUDIO_TRANSCRIPTIONS: "file",
+    Endpoint.AUDIO_TRANSLATIONS: "file",
+}
+"""Where other endpoints than these have `input`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +218,8 @@ class Router:
             missing = sorted(needs - frozenset().union(*(engine.settings.modalities for engine in bound)))
             named = ", ".join(missing or sorted(needs))
             raise errors.modality_not_supported(
-                "messages", f"No engine of this region can serve this model with: {named}. Send text only."
+                _param(reservation.admission, missing),
+                f"No engine of this region can serve this model with: {named}. Send other input, or name another model.",
             )
         parameters = self._parameters_of(reservation)
         able = [engine for engine in with_modalities if not parameters & engine.refused]
@@ -225,3 +236,10 @@ class Router:
                 refused, f"The engine '{label}', which serves this model here, cannot honour it."
             )
         return able
+
+
+def _param(admission: Admission, missing: list[str]) -> str:
+    """The member that asks for too much: the first image itself, or else where the endpoint's input is."""
+    if admission.first_image is not None and missing in ([], ["image"]):
+        return admission.first_image
+    return _INPUT.get(admission.endpoint, "input")
