@@ -59,6 +59,7 @@ class Upstream:
         self._first_byte_timeout_s = settings.first_byte_timeout_s
         self._credential = credential_of(settings)
         self._vendor = vendor
+        self._is_embedded = settings.embedded
         timeout = ClientTimeout(total=None, sock_connect=settings.connect_timeout_s)
         if settings.socket is not None:
             self._session = session_to_socket(settings.socket, timeout, connections=CONNECTIONS)
@@ -139,7 +140,12 @@ class Upstream:
             raise EngineFailedError from None
         if response.status == 200:
             return response
-        refusal = engine_refusal(response.status, await _read_refusal(response), response.headers.get("retry-after"))
+        refusal = engine_refusal(
+            response.status,
+            await _read_refusal(response),
+            response.headers.get("retry-after"),
+            is_embedded=self._is_embedded,
+        )
         if response.status == _TOO_MANY:
             raise EngineBusyError(refusal)
         if refusal.category is Category.UNAVAILABLE:

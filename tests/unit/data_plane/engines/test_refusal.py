@@ -118,3 +118,16 @@ def test_whatever_else_it_says_is_our_own_word(answer: bytes) -> None:
     error = engine_refusal(400, answer, None)
     assert (error.code, error.param) == ("engine_refused", None)
     assert error.message == "The engine that serves this model here cannot process this request."
+
+
+def test_the_embedded_engine_s_words_are_ours() -> None:
+    told = {"code": "invalid_value", "param": "voice", "message": "'voice' must be one of: alloy, ash."}
+    error = engine_refusal(400, body(**told), None, is_embedded=True)
+    assert (error.message, error.param, error.code) == (told["message"], "voice", "invalid_value")
+    assert engine_refusal(400, body(**told), None).message != told["message"]
+
+
+@pytest.mark.parametrize("error", [{"code": "boom"}, {"code": "invalid_value", "message": "x" * 401}])
+def test_words_without_a_known_code_or_without_end_stay_where_they_are(error: dict[str, object]) -> None:
+    assert "xxx" not in engine_refusal(400, body(**error), None, is_embedded=True).message
+    assert "secret-host" not in engine_refusal(400, body(**error), None, is_embedded=True).message
