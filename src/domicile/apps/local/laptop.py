@@ -126,6 +126,6 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             idle_timeout_s=300,
             unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_AUDIO,
         ),
-        block("embeddings", "all-minilm-l6-v2", Endpoint.EMBEDDINGS),
+        block("embeddings", "all-minilm-l6-v2", Endpoint.EMBEDDINGS, first_byte_timeout_s=900),
         block("moderation", "domicile-moderation", Endpoint.MODERATIONS, modalities=["text", "image"]),
     ]
