@@ -76,6 +76,16 @@ async def in_embeddings(client: AsyncOpenAI) -> bool:
     return len(answer.data[0].embedding) > 100
 
 
+async def in_audio(client: AsyncOpenAI) -> bool:
+    async with client.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="nova", input="Good morning.", response_format="wav"
+    ) as response:
+        assert response.headers["content-type"] == "audio/wav"
+        spoken = b"".join([piece async for piece in response.iter_bytes()])
+    answer = await client.audio.transcriptions.create(model="whisper-1", file=("speech.wav", spoken))
+    return "morning" in answer.text.lower()
+
+
 async def in_images(client: AsyncOpenAI) -> bool:
     answer = await client.images.generate(model="dall-e-3", prompt="A cat", response_format="b64_json")
     return answer.data is not None and bool(answer.data[0].b64_json)
@@ -91,7 +101,7 @@ async def in_moderations(client: AsyncOpenAI) -> bool:
 async def test_the_asynchronous_client_uses_all_of_them_at_once_in_both_regions(up: RunningUp) -> None:
     keys = {code: up.new_key(code).secret for code in ("us", "eu")}
     clients = [AsyncOpenAI(api_key=keys[code], base_url=up.region_url(code), max_retries=0) for code in keys]
-    uses = (in_chat, in_completions, in_embeddings, in_images, in_moderations)
+    uses = (in_chat, in_completions, in_embeddings, in_audio, in_images, in_moderations)
     assert all(await asyncio.gather(*(use(client) for client in clients for use in uses)))
     for client in clients:
         await client.close()

@@ -37,6 +37,11 @@ test("sound becomes a text while it is written down", async () => {
   assert.equal(types.at(-1), "transcript.text.done");
 });
 
+test("what is said is translated", async () => {
+  const heard = await client.audio.translations.create({ model: "whisper-1", file: await toFile(spoken, "spoken.mp3") });
+  assert.match(heard.text, /blue folder/i);
+});
+
 test("a text file is no recording", async () => {
   const file = await toFile(Buffer.from("This is a text.\n".repeat(50)), "recording.mp3");
   await assert.rejects(client.audio.translations.create({ model: "whisper-1", file }), {
