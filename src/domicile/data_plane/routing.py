@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from domicile.catalogue.endpoints import Endpoint
-from domicile.data_plane.circuit_breaker import CircuitBreaker
+from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel import errors
@@ -74,12 +74,12 @@ class EngineCondition:
         """Whether a request may be tried now."""
         return self.alive and self.breaker.allows()
 
-    def unreached(self) -> None:
+    def unreached(self, trial: Trial | None = None) -> None:
         """Nobody listens there: until a probe finds somebody, or for a pause where none is made."""
         if self.is_probed:
             self.alive = False
         else:
-            self.breaker.failed(at_once=True)
+            self.breaker.failed(trial, at_once=True)
 
 
 @dataclass(frozen=True, slots=True)
