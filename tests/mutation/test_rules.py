@@ -136,6 +136,22 @@ MUTANTS = [
         "tests/unit/data_plane/policy/test_remote_image.py",
     ),
     Mutant(
+        "C03",
+        "the image gate holds for moderations too",
+        f"{POLICY}/moderation_content.py",
+        "images[0][0] if images else None",
+        "None",
+        "tests/unit/data_plane/policy/test_moderation_content.py",
+    ),
+    Mutant(
+        "C05",
+        "an image's address in a moderation is looked at",
+        f"{POLICY}/moderation_content.py",
+        'addresses.append(Address(f"{path}.url", url, rule))',
+        "pass",
+        "tests/unit/data_plane/policy/test_moderation_content.py",
+    ),
+    Mutant(
         "C05",
         "an embedded engine stands in for no other",
         "settings/engines.py",
