@@ -104,8 +104,8 @@ class RegionSettings(HasDatabase):
 
     @property
     def base_url(self) -> str:
-        """What a client of OpenAI's is given as its base URL."""
-        return f"{self.public_url.rstrip('/')}/v1"
+        """What a client of OpenAI's is given as its base URL, whether `public_url` was written with its `/v1` or without."""
+        return f"{self.public_url.removesuffix('/v1')}/v1"
 
     @property
     def salted_engines(self) -> frozenset[str]:

@@ -68,6 +68,12 @@ def change(path: str, value: Any) -> dict[str, Any]:
     return values
 
 
+@pytest.mark.parametrize("written", ["https://eu.example.com:8443", "https://eu.example.com:8443/v1/"])
+def test_a_base_url_has_its_version_once(written: str) -> None:
+    europe = Installation.model_validate(change("regions.1.public_url", written)).region("eu")
+    assert europe.base_url == "https://eu.example.com:8443/v1"
+
+
 def test_a_good_installation() -> None:
     installation = Installation.model_validate(VALUES)
     europe = installation.region("eu")
