@@ -42,7 +42,7 @@ def leaves(hint: Any) -> Iterator[tuple[Any, list[msgspec.Meta]]]:
 def test_the_walk_sees_the_types_that_matter() -> None:
     names = {item.__name__ for item in crossing_types()}
     assert {"Manifest", "Shard", "KeyRecord", "UsageReport", "UsageDelta", "AuditReport", "EnrollmentRequest"} <= names
-    assert {"Tombstone", "ShardOfSchema1", "PublisherCertificate", "SignedCertificate"} <= names
+    assert {"Tombstone", "ShardOfSchema1", "PublisherCertificate", "SignedCertificate", "SignedSuccession"} <= names
 
 
 @pytest.mark.contract("C07")

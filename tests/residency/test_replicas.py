@@ -1,10 +1,13 @@
 """Two processes of one region on one PostgreSQL database: both serve, both obey, and one may be killed under load."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -102,13 +105,14 @@ class Load:
 
     transport: Spreading
     client: OpenAI
+    pause_s: float = 0
     answered: int = 0
     refused: list[Exception] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
-        while not self.stopping.is_set():
+        while not self.stopping.wait(self.pause_s):
             try:
                 ask(self.client)
             except Exception as error:
@@ -120,17 +124,17 @@ class Load:
 
 
 @contextmanager
-def load(eu: Region, key: IssuedKey) -> Iterator[Load]:
+def load(replicas: list[str], key: IssuedKey, clients: int = CLIENTS, pause_s: float = 0) -> Iterator[Load]:
     """Clients that never stop asking, through the official SDK, while the block runs."""
-    transport = Spreading([eu.first, eu.second])
+    transport = Spreading(replicas)
     client = OpenAI(
         api_key=key.secret,
-        base_url=f"{eu.first}/v1",
+        base_url=f"{replicas[0]}/v1",
         max_retries=0,
         http_client=httpx2.Client(transport=transport, timeout=20),
     )
-    running = Load(transport, client)
-    threads = [threading.Thread(target=running.run) for _ in range(CLIENTS)]
+    running = Load(transport, client, pause_s)
+    threads = [threading.Thread(target=running.run) for _ in range(clients)]
     for thread in threads:
         thread.start()
     try:
@@ -150,7 +154,7 @@ def answers_beyond(running: Load, count: int) -> None:
 
 def test_a_restart_of_the_database_fails_no_request_and_loses_no_count(eu: Region, postgresql: PostgresServer) -> None:
     key = eu.installation.new_key("eu")
-    with load(eu, key) as running:
+    with load([eu.first, eu.second], key) as running:
         answers_beyond(running, 30)
         postgresql.restart()
         answers_beyond(running, 30)
@@ -162,9 +166,48 @@ def test_a_restart_of_the_database_fails_no_request_and_loses_no_count(eu: Regio
     )
 
 
+def control(eu: Region, *arguments: str) -> str:
+    """Runs the control plane's program for a moment: what it prints."""
+    command = [sys.executable, "-m", "domicile.apps.control", "--config", str(eu.installation.config), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.mark.timeout(300)  # two programs start beside the traffic, and a renewal is waited for
+def test_a_rotation_of_the_root_key_fails_no_request_and_reaches_every_replica(eu: Region, tmp_path: Path) -> None:
+    """Two replicas on PostgreSQL, one on a file; and then the publisher's key is rotated under the new root.
+
+    The last test of this file starts a replica from what these have saved under it, with nobody to ask.
+    """
+    here = eu.installation
+    old, new = tmp_path / "old-root.key", tmp_path / "new-root.key"
+    (here.folder / "control" / "root.key").rename(old)
+    key, us_key = here.new_key("eu"), here.new_key("us")
+    both, us = [eu.first, eu.second], [here.region_url("us")]
+    # Paced, so that the commands get their share of a small machine.
+    with load(both, key, 2, 0.05) as running, load(us, us_key, 1, 0.05) as running_in_us:
+        answers_beyond(running, 10)
+        assert "not yet by   -" in control(eu, "--rotate-root", str(old), str(new))
+        old.unlink()
+        certified = control(eu, "--rotate-key", str(new))
+        # Made known by the new publisher's key, which the new root key has certified.
+        issued = [(replica, here.new_key("eu")) for replica in both]
+        clients = [eu.client(replica, late) for replica, late in issued]
+        eventually(lambda: not any(is_refused(client) for client in clients), what="its snapshots are taken")
+        answers_beyond(running, 10)
+        answers_beyond(running_in_us, 10)
+    assert (running.refused, running_in_us.refused) == ([], [])
+    regions = here.operator("GET", "/operator/v1/regions")["data"]
+    assert [region["root_key_is_current"] for region in regions] == [True, True]
+    assert eu.events("region.snapshot_refused") == 0
+    assert eu.events("region.root_key_taken") >= 4, "at first contact and after the rotation, each region once"
+    assert certified.startswith("publisher key  pk_")
+
+
 def test_one_killed_under_load_fails_only_what_it_had_open(eu: Region) -> None:
     key, victim = eu.installation.new_key("eu"), eu.second
-    with load(eu, key) as running:
+    with load([eu.first, eu.second], key) as running:
         answers_beyond(running, 100)
         killed_at = time.monotonic()
         eu.installation.replicas[victim].kill()

@@ -16,6 +16,7 @@ import domicile.control_plane
 from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
 from domicile.apps.listeners import BoundListener
+from domicile.boundary.signing import public_key_id
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.catalogue.tables import CatalogueError
 from domicile.control_plane import secret_files
@@ -42,7 +43,12 @@ from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import RegionChangedError, Regions
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.retention.service import RetentionControls
-from domicile.control_plane.rotation import rotate_publisher_key
+from domicile.control_plane.rotation import (
+    RegionsLeftBehindError,
+    regions_without,
+    rotate_publisher_key,
+    rotate_root_key,
+)
 from domicile.control_plane.secret_files import SecretFileError
 from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
@@ -62,8 +68,13 @@ log = structlog.get_logger("control")
 
 MIGRATIONS = Path(domicile.control_plane.__file__).parent / "migrations"
 DRAIN_S = 2.0
+# A snapshot is renewed every ten seconds, and the poll after it says what the region trusts then.
+TAKEN_S = 30
 # What an operator can put right: one line, no traceback.
-_SAID = (SettingsError, CertificateError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError)
+_SAID = (
+    *(SettingsError, CertificateError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError),
+    RegionsLeftBehindError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +165,40 @@ async def serve(installation: Installation) -> None:
 
 async def rotate_key(installation: Installation, root_key_file: Path) -> None:
     """Replaces the key that signs snapshots. A control plane that runs takes it over with its next publication."""
+    async with _database_of(installation.control) as database:
+        made = await rotate_publisher_key(database, SystemClock(), installation.control.data, root_key_file)
+    sys.stdout.write(f"publisher key  {made.key_id}\nserial         {made.serial}\n")
+
+
+async def rotate_root(installation: Installation, root_key_file: Path, new_file: Path, leave_behind: list[str]) -> None:
+    """Replaces the root key, and says which regions have taken the new one. A region in contact needs some ten seconds."""
     settings = installation.control
+    async with _database_of(settings) as database:
+        made = await rotate_root_key(database, SystemClock(), settings.data, root_key_file, new_file, leave_behind)
+        key_id = public_key_id(made.public_key)
+        sys.stdout.write(f"root key     {key_id}\nserial       {made.serial}\n")
+        sys.stdout.flush()
+        behind = await regions_without(database, key_id)
+        for _ in range(TAKEN_S):
+            if behind:
+                # It is another process that writes what is waited for.
+                await asyncio.sleep(1)
+                behind = await regions_without(database, key_id)
+    sys.stdout.write(f"not yet by   {', '.join(behind) or '-'}\n")
+    if behind:
+        sys.stderr.write(
+            "Keep the old root key until 'domicile regions list' says that every region has the current one: "
+            "they take it with their next snapshot.\n"
+        )
+
+
+@contextlib.asynccontextmanager
+async def _database_of(settings: ControlSettings) -> AsyncIterator[Database]:
     database = await open_database(settings, settings.data / "control.db", MIGRATIONS)
     try:
-        made = await rotate_publisher_key(database, SystemClock(), settings.data, root_key_file)
+        yield database
     finally:
         await database.close()
-    sys.stdout.write(f"publisher key  {made.key_id}\nserial         {made.serial}\n")
 
 
 def main(
@@ -168,6 +206,13 @@ def main(
     rotate: Annotated[
         Path | None, typer.Option("--rotate-key", help="Replace the publisher's key, with the root key in this file.")
     ] = None,
+    root: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--rotate-root", help="Replace the root key in the first file by that in, or made in, the second."
+        ),
+    ] = None,
+    leave_behind: Annotated[list[str] | None, typer.Option(help="A region that may stay behind.")] = None,
     follow: Annotated[bool, typer.Option("--follow-parent", help="Stop when standard input ends.")] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
@@ -177,7 +222,12 @@ def main(
         follow_parent()
     try:
         installation = load_installation(config)
-        asyncio.run(serve(installation) if rotate is None else rotate_key(installation, rotate))
+        if rotate is not None:
+            asyncio.run(rotate_key(installation, rotate))
+        elif root is not None:
+            asyncio.run(rotate_root(installation, *root, leave_behind or []))
+        else:
+            asyncio.run(serve(installation))
     except (*_SAID, OSError) as error:
         sys.stderr.write(f"domicile control: {error}\n")
         raise typer.Exit(1) from None

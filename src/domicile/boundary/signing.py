@@ -7,7 +7,12 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from domicile.boundary.publisher_key import PublisherCertificate, SignedCertificate
+from domicile.boundary.publisher_key import (
+    PublisherCertificate,
+    RootSuccession,
+    SignedCertificate,
+    SignedSuccession,
+)
 from domicile.boundary.snapshot import Manifest, SignedManifest
 from domicile.kernel.ids import RESERVED_REGION_CODES
 
@@ -19,6 +24,8 @@ CLOCK_TOLERANCE_MS = 300_000
 
 _MANIFEST_PREFIX = b"domicile snapshot manifest 1\n"
 _CERTIFICATE_PREFIX = b"domicile publisher certificate 1\n"
+_SUCCESSION_PREFIX = b"domicile root succession 1\n"
+_POSSESSION_PREFIX = b"domicile root possession 1\n"
 _REQUEST_PREFIX = b"domicile region request 1\n"
 
 
@@ -37,7 +44,7 @@ def public_key_id(public_key: bytes) -> str:
 
 
 def sign_certificate(root: Ed25519PrivateKey, certificate: PublisherCertificate) -> SignedCertificate:
-    """The root key's only use."""
+    """What the root key is for."""
     return SignedCertificate(certificate, root.sign(_certificate_message(certificate)))
 
 
@@ -45,6 +52,20 @@ def open_certificate(root_key: bytes, signed: SignedCertificate) -> PublisherCer
     """What the root key has certified. Raises `BadSignatureError`."""
     _verify(root_key, signed.signature, _certificate_message(signed.certificate))
     return signed.certificate
+
+
+def sign_succession(old: Ed25519PrivateKey, new: Ed25519PrivateKey, succession: RootSuccession) -> SignedSuccession:
+    """The old root key's last use, and the new one's first."""
+    message = _succession_message(succession)
+    return SignedSuccession(succession, old.sign(_SUCCESSION_PREFIX + message), new.sign(_POSSESSION_PREFIX + message))
+
+
+def open_succession(root_key: bytes, signed: SignedSuccession) -> RootSuccession:
+    """Whom the root key has named. Raises `BadSignatureError` when either of the two keys has not signed it."""
+    message = _succession_message(signed.succession)
+    _verify(root_key, signed.signature, _SUCCESSION_PREFIX + message)
+    _verify(signed.succession.public_key, signed.possession, _POSSESSION_PREFIX + message)
+    return signed.succession
 
 
 def sign_manifest(
@@ -105,6 +126,16 @@ def _certificate_message(certificate: PublisherCertificate) -> bytes:
         str(certificate.serial),
     )
     return _CERTIFICATE_PREFIX + "\n".join(fields).encode()
+
+
+def _succession_message(succession: RootSuccession) -> bytes:
+    fields = (
+        succession.installation_id,
+        succession.before,
+        succession.public_key.hex(),
+        str(succession.serial),
+    )
+    return "\n".join(fields).encode()
 
 
 def _request_message(region: str, replica: str, method: str, target: str, timestamp_ms: int, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from domicile.boundary.publisher_key import SignedCertificate
+from domicile.boundary.publisher_key import SignedCertificate, SignedSuccession
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
@@ -116,17 +116,19 @@ class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """The manifest's bytes exactly as signed, and an Ed25519 signature over them (`signing.sign_manifest`).
 
     `certificate` says by whose authority that key signs. It is left out for regions that read schema 1 only.
+    `successions` lead from the root key that the poll names to the one that certifies now, the oldest first.
     """
 
     manifest: bytes
     signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
     certificate: SignedCertificate | None = None
+    successions: tuple[SignedSuccession, ...] = ()
 
 
 class SnapshotQuery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A region's poll: the snapshot it holds, which is also its acknowledgement of that snapshot. (0, 0) = none.
 
-    A region of the version before says no more than that, and one that meets such a control plane says no more either.
+    Regions of the versions before say less, and one that meets a control plane of those versions says no more than they do.
     """
 
     epoch: Count
@@ -134,6 +136,8 @@ class SnapshotQuery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     schemas: tuple[SchemaNumber, ...] = (1,)
     # Of the certificate under which the held snapshot was signed.
     serial: Count = 0
+    # The root key that it trusts, which is also its acknowledgement of that key.
+    root: PublicKeyId | None = None
 
 
 def shard_index(identifier: str) -> int:

@@ -95,6 +95,26 @@ def rotate_key(
     _become("control", ["--config", str(config), "--rotate-key", str(root_key)])
 
 
+@control_app.command("rotate-root")
+def rotate_root(
+    root_key: Annotated[
+        Path, typer.Option("--root-key", metavar="FILE", exists=True, dir_okay=False, help="The root key until now.")
+    ],
+    new_root_key: Annotated[
+        Path,
+        typer.Option("--new-root-key", metavar="FILE", dir_okay=False, help="The next one; made if there is none."),
+    ],
+    leave_behind: Annotated[
+        list[str] | None,
+        typer.Option("--leave-behind", metavar="CODE", help="A region that cannot follow before it is upgraded."),
+    ] = None,
+    config: ConfigOption = _DEFAULT_CONFIG,
+) -> None:
+    """Replace the root key. Regions take the new one by the old one's word, and say so: 'domicile regions list'."""
+    behind = [argument for code in leave_behind or [] for argument in ("--leave-behind", code)]
+    _become("control", ["--config", str(config), "--rotate-root", str(root_key), str(new_root_key), *behind])
+
+
 @control_app.command("new-epoch")
 def new_epoch(data: DataOption = None) -> None:
     """After a restore: what is in the database counts from now on, though the regions have seen more (operator key)."""
@@ -127,13 +147,13 @@ def engine(
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Run the embedded engines of a region, one process for all of them, in the foreground."""
-    arguments = [*_embedded_options(config, code), "--log-level", log_level]
+    arguments = ["--socket", str(_embedded_socket(config, code)), "--log-level", log_level]
     if threads is not None:
         arguments += ["--threads", str(threads)]
     _become("engine", arguments)
 
 
-def _embedded_options(config: Path, code: str) -> list[str]:
+def _embedded_socket(config: Path, code: str) -> Path:
     # Here and not above: reading a configuration takes longer than most commands need altogether.
     from domicile.settings.load import SettingsError, load_installation
 
@@ -141,8 +161,7 @@ def _embedded_options(config: Path, code: str) -> list[str]:
         region_settings = load_installation(config).region(code)
     except (SettingsError, ValueError) as error:
         raise CommandError(str(error)) from None
-    embedded = [found for found in region_settings.engines if found.embedded]
-    sockets = {found.socket for found in embedded}
+    sockets = {found.socket for found in region_settings.engines if found.embedded and found.socket}
     if not sockets:
         raise CommandError(f"region '{code}' has no engine with 'embedded = true' in {config}")
     if len(sockets) > 1:
@@ -150,11 +169,7 @@ def _embedded_options(config: Path, code: str) -> list[str]:
             f"the embedded engines of region '{code}' have several sockets in {config}. One process serves all of them: "
             "give them the same socket"
         )
-    options = ["--socket", str(sockets.pop())]
-    for found in embedded:
-        if found.vision_model is not None:
-            options += ["--vision-model", str(found.vision_model), "--vision-mmproj", str(found.vision_mmproj)]
-    return options
+    return sockets.pop()
 
 
 def _become(app: str, arguments: list[str]) -> None:

@@ -17,12 +17,19 @@ def _replicas(region: Object) -> str:
     return f"{len(ages)} (last heard of {', '.join(ages)})" if ages else "none"
 
 
+def _root_key(region: Object) -> str | None:
+    if region.get("root_key") is None:
+        return None
+    return "current" if region["root_key_is_current"] else "an older one"
+
+
 _COLUMNS = [
     ("code", member("code")),
     ("URL", member("public_url")),
     ("residency", member("residency")),
     ("requires", member("requires")),
     ("enrolled", member("enrolled")),
+    ("root key", _root_key),
     ("replicas", _replicas),
 ]
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from domicile.boundary.publisher_key import SignedSuccession
 from domicile.boundary.snapshot import SignedManifest
 
 Version = tuple[int, int]
@@ -27,6 +28,13 @@ class Publication:
     shards: dict[str, bytes]
     serial: int = 0
     """Of the certificate of the key that signed."""
+    successions: tuple[SignedSuccession, ...] = ()
+    """From every root key that there was to the one that certified, the oldest first."""
+
+    def since(self, root_key_id: str | None) -> tuple[SignedSuccession, ...]:
+        """What leads on from that root key; nothing from the present one, and from one that never was one."""
+        befores = [signed.succession.before for signed in self.successions]
+        return self.successions[befores.index(root_key_id) :] if root_key_id in befores else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ class Publisher:
             for schema, bodies in encoded.items()
         }
         every = {digest(body): body for bodies in encoded.values() for body in bodies.values()}
-        return Publication(version, manifests, every, signer.serial)
+        return Publication(version, manifests, every, signer.serial, signer.successions)
 
     async def _next_version(self, code: str, ahead: Version) -> Version | None:
         """Taken before the content is read: a higher number never holds older content. None: it would not be newer."""

@@ -1,7 +1,8 @@
 """The key that signs snapshots, and the root key that says so (`boundary.publisher_key`).
 
-The root key is made at the first start, as `root.key`. After that only `domicile control rotate-key` needs it: move it to a
-place of its own, and the control plane runs without it. What regions trust is its public half, in `publisher.certificate`.
+The root key is made at the first start, as `root.key`. After that only `domicile control rotate-key` and `rotate-root` need it:
+move it to a place of its own, and the control plane runs without it. What regions trust is its public half, in
+`publisher.certificate`, with the successions that lead from every root key before to it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,13 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domicile.boundary import signing
-from domicile.boundary.publisher_key import PublicKey, PublisherCertificate, SignedCertificate
+from domicile.boundary.publisher_key import (
+    PublicKey,
+    PublisherCertificate,
+    RootSuccession,
+    SignedCertificate,
+    SignedSuccession,
+)
 from domicile.control_plane.secret_files import SecretFileError, write_secret
 
 log = structlog.get_logger("publisher")
@@ -21,9 +28,10 @@ _ROOT, _PUBLISHER, _CERTIFICATE = "root.key", "publisher.key", "publisher.certif
 _AGAIN = "run 'domicile control rotate-key' with the root key"
 
 
-class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     root_key: PublicKey
     signed: SignedCertificate
+    successions: tuple[SignedSuccession, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,8 @@ class Signer:
     certificate: SignedCertificate
     root_key: bytes
     """The public half."""
+    successions: tuple[SignedSuccession, ...] = ()
+    """From every root key that there was to the one that there is, the oldest first."""
 
     @property
     def key_id(self) -> str:
@@ -44,6 +54,12 @@ class Signer:
     def serial(self) -> int:
         """The certificate's."""
         return self.certificate.certificate.serial
+
+    @property
+    def root_key_ids(self) -> tuple[str, ...]:
+        """Of every root key that there was, the oldest first; the last one certifies now."""
+        before = (signed.succession.before for signed in self.successions)
+        return (*before, signing.public_key_id(self.root_key))
 
 
 class PublisherKeys:
@@ -79,6 +95,32 @@ def rotate(folder: Path, root_key_file: Path, installation_id: str, now_ms: int)
     return _certify(folder, root, Ed25519PrivateKey.generate(), installation_id, now_ms, before)
 
 
+def rotate_root(
+    folder: Path, root_key_file: Path, new_root_key_file: Path, installation_id: str, now_ms: int
+) -> RootSuccession:
+    """Another root key, made in its file unless one is there, certifies the same publisher's key from now on.
+
+    The old one is needed for this signature, and never again.
+    """
+    old, before = _private_key(root_key_file, "a root key"), _read(folder, installation_id)
+    if signing.public_key_bytes(old) != before.root_key:
+        raise SecretFileError(f"{root_key_file} is not the root key {before.root_key_ids[-1]} of this installation")
+    if not new_root_key_file.exists():
+        write_secret(new_root_key_file, Ed25519PrivateKey.generate().private_bytes_raw())
+    new = _private_key(new_root_key_file, "a root key")
+    public = signing.public_key_bytes(new)
+    if signing.public_key_id(public) in before.root_key_ids:
+        raise SecretFileError(f"{new_root_key_file} holds a root key that this installation has had already")
+    serial = _next_serial(now_ms, before.serial)
+    succession = RootSuccession(installation_id, before.root_key_ids[-1], public, serial)
+    successions = (*before.successions, signing.sign_succession(old, new, succession))
+    # All else stays as it was certified, the time too: what has been published since then is as good as before.
+    certificate = msgspec.structs.replace(before.certificate.certificate, serial=serial + 1)
+    file = _CertificateFile(public, signing.sign_certificate(new, certificate), successions)
+    write_secret(folder / _CERTIFICATE, msgspec.json.encode(file))
+    return succession
+
+
 def _make_first(folder: Path, installation_id: str, now_ms: int) -> None:
     """The publisher's key may be there already, from before there were root keys: then that one is certified."""
     publisher = folder / _PUBLISHER
@@ -98,13 +140,18 @@ def _certify(
     before: _CertificateFile | None,
 ) -> PublisherCertificate:
     public = signing.public_key_bytes(key)
-    # By the clock, so that it grows even when the certificate before was lost with a disk and an older one restored.
-    serial = max(now_ms // 1000, 1, 0 if before is None else before.signed.certificate.serial + 1)
+    serial = _next_serial(now_ms, 0 if before is None else before.signed.certificate.serial)
     certificate = PublisherCertificate(installation_id, signing.public_key_id(public), public, now_ms, serial)
-    file = _CertificateFile(signing.public_key_bytes(root), signing.sign_certificate(root, certificate))
+    successions = () if before is None else before.successions
+    file = _CertificateFile(signing.public_key_bytes(root), signing.sign_certificate(root, certificate), successions)
     write_secret(folder / _PUBLISHER, key.private_bytes_raw())
     write_secret(folder / _CERTIFICATE, msgspec.json.encode(file))
     return certificate
+
+
+def _next_serial(now_ms: int, last: int) -> int:
+    """By the clock, so that it grows even when the certificate before was lost with a disk and an older one restored."""
+    return max(now_ms // 1000, last + 1)
 
 
 def _read(folder: Path, installation_id: str) -> Signer:
@@ -113,7 +160,7 @@ def _read(folder: Path, installation_id: str) -> Signer:
     certificate = file.signed.certificate
     if certificate.public_key != signing.public_key_bytes(key) or certificate.installation_id != installation_id:
         raise SecretFileError(f"{folder / _CERTIFICATE} does not certify {folder / _PUBLISHER}: {_AGAIN}")
-    return Signer(key, file.signed, file.root_key)
+    return Signer(key, file.signed, file.root_key, file.successions)
 
 
 def _read_certificate(folder: Path) -> _CertificateFile:

@@ -91,6 +91,15 @@ enrollment_token = Table(
     CheckConstraint("length(sha256) = 32", name="sha256"),
 )
 
+root_key_taken = Table(
+    "root_key_taken",
+    metadata,
+    # The newest root key that an enrolled region has said it trusts. No row: it is of a version that does not say so.
+    Column("region", String, ForeignKey("region.code"), primary_key=True),
+    Column("key_id", String, nullable=False),
+    Column("taken_at_ms", BigInteger, nullable=False),
+)
+
 publication = Table(
     "publication",
     metadata,

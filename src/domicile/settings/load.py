@@ -51,8 +51,6 @@ _PATH_MEMBERS = frozenset(
         "tls_certificate_file",
         "tls_key_file",
         "boundary_ca_file",
-        "vision_model",
-        "vision_mmproj",
     }
 )
 

@@ -1,18 +1,25 @@
 """A region's repositories on both databases; on PostgreSQL also what several replicas do to each other."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from tests.contract.database.conftest import Open
 from tests.platform.postgresql import PostgresServer
 from tests.unit.data_plane.metering.entries import events_in, in_ledger, in_outbox, ledger_entry, requests_in
-from tests.unit.data_plane.region_parts import NOW_MS, SetClock
+from tests.unit.data_plane.region_parts import INSTALLATION, NOW_MS, Publisher, SetClock, region_settings
 
 from domicile.boundary.audit import RegionEventType
+from domicile.boundary.enrollment import EnrollmentToken
+from domicile.boundary.signing import public_key_bytes
+from domicile.data_plane.identity import IdentityRepository
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository, OutboxRow
+from domicile.data_plane.snapshot.repository import SnapshotRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError
 from domicile.persistence.database import Database
 
 pytestmark = pytest.mark.xdist_group("postgresql")
@@ -161,3 +168,47 @@ async def test_the_meter_shows_life_and_tells_of_the_gap(databases: Open, postgr
         row = (await connection.execute(text(seen), {"w": SECOND})).one()
     assert row.seen_at_ms > 0
     assert row.closed_at_ms == NOW_MS
+
+
+async def test_a_root_key_is_succeeded_once_and_by_the_trusted_one_only(databases: Open, tmp_path: Path) -> None:
+    """Together with the snapshot, on a file and on a server; what the one before certified is not saved after it."""
+    database = await databases("region")
+    identities, repository = IdentityRepository(database), SnapshotRepository(database)
+    first, second = Publisher(), Publisher(serial=3)
+    one, two = first.enrollment.root_key, second.enrollment.root_key
+    assert one is not None
+    await identities.open(region_settings(tmp_path), Ed25519PrivateKey.generate())
+    await identities.record_enrollment(EnrollmentToken(INSTALLATION, "eu", one, 1, b"s" * 32), NOW_MS)
+    await repository.save(first.publish([]), {}, Position(1, 1, 1), root_key=one)
+    with pytest.raises(SnapshotRefusedError):
+        await repository.save(second.publish([]), {}, Position(3, 1, 2), root_key=two, succeeds=b"n" * 32)
+    assert (await repository.trusted(), await repository.load()) == ((one, 1), (first.publish([]), {}))
+    # Both replicas are led on at the same time; whoever comes second finds it done.
+    for _ in range(2):
+        await repository.save(second.publish([]), {}, Position(3, 1, 2), root_key=two, succeeds=one)
+        assert (await repository.trusted(), await repository.load()) == ((two, 3), (second.publish([]), {}))
+    with pytest.raises(SnapshotRefusedError):
+        await repository.save(first.publish([]), {}, Position(9, 9, 9), root_key=one)
+    with pytest.raises(SnapshotRefusedError):
+        await repository.save(first.publish([]), {}, Position(9, 9, 9), root_key=b"f" * 32, succeeds=one)
+    assert (await repository.trusted(), await repository.load()) == ((two, 3), (second.publish([]), {}))
+
+
+async def test_a_region_that_trusts_somebody_else_can_be_enrolled_again(databases: Open, tmp_path: Path) -> None:
+    """By the two statements of docs/snapshots.md, whatever serial it has seen."""
+    database = await databases("region")
+    identities, repository = IdentityRepository(database), SnapshotRepository(database)
+    key, thief, right = Ed25519PrivateKey.generate(), Publisher(serial=2**40), Publisher(serial=5)
+    for publisher in (thief, right):
+        assert (await identities.open(region_settings(tmp_path), key)).enrollment is None
+        root_key, serial = public_key_bytes(publisher.root), publisher.serial
+        await identities.record_enrollment(EnrollmentToken(INSTALLATION, "eu", root_key, serial, b"s" * 32), NOW_MS)
+        await repository.save(publisher.publish([]), {}, Position(serial, 1, 1), root_key=root_key)
+        assert (await repository.trusted(), await repository.load()) == (
+            (root_key, serial),
+            (publisher.publish([]), {}),
+        )
+        page = (Path(__file__).parents[3] / "docs" / "snapshots.md").read_text()
+        for statement in page.partition("```sql\n")[2].partition("```")[0].splitlines():
+            async with database.transaction() as connection:
+                await connection.execute(text(statement))

@@ -31,6 +31,8 @@ REGION = {
     "residency": "EU_STORAGE_PROCESSING",
     "requires": ["enterprise", "zdr"],
     "enrolled": True,
+    "root_key": "pk_1",
+    "root_key_is_current": True,
     "replicas": [{"id": "rep_1", "last_contact_age_seconds": 1.2}],
 }
 ACCOUNT = {

@@ -84,3 +84,7 @@ def test_rotation_needs_an_installation_and_its_root_key(tmp_path: Path) -> None
     ended = domicile(tmp_path, "control", "rotate-key", "--root-key", "root.key")
     assert (ended.returncode, "never been started" in ended.stderr) == (1, True), ended.stderr
     assert domicile(tmp_path, "control", "rotate-key", "--root-key", "absent").returncode == 2
+    options = ("--root-key", "root.key", "--new-root-key", "next.key", "--leave-behind", "us", "--leave-behind", "eu")
+    ended = domicile(tmp_path, "control", "rotate-root", *options)
+    assert (ended.returncode, "never been started" in ended.stderr) == (1, True), ended.stderr
+    assert not (tmp_path / "next.key").exists()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from domicile.boundary import signing
-from domicile.control_plane.publisher_keys import PublisherKeys, rotate
+from domicile.control_plane.publisher_keys import PublisherKeys, rotate, rotate_root
 from domicile.control_plane.secret_files import SecretFileError
 
 INSTALLATION = "inst_" + "0" * 24
@@ -97,3 +98,68 @@ def test_a_certificate_of_another_installation_is_refused(tmp_path: Path) -> Non
     opened(tmp_path)
     with pytest.raises(SecretFileError, match="does not certify"):
         opened(tmp_path, "inst_" + "1" * 24)
+
+
+class TestRootRotation:
+    def test_the_old_root_names_the_new_one_which_certifies_the_same_publishers_key(self, tmp_path: Path) -> None:
+        keys = opened(tmp_path)
+        before, new = keys.current(), tmp_path / "new"
+        made = rotate_root(tmp_path, tmp_path / "root.key", new, INSTALLATION, NOW_MS)
+        after = keys.current()
+        root = Ed25519PrivateKey.from_private_bytes(new.read_bytes())
+        assert stat.S_IMODE(new.stat().st_mode) == 0o600
+        assert after.root_key == signing.public_key_bytes(root) != before.root_key
+        [signed] = after.successions
+        assert signing.open_succession(before.root_key, signed) == made
+        assert (made.before, made.public_key) == (signing.public_key_id(before.root_key), after.root_key)
+        # The clock stands still, and the order holds all the same.
+        assert before.serial < made.serial < after.serial
+        certified = signing.open_certificate(after.root_key, after.certificate)
+        assert certified == replace(before.certificate.certificate, serial=after.serial)
+
+    def test_then_the_new_root_rotates_the_publishers_key_and_itself_and_the_old_one_nothing(
+        self, tmp_path: Path
+    ) -> None:
+        keys, first, second, third = opened(tmp_path), *(tmp_path / name for name in ("root.key", "second", "third"))
+        rotate_root(tmp_path, first, second, INSTALLATION, NOW_MS)
+        for refused in (rotate, lambda folder, old, *rest: rotate_root(folder, old, third, *rest)):
+            with pytest.raises(SecretFileError, match="is not the root key"):
+                refused(tmp_path, first, INSTALLATION, NOW_MS)
+        assert not third.exists()
+        rotate(tmp_path, second, INSTALLATION, NOW_MS)
+        rotate_root(tmp_path, second, third, INSTALLATION, NOW_MS)
+        signer = keys.current()
+        root = signing.public_key_bytes(Ed25519PrivateKey.from_private_bytes(first.read_bytes()))
+        for signed in signer.successions:
+            root = signing.open_succession(root, signed).public_key
+        assert root == signer.root_key
+        assert len(set(signer.root_key_ids)) == 3
+
+    def test_a_key_that_is_there_is_used_so_that_a_second_try_makes_no_other(self, tmp_path: Path) -> None:
+        opened(tmp_path)
+        new = tmp_path / "new"
+        new.write_bytes(b"n" * 32)
+        made = rotate_root(tmp_path, tmp_path / "root.key", new, INSTALLATION, NOW_MS)
+        assert made.public_key == signing.public_key_bytes(Ed25519PrivateKey.from_private_bytes(b"n" * 32))
+
+    def test_no_root_key_comes_back_and_what_is_no_key_is_not_replaced(self, tmp_path: Path) -> None:
+        keys, first, second = opened(tmp_path), tmp_path / "root.key", tmp_path / "second"
+        rotate_root(tmp_path, first, second, INSTALLATION, NOW_MS)
+        before = keys.current()
+        damaged = tmp_path / "damaged"
+        damaged.write_bytes(b"short")
+        for file, reason in ((first, "has had already"), (second, "has had already"), (damaged, "32 bytes")):
+            with pytest.raises(SecretFileError, match=reason):
+                rotate_root(tmp_path, second, file, INSTALLATION, NOW_MS)
+        assert keys.current().certificate == before.certificate
+        assert damaged.read_bytes() == b"short"
+
+    def test_after_a_restore_from_before_it_the_same_step_can_be_made_again(self, tmp_path: Path) -> None:
+        keys, file, new = opened(tmp_path), tmp_path / "publisher.certificate", tmp_path / "new"
+        backup = file.read_bytes()
+        lost = rotate_root(tmp_path, tmp_path / "root.key", new, INSTALLATION, NOW_MS)
+        file.write_bytes(backup)
+        made = rotate_root(tmp_path, tmp_path / "root.key", new, INSTALLATION, NOW_MS + 60_000)
+        assert (made.before, made.public_key) == (lost.before, lost.public_key)
+        # Regions that have taken it already are past the lost certificate, and take this one as newer.
+        assert keys.current().serial > made.serial > lost.serial + 1

@@ -11,9 +11,15 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import domicile.data_plane
-from domicile.boundary.publisher_key import PublisherCertificate, SignedCertificate
+from domicile.boundary.publisher_key import PublisherCertificate, RootSuccession, SignedCertificate, SignedSuccession
 from domicile.boundary.retention import ProjectRetention, Retention
-from domicile.boundary.signing import public_key_bytes, public_key_id, sign_certificate, sign_manifest
+from domicile.boundary.signing import (
+    public_key_bytes,
+    public_key_id,
+    sign_certificate,
+    sign_manifest,
+    sign_succession,
+)
 from domicile.boundary.snapshot import (
     SNAPSHOT_SCHEMA,
     DirectoryEntry,
@@ -151,6 +157,21 @@ class Publisher:
     def rotated(self) -> "Publisher":
         """The same root with the next key."""
         return Publisher(root=self.root, serial=self.serial + 1)
+
+    def succeeded(self) -> "Publisher":
+        """The same key under the next root."""
+        return Publisher(key=self.key, serial=self.serial + 2)
+
+    def succession_to(self, after: "Publisher", **members: Any) -> SignedSuccession:
+        """This root's word for the root of that one."""
+        values: dict[str, Any] = {
+            "installation_id": INSTALLATION,
+            "before": public_key_id(public_key_bytes(self.root)),
+            "public_key": public_key_bytes(after.root),
+            "serial": self.serial + 1,
+            **members,
+        }
+        return sign_succession(self.root, after.root, RootSuccession(**values))
 
     def manifest(self, shards: list[Shard], **members: Any) -> Manifest:
         values: dict[str, Any] = {

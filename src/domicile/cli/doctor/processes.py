@@ -87,6 +87,16 @@ def _check_enrollments(installation: Installation) -> Iterator[Finding]:
             yield fail(code, "enrolled", "no", f"domicile regions enroll {code}, then start the region.")
         else:
             yield ok(code, "enrolled", f"yes; {count} replica{'' if count == 1 else 's'} heard of within the last hour")
+            yield _check_root_key(code, region)
+
+
+def _check_root_key(code: str, region: Any) -> Finding:
+    if region.get("root_key_is_current"):
+        return ok(code, "root key", "trusts the current one")
+    found = "it has not said which one it trusts" if region.get("root_key") is None else "trusts an older one"
+    return warn(
+        code, "root key", found, "Keep the older root key, start the region, and upgrade it first if it is old."
+    )
 
 
 def _check_engine(region: RegionSettings, engine: EngineSettings) -> Finding:

@@ -81,6 +81,8 @@ def _render(status: RegionStatus) -> dict[str, Any]:
         "epoch": status.published[0],
         "number": status.published[1],
         "new_epoch_required": status.new_epoch_required,
+        "root_key": status.root_key_id,
+        "root_key_is_current": status.root_key_is_current,
         "replicas": [
             {
                 "id": replica,

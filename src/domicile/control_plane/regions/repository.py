@@ -96,5 +96,17 @@ async def use_token(writing: Writing, sha256: bytes, now_ms: int) -> None:
     await writing.execute(update(table).where(table.c.sha256 == sha256).values(used_at_ms=now_ms))
 
 
+async def taken_root_keys(reading: Reading) -> dict[str, str]:
+    """The id of the root key that each region has said it trusts; those that have not said so are absent."""
+    return {row.region: row.key_id for row in await reading.all(select(tables.root_key_taken))}
+
+
+async def take_root_key(writing: Writing, code: str, key_id: str, now_ms: int) -> None:
+    """The region trusts this root key now."""
+    values = {"key_id": key_id, "taken_at_ms": now_ms}
+    statement = writing.insert_into(tables.root_key_taken).values(region=code, **values)
+    await writing.execute(statement.on_conflict_do_update(index_elements=["region"], set_=values))
+
+
 def _countries(countries: frozenset[str]) -> str:
     return msgspec.json.encode(sorted(countries)).decode()

@@ -4,6 +4,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from domicile.boundary import signing
 from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, EnrollmentToken, encode_token
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
@@ -23,8 +25,10 @@ from domicile.control_plane.regions.repository import (
     list_regions,
     replace_token_secret,
     shrink_countries,
+    taken_root_keys,
     use_token,
 )
+from domicile.control_plane.regions.root_keys import RootKeys
 from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
@@ -46,6 +50,9 @@ class RegionStatus:
     published: Version
     replicas: dict[str, Contact]
     new_epoch_required: bool
+    root_key_id: str | None
+    """The newest that it has said it trusts."""
+    root_key_is_current: bool
 
 
 class Regions:
@@ -62,6 +69,7 @@ class Regions:
         self._reader = reader
         self._changes = changes
         self._publisher = publisher
+        self._root_keys = RootKeys(changes, publisher)
         self._installation = installation
         self._installation_id = installation_id
 
@@ -69,6 +77,8 @@ class Regions:
         """Every configured region."""
         async with self._reader.reading(operator) as reading:
             enrolled = {region.code: region.enrolled_at_ms for region in await list_regions(reading)}
+            root_keys = await taken_root_keys(reading)
+        current = self._publisher.signer.root_key_ids[-1]
         return [
             RegionStatus(
                 region,
@@ -76,6 +86,8 @@ class Regions:
                 self._publisher.version(region.code),
                 self._publisher.contacts(region.code),
                 self._publisher.is_behind(region.code),
+                root_keys.get(region.code),
+                root_keys.get(region.code) == current,
             )
             for region in self._installation.regions
         ]
@@ -123,7 +135,9 @@ class Regions:
         return EnrollmentReceipt(self._installation_id, request.region)
 
     async def newer_snapshot(self, region: EnrolledRegion, held: SnapshotQuery) -> SignedManifest | None:
-        """A long poll, which acknowledges what the replica holds. The answer is of the newest schema that it reads."""
+        """A long poll, which acknowledges what the replica holds. The answer is of the newest schema that it reads, and
+        leads from the root key that it trusts to the present one."""
+        await self._root_keys.heard(region, held.root)
         publication = await self._publisher.newer(region.code, region.replica, held)
         if publication is None:
             return None
@@ -133,7 +147,8 @@ class Regions:
             raise errors.conflict(
                 "no_common_schema", f"This control plane serves the snapshot's schemas {served} only."
             )
-        return publication.manifests[max(common)]
+        signed = publication.manifests[max(common)]
+        return msgspec.structs.replace(signed, successions=publication.since(held.root))
 
     def shard(self, region: EnrolledRegion, sha256: str) -> bytes:
         """A shard of the caller's own region."""

@@ -1,7 +1,5 @@
 """What an engine's refusal becomes for the caller (design 7). An engine's own text never reaches a caller: it may name
-hosts, paths or other requests. Only codes of this list do, with our words and the numbers that the engine named.
-
-The engine that comes with Domicile is the exception: its words are ours, and say which values would do."""
+hosts, paths or other requests. Only codes of this list do, with our words and the numbers that the engine named."""
 
 import re
 
@@ -12,15 +10,13 @@ from domicile.kernel.errors import DomicileError
 
 _NUMBERS = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
-_WORDS = re.compile(r"[\x20-\x7e]{1,400}")
 _PARAM = re.compile(r"[a-z_]{1,40}(?:(?:\.[a-z_]{1,40})|(?:\[\d{1,5}\])){0,8}")
 
-_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error", "request_too_large"})
+_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _TEXTS = {
     "unsupported_parameter": "The engine that serves this model here cannot honour this parameter. Remove it.",
     "modality_not_supported": "The engine that serves this model here cannot read this kind of content. Send text only.",
     "invalid_json_schema": "The engine that serves this model here cannot enforce this JSON schema. Simplify it.",
-    "invalid_file": "The engine that serves this model here cannot read this file. Send a recording in a common format, whole.",
     "invalid_value": "The engine that serves this model here cannot use this value.",
     "invalid_type": "The engine that serves this model here cannot use a value of this type.",
     "unknown_parameter": "The engine that serves this model here does not know this parameter. Remove it.",
@@ -42,10 +38,10 @@ class _Envelope(msgspec.Struct):
     error: _Error
 
 
-def engine_refusal(status: int, body: bytes, retry_after: str | None, *, is_embedded: bool = False) -> DomicileError:
-    """The caller's error for an engine's answer other than 200. `is_embedded`: whether the engine's words are ours."""
+def engine_refusal(status: int, body: bytes, retry_after: str | None) -> DomicileError:
+    """The caller's error for an engine's answer other than 200."""
     if status in {400, 413, 422}:
-        return _bad_request(body, is_embedded=is_embedded)
+        return _bad_request(body)
     if status in {401, 403, 404, 405}:
         return errors.engine_misconfigured()
     if status in {408, 504}:
@@ -54,7 +50,7 @@ def engine_refusal(status: int, body: bytes, retry_after: str | None, *, is_embe
     return errors.engine_unavailable(min(max(seconds, 1), 60))
 
 
-def _bad_request(body: bytes, *, is_embedded: bool) -> DomicileError:
+def _bad_request(body: bytes) -> DomicileError:
     try:
         error = msgspec.json.decode(body, type=_Envelope).error
     except (ValueError, RecursionError):
@@ -66,8 +62,7 @@ def _bad_request(body: bytes, *, is_embedded: bool) -> DomicileError:
     if code in _TOO_LONG:
         return _too_long(error.message, param)
     if code in _TEXTS:
-        text = error.message if is_embedded and _WORDS.fullmatch(error.message) else _TEXTS[code]
-        return errors.invalid_request(text, param=param, code=code)
+        return errors.invalid_request(_TEXTS[code], param=param, code=code)
     return errors.invalid_request(
         "The engine that serves this model here cannot process this request.", code="engine_refused"
     )

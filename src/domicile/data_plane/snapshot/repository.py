@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select, update
 
 from domicile.boundary.publisher_key import SignedCertificate
 from domicile.boundary.snapshot import SignedManifest
-from domicile.data_plane.snapshot.verification import Position
+from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError
 from domicile.data_plane.tables import region_identity, snapshot_manifest, snapshot_shard
 from domicile.persistence.database import Database
 
@@ -18,15 +18,32 @@ class SnapshotRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, signed: SignedManifest, shards: Mapping[str, bytes], position: Position) -> None:
+    async def save(
+        self,
+        signed: SignedManifest,
+        shards: Mapping[str, bytes],
+        position: Position,
+        *,
+        root_key: bytes | None,
+        succeeds: bytes | None = None,
+    ) -> None:
         """`shards`: bytes by SHA-256 in hex. What the manifest no longer names is forgotten in the same transaction.
 
         The newest stays: a replica that is behind the others, or as far as they are, changes nothing. The certificate's
         serial is kept on its own as well: it must outlive a snapshot that is damaged later.
+
+        `root_key` has certified who signed. With `succeeds` it is from now on the one that the region trusts, in the place
+        of that one and together with the snapshot: a restart finds either both or neither. Raises `SnapshotRefusedError`,
+        and changes nothing, where the region trusts yet another: a replica was faster.
         """
         certificate = signed.certificate
         saved = select(snapshot_manifest.c.serial, snapshot_manifest.c.epoch, snapshot_manifest.c.number)
         async with self._database.transaction() as connection:
+            if succeeds is not None:
+                trusted = region_identity.c.root_key
+                await connection.execute(update(region_identity).where(trusted == succeeds).values(root_key=root_key))
+            if (await connection.execute(select(region_identity.c.root_key))).scalar_one_or_none() != root_key:
+                raise SnapshotRefusedError("certified by a root key that has been replaced")
             row = (await connection.execute(saved)).one_or_none()
             if row is not None and Position(row.serial, row.epoch, row.number) >= position:
                 return
@@ -51,6 +68,13 @@ class SnapshotRepository:
             await connection.execute(
                 update(region_identity).where(seen < position.serial).values(publisher_serial=position.serial)
             )
+
+    async def trusted(self) -> tuple[bytes | None, int]:
+        """The root key that this region trusts, and the newest serial that was seen: a replica may have taken the next."""
+        query = select(region_identity.c.root_key, region_identity.c.publisher_serial)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).one()
+        return row.root_key, row.publisher_serial
 
     async def load(self) -> tuple[SignedManifest, dict[str, bytes]] | None:
         """What was saved last, to be verified again before use. A damaged certificate is none."""

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
+import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.boundary.audit import RegionEventType
+from domicile.boundary.signing import public_key_id
 from domicile.boundary.snapshot import READABLE_SCHEMAS, Manifest, SignedManifest, SnapshotQuery
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
 from domicile.data_plane.identity import Enrollment
 from domicile.data_plane.snapshot.repository import SnapshotRepository
+from domicile.data_plane.snapshot.succession import follow
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError, verify_manifest, verify_shard
 
@@ -20,6 +24,7 @@ log = structlog.get_logger("snapshot")
 RETRY_MIN_S = 0.1
 RETRY_MAX_S = 2.0
 NAMED_KEYS = 100
+ROOT_KEY_REFRESH_S = 1.0
 
 
 class SnapshotSubscription:
@@ -59,10 +64,10 @@ class SnapshotSubscription:
             return
         signed, shards = saved
         try:
-            manifest, position = self._verify(signed)
+            manifest, position = self._verify(signed, self._enrollment)
             self._clock.told(manifest.issued_at_ms, is_fresh=False)
             named = {reference.sha256: shards[reference.sha256] for reference in manifest.shards}
-            self._take(manifest, position, named)
+            self._take(self._build(manifest, named), position, named)
         except (SnapshotRefusedError, KeyError) as error:
             log.error(
                 "saved_snapshot_refused", reason=str(error) if isinstance(error, SnapshotRefusedError) else "incomplete"
@@ -89,6 +94,20 @@ class SnapshotSubscription:
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, RETRY_MAX_S)
 
+    async def watch_root_key(self) -> None:
+        """Takes over, once a second, the root key that another replica of this region has taken. What was read last stays."""
+        while True:
+            await asyncio.sleep(ROOT_KEY_REFRESH_S)
+            before = self._enrollment
+            try:
+                root_key, serial = await self._repository.trusted()
+            except (SQLAlchemyError, OSError) as error:
+                log.error("root_key_not_read", type=type(error).__name__)
+                continue
+            # Else what was read is from before the one that was taken here meanwhile.
+            if self._enrollment is before and root_key not in {None, before.root_key}:
+                self._trust(replace(before, root_key=root_key, serial=serial))
+
     def _report_refusal(self, reason: str) -> None:
         """Once for as long as it lasts: the same snapshot is offered every other second until somebody has acted."""
         if reason != self._refused_because:
@@ -97,35 +116,52 @@ class SnapshotSubscription:
         self._refused_because = reason
 
     async def _poll_once(self) -> None:
+        before = self._enrollment
         signed = await self._ask()
         if signed is None:
             return
-        manifest, position = self._verify(signed)
+        enrollment = follow(signed.successions, before, self._position)
+        manifest, position = self._verify(signed, enrollment)
         # It was made after the last poll had been answered: just now, then, if there was one a moment ago.
         self._clock.told(manifest.issued_at_ms, is_fresh=self._is_in_contact)
         shards: dict[str, bytes] = {}
         for reference in manifest.shards:
             known = self._shards.get(reference.sha256)
             shards[reference.sha256] = known if known is not None else await self._link.shard(reference.sha256)
-        # Swapped before it is saved: a full disk must not keep a revoked key alive.
-        self._take(manifest, position, shards)
-        await self._repository.save(signed, shards, position)
+        table, root_key = self._build(manifest, shards), enrollment.root_key
+        if enrollment is not before:
+            # Another root key is on disk before anything counts that it has certified.
+            await self._repository.save(signed, shards, position, root_key=root_key, succeeds=before.root_key)
+            self._trust(enrollment)
+            self._take(table, position, shards)
+        elif self._enrollment is before:
+            # Swapped before it is saved: a full disk must not keep a revoked key alive.
+            self._take(table, position, shards)
+            await self._repository.save(signed, shards, position, root_key=root_key)
+        # Else another replica has taken another root key meanwhile: the next poll asks for what that one certifies.
 
     async def _ask(self) -> SignedManifest | None:
-        held = self._position
-        query = SnapshotQuery(held.epoch, held.number, READABLE_SCHEMAS, held.serial)
-        try:
-            return await self._link.newer_snapshot(query)
-        except ControlRefusedError as error:
-            if error.code != "unknown_parameter":
-                raise
-        # A control plane of the version before: it is asked as a region of that version asks.
+        held, root_key = self._position, self._enrollment.root_key
+        root = None if root_key is None else public_key_id(root_key)
+        query = SnapshotQuery(held.epoch, held.number, READABLE_SCHEMAS, held.serial, root)
+        # A control plane of a version before is asked as a region of that version asks.
+        without_root = msgspec.structs.replace(query, root=None)
+        for asked in (query, without_root) if root else (query,):
+            try:
+                return await self._link.newer_snapshot(asked)
+            except ControlRefusedError as error:
+                if error.code != "unknown_parameter":
+                    raise
         return await self._link.newer_snapshot(SnapshotQuery(held.epoch, held.number))
 
-    def _verify(self, signed: SignedManifest) -> tuple[Manifest, Position]:
-        return verify_manifest(signed, region=self._region, enrollment=self._enrollment, held=self._position)
+    def _verify(self, signed: SignedManifest, enrollment: Enrollment) -> tuple[Manifest, Position]:
+        return verify_manifest(signed, region=self._region, enrollment=enrollment, held=self._position)
 
-    def _take(self, manifest: Manifest, position: Position, shards: dict[str, bytes]) -> None:
+    def _trust(self, enrollment: Enrollment) -> None:
+        self._enrollment = enrollment
+        log.warning("root_key_taken", key_id=public_key_id(enrollment.root_key or b""))
+
+    def _build(self, manifest: Manifest, shards: dict[str, bytes]) -> SnapshotTable:
         verified = [
             verify_shard(
                 shards[reference.sha256],
@@ -136,11 +172,14 @@ class SnapshotSubscription:
             )
             for reference in manifest.shards
         ]
-        before, table = self._current.table, SnapshotTable.build(manifest, verified)
+        return SnapshotTable.build(manifest, verified)
+
+    def _take(self, table: SnapshotTable, position: Position, shards: dict[str, bytes]) -> None:
+        before = self._current.table
         self._current.swap(table)
         self._position = position
         self._shards = shards
-        log.info("snapshot", epoch=manifest.epoch, number=manifest.number)
+        log.info("snapshot", epoch=table.epoch, number=table.number)
         if before is not None and before.epoch != table.epoch:
             _name_new_keys(before, table)
         self._on_snapshot(table)

@@ -29,7 +29,8 @@ KEY = "opk-" + "K" * 40
 SNAPSHOT = {"epoch": 1, "number": 7, "issued_at": 1, "age_seconds": 3}
 CLOCK = {"clock": {"correction_seconds": 0}}
 OUTBOX: dict[str, Any] = {"depth": 0, "refused": 0, "oldest_unsent_age_seconds": None}
-REGIONS = {"data": [{"code": "eu", "enrolled": True, "replicas": [{}]}]}
+ROOT_KEY = {"root_key": "pk_1", "root_key_is_current": True}
+REGIONS = {"data": [{"code": "eu", "enrolled": True, "replicas": [{}], **ROOT_KEY}]}
 
 
 class Answers(ThreadingHTTPServer):
@@ -152,6 +153,7 @@ def test_a_sound_installation_has_nothing_to_advise(tmp_path: Path, answers: Ans
         ("eu", "countries"),
         ("eu", "engine one"),
         ("eu", "enrolled"),
+        ("eu", "root key"),
         ("eu", "process"),
         ("eu", "clock"),
         ("eu", "time"),
@@ -200,28 +202,6 @@ def test_a_configuration_with_an_engine_outside_is_the_only_finding(tmp_path: Pa
     found = list(examine(written(tmp_path, answers, country="US")))
     assert {(finding.where, finding.state) for finding in found} == {("configuration", State.FAIL)}
     assert "engine 'one' stands in US" in found[0].found
-
-
-def test_an_engine_is_asked_where_its_health_is_and_one_that_wants_its_key_for_it_is_not(
-    tmp_path: Path, answers: Answers
-) -> None:
-    config = written(tmp_path, answers)
-    block = config.read_text()
-    url = f'\nurl = "http://127.0.0.1:{answers.port}"'
-    for changed, asked in (
-        (f'\nurl = "http://127.0.0.1:{answers.port}/team/v1"', "/team/health"),
-        (f'{url}\nhealth_path = "/alive"', "/alive"),
-    ):
-        config.write_text(block.replace(url, changed))
-        answers.keys.clear()
-        [finding] = [finding for finding in examine(config) if finding.check == "engine one"]
-        assert (finding.state, asked in answers.keys) == (State.FAIL, True), finding
-        assert f"{asked.removeprefix('/team')} answers 404" in finding.found
-    for changed in (f'{url}\nhealth_path = "none"', f'{url}\nvendor = "openai"\napi_key_env = "KEY"'):
-        config.write_text(block.replace(url, changed))
-        answers.keys.clear()
-        [finding] = [finding for finding in examine(config) if finding.check == "engine one"]
-        assert (finding.state, "/health" in answers.keys, "/v1/models" in answers.keys) == (State.OK, False, False)
 
 
 def test_a_listener_for_other_machines_is_shown_with_who_may_reach_it(tmp_path: Path, answers: Answers) -> None:
@@ -292,6 +272,12 @@ def test_clocks_that_differ(tmp_path: Path, answers: Answers, seconds: int, stat
             (200, {"data": [{"code": "eu", "enrolled": False, "replicas": []}]}),
             "enrolled",
             State.FAIL,
+        ),
+        (
+            "/operator/v1/regions",
+            (200, {"data": [REGIONS["data"][0] | {"root_key_is_current": False}]}),
+            "root key",
+            State.WARN,
         ),
         ("/operator/v1/health", (401, {}), "process", State.FAIL),
         ("/operator/v1/health", (200, {**CLOCK, "snapshot": None, "outbox": OUTBOX}), "snapshot", State.FAIL),

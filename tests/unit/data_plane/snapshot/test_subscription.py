@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from domicile.boundary.audit import RegionEventType
-from domicile.boundary.signing import public_key_bytes, sign_manifest
+from domicile.boundary.enrollment import EnrollmentToken
+from domicile.boundary.signing import public_key_bytes, public_key_id, sign_manifest
 from domicile.boundary.snapshot import Shard, SignedManifest, SnapshotQuery, Tombstone, digest, encode_shard
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.control_link import ControlLink
@@ -21,7 +22,7 @@ from domicile.data_plane.identity import Enrollment, IdentityRepository
 from domicile.data_plane.snapshot.repository import SnapshotRepository
 from domicile.data_plane.snapshot.subscription import SnapshotSubscription
 from domicile.data_plane.snapshot.table import CurrentSnapshot
-from domicile.data_plane.snapshot.verification import Position
+from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError
 from domicile.persistence.database import Database
 from tests.unit.data_plane.boundary_server import (
     Answer,
@@ -44,11 +45,6 @@ from tests.unit.data_plane.region_parts import (
     shards_for,
     until,
 )
-
-
-def query(epoch: int, number: int, serial: int = 1) -> SnapshotQuery:
-    """What a region of this version asks."""
-    return SnapshotQuery(epoch, number, (1, 2), serial)
 
 
 class Subscribed:
@@ -89,6 +85,10 @@ class Subscribed:
         self.server.shards.update(bodies(shards))
         self.server.offer(self.publisher.publish(shards, **members))
 
+    def query(self, epoch: int, number: int, serial: int = 1) -> SnapshotQuery:
+        """What a region of this version asks."""
+        return SnapshotQuery(epoch, number, (1, 2), serial, public_key_id(public_key_bytes(self.publisher.root)))
+
     @property
     def held(self) -> tuple[int, int] | None:
         table = self.current.table
@@ -109,7 +109,18 @@ class Subscribed:
 @pytest_asyncio.fixture
 async def subscribed(tmp_path: Path) -> AsyncIterator[Subscribed]:
     async with boundary_server() as (server, link), database_in(tmp_path, "region") as database:
-        yield Subscribed(server, link, database, Publisher())
+        publisher = Publisher()
+        await enroll(database, publisher, tmp_path)
+        yield Subscribed(server, link, database, publisher)
+
+
+async def enroll(database: Database, publisher: Publisher, folder: Path) -> None:
+    """As at the first start."""
+    identities, trusted = IdentityRepository(database), publisher.enrollment
+    await identities.open(region_settings(folder), Ed25519PrivateKey.generate())
+    assert trusted.root_key is not None
+    token = EnrollmentToken(trusted.installation_id, "eu", trusted.root_key, trusted.serial, b"s" * 32)
+    await identities.record_enrollment(token, NOW_MS)
 
 
 async def test_a_wrong_clock_is_set_right_by_what_is_signed(subscribed: Subscribed) -> None:
@@ -156,7 +167,7 @@ async def test_new_snapshots_are_taken_and_acknowledged(subscribed: Subscribed) 
         await until(lambda: subscribed.held == (1, 2))
         subscribed.offer(shards_for(new_key()), epoch=2, number=1)
         await until(lambda: len(subscribed.server.polls) == 4)
-    assert subscribed.server.polls == [query(*held) for held in ((0, 0), (1, 1), (1, 2), (2, 1))]
+    assert subscribed.server.polls == [subscribed.query(*held) for held in ((0, 0), (1, 1), (1, 2), (2, 1))]
     assert subscribed.events == []
 
 
@@ -183,7 +194,7 @@ async def test_no_news_is_no_change(subscribed: Subscribed) -> None:
         subscribed.server.offer(answers(204))
         await until(lambda: len(subscribed.server.polls) == 3)
     assert subscribed.held == (1, 1)
-    assert subscribed.server.polls[-1] == query(1, 1)
+    assert subscribed.server.polls[-1] == subscribed.query(1, 1)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +244,7 @@ async def test_what_is_refused_leaves_the_old_one_in_force_and_is_reported(subsc
             await until(lambda expected=number: len(subscribed.events) == expected)  # type: ignore[misc]
             assert subscribed.current.table is before
         assert subscribed.events == [RegionEventType.SNAPSHOT_REFUSED] * 4
-        assert all(asked == query(1, 1) for asked in subscribed.server.polls[1:])
+        assert all(asked == subscribed.query(1, 1) for asked in subscribed.server.polls[1:])
         subscribed.offer(other, number=2)
         await until(lambda: subscribed.held == (1, 2))
 
@@ -383,6 +394,8 @@ class TestSchemas:
         """It refuses members that it does not know, publishes schema 1 alone and has no certificates."""
         publisher = subscribed.publisher
         pinned = Enrollment(INSTALLATION, None, 0, public_key_bytes(publisher.key))
+        async with subscribed.database.transaction() as connection:
+            await connection.execute(text("UPDATE region_identity SET root_key = NULL, publisher_serial = 0"))
         subscribed = Subscribed(subscribed.server, subscribed.link, subscribed.database, publisher, enrollment=pinned)
         shards = shards_for(new_key())
         subscribed.server.shards.update(bodies(shards))
@@ -391,7 +404,7 @@ class TestSchemas:
             subscribed.server.offer(answers(400, envelope("unknown_parameter")), old)
         async with subscribed.running():
             await until(lambda: subscribed.held == (1, 2))
-        asked = [query(0, 0, 0), SnapshotQuery(0, 0), query(1, 1, 0), SnapshotQuery(1, 1)]
+        asked = [SnapshotQuery(0, 0, (1, 2)), SnapshotQuery(0, 0), SnapshotQuery(1, 1, (1, 2)), SnapshotQuery(1, 1)]
         assert subscribed.server.polls[:4] == asked
         assert msgspec.json.encode(SnapshotQuery(1, 1)) == b'{"epoch":1,"number":1}', "as that version wrote it"
         assert subscribed.events == []
@@ -418,11 +431,8 @@ class TestSchemas:
 
 
 class TestRotation:
-    async def test_the_next_key_is_taken_and_the_old_one_never_again(
-        self, subscribed: Subscribed, tmp_path: Path
-    ) -> None:
+    async def test_the_next_key_is_taken_and_the_old_one_never_again(self, subscribed: Subscribed) -> None:
         old, new = subscribed.publisher, subscribed.publisher.rotated()
-        await IdentityRepository(subscribed.database).open(region_settings(tmp_path), Ed25519PrivateKey.generate())
         shards = shards_for(new_key())
         async with subscribed.running():
             # Whoever has stolen the key counts as high as he can.
@@ -434,7 +444,7 @@ class TestRotation:
             assert subscribed.events == []
             subscribed.offer(shards_for(new_key()), epoch=2**40, number=2**40 + 1)
             await until(lambda: subscribed.events == [RegionEventType.SNAPSHOT_REFUSED])
-            assert subscribed.server.polls[-1] == query(1, 1, serial=2)
+            assert subscribed.server.polls[-1] == subscribed.query(1, 1, serial=2)
         # Remembered apart from the snapshot: it holds after a restart that finds no snapshot at all.
         async with subscribed.database.transaction() as connection:
             await connection.execute(text("DELETE FROM snapshot_manifest"))
@@ -476,29 +486,142 @@ async def test_after_a_new_epoch_the_log_names_keys_that_were_not_held(
     assert revoked not in line
 
 
+class TestRootRotation:
+    async def rotated(self, subscribed: Subscribed) -> tuple[Publisher, SignedManifest, list[Shard]]:
+        """A region that holds a snapshot under the root it was enrolled with, and what leads on from there."""
+        before, after = subscribed.publisher, subscribed.publisher.succeeded()
+        shards = shards_for(new_key())
+        subscribed.offer(shards, number=1)
+        await until(lambda: len(subscribed.server.polls) == 2, what="it is saved")
+        signed = after.publish(shards, number=2)
+        return after, msgspec.structs.replace(signed, successions=(before.succession_to(after),)), shards
+
+    async def root_in(self, database: Database) -> object:
+        async with database.reading() as connection:
+            return (await connection.execute(text("SELECT root_key FROM region_identity"))).scalar_one()
+
+    async def test_it_is_trusted_from_then_on_and_over_restarts_without_the_control_plane(
+        self, subscribed: Subscribed
+    ) -> None:
+        async with subscribed.running():
+            after, leading, shards = await self.rotated(subscribed)
+            subscribed.server.offer(leading)
+            await until(lambda: subscribed.held == (1, 2))
+            assert await self.root_in(subscribed.database) == after.enrollment.root_key
+            # With the old root key in hand anybody could certify himself, with any serial.
+            thief = Publisher(root=subscribed.publisher.root, serial=2**40)
+            subscribed.server.offer(thief.publish(shards, number=99))
+            await until(lambda: subscribed.events == [RegionEventType.SNAPSHOT_REFUSED])
+            subscribed.server.offer(after.publish(shards, number=3))
+            await until(lambda: subscribed.held == (1, 3))
+            await until(lambda: len(subscribed.server.polls) == 5)
+            subscribed.publisher = after
+            assert subscribed.server.polls[-1] == subscribed.query(1, 3, serial=3)
+        again = subscribed.restarted(serial=3)
+        await again.subscription.restore()
+        assert again.held == (1, 3)
+
+    async def test_with_a_snapshot_that_is_refused_it_is_not_taken(self, subscribed: Subscribed) -> None:
+        async with subscribed.running():
+            after, leading, shards = await self.rotated(subscribed)
+            for number, refused in enumerate(
+                (
+                    replace_manifest(leading, after.publish(shards, number=2, region="us")),
+                    replace_manifest(leading, Publisher(root=after.root, serial=1).publish(shards, number=2)),
+                    replace_manifest(leading, after.publish(shards_for(new_key(), region="us"), number=2)),
+                ),
+                start=1,
+            ):
+                subscribed.server.shards.update(bodies(shards_for(new_key(), region="us")))
+                subscribed.server.offer(refused)
+                await until(lambda: subscribed.server.is_waiting)
+                await until(lambda expected=number + 2: len(subscribed.server.polls) == expected)  # type: ignore[misc]
+        assert subscribed.held == (1, 1)
+        assert await self.root_in(subscribed.database) == subscribed.publisher.enrollment.root_key
+
+    async def test_what_cannot_be_saved_is_not_in_force(self, subscribed: Subscribed) -> None:
+        """Else a restart would trust the old root and hold nothing that it has certified."""
+        async with subscribed.running():
+            _, leading, _ = await self.rotated(subscribed)
+            async with subscribed.database.transaction() as connection:
+                await connection.execute(text("ALTER TABLE snapshot_manifest RENAME TO away"))
+            subscribed.server.offer(leading, leading)
+            await until(lambda: len(subscribed.server.polls) == 4)
+            assert subscribed.held == (1, 1)
+            assert await self.root_in(subscribed.database) == subscribed.publisher.enrollment.root_key
+            async with subscribed.database.transaction() as connection:
+                await connection.execute(text("ALTER TABLE away RENAME TO snapshot_manifest"))
+            subscribed.server.offer(leading)
+            await until(lambda: subscribed.held == (1, 2))
+
+    async def test_a_replica_follows_the_one_that_was_faster(self, subscribed: Subscribed) -> None:
+        """And what the old root certified cannot replace what is on disk."""
+        slow = subscribed.restarted()
+        async with subscribed.running():
+            after, leading, shards = await self.rotated(subscribed)
+            await slow.subscription.restore()
+            subscribed.server.offer(leading)
+            await until(lambda: subscribed.held == (1, 2))
+        repository, position = SnapshotRepository(subscribed.database), Position(2**40, 1, 1)
+        with pytest.raises(SnapshotRefusedError, match="has been replaced"):
+            old = subscribed.publisher.enrollment.root_key
+            await repository.save(subscribed.publisher.publish([]), {}, position, root_key=old)
+        assert (await repository.load() or (None,))[0] == msgspec.structs.replace(leading, successions=())
+        watching = asyncio.create_task(slow.subscription.watch_root_key())
+        try:
+            async with slow.running():
+                # The poll that waits now was asked under the old root: a thief answers it once the new one is known.
+                await until(lambda: slow.subscription._enrollment.root_key == after.enrollment.root_key)
+                slow.server.offer(Publisher(root=slow.publisher.root, serial=2**40).publish(shards, number=99))
+                slow.server.offer(after.publish(shards, number=3))
+                await until(lambda: slow.held == (1, 3))
+            assert slow.events == []
+        finally:
+            watching.cancel()
+
+    async def test_a_control_plane_of_the_version_before_is_asked_without_it(self, subscribed: Subscribed) -> None:
+        subscribed.server.offer(answers(400, envelope("unknown_parameter")))
+        async with subscribed.running():
+            subscribed.offer(shards_for(new_key()), number=1)
+            await until(lambda: subscribed.held == (1, 1))
+        assert subscribed.server.polls[:2] == [subscribed.query(0, 0), SnapshotQuery(0, 0, (1, 2), 1)]
+
+
+def replace_manifest(leading: SignedManifest, signed: SignedManifest) -> SignedManifest:
+    """Another snapshot with the same succession."""
+    return msgspec.structs.replace(signed, successions=leading.successions)
+
+
 class TestRepository:
     async def test_what_a_manifest_no_longer_names_is_forgotten(self, subscribed: Subscribed) -> None:
         repository = SnapshotRepository(subscribed.database)
+        root = subscribed.publisher.enrollment.root_key
         assert await repository.load() is None
         first, second = shards_for(new_key()), shards_for(new_key())
         for number, shards in enumerate((first, second), 1):
-            await repository.save(subscribed.publisher.publish(shards), bodies(shards), Position(1, 1, number))
+            await repository.save(
+                subscribed.publisher.publish(shards), bodies(shards), Position(1, 1, number), root_key=root
+            )
             loaded = await repository.load()
             assert loaded == (subscribed.publisher.publish(shards), bodies(shards))
 
     async def test_a_snapshot_without_shards_is_saved_too(self, subscribed: Subscribed) -> None:
         repository = SnapshotRepository(subscribed.database)
-        await repository.save(subscribed.publisher.publish(shards_for()), bodies(shards_for()), Position(1, 1, 1))
+        root = subscribed.publisher.enrollment.root_key
+        await repository.save(
+            subscribed.publisher.publish(shards_for()), bodies(shards_for()), Position(1, 1, 1), root_key=root
+        )
         empty = subscribed.publisher.publish([], number=2)
-        await repository.save(empty, {}, Position(1, 1, 2))
+        await repository.save(empty, {}, Position(1, 1, 2), root_key=root)
         assert await repository.load() == (empty, {})
 
     @pytest.mark.parametrize("late", [(1, 1, 7), (1, 1, 6), (1, 0, 9), (0, 9, 9)])
     async def test_the_newest_stays(self, subscribed: Subscribed, late: tuple[int, int, int]) -> None:
         repository = SnapshotRepository(subscribed.database)
+        root = subscribed.publisher.enrollment.root_key
         newest, other = subscribed.publisher.publish(shards_for()), subscribed.publisher.publish([])
-        await repository.save(newest, bodies(shards_for()), Position(1, 1, 7))
-        await repository.save(other, {}, Position(*late))
+        await repository.save(newest, bodies(shards_for()), Position(1, 1, 7), root_key=root)
+        await repository.save(other, {}, Position(*late), root_key=root)
         assert await repository.load() == (newest, bodies(shards_for()))
-        await repository.save(other, {}, Position(1, 2, 1))
+        await repository.save(other, {}, Position(1, 2, 1), root_key=root)
         assert await repository.load() == (other, {})

@@ -1,0 +1,31 @@
+"""When a region takes another root key for the one that it trusts, and only then."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from domicile.boundary.publisher_key import SignedSuccession
+from domicile.boundary.signing import BadSignatureError, open_succession, public_key_id
+from domicile.data_plane.identity import Enrollment
+from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError
+
+
+def follow(successions: Iterable[SignedSuccession], enrollment: Enrollment, held: Position) -> Enrollment:
+    """Whom to trust after these, the oldest first: a chain without a gap that begins at the root key that is trusted now.
+
+    Each root key names one successor. A second one, a replay and a skip all begin at a key that is not, or no longer,
+    trusted. The serial grows beyond all that has been seen, so that a key that comes back some day brings no replay along.
+    """
+    for signed in successions:
+        succession = signed.succession
+        if enrollment.root_key is None or succession.before != public_key_id(enrollment.root_key):
+            raise SnapshotRefusedError("a succession to another root key than the trusted one")
+        try:
+            open_succession(enrollment.root_key, signed)
+        except BadSignatureError:
+            raise SnapshotRefusedError("a succession that the root key has not signed") from None
+        if succession.installation_id != enrollment.installation_id:
+            raise SnapshotRefusedError("another installation's")
+        if succession.serial <= max(held.serial, enrollment.serial):
+            raise SnapshotRefusedError("a succession from before what was seen")
+        enrollment = replace(enrollment, root_key=succession.public_key, serial=succession.serial)
+    return enrollment
