@@ -93,7 +93,7 @@ MUTANTS = [
         "control_plane/reports.py",
         "        return None\n    await writing",
         "        return writing\n    await writing",
-        "tests/unit/control_plane",
+        "tests/unit/control_plane/usage",
     ),
     Mutant(
         "C09",
@@ -117,7 +117,7 @@ MUTANTS = [
         "control_plane/projects/service.py",
         "            await require_agreement(change, administrator.organization_id, region)\n",
         "",
-        "tests/unit/control_plane",
+        "tests/unit/control_plane/projects",
     ),
     Mutant(
         "C08",
@@ -173,7 +173,7 @@ MUTANTS = [
         "control_plane/projects/service.py",
         "or self._installation.region(self._installation.default_region)",
         'or self._installation.region("eu")',
-        "tests/unit/control_plane",
+        "tests/unit/control_plane/projects",
     ),
     Mutant(
         "C12",
@@ -269,7 +269,7 @@ MUTANTS = [
         "engine_server/chat/enforcement.py",
         '                raise refused(schema.param, "it cannot be enforced; its patterns are the likely reason.")',
         "                pass",
-        "tests/contract/engine",
+        "tests/contract/engine/test_refusals.py -k cannot_enforce",
     ),
     Mutant(
         "design 4",
@@ -429,7 +429,7 @@ MUTANTS = [
         "control_plane/idempotency.py",
         "    if row.body_sha256 != attempt.body_sha256:",
         "    if False:",
-        "tests/unit/control_plane",
+        "tests/unit/control_plane/test_idempotency.py",
     ),
     Mutant(
         "C12",
