@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import av
 import av.error
@@ -47,6 +48,8 @@ _OPTIONS = {
     "codec_whitelist": ",".join(_CODECS),
     "protocol_whitelist": "none",
 }
+# Up to its version 18 PyAV fails on tags in another encoding than UTF-8, unless it is told not to; later it cannot be told.
+_TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 # Outside of these no microphone works, and a small file could claim a day of sound.
 _RATES = range(2_000, 768_001)
 _CHANNELS_MAX = 16
@@ -68,7 +71,7 @@ class Recording:
 def opened(content: bytes) -> Iterator[Recording]:
     """The file's first audio stream, not yet decoded. Raises `NotSoundError`, also for what fails while it is read."""
     try:
-        with av.open(io.BytesIO(content), "r", container_options=_OPTIONS, metadata_errors="ignore") as container:
+        with av.open(io.BytesIO(content), "r", container_options=_OPTIONS, **_TAGS) as container:
             if not container.streams.audio:
                 raise NotSoundError
             stream = container.streams.audio[0]

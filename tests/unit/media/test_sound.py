@@ -19,7 +19,7 @@ from tests.recordings import LEISURE, encoded, tone
         ("webm", "libopus", 48_000),
         ("mpegts", "mp2", 48_000),
         ("aiff", "pcm_s16be", 8_000),
-        ("amr", "libopencore_amrnb", 8_000),
+        ("ac3", "ac3", 48_000),
     ],
 )
 def test_a_recording_is_known_by_its_content(container: str, codec: str, rate: int) -> None:
@@ -28,6 +28,13 @@ def test_a_recording_is_known_by_its_content(container: str, codec: str, rate: i
 
 def test_real_speech_is_as_long_as_it_is() -> None:
     assert seconds_of(LEISURE.content) == pytest.approx(LEISURE.seconds, abs=0.01)
+
+
+def test_tags_in_another_encoding_are_no_matter() -> None:
+    title = b"Caf\xe9"
+    frame = b"TIT2" + (len(title) + 1).to_bytes(4, "big") + b"\0\0\x03" + title
+    tag = b"ID3\x03\0\0" + len(frame).to_bytes(4, "big") + frame
+    assert seconds_of(tag + encoded(tone(2, 44_100), "mp3", "libmp3lame", 44_100)) == pytest.approx(2, abs=0.06)
 
 
 @pytest.mark.parametrize(
