@@ -13,10 +13,10 @@ from tests.platform.endpoint_uses import use_everything
 from tests.platform.processes import eventually
 
 
-def sums(up: RunningUp, project_id: str, kind: str) -> list[dict[str, Any]]:
+def sums(up: RunningUp, project_id: str, kind: str, group_by: str = "model") -> list[dict[str, Any]]:
     """What the Admin API shows of a project's last minutes."""
     page = getattr(up.admin().admin.organization.usage, kind)(
-        start_time=int(time.time()) - 900, bucket_width="1m", project_ids=[project_id], group_by=["model"]
+        start_time=int(time.time()) - 900, bucket_width="1m", project_ids=[project_id], group_by=[group_by]
     )
     return [result.to_dict() for bucket in page.data for result in bucket.results]
 
@@ -50,6 +50,8 @@ def test_each_endpoint_answers_and_what_it_used_is_seen_by_the_administrator(up:
         return all(found.pop(each, 0) > 0 for each in unsaid) and found == used
 
     eventually(all_seen, what=f"the sums are {used}, and something of {unsaid}")
+    by_size = Counter({each["size"]: each["images"] for each in sums(up, key.project_id, "images", "size")})
+    assert by_size == {"1024x1024": 1, "1792x1024": 1}
 
 
 async def in_chat(client: AsyncOpenAI) -> bool:
@@ -74,12 +76,32 @@ async def in_embeddings(client: AsyncOpenAI) -> bool:
     return len(answer.data[0].embedding) > 100
 
 
+async def in_audio(client: AsyncOpenAI) -> bool:
+    async with client.audio.speech.with_streaming_response.create(
+        model="tts-1", voice="nova", input="Good morning.", response_format="wav"
+    ) as response:
+        assert response.headers["content-type"] == "audio/wav"
+        spoken = b"".join([piece async for piece in response.iter_bytes()])
+    answer = await client.audio.transcriptions.create(model="whisper-1", file=("speech.wav", spoken))
+    return "morning" in answer.text.lower()
+
+
+async def in_images(client: AsyncOpenAI) -> bool:
+    answer = await client.images.generate(model="dall-e-3", prompt="A cat", response_format="b64_json")
+    return answer.data is not None and bool(answer.data[0].b64_json)
+
+
+async def in_moderations(client: AsyncOpenAI) -> bool:
+    answer = await client.moderations.create(model="text-moderation-latest", input=["Hello there.", "Good evening."])
+    return [result.flagged for result in answer.results] == [False, False]
+
+
 @pytest.mark.contract("C15")
 @pytest.mark.timeout(180)
 async def test_the_asynchronous_client_uses_all_of_them_at_once_in_both_regions(up: RunningUp) -> None:
     keys = {code: up.new_key(code).secret for code in ("us", "eu")}
     clients = [AsyncOpenAI(api_key=keys[code], base_url=up.region_url(code), max_retries=0) for code in keys]
-    uses = (in_chat, in_completions, in_embeddings)
+    uses = (in_chat, in_completions, in_embeddings, in_audio, in_images, in_moderations)
     assert all(await asyncio.gather(*(use(client) for client in clients for use in uses)))
     for client in clients:
         await client.close()

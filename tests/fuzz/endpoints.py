@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.fuzz.mutation import CANARY
 from tests.fuzz.specification import served
+from tests.pictures import PNG_URL
 from tests.platform.installation import Installation, IssuedKey
 
 MODEL = "gpt-4o-2024-08-06"
@@ -64,6 +65,18 @@ VALID: dict[str, dict[str, Any]] = {
         "temperature": 0.5,
         "user": CANARY,
     },
+    "/v1/audio/speech": {
+        "model": "tts-1",
+        "input": CANARY,
+        "voice": "alloy",
+        "response_format": "opus",
+        "speed": 1.5,
+        "stream_format": "sse",
+        "instructions": CANARY,
+    },
+    # Forms are damaged in tests/unit/web/test_multipart.py; here they are no forms at all.
+    "/v1/audio/transcriptions": {"model": "whisper-1", "file": CANARY},
+    "/v1/audio/translations": {"model": "whisper-1", "file": CANARY},
     "/v1/embeddings": {
         "model": "text-embedding-3-small",
         "input": [CANARY, "hello"],
@@ -80,6 +93,14 @@ VALID: dict[str, dict[str, Any]] = {
         "style": "vivid",
         "response_format": "b64_json",
         "user": CANARY,
+    },
+    "/v1/moderations": {
+        "model": "omni-moderation-latest",
+        "input": [
+            {"type": "text", "text": CANARY},
+            {"type": "image_url", "image_url": {"url": PNG_URL}},
+            {"type": "text", "text": "hello"},
+        ],
     },
     "/v1/organization/projects": {"name": CANARY, "residency": "US_STORAGE_PROCESSING"},
     "/v1/organization/projects/{project_id}": {"name": CANARY, "geography": "US"},
@@ -154,6 +175,7 @@ class Targets:
             "account_id": key.service_account_id,
             "key_id": key.key_id,
             "model": MODEL,
+            "image_id": "img_" + "0" * 24,
             "code": "us",
             "organization_id": installation.operator("GET", "/operator/v1/organization")["id"],
             "sha256": "0" * 64,

@@ -1,9 +1,14 @@
 """One request of every endpoint through the official client, as a newcomer makes it, and what each used."""
 
+import base64
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx2
 from openai import OpenAI
+
+from tests.recordings import SELFISH
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,9 @@ def use_everything(client: OpenAI) -> Iterator[Used]:
     yield _chat(client)
     yield _completions(client)
     yield _embeddings(client)
+    yield from _images(client)
+    yield _moderations(client)
+    yield from _audio(client)
 
 
 def _chat(client: OpenAI) -> Used:
@@ -45,3 +53,34 @@ def _embeddings(client: OpenAI) -> Used:
     model = "text-embedding-3-small"
     answer = client.embeddings.create(model=model, input=["Hello there.", "Good evening."])
     return Used("embeddings", "embeddings", model, "input_tokens", answer.usage.prompt_tokens)
+
+
+def _images(client: OpenAI) -> Iterator[Used]:
+    answer = client.images.generate(
+        model="dall-e-3", prompt="A house beside a tree under the moon", response_format="b64_json"
+    )
+    assert answer.data is not None
+    assert base64.b64decode(answer.data[0].b64_json or "")[1:4] == b"PNG"
+    yield Used("images/generations", "images", "dall-e-3", "images", 1)
+    answer = client.images.generate(model="dall-e-3", prompt="A cat", size="1792x1024")
+    assert answer.data is not None
+    assert httpx2.get(answer.data[0].url or "").content[1:4] == b"PNG"
+    yield Used("images/generations", "images", "dall-e-3", "images", 1)
+
+
+def _moderations(client: OpenAI) -> Used:
+    answer = client.moderations.create(input="I will find you and break your legs.")
+    assert answer.model == "omni-moderation-latest"
+    assert answer.results[0].categories.harassment_threatening
+    return Used("moderations", "moderations", answer.model, "input_tokens", None)
+
+
+def _audio(client: OpenAI) -> Iterator[Used]:
+    text = "Good evening."
+    assert client.audio.speech.create(model="tts-1", input=text, voice="alloy").content
+    yield Used("audio/speech", "audio_speeches", "tts-1", "characters", len(text))
+    model, file, whole_seconds = "whisper-1", ("a.flac", SELFISH.content), math.ceil(SELFISH.seconds)
+    assert "selfish" in client.audio.transcriptions.create(model=model, file=file).text
+    yield Used("audio/transcriptions", "audio_transcriptions", model, "seconds", whole_seconds)
+    assert "selfish" in client.audio.translations.create(model=model, file=file).text
+    yield Used("audio/translations", "audio_transcriptions", model, "seconds", whole_seconds)

@@ -27,9 +27,11 @@ CHAT_SNAPSHOTS = (
 )
 # What the stub answers beside chat, endpoint by endpoint.
 OTHER_SNAPSHOTS = (
+    *("whisper-1", "tts-1"),
     "gpt-3.5-turbo-instruct",
     *("text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"),
     "dall-e-3",
+    *("text-moderation-007", "omni-moderation-latest"),
 )
 
 

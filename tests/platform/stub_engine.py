@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from domicile.web import multipart
 from tests.pictures import encoded
 
 received: list[dict[str, Any]] = []
@@ -257,6 +258,89 @@ async def images(request: Request) -> Response:
     return JSONResponse({"created": 7, "data": [odd.get(command, picture)] * count, "timings": {"private": 1}})
 
 
+async def transcriptions(request: Request) -> Response:
+    """What it was sent of the form is kept. `prompt` says what is heard, or `do:NAME`, as in chat."""
+    form = multipart.read_form(await request.body(), request.headers["content-type"], files=frozenset({"file"}))
+    body = {**form.fields, "file_bytes": len(form.files["file"])}
+    received.append({"headers": dict(request.headers), "body": body})
+    text = form.fields.get("prompt", ["heard"])[0]
+    failed = misbehaviour(text.removeprefix("do:"))
+    if failed is not None:
+        return failed
+    kind = form.fields.get("response_format", ["json"])[0]
+    if form.fields.get("stream") == ["true"]:
+        done = {"type": "transcript.text.done", "text": text, "usage": {"type": "duration", "seconds": 7}, "private": 1}
+        events = ({"type": "transcript.text.delta", "delta": text, "private": 1}, done)
+        sent = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+        return Response(sent, media_type="text/event-stream")
+    if kind not in ("json", "verbose_json"):
+        return Response(f"{kind}: {text}\n", media_type="text/plain")
+    segment = {"id": 0, "start": 0.0, "end": 1.0, "text": text, "private": 1}
+    verbose = {"task": "transcribe", "language": "english", "duration": 6.5, "segments": [segment]}
+    usage = {"usage": {"type": "duration", "seconds": 7}} if text != "uncounted" else {}
+    return JSONResponse({"text": text, "private": 1, **usage, **(verbose if kind == "verbose_json" else {})})
+
+
+async def speech(request: Request) -> Response:
+    """The text's own letters as sound, word by word. `do:NAME` as in chat."""
+    body = await request.json()
+    received.append({"headers": dict(request.headers), "body": body})
+    failed = misbehaviour(body["input"].removeprefix("do:"))
+    if failed is not None:
+        return failed
+
+    async def sound() -> AsyncIterator[bytes]:
+        for word in body["input"].split():
+            yield word.encode()
+            await asyncio.sleep(0)
+            if word == "break":
+                raise ConnectionAbortedError
+
+    async def events() -> AsyncIterator[bytes]:
+        async for piece in sound():
+            delta = {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode(), "private": 1}
+            yield f"data: {json.dumps(delta)}\n\n".encode()
+        usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+        yield f"data: {json.dumps({'type': 'speech.audio.done', 'usage': usage})}\n\n".encode()
+
+    as_events = body.get("stream_format") == "sse"
+    return StreamingResponse(events() if as_events else sound(), media_type="application/octet-stream")
+
+
+CATEGORIES = (
+    *("harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm"),
+    *("self-harm/instructions", "self-harm/intent", "sexual", "sexual/minors", "violence", "violence/graphic"),
+)
+
+
+async def moderations(request: Request) -> Response:
+    """A result for each text, or one for all parts; "illicit" in it fits that category. `do:NAME` as in chat."""
+    body = await request.json()
+    received.append({"headers": dict(request.headers), "body": body})
+    given = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    inputs = given if isinstance(given[0], str) else [json.dumps(given)]
+    failed = misbehaviour(inputs[0].removeprefix("do:"))
+    if failed is not None:
+        return failed
+    results = []
+    for text in inputs:
+        scores = {name: 0.75 if name == "illicit" and name in text else 0.25 for name in (*CATEGORIES, "private")}
+        results.append(
+            {
+                "flagged": "illicit" in text,
+                "categories": {name: score > 0.5 for name, score in scores.items()},
+                "category_scores": scores,
+                "category_applied_input_types": {name: ["text"] for name in CATEGORIES},
+                "engine_private": 1,
+            }
+        )
+    if inputs[0] == "do:too-few":
+        results.pop()
+    if inputs[0] == "do:no-category":
+        del results[0]["category_scores"]["violence"]  # type: ignore[attr-defined]
+    return JSONResponse({"id": "modr-stub", "model": body["model"], "results": results})
+
+
 async def health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
@@ -293,6 +377,10 @@ app = Starlette(
         Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
         Route("/v1/images/generations", images, methods=["POST"]),
+        Route("/v1/audio/transcriptions", transcriptions, methods=["POST"]),
+        Route("/v1/audio/translations", transcriptions, methods=["POST"]),
+        Route("/v1/audio/speech", speech, methods=["POST"]),
+        Route("/v1/moderations", moderations, methods=["POST"]),
     ]
 )
 

@@ -9,6 +9,7 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from tests.platform.installation import Installation, IssuedKey
 from tests.platform.processes import eventually
+from tests.recordings import SELFISH
 from tests.residency.memory import forms, in_files, in_memory
 from tests.residency.relay import CapturingRelay
 
@@ -46,12 +47,21 @@ def test_a_prompt_stays_in_its_region(installation: Installation, relay: Capturi
         in client.completions.create(model="gpt-3.5-turbo-instruct", prompt=needle.decode()).choices[0].text
     )
     client.embeddings.create(model="text-embedding-3-small", input=needle.decode())
+    spoken = client.audio.speech.create(model="tts-1", input=needle.decode(), voice="alloy")
+    assert spoken.content == needle
+    heard = client.audio.transcriptions.create(
+        model="whisper-1", file=(needle.decode(), SELFISH.content), prompt=needle.decode()
+    )
+    assert heard.text == needle.decode()
     # The answer tells the prompt back, and the picture itself rests behind a link.
     (picture,) = client.images.generate(model="dall-e-3", prompt=needle.decode()).data or []
     assert needle.decode() in (picture.revised_prompt or "")
+    client.moderations.create(model="text-moderation-007", input=needle.decode())
     # Refusals have logs and error texts of their own.
     with pytest.raises(BadRequestError):
         client.chat.completions.create(model="gpt-4o-2024-08-06", messages=messages, extra_body={needle.decode(): 1})
+    with pytest.raises(BadRequestError):
+        client.audio.translations.create(model="whisper-1", file=(needle.decode(), needle))
     with pytest.raises(BadRequestError):
         client.chat.completions.create(model="tts-1", messages=messages)
     eventually(lambda: usage_has_arrived(installation, issued.project_id), what="usage arrives at the control plane")

@@ -156,7 +156,7 @@ def test_storing_and_images_are_refused_by_each_region_for_its_own_reason(us: ht
     seen = {"model": MODEL, "messages": shown(PNG_URL)}
     image = "messages[0].content[0].image_url"
     assert check(eu.post(CHAT, json=seen), 400, "enhanced_zdr_required", image)
-    check(us.post(CHAT, json=seen), 400, "modality_not_supported", "messages")
+    check(us.post(CHAT, json=seen), 400, "modality_not_supported", image)
 
 
 @pytest.mark.parametrize(

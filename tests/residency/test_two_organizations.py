@@ -10,7 +10,10 @@ from tests.architecture.authorization import read_table
 from tests.platform.installation import Installation, IssuedKey
 from tests.residency.test_error_table import CHAT, MODEL, check, said
 
-IDENTIFIERS = {"model:path": "the catalogue's, the same for all"}
+IDENTIFIERS = {
+    "model:path": "the catalogue's, the same for all",
+    "image_id": "a link opens by the key within it, whoever asks: below",
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,23 @@ def test_no_path_of_a_region_names_an_object_of_an_organization() -> None:
 
 def _names(path: str) -> list[str]:
     return re.findall(r"{([^}]+)}", path)
+
+
+def test_the_id_of_the_others_image_is_worth_no_more_than_a_guess(
+    installation: Installation, keys: list[tuple[str, IssuedKey]]
+) -> None:
+    (_, mine), (_, theirs) = keys
+    url = installation.region_url("eu")
+    link = httpx2.post(
+        f"{url}/v1/images/generations",
+        headers={"authorization": f"Bearer {theirs.secret}"},
+        json={"model": "dall-e-3", "prompt": "a cat"},
+    ).json()["data"][0]["url"]
+    path = link.partition("?")[0]
+    guess = f"{path.rpartition('/')[0]}/{new_id('img_')}"
+    answers = [httpx2.get(each, headers={"authorization": f"Bearer {mine.secret}"}) for each in (path, guess)]
+    errors = [check(answer, 404, "not_found")["message"] for answer in answers]
+    assert errors[0].replace(path.rpartition("/")[2], "ID") == errors[1].replace(guess.rpartition("/")[2], "ID")
 
 
 @pytest.mark.parametrize("path", ["/v1/models", f"/v1/models/{MODEL}", CHAT])

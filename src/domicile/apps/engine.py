@@ -19,6 +19,8 @@ from domicile.engine_server.images.family import Images
 from domicile.engine_server.moderation.family import Moderation
 from domicile.engine_server.speech.family import Speech
 from domicile.engine_server.transcription.family import Transcription
+from domicile.engine_server.vision.endpoint import Vision
+from domicile.engine_server.vision.model import VisionFiles
 
 _GRACEFUL_SECONDS = 1
 
@@ -33,7 +35,7 @@ def main() -> None:
     limits = Limits(options.slots, options.context, options.prompt_limit, options.threads)
     engine = Engine(limits, options.socket.with_name(options.socket.name + ".d"))
     config = uvicorn.Config(
-        create_app(engine, _families(options)),
+        create_app(engine, _families(options), _vision(options)),
         loop="uvloop",
         lifespan="on",
         log_config=None,
@@ -61,6 +63,15 @@ def _families(options: argparse.Namespace) -> list[Family]:
     ]
 
 
+def _vision(options: argparse.Namespace) -> Vision | None:
+    """The operator's own vision model. Its private folder stands beside the chat model's."""
+    if options.vision_model is None:
+        return None
+    files = VisionFiles(options.vision_model, options.vision_mmproj)
+    private = options.socket.with_name(options.socket.name + ".v")
+    return Vision(files, private, idle_s=options.idle_seconds, threads=options.threads)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m domicile.apps.engine", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on, made with mode 0600")
@@ -69,11 +80,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--context", type=_positive, default=2048, help="tokens of prompt and answer, per slot")
     parser.add_argument("--prompt-limit", type=_positive, default=1024, help="tokens of the longest prompt")
     parser.add_argument("--idle-seconds", type=_positive, default=300, help="unload a model that nobody used so long")
+    parser.add_argument("--vision-model", type=Path, help="a GGUF file that answers for images, served as 'vision'")
+    parser.add_argument("--vision-mmproj", type=Path, help="its projector: the mmproj file that belongs to it")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     parser.add_argument("--follow-parent", action="store_true", help="stop when standard input ends")
     options = parser.parse_args()
     if options.prompt_limit >= options.context:
         parser.error("--prompt-limit must leave room for an answer within --context")
+    if (options.vision_model is None) != (options.vision_mmproj is None):
+        parser.error("--vision-model and --vision-mmproj go together")
     return options
 
 

@@ -39,9 +39,10 @@ from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.identity import Enrollment, Identity, IdentityError, IdentityRepository, load_or_make_key
+from domicile.data_plane.inference.assembly import assembled
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.remote_images import FetchedImages
-from domicile.data_plane.inference.story import Inference, parameters_of
+from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -142,7 +143,7 @@ class _Region:
         upstreams = _open_upstreams(settings, egress, stack)
         router = Router(settings.engines, parameters_of)
         policy = ResidencyPolicy.for_region(settings, load_catalogue(installation.catalogue_file))
-        inference = Inference(
+        inference = assembled(
             policy=policy,
             limits=Unlimited(),
             router=router,

@@ -22,10 +22,14 @@ from domicile.catalogue.tables import (
 )
 
 PARAMETER_FILES = (
+    "audio_speech_parameters.toml",
+    "audio_transcriptions_parameters.toml",
+    "audio_translations_parameters.toml",
     "chat_parameters.toml",
     "completions_parameters.toml",
     "embeddings_parameters.toml",
     "images_parameters.toml",
+    "moderations_parameters.toml",
 )
 
 

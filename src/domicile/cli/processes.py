@@ -147,13 +147,13 @@ def engine(
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
     """Run the embedded engines of a region, one process for all of them, in the foreground."""
-    arguments = ["--socket", str(_embedded_socket(config, code)), "--log-level", log_level]
+    arguments = [*_embedded_options(config, code), "--log-level", log_level]
     if threads is not None:
         arguments += ["--threads", str(threads)]
     _become("engine", arguments)
 
 
-def _embedded_socket(config: Path, code: str) -> Path:
+def _embedded_options(config: Path, code: str) -> list[str]:
     # Here and not above: reading a configuration takes longer than most commands need altogether.
     from domicile.settings.load import SettingsError, load_installation
 
@@ -161,7 +161,8 @@ def _embedded_socket(config: Path, code: str) -> Path:
         region_settings = load_installation(config).region(code)
     except (SettingsError, ValueError) as error:
         raise CommandError(str(error)) from None
-    sockets = {found.socket for found in region_settings.engines if found.embedded and found.socket}
+    embedded = [found for found in region_settings.engines if found.embedded]
+    sockets = {found.socket for found in embedded}
     if not sockets:
         raise CommandError(f"region '{code}' has no engine with 'embedded = true' in {config}")
     if len(sockets) > 1:
@@ -169,7 +170,11 @@ def _embedded_socket(config: Path, code: str) -> Path:
             f"the embedded engines of region '{code}' have several sockets in {config}. One process serves all of them: "
             "give them the same socket"
         )
-    return sockets.pop()
+    options = ["--socket", str(sockets.pop())]
+    for found in embedded:
+        if found.vision_model is not None:
+            options += ["--vision-model", str(found.vision_model), "--vision-mmproj", str(found.vision_mmproj)]
+    return options
 
 
 def _become(app: str, arguments: list[str]) -> None:

@@ -9,14 +9,25 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from domicile.data_plane.circuit_breaker import CircuitBreaker
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
 from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.policy.admit import Admission
 from domicile.kernel import errors
 from domicile.settings.engines import JSON_SCHEMA, EngineSettings
 
 # How often a request may be given to another engine, before the first byte of an answer. Once: a request that brings
 # engines down must not bring down all of them.
 RETRIES = 1
+
+_INPUT = {
+    Endpoint.CHAT_COMPLETIONS: "messages",
+    Endpoint.COMPLETIONS: "prompt",
+    Endpoint.IMAGES_GENERATIONS: "prompt",
+    Endpoint.AUDIO_TRANSCRIPTIONS: "file",
+    Endpoint.AUDIO_TRANSLATIONS: "file",
+}
+"""Where other endpoints than these have `input`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +74,12 @@ class EngineCondition:
         """Whether a request may be tried now."""
         return self.alive and self.breaker.allows()
 
-    def unreached(self) -> None:
+    def unreached(self, trial: Trial | None = None) -> None:
         """Nobody listens there: until a probe finds somebody, or for a pause where none is made."""
         if self.is_probed:
             self.alive = False
         else:
-            self.breaker.failed(at_once=True)
+            self.breaker.failed(trial, at_once=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,7 @@ class Router:
         What no bound engine can serve is said here, last of all rules (design 4.3)."""
         admission = reservation.admission
         snapshot = admission.model.name
-        bound = [engine for engine in self._engines.values() if engine.settings.serves(admission.endpoint, snapshot)]
+        bound = self._bound(admission.endpoint, snapshot)
         if not bound:
             raise errors.model_not_found(admission.requested)
         able = self._able(bound, reservation, admission.needs if needs is None else needs)
@@ -142,6 +153,16 @@ class Router:
             reservation, engine.name, engine.models[snapshot], engine.label, engine.country, engine.operator
         )
 
+    def is_bound(self, endpoint: Endpoint, snapshot: str) -> bool:
+        """Whether any engine answers for the snapshot at the endpoint, however it is at the moment."""
+        return bool(self._bound(endpoint, snapshot))
+
+    def has_able(self, reservation: Reservation, needs: frozenset[str]) -> bool:
+        """Whether any engine that is bound to an admitted request's snapshot has the modalities."""
+        admission = reservation.admission
+        bound = self._bound(admission.endpoint, admission.model.name)
+        return any(needs <= engine.settings.modalities for engine in bound)
+
     def labels(self, snapshot: str) -> tuple[str, ...]:
         """The public names of the engines bound to a snapshot: what really answers."""
         settings = (engine.settings for engine in self._engines.values())
@@ -156,6 +177,9 @@ class Router:
         condition = self._engines[engine].condition
         news = condition.alive != healthy
         condition.alive = healthy
+        if news and healthy:
+            # It was away, and may have come back another: what it failed before is not held against it for long.
+            condition.breaker.try_soon()
         return news
 
     def trust(self, engine: str) -> None:
@@ -185,13 +209,17 @@ class Router:
         there are none."""
         return any(engine.condition.alive for engine in self._engines.values()) or not self._engines
 
+    def _bound(self, endpoint: Endpoint, snapshot: str) -> list[_Engine]:
+        return [engine for engine in self._engines.values() if engine.settings.serves(endpoint, snapshot)]
+
     def _able(self, bound: list[_Engine], reservation: Reservation, needs: frozenset[str]) -> list[_Engine]:
         with_modalities = [engine for engine in bound if needs <= engine.settings.modalities]
         if not with_modalities:
             missing = sorted(needs - frozenset().union(*(engine.settings.modalities for engine in bound)))
             named = ", ".join(missing or sorted(needs))
             raise errors.modality_not_supported(
-                "messages", f"No engine of this region can serve this model with: {named}. Send text only."
+                _param(reservation.admission, missing),
+                f"No engine of this region can serve this model with: {named}. Send other input, or name another model.",
             )
         parameters = self._parameters_of(reservation)
         able = [engine for engine in with_modalities if not parameters & engine.refused]
@@ -208,3 +236,10 @@ class Router:
                 refused, f"The engine '{label}', which serves this model here, cannot honour it."
             )
         return able
+
+
+def _param(admission: Admission, missing: list[str]) -> str:
+    """The member that asks for too much: the first image itself, or else where the endpoint's input is."""
+    if admission.first_image is not None and missing in ([], ["image"]):
+        return admission.first_image
+    return _INPUT.get(admission.endpoint, "input")

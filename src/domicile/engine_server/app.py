@@ -19,51 +19,68 @@ from domicile.engine_server.completions.endpoint import CompletionsEndpoint
 from domicile.engine_server.engine import Engine
 from domicile.engine_server.errors import Refusal
 from domicile.engine_server.family import Family
-from domicile.engine_server.http import Endpoint
+from domicile.engine_server.http import Endpoint, EngineRequest, Reply
+from domicile.engine_server.json_request import names_model
 from domicile.engine_server.llama import EngineError
+from domicile.engine_server.vision.endpoint import BODY_BYTES_MAX as VISION_BYTES_MAX
+from domicile.engine_server.vision.endpoint import MODEL_ID as VISION
+from domicile.engine_server.vision.endpoint import Vision
 from domicile.engine_server.weights import WeightsError
 
 _log = logging.getLogger(__name__)
 
 
-def create_app(engine: Engine, families: Sequence[Family] = ()) -> Starlette:
+def create_app(engine: Engine, families: Sequence[Family] = (), vision: Vision | None = None) -> Starlette:
     """The application around an engine; it loads the chat model while it already answers `/health`.
 
-    The models of `families` are loaded when somebody first asks for them.
+    The models of `families`, and the vision model where there is one, are loaded when somebody first asks for them.
     """
+    lazy: list[Family | Vision] = [*families, *([vision] if vision is not None else [])]
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "ok" if engine.ready else "loading"}, 200 if engine.ready else 503)
 
     async def models(_: Request) -> Response:
-        described = [engine.describe(), *(entry for family in families for entry in family.describe())]
+        described = [engine.describe(), *(entry for kind in lazy for entry in kind.describe())]
         return JSONResponse({"object": "list", "data": described})
 
     return Starlette(
         routes=[
             Route("/health", health, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
-            Route("/v1/chat/completions", Endpoint(ChatEndpoint(engine).answer), methods=["POST"]),
+            Route("/v1/chat/completions", _chat(engine, vision), methods=["POST"]),
             Route(
                 "/v1/completions", Endpoint(CompletionsEndpoint(engine).answer, COMPLETIONS_BYTES_MAX), methods=["POST"]
             ),
             *(route for family in families for route in family.routes()),
         ],
         exception_handlers={HTTPException: _http_error, Exception: _failure},
-        lifespan=lambda _: _lifespan(engine, families),
+        lifespan=lambda _: _lifespan(engine, lazy),
     )
 
 
+def _chat(engine: Engine, vision: Vision | None) -> Endpoint:
+    """Chat, by the model that is named: the vision model has its own name, and everything else is the chat model's to judge."""
+    chat = ChatEndpoint(engine)
+    if vision is None:
+        return Endpoint(chat.answer)
+
+    async def answer(asked: EngineRequest, reply: Reply) -> None:
+        await (vision if names_model(asked.body, VISION) else chat).answer(asked, reply)
+
+    return Endpoint(answer, VISION_BYTES_MAX)
+
+
 @asynccontextmanager
-async def _lifespan(engine: Engine, families: Sequence[Family]) -> AsyncIterator[None]:
+async def _lifespan(engine: Engine, lazy: Sequence[Family | Vision]) -> AsyncIterator[None]:
     loading = asyncio.create_task(_load(engine))
     try:
         yield
     finally:
         await loading
         await engine.close()
-        for family in families:
-            await family.close()
+        for kind in lazy:
+            await kind.close()
 
 
 async def _load(engine: Engine) -> None:

@@ -30,6 +30,18 @@ def read_request(body: bytes, kind: type[RequestT], not_served: Mapping[str, str
         raise _from_validation(str(error)) from None
 
 
+class _Named(msgspec.Struct):
+    model: str
+
+
+def names_model(body: bytes, name: str) -> bool:
+    """Whether a body asks for this model. What is wrong with it otherwise is its reader's to say."""
+    try:
+        return msgspec.json.decode(body, type=_Named).model == name
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
 def _members(body: bytes) -> dict[str, Any]:
     try:
         members = msgspec.json.decode(body)

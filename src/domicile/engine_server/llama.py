@@ -79,38 +79,11 @@ class Llama:
         self._threads = ThreadPoolExecutor(settings.slots, thread_name_prefix="generation")
         self._prefilling = asyncio.Lock()
         self._http: aiohttp.ClientSession | None = None
-        self._socket = _private_socket(settings.private_directory)
+        self._socket = private_socket(settings.private_directory)
         try:
-            self._server = xllamacpp.Server(self._parameters())
+            self._server = xllamacpp.Server(server_parameters(settings, self._socket, self._key))
         except RuntimeError as error:
             raise EngineError("llama.cpp did not start") from error
-
-    def _parameters(self) -> xllamacpp.CommonParams:
-        settings = self._settings
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(settings.path)
-        parameters.n_ctx = settings.context_tokens * settings.slots
-        parameters.n_parallel = settings.slots
-        parameters.n_gpu_layers = 0
-        parameters.cpuparams.n_threads = settings.threads
-        # One connection at a time is all we open, and a connection holds a thread.
-        parameters.n_threads_http = 2
-        # Reading a prompt is worth more threads than generating, which waits for memory.
-        parameters.cpuparams_batch.n_threads = min(os.cpu_count() or 1, 2 * settings.threads)
-        # A cache across slots would be a cache across tenants.
-        parameters.cache_ram_mib = 0
-        parameters.cache_idle_slots = False
-        parameters.slot_prompt_similarity = 0.0
-        parameters.verbosity = _SILENT
-        parameters.warmup = True
-        parameters.ui = False
-        parameters.endpoint_slots = False
-        parameters.endpoint_props = False
-        parameters.endpoint_metrics = False
-        parameters.cors_origins = ""
-        parameters.hostnames = [str(self._socket)]
-        parameters.api_keys = [self._key]
-        return parameters
 
     async def tokenize(self, pieces: Sequence[int | str]) -> list[int]:
         """The prompt's tokens. Numbers are the template's special tokens; text never becomes one."""
@@ -218,10 +191,39 @@ class Llama:
         if self._http is not None:
             await self._http.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        _remove_private_socket(self._socket)
+        remove_private_socket(self._socket)
 
 
-def _private_socket(directory: Path) -> Path:
+def server_parameters(settings: Settings, socket: Path, key: str) -> xllamacpp.CommonParams:
+    """How llama.cpp is told to load a model, to say nothing, and to let nobody in."""
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(settings.path)
+    parameters.n_ctx = settings.context_tokens * settings.slots
+    parameters.n_parallel = settings.slots
+    parameters.n_gpu_layers = 0
+    parameters.cpuparams.n_threads = settings.threads
+    # One connection at a time is all we open, and a connection holds a thread.
+    parameters.n_threads_http = 2
+    # Reading a prompt is worth more threads than generating, which waits for memory.
+    parameters.cpuparams_batch.n_threads = min(os.cpu_count() or 1, 2 * settings.threads)
+    # A cache across slots would be a cache across tenants.
+    parameters.cache_ram_mib = 0
+    parameters.cache_idle_slots = False
+    parameters.slot_prompt_similarity = 0.0
+    parameters.verbosity = _SILENT
+    parameters.warmup = True
+    parameters.ui = False
+    parameters.endpoint_slots = False
+    parameters.endpoint_props = False
+    parameters.endpoint_metrics = False
+    parameters.cors_origins = ""
+    parameters.hostnames = [str(socket)]
+    parameters.api_keys = [key]
+    return parameters
+
+
+def private_socket(directory: Path) -> Path:
+    """Where llama.cpp's own server listens: in a directory that only this user can enter. Raises `EngineError`."""
     directory.mkdir(mode=0o700, exist_ok=True)
     directory.chmod(0o700)
     socket = directory / _SOCKET_NAME
@@ -231,6 +233,7 @@ def _private_socket(directory: Path) -> Path:
     return socket
 
 
-def _remove_private_socket(socket: Path) -> None:
+def remove_private_socket(socket: Path) -> None:
+    """Leaves nothing on disk."""
     socket.unlink(missing_ok=True)
     socket.parent.rmdir()

@@ -31,10 +31,22 @@ class Resident(Generic[ModelT]):
     the event that it is handed: it is set when the client has left.
     """
 
-    def __init__(self, name: str, load: Callable[[], ModelT], *, idle_s: float, workers: int = 1) -> None:
-        """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side."""
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], ModelT],
+        *,
+        idle_s: float,
+        workers: int = 1,
+        unload: Callable[[ModelT], None] | None = None,
+    ) -> None:
+        """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side.
+
+        `unload`: what a model needs beyond being forgotten; quick.
+        """
         self.name = name
         self._load = load
+        self._unload_model = unload
         self._idle_s = idle_s
         self._workers = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
@@ -68,26 +80,25 @@ class Resident(Generic[ModelT]):
     async def stream(
         self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]]
     ) -> AsyncGenerator[ResultT, None]:
-        """What `work` yields, each as it comes. Closing the iteration ends the work at its next item."""
+        """What `work` yields, each as it comes. Closing the iteration ends the work at its next item.
+
+        Between two items those who wait have their turn, however slowly this one's reader reads.
+        """
         with self._place() as left:
-            async with self._free:
-                loop = asyncio.get_running_loop()
-                items = work(await self._loaded(), left)
-                try:
-                    while True:
-                        running = loop.run_in_executor(self._threads, _next, items)
-                        try:
-                            item = await asyncio.shield(running)
-                        except BaseException:
-                            left.set()
-                            await _settled(running)
-                            raise
-                        if item is None:
-                            return
-                        yield item.value
-                finally:
-                    left.set()
-                    await asyncio.shield(loop.run_in_executor(self._threads, _close, items))
+            items: Iterator[ResultT] | None = None
+            try:
+                while True:
+                    async with self._free:
+                        model = await self._loaded()
+                        items = work(model, left) if items is None else items
+                        item = await self._run(_next_of(items), model, left)
+                    if item is None:
+                        return
+                    yield item.value
+            finally:
+                left.set()
+                if items is not None:
+                    await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, _close, items))
 
     async def close(self) -> None:
         """Lets the model go. What still runs is told that nobody waits for it."""
@@ -95,7 +106,7 @@ class Resident(Generic[ModelT]):
         for left in self._working:
             left.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
-        self._model = None
+        self._forget()
 
     async def _run(
         self, work: Callable[[ModelT, threading.Event], ResultT], model: ModelT, left: threading.Event
@@ -141,6 +152,8 @@ class Resident(Generic[ModelT]):
     async def _load_in_thread(self) -> ModelT:
         try:
             self._model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
+            # What loading took beside the model itself.
+            _return_memory()
             _log.info("loaded %s", self.name)
             return self._model
         except WeightsError as error:
@@ -163,10 +176,15 @@ class Resident(Generic[ModelT]):
             # Whoever asked for it has left already.
             self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
             return
-        self._model = None
+        self._forget()
         gc.collect()
         _return_memory()
         _log.info("unloaded %s", self.name)
+
+    def _forget(self) -> None:
+        model, self._model = self._model, None
+        if model is not None and self._unload_model is not None:
+            self._unload_model(model)
 
 
 class _Item(Generic[ResultT]):
@@ -178,10 +196,13 @@ class _Item(Generic[ResultT]):
         self.value = value
 
 
-def _next(items: Iterator[ResultT]) -> _Item[ResultT] | None:
-    for value in items:
-        return _Item(value)
-    return None
+def _next_of(items: Iterator[ResultT]) -> Callable[[object, threading.Event], _Item[ResultT] | None]:
+    def work(_model: object, _left: threading.Event) -> _Item[ResultT] | None:
+        for value in items:
+            return _Item(value)
+        return None
+
+    return work
 
 
 def _close(items: Iterator[object]) -> None:

@@ -181,12 +181,11 @@ def store_not_allowed(reason: str) -> DomicileError:
     )
 
 
-def too_large(limit_bytes: int) -> DomicileError:
-    return DomicileError(
-        Category.TOO_LARGE,
-        "request_too_large",
-        f"The body of this request may have at most {limit_bytes} bytes. Send less in one request.",
-    )
+def too_large(limit_bytes: int, param: str | None = None) -> DomicileError:
+    """`param`: the member that is too large, or takes up nearly all of a request that is."""
+    what = "The body of this request" if param is None else f"'{param}'"
+    message = f"{what} may have at most {limit_bytes} bytes. Send less in one request."
+    return DomicileError(Category.TOO_LARGE, "request_too_large", message, param=param)
 
 
 def headers_too_large(limit_bytes: int, limit_count: int) -> DomicileError:

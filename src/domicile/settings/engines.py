@@ -59,6 +59,10 @@ class EngineSettings(Block):
 
     embedded: bool = False
     """Whether `domicile up` starts the embedded engine server for it, on `socket`."""
+    vision_model: Path | None = None
+    """For an embedded engine: a vision model of the operator's own, a GGUF file; its name there is `vision`."""
+    vision_mmproj: Path | None = None
+    """The projector that belongs to it."""
     models: Annotated[dict[str, str], Field(min_length=1)]
     """Which of the engine's models answers for which snapshot. For Azure: which deployment."""
     endpoints: Annotated[frozenset[Endpoint], Field(min_length=1)] | None = None
@@ -93,6 +97,10 @@ class EngineSettings(Block):
             raise ValueError("an embedded engine has a socket, not a url")
         if self.embedded and self.vendor != "openai_compatible":
             raise ValueError("an embedded engine has no vendor")
+        if (self.vision_model is None) != (self.vision_mmproj is None):
+            raise ValueError("vision_model and vision_mmproj go together")
+        if self.vision_model is not None and not self.embedded:
+            raise ValueError("vision_model belongs to an embedded engine")
         if self.api_key_file is not None and self.api_key_env is not None:
             raise ValueError("an engine's key is in api_key_file or in api_key_env, not in both")
         address = urlsplit(self.url or "")
@@ -143,6 +151,8 @@ class EngineSettings(Block):
 
 def group_problems(engines: Sequence[EngineSettings]) -> Iterator[str]:
     """What is wrong with the groups of one region's engines. Nothing stands in for something else by oversight (design 4.5)."""
+    if sum(engine.vision_model is not None for engine in engines) > 1:
+        yield "a region's engine process has one vision model: name it in one embedded engine only"
     for one, other in combinations(engines, 2):
         together = one.equivalence_group is not None and one.equivalence_group == other.equivalence_group
         if together and one.embedded is not other.embedded:

@@ -51,6 +51,8 @@ _PATH_MEMBERS = frozenset(
         "tls_certificate_file",
         "tls_key_file",
         "boundary_ca_file",
+        "vision_model",
+        "vision_mmproj",
     }
 )
 

@@ -38,9 +38,13 @@ class _RefusedJsonError(ValueError):
 
 def decode_json(body: bytes, type_: type[T], *, max_values: int | None = None) -> T:
     """The body as a `type_`. Raises `DomicileError` 400 with the member at fault as `param`."""
-    value = parse_json(body, max_values=max_values)
+    return converted(parse_json(body, max_values=max_values), type_)
+
+
+def converted(value: Any, type_: type[T], *, from_text: bool = False) -> T:
+    """Plain values as a `type_`. `from_text`: numbers and truths may be written out, as they are in forms."""
     try:
-        return msgspec.convert(value, type_)
+        return msgspec.convert(value, type_, strict=not from_text)
     except msgspec.ValidationError as error:
         raise _validation_error(str(error)) from None
 

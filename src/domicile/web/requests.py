@@ -8,26 +8,31 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from domicile.kernel import errors
+from domicile.web import multipart
 from domicile.web.application import ClientDisconnectedError
-from domicile.web.json_body import MAX_VALUES, decode_json
+from domicile.web.json_body import MAX_VALUES, converted, decode_json
+from domicile.web.multipart import MEDIA_TYPE, FormError, is_form
 
 T = TypeVar("T")
 
 BODY_TIMEOUT_S = 60.0
 
 
-async def read_body(request: Request, *, limit_bytes: int) -> bytes:
-    """The whole body. 413 as soon as it is known to be too large, 408 when it does not arrive within `BODY_TIMEOUT_S`."""
+async def read_body(request: Request, *, limit_bytes: int, large_member: str | None = None) -> bytes:
+    """The whole body. 413 as soon as it is known to be too large, 408 when it does not arrive within `BODY_TIMEOUT_S`.
+
+    `large_member`: what takes up nearly all of a large one, and so is named as the fault.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
-        raise errors.too_large(limit_bytes)
+        raise errors.too_large(limit_bytes, large_member)
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for part in request.stream():
                 body += part
                 if len(body) > limit_bytes:
-                    raise errors.too_large(limit_bytes)
+                    raise errors.too_large(limit_bytes, large_member)
     except TimeoutError:
         raise errors.request_timeout() from None
     except ClientDisconnect:
@@ -42,6 +47,33 @@ async def read_json(request: Request, type_: type[T], *, limit_bytes: int, max_v
         raise errors.unsupported_media_type("application/json")
     body = await read_body(request, limit_bytes=limit_bytes)
     return decode_json(body or b"{}", type_, max_values=max_values)
+
+
+async def read_form(
+    request: Request, type_: type[T], *, limit_bytes: int, file: str, file_limit_bytes: int, lists: frozenset[str]
+) -> T:
+    """The form as a closed type. 415 unless it is declared as one. `file` is its one file, `lists` are its lists.
+
+    Lists are sent as `name[]` by SDKs, and may be sent as `name`; a list of one is one all the same.
+    """
+    content_type = request.headers.get("content-type", "")
+    if not is_form(content_type):
+        raise errors.unsupported_media_type(MEDIA_TYPE)
+    body = await read_body(request, limit_bytes=limit_bytes, large_member=file)
+    try:
+        form = multipart.read_form(body, content_type, files=frozenset({file}))
+    except FormError as error:
+        raise errors.invalid_request(error.message, param=error.param, code="invalid_form") from None
+    if len(form.files.get(file, b"")) > file_limit_bytes:
+        raise errors.too_large(file_limit_bytes, file)
+    members: dict[str, Any] = dict(form.files)
+    for sent, values in form.fields.items():
+        name = sent.removesuffix("[]")
+        if name in lists:
+            members.setdefault(name, []).extend(values)
+        else:
+            members[sent] = values[0] if len(values) == 1 and sent == name else values
+    return converted(members, type_, from_text=True)
 
 
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -81,13 +81,15 @@ def test_a_hostile_schema_costs_seconds_at_most(engine: EngineProcess, schema: A
 
 def test_only_these_urls_exist(engine: EngineProcess) -> None:
     with engine.http() as client:
-        for path in ("/slots", "/props", "/lora-adapters", "/metrics", "/tokenize", "/completion", "/v1/completions"):
+        for path in ("/slots", "/props", "/lora-adapters", "/metrics", "/tokenize", "/completion", "/v1/responses"):
             answer = client.get(path)
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
-        assert client.get("/v1/chat/completions").status_code == 405
+        for path in ("/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
+            assert client.get(path).status_code == 405
         assert client.get("/health").json() == {"status": "ok"}
-        (model,) = client.get("/v1/models").json()["data"]
+        model, *others = client.get("/v1/models").json()["data"]
     assert model["id"] == MODEL
+    assert "vision" not in {other["id"] for other in others}, "the operator has brought none"
     assert model["prompt_limit"] == 1024
     assert len(model["weights_sha256"]) == 64
 

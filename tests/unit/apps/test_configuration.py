@@ -181,6 +181,25 @@ def test_all_embedded_engines_of_a_region_are_one_process_on_one_socket(tmp_path
     assert all("--follow-parent" in plan.command for plan in (table.control, *table.regions.values(), *table.engines))
 
 
+def test_a_vision_model_of_the_operators_own_is_handed_to_its_regions_process(tmp_path: Path) -> None:
+    layout, file = Layout(tmp_path / "data"), tmp_path / "own" / "domicile.toml"
+    document = laptop_document(load_catalogue())
+    vision = {
+        "name": "eyes",
+        "vision_model": "m.gguf",
+        "vision_mmproj": "p.gguf",
+        "models": {"gpt-4o-2024-08-06": "vision"},
+    }
+    chat = document["regions"][1]["engines"][0]
+    del chat["models"]["gpt-4o-2024-08-06"]
+    document["regions"][1]["engines"].append(chat | vision)
+    placed = place(document, file, layout, PORTS, 15000, agreement=None)
+    us, eu = process_table(check(placed, file, layout), layout, Programs(), "info").engines
+    options = ("--vision-model", f"{tmp_path}/own/m.gguf", "--vision-mmproj", f"{tmp_path}/own/p.gguf")
+    assert options[0] not in us.command
+    assert " ".join(options) in " ".join(eu.command)
+
+
 def test_ports_follow_the_base_in_the_order_of_the_configuration() -> None:
     assert public_ports(8700, ["us", "eu", "jp"]) == {"control": 8700, "us": 8701, "eu": 8702, "jp": 8703}
 

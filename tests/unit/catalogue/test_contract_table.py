@@ -38,6 +38,10 @@ BEYOND = {
     Endpoint.COMPLETIONS: {"gpt-3.5-turbo-instruct", "smollm2-135m-instruct"},
     Endpoint.EMBEDDINGS: {"all-minilm-l6-v2"},
     Endpoint.IMAGES_GENERATIONS: {"procedural-sketch"},
+    Endpoint.AUDIO_TRANSCRIPTIONS: {"whisper-base"},
+    Endpoint.AUDIO_TRANSLATIONS: {"whisper-base"},
+    Endpoint.AUDIO_SPEECH: {"kokoro-82m"},
+    Endpoint.MODERATIONS: {"domicile-moderation"},
 }
 
 

@@ -23,9 +23,10 @@ from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
+from domicile.data_plane.inference.assembly import assembled
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.preparation import Preparation
-from domicile.data_plane.inference.story import Inference, parameters_of
+from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -171,7 +172,7 @@ async def region_under_test(
         image_links = ImageLinks(
             region_database, clock, base_url="http://eu.example.com/v1", is_live=authenticator.serves
         )
-        inference = Inference(
+        inference = assembled(
             policy=policy,
             limits=Unlimited(),
             router=router,

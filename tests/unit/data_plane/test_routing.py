@@ -1,5 +1,6 @@
 """Reservation -> Placement (design 4.5)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,8 +139,9 @@ class TestCircuit:
         assert {made.route(reservation()).engine for _ in range(3)} == {"two"}
         made.report("one", healthy=True)
         assert made.route(reservation()).engine == "two", "that its health URL answers says nothing of its work"
-        now += 1.0
-        assert made.route(reservation()).engine == "one"
+        made.report("one", healthy=False)
+        made.report("one", healthy=True)
+        assert made.route(reservation()).engine == "one", "it was away, and may have been put right"
         one.breaker.began()
         assert {made.route(reservation()).engine for _ in range(3)} == {"two"}
 
@@ -252,6 +254,22 @@ class TestParameters:
     def test_modality_is_said_before_parameters(self) -> None:
         error = refusal(router(self.LIMITED), reservation(seed=1, needs=frozenset({"text", "image"})))
         assert error.code == "modality_not_supported"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "first_image", "param"),
+    [
+        (Endpoint.CHAT_COMPLETIONS, "messages[0].content[1].image_url", "messages[0].content[1].image_url"),
+        (Endpoint.CHAT_COMPLETIONS, None, "messages"),
+        (Endpoint.MODERATIONS, "input[2].image_url", "input[2].image_url"),
+        (Endpoint.AUDIO_TRANSCRIPTIONS, None, "file"),
+        (Endpoint.EMBEDDINGS, None, "input"),
+    ],
+)
+def test_the_member_that_no_engine_can_read_is_named(endpoint: Endpoint, first_image: str | None, param: str) -> None:
+    asked = reservation(needs=frozenset({"image"}) if first_image else frozenset({"audio"}))
+    admission = replace(asked.admission, endpoint=endpoint, first_image=first_image)
+    assert refusal(router(engine_settings("one")), replace(asked, admission=admission)).param == param
 
 
 def test_labels_name_every_engine_that_may_answer_dead_or_alive() -> None:

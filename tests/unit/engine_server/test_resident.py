@@ -152,6 +152,14 @@ async def test_a_stream_comes_item_by_item_and_closing_it_ends_the_work() -> Non
         assert [item async for item in model.stream(lambda model, _: iter([model, 7]))] == [1, 7]
 
 
+async def test_a_stream_whose_reader_has_stopped_holds_nobody_up() -> None:
+    async with resident(Loader()) as model, aclosing(model.stream(lambda model, _: iter([model, 7]))) as items:
+        assert await anext(items) == 1
+        async with asyncio.timeout(10):
+            assert await model.run(number) == 1
+        assert await anext(items) == 7
+
+
 async def test_between_the_pieces_of_a_long_work_others_have_their_turn() -> None:
     order: list[str] = []
     first_runs, others_wait = threading.Event(), threading.Event()

@@ -18,6 +18,9 @@ UNSUPPORTED_BY_EMBEDDED_CHAT = [
 ]
 """Parameters of chat and completions that the embedded engine refuses (`chat.request`, `completions.request` there)."""
 
+UNSUPPORTED_BY_EMBEDDED_AUDIO = ["include", "instructions", "keywords", "languages"]
+"""Parameters of the audio endpoints that the embedded engine refuses (`transcription.request`, `speech.request` there)."""
+
 HEAD = """\
 Written by `domicile up` at each of its starts, for trying out. What is changed here is lost at the next start.
 
@@ -45,6 +48,8 @@ COMMENTS = {
     "label": "What callers see of it, in the header `domicile-engine` and in GET /v1/models.",
     "models": "Which of the engine's models answers for which name.",
     "unsupported_parameters": "Refused before the engine is asked.",
+    "first_byte_timeout_s": "How long an answer may take to begin, in seconds: a long recording takes long on a small machine.",
+    "idle_timeout_s": "How long an answer may pause.",
     "cache_salt": "The engine keeps the prompt caches of projects apart.",
 }
 
@@ -89,6 +94,8 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             "country": country,
             "operator": "this machine",
             "embedded": True,
+            # The engine process takes a few more than this before it refuses: what waits, waits in the region.
+            "max_concurrency": 64,
             **settings,
             "models": dict.fromkeys(names, model),
         }
@@ -104,5 +111,21 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             cache_salt=True,
         ),
         block("images", "procedural-sketch", Endpoint.IMAGES_GENERATIONS),
-        block("embeddings", "all-minilm-l6-v2", Endpoint.EMBEDDINGS),
+        block(
+            "transcription",
+            "whisper-base",
+            Endpoint.AUDIO_TRANSCRIPTIONS,
+            Endpoint.AUDIO_TRANSLATIONS,
+            unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_AUDIO,
+            first_byte_timeout_s=1800,
+        ),
+        block(
+            "speech",
+            "kokoro-82m",
+            Endpoint.AUDIO_SPEECH,
+            idle_timeout_s=300,
+            unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_AUDIO,
+        ),
+        block("embeddings", "all-minilm-l6-v2", Endpoint.EMBEDDINGS, first_byte_timeout_s=900),
+        block("moderation", "domicile-moderation", Endpoint.MODERATIONS, modalities=["text", "image"]),
     ]

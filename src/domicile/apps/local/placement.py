@@ -14,6 +14,7 @@ from domicile.settings.load import SettingsError, check_installation
 PLACED_IN_CONTROL = frozenset(
     {"listen", "boundary_listen", "boundary_url", "data", "operator_key_file", "admin_key_file"}
 )
+_ENGINE_FILES = ("api_key_file", "ca_file", "vision_model", "vision_mmproj")
 PLACED_IN_REGION = frozenset({"listen", "public_url", "data", "enrollment_token_file"})
 
 
@@ -93,7 +94,7 @@ def _placed_engines(engines: Any, code: str, file: Path, layout: Layout) -> Any:
     if not isinstance(engines, list) or not all(isinstance(engine, dict) for engine in engines):
         return engines
     placed = []
-    for engine in (_with_key_file(engine, file) for engine in engines):
+    for engine in (_with_files(engine, file) for engine in engines):
         if engine.get("embedded") is True and "url" not in engine:
             placed.append(_ordered(engine | {"socket": _relative(layout.socket(code), layout)}))
         elif isinstance(engine.get("socket"), str):
@@ -103,10 +104,10 @@ def _placed_engines(engines: Any, code: str, file: Path, layout: Layout) -> Any:
     return placed
 
 
-def _with_key_file(engine: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Like a socket, it stays where the operator's file says."""
-    named = engine.get("api_key_file")
-    return engine | {"api_key_file": str(file.resolve().parent / named)} if isinstance(named, str) else engine
+def _with_files(engine: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Like a socket, an engine's files stay where the operator's file says."""
+    named = {name: engine[name] for name in _ENGINE_FILES if isinstance(engine.get(name), str)}
+    return engine | {name: str(file.resolve().parent / path) for name, path in named.items()}
 
 
 def _ordered(engine: dict[str, Any]) -> dict[str, Any]:

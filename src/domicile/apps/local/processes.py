@@ -9,6 +9,7 @@ from domicile.apps.local.child import ProcessPlan
 from domicile.apps.local.layout import CONTROL, Layout
 from domicile.apps.local.ports import HOST
 from domicile.apps.local.readiness import Probe
+from domicile.settings.engines import EngineSettings
 from domicile.settings.installation import Installation
 
 # -P: a file of the current folder must not be imported in the place of a module.
@@ -36,8 +37,8 @@ class ProcessTable:
 
 def process_table(installation: Installation, layout: Layout, programs: Programs, log_level: str) -> ProcessTable:
     """The table of a configuration."""
-    sockets = _engine_sockets(installation)
-    threads = max(1, (os.cpu_count() or 1) // max(1, len(sockets)))
+    embedded = _embedded_engines(installation)
+    threads = max(1, (os.cpu_count() or 1) // max(1, len(embedded)))
     served = ("--config", str(layout.configuration), "--follow-parent", "--log-level", log_level)
     control = ProcessPlan(
         name="the control plane",
@@ -54,26 +55,36 @@ def process_table(installation: Installation, layout: Layout, programs: Programs
         )
         for region in installation.regions
     }
-    engines = tuple(_engine(code, socket, layout, programs, threads) for socket, code in sockets.items())
+    engines = tuple(
+        _engine(code, socket, engines, layout, programs, threads) for (code, socket), engines in embedded.items()
+    )
     return ProcessTable(control, regions, engines)
 
 
-def _engine_sockets(installation: Installation) -> dict[Path, str]:
-    """The region of each engine process: all embedded engines of a region are models of one process."""
-    return {
-        engine.socket: region.code
-        for region in installation.regions
-        for engine in region.engines
-        if engine.embedded and engine.socket is not None
-    }
+def _embedded_engines(installation: Installation) -> dict[tuple[str, Path], list[EngineSettings]]:
+    """By region and socket: all embedded engines of a region are models of one process."""
+    processes: dict[tuple[str, Path], list[EngineSettings]] = {}
+    for region in installation.regions:
+        for engine in region.engines:
+            if engine.embedded and engine.socket is not None:
+                processes.setdefault((region.code, engine.socket), []).append(engine)
+    return processes
 
 
-def _engine(code: str, socket: Path, layout: Layout, programs: Programs, threads: int) -> ProcessPlan:
+def _engine(
+    code: str, socket: Path, engines: list[EngineSettings], layout: Layout, programs: Programs, threads: int
+) -> ProcessPlan:
+    vision = [
+        option
+        for engine in engines
+        if engine.vision_model is not None
+        for option in ("--vision-model", str(engine.vision_model), "--vision-mmproj", str(engine.vision_mmproj))
+    ]
     # A thread that waits for work by spinning takes the processor from the others: on a laptop all share a few.
     environment = {} if "OMP_WAIT_POLICY" in os.environ else {"OMP_WAIT_POLICY": "passive"}
     return ProcessPlan(
         name=f"the engine of region {code}",
-        command=(*programs.engine, "--socket", str(socket), "--threads", str(threads), "--follow-parent"),
+        command=(*programs.engine, "--socket", str(socket), "--threads", str(threads), *vision, "--follow-parent"),
         log=layout.log(code, "engine"),
         ready=Probe("http://engine/health", socket),
         environment=environment,

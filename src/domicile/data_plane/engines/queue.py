@@ -10,6 +10,7 @@ from types import TracebackType
 
 import structlog
 
+from domicile.data_plane.circuit_breaker import Trial
 from domicile.data_plane.engines.port import (
     Engine,
     EngineBusyError,
@@ -88,22 +89,22 @@ class _Turn:
         self._condition = condition
         self._places = places
         self._timeout_s = timeout_s
-        self._is_trial = False
+        self._trial: Trial | None = None
 
     async def __aenter__(self) -> "_Turn":
         # Nothing is awaited between the router's choice and here, so what it saw is still so.
         if not self._condition.has_room:
             raise errors.engine_unavailable(busy=True)
         self._condition.waiting += 1
-        self._is_trial = self._condition.breaker.began()
+        self._trial = self._condition.breaker.began()
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._places.acquire()
         except TimeoutError:
-            self._condition.breaker.ended(trial=self._is_trial)
+            self._condition.breaker.ended(self._trial)
             raise EngineBusyError(errors.engine_unavailable(busy=True)) from None
         except asyncio.CancelledError:
-            self._condition.breaker.ended(trial=self._is_trial)
+            self._condition.breaker.ended(self._trial)
             raise LeftQueueError from None
         finally:
             self._condition.waiting -= 1
@@ -123,10 +124,10 @@ class _Turn:
         if error is None:
             self._condition.breaker.succeeded()
         elif isinstance(error, EngineUnreachedError):
-            self._condition.unreached()
+            self._condition.unreached(self._trial)
         elif _is_fault(error):
-            self._condition.breaker.failed()
-        self._condition.breaker.ended(trial=self._is_trial)
+            self._condition.breaker.failed(self._trial)
+        self._condition.breaker.ended(self._trial)
         if self._condition.breaker.is_open != was_open:
             log.warning("engine_circuit_closed" if was_open else "engine_circuit_opened", engine=self._condition.name)
 

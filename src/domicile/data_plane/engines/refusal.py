@@ -1,5 +1,7 @@
 """What an engine's refusal becomes for the caller (design 7). An engine's own text never reaches a caller: it may name
-hosts, paths or other requests. Only codes of this list do, with our words and the numbers that the engine named."""
+hosts, paths or other requests. Only codes of this list do, with our words and the numbers that the engine named.
+
+The engine that comes with Domicile is the exception: its words are ours, and say which values would do."""
 
 import re
 
@@ -10,13 +12,15 @@ from domicile.kernel.errors import DomicileError
 
 _NUMBERS = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
+_WORDS = re.compile(r"[\x20-\x7e]{1,400}")
 _PARAM = re.compile(r"[a-z_]{1,40}(?:(?:\.[a-z_]{1,40})|(?:\[\d{1,5}\])){0,8}")
 
-_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error", "request_too_large"})
 _TEXTS = {
     "unsupported_parameter": "The engine that serves this model here cannot honour this parameter. Remove it.",
     "modality_not_supported": "The engine that serves this model here cannot read this kind of content. Send text only.",
     "invalid_json_schema": "The engine that serves this model here cannot enforce this JSON schema. Simplify it.",
+    "invalid_file": "The engine that serves this model here cannot read this file. Send a recording in a common format, whole.",
     "invalid_value": "The engine that serves this model here cannot use this value.",
     "invalid_type": "The engine that serves this model here cannot use a value of this type.",
     "unknown_parameter": "The engine that serves this model here does not know this parameter. Remove it.",
@@ -38,10 +42,10 @@ class _Envelope(msgspec.Struct):
     error: _Error
 
 
-def engine_refusal(status: int, body: bytes, retry_after: str | None) -> DomicileError:
-    """The caller's error for an engine's answer other than 200."""
+def engine_refusal(status: int, body: bytes, retry_after: str | None, *, is_embedded: bool = False) -> DomicileError:
+    """The caller's error for an engine's answer other than 200. `is_embedded`: whether the engine's words are ours."""
     if status in {400, 413, 422}:
-        return _bad_request(body)
+        return _bad_request(body, is_embedded=is_embedded)
     if status in {401, 403, 404, 405}:
         return errors.engine_misconfigured()
     if status in {408, 504}:
@@ -50,7 +54,7 @@ def engine_refusal(status: int, body: bytes, retry_after: str | None) -> Domicil
     return errors.engine_unavailable(min(max(seconds, 1), 60))
 
 
-def _bad_request(body: bytes) -> DomicileError:
+def _bad_request(body: bytes, *, is_embedded: bool) -> DomicileError:
     try:
         error = msgspec.json.decode(body, type=_Envelope).error
     except (ValueError, RecursionError):
@@ -62,7 +66,8 @@ def _bad_request(body: bytes) -> DomicileError:
     if code in _TOO_LONG:
         return _too_long(error.message, param)
     if code in _TEXTS:
-        return errors.invalid_request(_TEXTS[code], param=param, code=code)
+        text = error.message if is_embedded and _WORDS.fullmatch(error.message) else _TEXTS[code]
+        return errors.invalid_request(text, param=param, code=code)
     return errors.invalid_request(
         "The engine that serves this model here cannot process this request.", code="engine_refused"
     )

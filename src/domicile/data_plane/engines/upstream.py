@@ -1,6 +1,7 @@
 """An engine over HTTP: a server of OpenAI's API, on a Unix socket or at a destination that egress allows."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import Enum
@@ -34,6 +35,8 @@ _EVENTS = "text/event-stream"
 _ANY = "*/*"
 _EVENT_DATA = b"data:"
 _DONE = b"[DONE]"
+# Streams of sound and of transcripts may end with this event, and say `[DONE]` no more.
+_LAST_EVENT = re.compile(rb'"type"\s*:\s*"(?:transcript\.text|speech\.audio)\.done"')
 
 
 class Pulse(Enum):
@@ -56,6 +59,7 @@ class Upstream:
         self._first_byte_timeout_s = settings.first_byte_timeout_s
         self._credential = credential_of(settings)
         self._vendor = vendor
+        self._is_embedded = settings.embedded
         timeout = ClientTimeout(total=None, sock_connect=settings.connect_timeout_s)
         if settings.socket is not None:
             self._session = session_to_socket(settings.socket, timeout, connections=CONNECTIONS)
@@ -136,7 +140,12 @@ class Upstream:
             raise EngineFailedError from None
         if response.status == 200:
             return response
-        refusal = engine_refusal(response.status, await _read_refusal(response), response.headers.get("retry-after"))
+        refusal = engine_refusal(
+            response.status,
+            await _read_refusal(response),
+            response.headers.get("retry-after"),
+            is_embedded=self._is_embedded,
+        )
         if response.status == _TOO_MANY:
             raise EngineBusyError(refusal)
         if refusal.category is Category.UNAVAILABLE:
@@ -179,7 +188,7 @@ class Upstream:
             response.close()
 
     async def _events(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """The data of each event of a stream that must say `[DONE]` before it ends."""
+        """The data of each event of a stream that must say that it is done before it ends."""
         pending = b""
         async with aclosing(parts):
             async for part in parts:
@@ -193,6 +202,8 @@ class Upstream:
                     shown = self._vendor.reply(data) if data else None
                     if shown is not None:
                         yield shown
+                    if _LAST_EVENT.search(data):
+                        return
                 if len(pending) > MAX_EVENT_BYTES:
                     raise errors.engine_unavailable()
         raise errors.engine_unavailable()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
+from domicile.data_plane.http.audio import Audio
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.completions import Completions
@@ -12,6 +13,7 @@ from domicile.data_plane.http.front import CORS_HEADERS, Front
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.images import Images
 from domicile.data_plane.http.models import Models
+from domicile.data_plane.http.moderations import Moderations
 from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
@@ -33,16 +35,21 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     """Path -> handler, and nothing else."""
     inference = endpoints.inference
     images = Images(inference, endpoints.image_links)
+    audio = Audio(inference)
     return [
         Route("/healthz", endpoints.health.alive, methods=["GET"]),
         Route("/readyz", endpoints.health.ready, methods=["GET"]),
         Route("/v1/models", endpoints.models.list, methods=["GET"]),
         Route("/v1/models/{model:path}", endpoints.models.get, methods=["GET"]),
         Route("/v1/chat/completions", ChatCompletions(inference).create, methods=["POST"]),
+        Route("/v1/audio/transcriptions", audio.transcribe, methods=["POST"]),
+        Route("/v1/audio/translations", audio.translate, methods=["POST"]),
+        Route("/v1/audio/speech", audio.speak, methods=["POST"]),
         Route("/v1/completions", Completions(inference).create, methods=["POST"]),
         Route("/v1/embeddings", Embeddings(inference).create, methods=["POST"]),
         Route("/v1/images/generations", images.create, methods=["POST"]),
         Route("/v1/images/content/{image_id}", images.content, methods=["GET"]),
+        Route("/v1/moderations", Moderations(inference).create, methods=["POST"]),
     ]
 
 

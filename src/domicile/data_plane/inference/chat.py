@@ -1,12 +1,14 @@
 """Chat completions (contract C20)."""
 
+from collections.abc import Iterator
+
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.exchange import EVENT_STREAM, JSON, Part, Shown, estimated_tokens, plausible
 from domicile.openai_api import chat_reply
 from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
-from domicile.openai_api.chat_messages import ImagePart, UserMessage
+from domicile.openai_api.chat_messages import AudioPart, ImagePart, UserMessage
 from domicile.openai_api.chat_rules import check_chat_request
 
 
@@ -28,9 +30,9 @@ class ChatExchange:
         _check_no_address(request)
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
 
-    def asked(self, _request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
-        """See `Exchange`."""
-        return Usage(input_tokens=estimated_tokens(len(sent.body)))
+    def asked(self, request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
+        """See `Exchange`. Of images and sound only an engine knows how many tokens they are: their bytes say nothing of it."""
+        return Usage(input_tokens=estimated_tokens(len(sent.body) - sum(_media_bytes(request))))
 
     def reply(self, raw: bytes, _request: ChatCompletionRequest, shown: Shown) -> Part:
         """See `Exchange`."""
@@ -86,8 +88,20 @@ def counted_tokens(usage: chat_reply.Usage | None) -> Usage | None:
 
 def _check_no_address(request: ChatCompletionRequest) -> None:
     """Engines fetch by themselves. An address was refused or fetched long before: this is for the day on which it was not."""
+    for part in _parts(request):
+        if isinstance(part, ImagePart) and not part.image_url.url.startswith("data:"):
+            raise RuntimeError("an image's address must never reach an engine")
+
+
+def _media_bytes(request: ChatCompletionRequest) -> Iterator[int]:
+    for part in _parts(request):
+        if isinstance(part, ImagePart):
+            yield len(part.image_url.url)
+        elif isinstance(part, AudioPart):
+            yield len(part.input_audio.data)
+
+
+def _parts(request: ChatCompletionRequest) -> Iterator[object]:
     for message in request.messages:
         if isinstance(message, UserMessage) and isinstance(message.content, list):
-            for part in message.content:
-                if isinstance(part, ImagePart) and not part.image_url.url.startswith("data:"):
-                    raise RuntimeError("an image's address must never reach an engine")
+            yield from message.content

@@ -7,6 +7,7 @@ sent is then the prepared request; what was admitted stays what the caller wrote
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
+from domicile.boundary.usage import Usage
 from domicile.data_plane.inference.exchange import RequestT
 from domicile.data_plane.limits.reservation import Reservation
 
@@ -20,6 +21,8 @@ class Prepared(Generic[RequestT]):
     """The modalities that an engine must still have."""
     helped_by: tuple[str, ...] = ()
     """The public labels of other engines of this region that had a part in it."""
+    counted: Usage = Usage()  # noqa: RUF009 - frozen
+    """What the platform has counted of the request so far."""
 
 
 class Preparation(Protocol):

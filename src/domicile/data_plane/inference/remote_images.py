@@ -12,6 +12,7 @@ from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import ImagePart, UserMessage
+from domicile.openai_api.moderations import ModerationImagePart, ModerationRequest
 
 
 class FetchedImages:
@@ -26,11 +27,17 @@ class FetchedImages:
         if not images:
             return prepared
         request: Any = prepared.request
-        fetched: Any = with_images(request, await self._fetcher.fetch(images))
-        return replace(prepared, request=fetched)
+        insert: Any = in_moderation if isinstance(request, ModerationRequest) else in_chat
+        return replace(prepared, request=insert(request, await self._fetcher.fetch(images)))
 
 
-def with_images(request: ChatCompletionRequest, images: Mapping[str, str]) -> ChatCompletionRequest:
+def in_moderation(request: ModerationRequest, images: Mapping[str, str]) -> ModerationRequest:
+    """The request with each image at the member that named it."""
+    given = [_with_image(part, images.get(f"input[{index}].image_url.url")) for index, part in enumerate(request.input)]
+    return msgspec.structs.replace(request, input=given)
+
+
+def in_chat(request: ChatCompletionRequest, images: Mapping[str, str]) -> ChatCompletionRequest:
     """The request with each image at the member that named it."""
     messages = list(request.messages)
     for index, message in enumerate(messages):
@@ -44,6 +51,6 @@ def with_images(request: ChatCompletionRequest, images: Mapping[str, str]) -> Ch
 
 
 def _with_image(part: Any, url: str | None) -> Any:
-    if url is None or not isinstance(part, ImagePart):
+    if url is None or not isinstance(part, ImagePart | ModerationImagePart):
         return part
     return msgspec.structs.replace(part, image_url=msgspec.structs.replace(part.image_url, url=url))

@@ -175,7 +175,7 @@ class Inference:
             sent = exchange.encode(
                 prepared.request, model=placement.engine_model, cache_salt=self._cache_salt(placement)
             )
-            metered.started(placement, exchange.asked(prepared.request, sent))
+            metered.started(placement, exchange.asked(prepared.request, sent) + prepared.counted)
             try:
                 return placement, await call(self._engines[placement.engine], placement, sent)
             except EngineFailedError as failed:

@@ -28,6 +28,8 @@ class Admission:
     """The modalities of the input: of text, image, audio. Whether an engine can serve them is said last, by routing."""
     remote_images: tuple[RemoteImage, ...] = ()
     """Images named by a URL that may be fetched: before routing, and never by an engine."""
+    first_image: str | None = None
+    """The path of the first image."""
 
 
 def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: ModelRequest) -> Admission:
@@ -44,4 +46,14 @@ def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: 
     check_zdr(policy, caller, endpoint)
     check_image(policy, caller, content.first_image)
     # 4. Permission: the snapshot narrows no project's models, so each may use all that is eligible here.
-    return Admission(caller, endpoint, model, request.model, request, caller.retention, content.needs, remote_images)
+    return Admission(
+        caller,
+        endpoint,
+        model,
+        request.model,
+        request,
+        caller.retention,
+        content.needs,
+        remote_images,
+        content.first_image,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
+from domicile.data_plane.policy.audio_input import sound_in
 from domicile.data_plane.policy.content import ONLY_TEXT, Address, Content, Inspect, Members, refusal
 from domicile.data_plane.policy.image_input import check_image, is_data_url
 from domicile.openai_api.chat import ChatCompletionRequest
@@ -59,7 +60,7 @@ def chat_inspection(members: Members) -> Inspect:
 def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Content:
     """Looks through messages and schemas.
 
-    Raises 400 for a file, a reference to something kept elsewhere, or an image that is not what it claims.
+    Raises 400 for a file, a reference to something kept elsewhere, or an image or a recording that is not what it claims.
     """
     for path, schema in schemas(request):
         if _refers_elsewhere(schema):
@@ -86,6 +87,7 @@ def _inspect_part(
             addresses.append(Address(param, url, rules.image_url))
         found.setdefault("image", f"{path}.image_url")
     elif isinstance(part, AudioPart):
+        sound_in(part.input_audio, f"{path}.input_audio.data")
         found.setdefault("audio", f"{path}.input_audio")
     elif isinstance(part, FilePart):
         raise refusal(rules.file, f"{path}.file")

@@ -37,6 +37,9 @@ class Content:
 
 ONLY_TEXT = Content(frozenset({"text"}))
 
+NOTHING = Content(frozenset())
+"""No modality is needed beyond what the endpoint is for."""
+
 Inspect = Callable[[Any, ModelEntry], Content]
 """Looks through a request for a snapshot. Raises 400 for what must not pass, whatever engine would serve it."""
 
@@ -44,6 +47,11 @@ Inspect = Callable[[Any, ModelEntry], Content]
 def text_inspection(_members: Members) -> Inspect:
     """The inspection of requests that hold text, or the tokens of text, and nothing that could refer to anything."""
     return lambda _request, _model: ONLY_TEXT
+
+
+def recording_inspection(_members: Members) -> Inspect:
+    """The inspection of requests that hold a recording, by its bytes, and text about it."""
+    return lambda _request, _model: NOTHING
 
 
 def refusal(rule: ParameterRule, param: str) -> DomicileError:

@@ -8,22 +8,30 @@ from domicile.catalogue.catalogue import Catalogue
 from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.parameters import ParameterClass, ParameterRule
 from domicile.data_plane.policy.chat_content import chat_inspection
-from domicile.data_plane.policy.content import Inspect, Members, text_inspection
+from domicile.data_plane.policy.content import Inspect, Members, recording_inspection, text_inspection
 from domicile.data_plane.policy.embedding_content import embedding_inspection
 from domicile.data_plane.policy.image_content import image_inspection
+from domicile.data_plane.policy.moderation_content import moderation_inspection
+from domicile.openai_api.audio_speech import SpeechRequest
+from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.closed import ModelRequest
 from domicile.openai_api.completions import CompletionRequest
 from domicile.openai_api.embeddings import EmbeddingRequest
 from domicile.openai_api.images import ImageRequest
+from domicile.openai_api.moderations import ModerationRequest
 
 # The whole list: an endpoint that is not here admits nothing.
 SERVED: Mapping[Endpoint, tuple[type[ModelRequest], Callable[[Members], Inspect]]] = MappingProxyType(
     {
+        Endpoint.AUDIO_TRANSCRIPTIONS: (TranscriptionRequest, recording_inspection),
+        Endpoint.AUDIO_TRANSLATIONS: (TranslationRequest, recording_inspection),
+        Endpoint.AUDIO_SPEECH: (SpeechRequest, text_inspection),
         Endpoint.CHAT_COMPLETIONS: (ChatCompletionRequest, chat_inspection),
         Endpoint.COMPLETIONS: (CompletionRequest, text_inspection),
         Endpoint.EMBEDDINGS: (EmbeddingRequest, embedding_inspection),
         Endpoint.IMAGES_GENERATIONS: (ImageRequest, image_inspection),
+        Endpoint.MODERATIONS: (ModerationRequest, moderation_inspection),
     }
 )
 

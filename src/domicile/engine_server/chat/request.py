@@ -14,7 +14,7 @@ _CHOICES_MAX_OF_THE_API = 128
 
 _TEXT_ONLY = "This model reads and writes text only."
 # What the API knows and this model cannot do. Saying so is the honest answer; ignoring it would look like obeying.
-_NOT_SERVED = {
+NOT_SERVED = {
     "reasoning_effort": "This model does not reason before it answers.",
     "verbosity": "This model cannot be told how much to write; ask for it in a message.",
     "audio": _TEXT_ONLY,
@@ -132,16 +132,25 @@ class ChatRequest(Struct, forbid_unknown_fields=True):
 
 def decode(body: bytes) -> ChatRequest:
     """Read a request's body, or refuse it with the member that is wrong."""
-    request = read_request(body, ChatRequest, _NOT_SERVED)
+    request = read_request(body, ChatRequest, NOT_SERVED)
     _check(request)
     return request
 
 
 def _check(request: ChatRequest) -> None:
-    if request.modalities not in (None, ["text"]):
-        raise unsupported("modalities", _TEXT_ONLY)
+    check_sampling(request)
     if request.choices > CHOICES_MAX:
         raise unsupported("n", f"This engine gives at most {CHOICES_MAX} choices.")
+    for index, message in enumerate(request.messages):
+        content = message.content
+        for place, part in enumerate(content if isinstance(content, list) else []):
+            _check_part(part, f"messages[{index}].content[{place}]")
+
+
+def check_sampling(request: ChatRequest) -> None:
+    """What holds for every model: finite numbers, and no member that means nothing without another."""
+    if request.modalities not in (None, ["text"]):
+        raise unsupported("modalities", _TEXT_ONLY)
     if request.top_logprobs is not None and not request.logprobs:
         raise invalid("'top_logprobs' needs 'logprobs' to be true.", "top_logprobs")
     if request.stream_options is not None and not request.stream:
@@ -150,10 +159,6 @@ def _check(request: ChatRequest) -> None:
         value = getattr(request, name)
         if value is not None and not math.isfinite(value):
             raise invalid(f"'{name}' must be a finite number.", name)
-    for index, message in enumerate(request.messages):
-        content = message.content
-        for place, part in enumerate(content if isinstance(content, list) else []):
-            _check_part(part, f"messages[{index}].content[{place}]")
 
 
 def _check_part(part: Part, param: str) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from domicile.engine_server.speech.model import Kokoro
 
 
+# Readers of events have buffers.
+_EVENT_BYTES = 48 * 1024
+
+
 class Sound(msgspec.Struct, frozen=True):
     """A piece of the answer, encoded, and the count of all until here: sounds read, frames of 25 ms made."""
 
@@ -71,8 +75,9 @@ async def _as_events(sounds: AsyncIterator[Sound], reply: Reply) -> None:
     read = made = 0
     async for sound in sounds:
         read, made = sound.sounds, sound.frames
-        delta = {"type": "speech.audio.delta", "audio": base64.b64encode(sound.data).decode()}
-        await reply.event(msgspec.json.encode(delta))
+        for start in range(0, len(sound.data), _EVENT_BYTES):
+            piece = base64.b64encode(sound.data[start : start + _EVENT_BYTES]).decode()
+            await reply.event(msgspec.json.encode({"type": "speech.audio.delta", "audio": piece}))
     usage = {"input_tokens": read, "output_tokens": made, "total_tokens": read + made}
     await reply.event(msgspec.json.encode({"type": "speech.audio.done", "usage": usage}))
     await reply.done()

@@ -1,7 +1,7 @@
 """Whisper as the engine serves it: one recording at a time, beside the event loop, stopped when its client leaves."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -61,27 +61,38 @@ class Transcription:
     def _route(self, path: str, task: Task) -> Route:
         async def answer(asked: EngineRequest, reply: Reply) -> None:
             request = decode_request(asked.body, asked.content_type, task)
-            if request.stream:
-                await self._stream(request, reply)
-            else:
-                await reply.whole(*await self._whisper.run(_written(request)))
+            async with aclosing(self._whisper.stream(_heard(request))) as items:
+                if request.stream:
+                    await _as_events(items, reply)
+                else:
+                    await _as_whole(items, request, reply)
 
         return Route(path, Endpoint(answer, FILE_BYTES_MAX + OVERHEAD_BYTES_MAX), methods=["POST"])
 
-    async def _stream(self, request: TranscriptionRequest, reply: Reply) -> None:
-        text = ""
-        transcript: Transcript | None = None
-        async with aclosing(self._whisper.stream(_heard(request))) as items:
-            async for item in items:
-                if isinstance(item, Transcript):
-                    transcript = item
-                    continue
-                piece = item.text if text else item.text.lstrip()
-                text += piece
-                await reply.event(shapes.delta(piece))
-        if transcript is not None:
-            await reply.event(shapes.done(text.rstrip(), transcript))
-        await reply.done()
+
+async def _as_whole(items: "AsyncIterator[Transcript | Segment]", request: TranscriptionRequest, reply: Reply) -> None:
+    segments: list[Segment] = []
+    transcript = Transcript(0, None, iter(()))
+    async for item in items:
+        if isinstance(item, Transcript):
+            transcript = item
+        else:
+            segments.append(item)
+    await reply.whole(*shapes.whole(request, transcript, segments))
+
+
+async def _as_events(items: "AsyncIterator[Transcript | Segment]", reply: Reply) -> None:
+    text = ""
+    transcript = Transcript(0, None, iter(()))
+    async for item in items:
+        if isinstance(item, Transcript):
+            transcript = item
+            continue
+        piece = item.text if text else item.text.lstrip()
+        text += piece
+        await reply.event(shapes.delta(piece))
+    await reply.event(shapes.done(text.rstrip(), transcript))
+    await reply.done()
 
 
 def _load(threads: int) -> "Whisper":
@@ -89,14 +100,6 @@ def _load(threads: int) -> "Whisper":
     from domicile.engine_server.transcription.model import Whisper
 
     return Whisper(threads)
-
-
-def _written(request: TranscriptionRequest) -> "Callable[[Whisper, threading.Event], tuple[bytes, str]]":
-    def work(whisper: "Whisper", left: threading.Event) -> tuple[bytes, str]:
-        transcript = whisper.transcribe(request, left)
-        return shapes.whole(request, transcript, list(transcript.segments))
-
-    return work
 
 
 def _heard(request: TranscriptionRequest) -> "Callable[[Whisper, threading.Event], Iterator[Transcript | Segment]]":

@@ -56,7 +56,7 @@ def decode(body: bytes, content_type: str, task: Task) -> TranscriptionRequest:
     if file is None:
         raise invalid("Missing required parameter: 'file'.", "file", "missing_required_parameter")
     if len(file) > FILE_BYTES_MAX:
-        raise Refusal(413, "file_too_large", f"'file' is larger than {FILE_BYTES_MAX} bytes.", "file")
+        raise Refusal(413, "request_too_large", f"'file' is larger than {FILE_BYTES_MAX} bytes.", "file")
     if "model" not in fields:
         raise invalid("Missing required parameter: 'model'.", "model", "missing_required_parameter")
     if fields["model"] != [MODEL_ID]:

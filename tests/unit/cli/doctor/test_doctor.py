@@ -204,6 +204,28 @@ def test_a_configuration_with_an_engine_outside_is_the_only_finding(tmp_path: Pa
     assert "engine 'one' stands in US" in found[0].found
 
 
+def test_an_engine_is_asked_where_its_health_is_and_one_that_wants_its_key_for_it_is_not(
+    tmp_path: Path, answers: Answers
+) -> None:
+    config = written(tmp_path, answers)
+    block = config.read_text()
+    url = f'\nurl = "http://127.0.0.1:{answers.port}"'
+    for changed, asked in (
+        (f'\nurl = "http://127.0.0.1:{answers.port}/team/v1"', "/team/health"),
+        (f'{url}\nhealth_path = "/alive"', "/alive"),
+    ):
+        config.write_text(block.replace(url, changed))
+        answers.keys.clear()
+        [finding] = [finding for finding in examine(config) if finding.check == "engine one"]
+        assert (finding.state, asked in answers.keys) == (State.FAIL, True), finding
+        assert f"{asked.removeprefix('/team')} answers 404" in finding.found
+    for changed in (f'{url}\nhealth_path = "none"', f'{url}\nvendor = "openai"\napi_key_env = "KEY"'):
+        config.write_text(block.replace(url, changed))
+        answers.keys.clear()
+        [finding] = [finding for finding in examine(config) if finding.check == "engine one"]
+        assert (finding.state, "/health" in answers.keys, "/v1/models" in answers.keys) == (State.OK, False, False)
+
+
 def test_a_listener_for_other_machines_is_shown_with_who_may_reach_it(tmp_path: Path, answers: Answers) -> None:
     extra = 'behind_tls_proxy = true, trusted_proxies = ["127.0.0.0/8"]'
     found = list(examine(written(tmp_path, answers, listen="0.0.0.0", listen_extra=extra)))

@@ -224,7 +224,8 @@ async def test_a_request_with_an_allowed_url_reaches_the_engine_as_an_image(
         return {"model": "gpt-4o", "messages": [{"role": "user", "content": [text, part]}]}
 
     with stub_engine(tmp_path, "one") as stub:
-        engine = engine_settings("one", socket=stub.socket, modalities=["text", "image"])
+        models = dict.fromkeys(("gpt-4o-2024-08-06", "omni-moderation-latest"), "one-model")
+        engine = engine_settings("one", socket=stub.socket, modalities=["text", "image"], models=models)
         step = FetchedImages(fetcher(pictures, authority))
         async with region_under_test(tmp_path, [engine], fetch_hosts=hosts(pictures), preparations=[step]) as region:
             answer = await region.http.post("/v1/chat/completions", json=body(pictures.image("/png").url))
@@ -232,6 +233,9 @@ async def test_a_request_with_an_allowed_url_reaches_the_engine_as_an_image(
             sent = stub.received[-1]["body"]["messages"][0]["content"][1]["image_url"]
             assert sent["url"].startswith("data:image/png;base64,")
             assert sent["detail"] == "low"
+            moderated = [{"type": "image_url", "image_url": {"url": pictures.image("/png").url}}]
+            await region.http.post("/v1/moderations", json={"input": moderated})
+            assert stub.received[-1]["body"]["input"][0]["image_url"]["url"] == sent["url"]
             for url, code in (
                 (pictures.image("/elsewhere").url, "url_not_allowed"),
                 (pictures.image("/text").url, "invalid_file"),
@@ -241,11 +245,11 @@ async def test_a_request_with_an_allowed_url_reaches_the_engine_as_an_image(
                 answer = await region.http.post("/v1/chat/completions", json=body(url))
                 error = answer.json()["error"]
                 assert (answer.status_code, error["code"], error["param"]) == (400, code, PARAM)
-            assert len(stub.received) == 1
-            assert len(await region.ledger(1)) == 1
+            assert len(stub.received) == 2
+            assert len(await region.ledger(2)) == 2
         # Should the step ever be missing: the engine still sees no address.
         (tmp_path / "without").mkdir()
         async with region_under_test(tmp_path / "without", [engine], fetch_hosts=hosts(pictures)) as region:
             answer = await region.http.post("/v1/chat/completions", json=body(pictures.image("/png").url))
             assert answer.status_code == 500
-            assert len(stub.received) == 1
+            assert len(stub.received) == 2

@@ -69,6 +69,16 @@ def test_a_context_that_is_too_long_is_said_with_two_numbers_or_none(error: dict
         assert "tokens)" not in engine_refusal(400, body(**{**error, "message": message}), None).message
 
 
+def test_the_member_that_is_too_long_is_named_where_the_engine_names_it() -> None:
+    told = engine_refusal(400, body(code="context_length_exceeded", param="prompt[1]"), None)
+    assert (told.code, told.param) == ("context_length_exceeded", "prompt[1]")
+
+
+def test_a_body_that_is_too_large_for_an_engine_is_too_long() -> None:
+    told = engine_refusal(413, body(code="request_too_large"), None)
+    assert (told.category, told.code) == (Category.INVALID, "context_length_exceeded")
+
+
 @pytest.mark.parametrize(
     ("param", "shown"),
     [
@@ -108,3 +118,16 @@ def test_whatever_else_it_says_is_our_own_word(answer: bytes) -> None:
     error = engine_refusal(400, answer, None)
     assert (error.code, error.param) == ("engine_refused", None)
     assert error.message == "The engine that serves this model here cannot process this request."
+
+
+def test_the_embedded_engine_s_words_are_ours() -> None:
+    told = {"code": "invalid_value", "param": "voice", "message": "'voice' must be one of: alloy, ash."}
+    error = engine_refusal(400, body(**told), None, is_embedded=True)
+    assert (error.message, error.param, error.code) == (told["message"], "voice", "invalid_value")
+    assert engine_refusal(400, body(**told), None).message != told["message"]
+
+
+@pytest.mark.parametrize("error", [{"code": "boom"}, {"code": "invalid_value", "message": "x" * 401}])
+def test_words_without_a_known_code_or_without_end_stay_where_they_are(error: dict[str, object]) -> None:
+    assert "xxx" not in engine_refusal(400, body(**error), None, is_embedded=True).message
+    assert "secret-host" not in engine_refusal(400, body(**error), None, is_embedded=True).message

@@ -20,7 +20,7 @@ from tests.pictures import PNG_URL
 CATALOGUE = load_catalogue()
 DATA_URL = PNG_URL
 IMAGE = {"type": "image_url", "image_url": {"url": DATA_URL}}
-AUDIO = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+AUDIO = {"type": "input_audio", "input_audio": {"data": "UklGRgAAAABXQVZF", "format": "wav"}}
 TEXT = {"type": "text", "text": "What is this?"}
 
 

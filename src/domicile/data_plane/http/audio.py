@@ -1,0 +1,57 @@
+"""POST /v1/audio/transcriptions, /v1/audio/translations and /v1/audio/speech (contract C22)."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domicile.data_plane.http.answering import streamed_answer, whole_answer
+from domicile.data_plane.inference.audio_speech import SpeechExchange
+from domicile.data_plane.inference.audio_transcription import TranscriptionExchange, TranslationExchange
+from domicile.data_plane.inference.story import Inference
+from domicile.openai_api.audio_speech import SpeechRequest
+from domicile.openai_api.audio_transcription import LISTS, MAX_FILE_BYTES, TranscriptionRequest, TranslationRequest
+from domicile.web.body_limits import body_limit
+from domicile.web.requests import read_form, read_json
+
+TRANSCRIPTION_LIMIT_BYTES = body_limit("/v1/audio/transcriptions")
+TRANSLATION_LIMIT_BYTES = body_limit("/v1/audio/translations")
+SPEECH_LIMIT_BYTES = body_limit("/v1/audio/speech")
+
+
+class Audio:
+    """Reads each request whole, in memory, then lets `inference` tell the story."""
+
+    def __init__(self, inference: Inference) -> None:
+        self._inference = inference
+        self._transcription = TranscriptionExchange()
+        self._translation = TranslationExchange()
+        self._speech = SpeechExchange()
+
+    async def transcribe(self, request: Request) -> Response:
+        """What is said in a recording, whole or as it is written down."""
+        body = await read_form(
+            request,
+            TranscriptionRequest,
+            limit_bytes=TRANSCRIPTION_LIMIT_BYTES,
+            file="file",
+            file_limit_bytes=MAX_FILE_BYTES,
+            lists=LISTS,
+        )
+        answer = streamed_answer if body.streams else whole_answer
+        return await answer(request, self._inference, self._transcription, body)
+
+    async def translate(self, request: Request) -> Response:
+        """The same, in English."""
+        body = await read_form(
+            request,
+            TranslationRequest,
+            limit_bytes=TRANSLATION_LIMIT_BYTES,
+            file="file",
+            file_limit_bytes=MAX_FILE_BYTES,
+            lists=frozenset(),
+        )
+        return await whole_answer(request, self._inference, self._translation, body)
+
+    async def speak(self, request: Request) -> Response:
+        """A text as sound, sent as it is made."""
+        body = await read_json(request, SpeechRequest, limit_bytes=SPEECH_LIMIT_BYTES)
+        return await streamed_answer(request, self._inference, self._speech, body)

@@ -1,0 +1,93 @@
+"""Spoken parts of a chat (contract C29): where no engine of the model has ears, one that writes speech down reads for it.
+
+The transcript stands in the part's place, as a text of the same message: that is one of the few things that an engine is
+sent and the caller did not write (design 4.6). It is a request of its own, admitted and metered as a transcription, and the
+header `domicile-engine` names both engines.
+"""
+
+from dataclasses import replace
+from typing import cast
+
+import msgspec
+
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.inference.audio_transcription import TranscriptionExchange
+from domicile.data_plane.inference.exchange import RequestT
+from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.preparation import Prepared
+from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.policy.audio_input import sound_in
+from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.routing import Router
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+from domicile.kernel.ids import new_id
+from domicile.openai_api.audio_transcript import Transcription
+from domicile.openai_api.audio_transcription import TranscriptionRequest
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.chat_messages import AudioPart, InputAudio, Message, TextPart, UserMessage
+
+AUDIO, TEXT = "audio", "text"
+
+
+class SpokenParts:
+    """See `Preparation`."""
+
+    def __init__(self, *, policy: ResidencyPolicy, router: Router, inference: Inference) -> None:
+        """`inference` runs the transcriptions."""
+        self._router = router
+        self._inference = inference
+        self._exchange = TranscriptionExchange()
+        self._models = policy.catalogue.eligible_models(Endpoint.AUDIO_TRANSCRIPTIONS, policy.rows)
+
+    async def prepare(self, reservation: Reservation, prepared: Prepared[RequestT]) -> Prepared[RequestT]:
+        """See `Preparation`. What no engine can be had for stays as it is: routing says so."""
+        request = prepared.request
+        if AUDIO not in prepared.needs or not isinstance(request, ChatCompletionRequest):
+            return prepared
+        if self._router.has_able(reservation, prepared.needs):
+            return prepared
+        model = next((each for each in self._models if self._router.is_bound(self._exchange.endpoint, each)), None)
+        if model is None:
+            return prepared
+        helpers: dict[str, None] = {}
+        messages = [
+            await self._written(message, f"messages[{index}]", reservation.admission.caller, model, helpers)
+            for index, message in enumerate(request.messages)
+        ]
+        return replace(
+            prepared,
+            request=cast(RequestT, msgspec.structs.replace(request, messages=messages)),
+            needs=prepared.needs - {AUDIO} | {TEXT},
+            helped_by=(*prepared.helped_by, *helpers),
+        )
+
+    async def _written(
+        self, message: Message, path: str, caller: Caller, model: str, helpers: dict[str, None]
+    ) -> Message:
+        """The message with transcripts in the place of its recordings."""
+        if not isinstance(message, UserMessage) or isinstance(message.content, str):
+            return message
+        content = [
+            TextPart(await self._transcript(part.input_audio, f"{path}.content[{index}]", caller, model, helpers))
+            if isinstance(part, AudioPart)
+            else part
+            for index, part in enumerate(message.content)
+        ]
+        return msgspec.structs.replace(message, content=content)
+
+    async def _transcript(
+        self, audio: InputAudio, path: str, caller: Caller, model: str, helpers: dict[str, None]
+    ) -> str:
+        param = f"{path}.input_audio.data"
+        request = TranscriptionRequest(model=model, file=sound_in(audio, param))
+        try:
+            answer = await self._inference.answer(self._exchange, caller, request, new_id("req_"), Interruption())
+        except DomicileError as error:
+            if error.code == "invalid_file":
+                raise errors.invalid_file(param, "It is not a recording that can be read.") from None
+            raise
+        helpers[answer.engines] = None
+        return msgspec.json.decode(answer.body, type=Transcription).text

@@ -1,0 +1,31 @@
+"""The content of a moderation request (contract C23)."""
+
+from domicile.catalogue.catalogue import ModelEntry
+from domicile.data_plane.policy.content import Address, Content, Inspect, Members
+from domicile.data_plane.policy.image_input import check_image, is_data_url
+from domicile.kernel import errors
+from domicile.openai_api.moderations import ModerationRequest
+
+
+def moderation_inspection(members: Members) -> Inspect:
+    """The inspection of moderation requests: texts and images. Raises KeyError when the catalogue lacks the rule of images."""
+    rule = members["input[].image_url.url"]
+
+    def inspect(request: ModerationRequest, model: ModelEntry) -> Content:
+        images = tuple(request.images())
+        needs = {"text"} if any(True for _ in request.texts()) else set()
+        if images:
+            if "image" not in model.modalities:
+                raise errors.modality_not_supported(
+                    images[0][0], f"The model '{model.name}' moderates text only. Send images to another model."
+                )
+            needs.add("image")
+        addresses = []
+        for path, url in images:
+            if is_data_url(url):
+                check_image(url, f"{path}.url")
+            else:
+                addresses.append(Address(f"{path}.url", url, rule))
+        return Content(frozenset(needs), images[0][0] if images else None, tuple(addresses))
+
+    return inspect

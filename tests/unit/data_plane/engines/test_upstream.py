@@ -1,0 +1,147 @@
+"""An engine over HTTP: when its answer counts as begun, and what becomes of one that breaks off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.port import EngineFailedError, EngineRequest, EngineUnreachedError
+from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.engines.vendors.choice import vendor_of
+from domicile.data_plane.inference.story import parameters_of
+from domicile.data_plane.routing import Placement, Router
+from domicile.kernel.errors import DomicileError
+from domicile.kernel.geography import country_set
+from domicile.settings.engines import EngineSettings
+from tests.unit.data_plane.region_parts import engine_settings
+from tests.unit.data_plane.test_routing import reservation
+
+MULTIPART = EngineRequest(b"--b\r\n", "multipart/form-data; boundary=b")
+
+
+@dataclass
+class Server:
+    """Writes what the test says, and then does what it says."""
+
+    parts: tuple[bytes, ...] = ()
+    then: str = "end"
+    url: str = ""
+    seen: list[tuple[str, str, bytes]] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append((request.headers["accept"], request.headers["content-type"], await request.read()))
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for part in self.parts:
+            await response.write(part)
+        if self.then == "break":
+            assert request.transport is not None
+            request.transport.abort()
+        if self.then == "wait":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.left.set()
+        return response
+
+
+@asynccontextmanager
+async def engine(*parts: bytes, then: str = "end", **members: Any) -> AsyncIterator[tuple[Server, Upstream, Placement]]:
+    server = Server(parts, then)
+    application = web.Application()
+    application.router.add_post("/{path:.*}", server.answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server.url = "http://{}:{}".format(*runner.addresses[0][:2])
+    settings = engine_settings(url=server.url, **members)
+    upstream = upstream_of(settings)
+    try:
+        yield server, upstream, placement(settings)
+    finally:
+        await upstream.close()
+        await runner.cleanup()
+
+
+def upstream_of(settings: EngineSettings) -> Upstream:
+    return Upstream(settings, EgressPolicy(country_set(["DE"])), vendor_of(settings))
+
+
+def placement(settings: EngineSettings) -> Placement:
+    router = Router([settings], parameters_of)
+    router.trust(settings.name)
+    return router.route(reservation())
+
+
+async def test_bytes_come_as_they_are_under_the_media_type_of_what_was_sent() -> None:
+    async with engine(b"\x00\xff", b"data: [DONE]\n\n", b"\n") as (server, upstream, place):
+        parts = [part async for part in await upstream.stream_bytes(place, MULTIPART)]
+    assert b"".join(parts) == b"\x00\xffdata: [DONE]\n\n\n"
+    assert server.seen == [("*/*", "multipart/form-data; boundary=b", b"--b\r\n")]
+
+
+@pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
+async def test_until_the_first_byte_another_engine_may_be_asked(kind: str) -> None:
+    async with engine(then="break") as (_server, upstream, place):
+        with pytest.raises(EngineFailedError):
+            await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+
+
+async def test_a_stream_of_events_without_an_event_or_an_end_has_failed() -> None:
+    for parts in ((), (b": comment\n\n",)):
+        async with engine(*parts) as (_server, upstream, place):
+            with pytest.raises(EngineFailedError):
+                await upstream.stream(place, EngineRequest(b"{}"))
+
+
+@pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
+async def test_after_it_a_break_is_an_error(kind: str) -> None:
+    async with engine(b"data: {}\n\n", then="break") as (_server, upstream, place):
+        parts = await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+        with pytest.raises(DomicileError, match="engine_unavailable"):
+            assert [part async for part in parts] == []
+
+
+@pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
+async def test_the_first_byte_and_each_next_have_limits_of_their_own(kind: str) -> None:
+    async with engine(then="wait", first_byte_timeout_s=0.1) as (server, upstream, place):
+        with pytest.raises(DomicileError, match="engine_timeout"):
+            await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+        await asyncio.wait_for(server.left.wait(), 5)
+    async with engine(b"data: {}\n\n", then="wait", idle_timeout_s=0.1) as (server, upstream, place):
+        parts = await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+        with pytest.raises(DomicileError, match="engine_timeout"):
+            [part async for part in parts]
+        await asyncio.wait_for(server.left.wait(), 5)
+
+
+@pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
+async def test_whoever_closes_it_unread_ends_the_engines_work(kind: str) -> None:
+    async with engine(b"data: {}\n\n", then="wait") as (server, upstream, place):
+        parts = await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+        await parts.aclose()
+        await asyncio.wait_for(server.left.wait(), 5)
+
+
+async def test_whoever_leaves_before_the_first_byte_does_too() -> None:
+    async with engine(then="wait") as (server, upstream, place):
+        waiting = asyncio.create_task(upstream.stream(place, EngineRequest(b"{}")))
+        async with asyncio.timeout(5):
+            while not server.seen:
+                await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.wait_for(server.left.wait(), 5)
+
+
+async def test_nobody_there_is_told_apart_from_somebody_who_fails() -> None:
+    settings = engine_settings(socket="/nowhere/engine.sock")
+    upstream = upstream_of(settings)
+    with pytest.raises(EngineUnreachedError):
+        await upstream.complete(placement(settings), EngineRequest(b"{}"))
+    await upstream.close()
