@@ -30,6 +30,20 @@ def test_both_snapshots_answer_in_their_shape(up: RunningUp, us_key: IssuedKey, 
         assert new.results[0].category_applied_input_types.violence == ["text"]
 
 
+def test_what_the_engine_cannot_take_is_said_with_its_place(up: RunningUp, us_key: IssuedKey) -> None:
+    moderations = up.client("us", us_key.secret).moderations
+    cut = data_url(encoded("JPEG", 300, 200)[:600], "jpeg")
+    refused: list[tuple[Any, str]] = [
+        ([{"type": "image_url", "image_url": {"url": cut}}], "invalid_file input[0].image_url.url"),
+        ("a" * 100_001, "invalid_value input"),
+        ([IMAGE] * 11, "invalid_value input"),
+    ]
+    for given, expected in refused:
+        with pytest.raises(BadRequestError) as caught:
+            moderations.create(input=given)
+        assert f"{caught.value.code} {caught.value.param}" == expected
+
+
 @pytest.mark.contract("C03")
 def test_an_image_in_the_us_and_without_enhanced_zdr_not_in_europe(
     up: RunningUp, us_key: IssuedKey, eu_key: IssuedKey

@@ -58,7 +58,7 @@ def test_the_confusions_are_those_published(flagged: Sequence[Flagged]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_training_again_gives_the_same_weights() -> None:
     made, shipped = train.train(read(TRAINING_SET)).astype(np.float32), load_heads()
     assert made.shape == (len(LEARNED), FEATURES)

@@ -2,12 +2,16 @@
 
 import binascii
 import io
+import logging
 import re
 import warnings
 
 from PIL import Image
 
 from domicile.engine_server.errors import Refusal, invalid
+
+# At debug level Pillow logs what it reads in an image: an author's name, a place.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 PIXELS_MAX = 20_000_000
 """Decoded, 80 MB at four bytes each."""

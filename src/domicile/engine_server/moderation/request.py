@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.errors import invalid
 from domicile.engine_server.json_request import read_request
 
 CHARACTERS_MAX = 100_000
@@ -66,9 +66,7 @@ def items(request: ModerationRequest) -> Sequence[Item]:
         found = [_together([each for each in given if isinstance(each, Part)])]
     characters = sum(len(text) for item in found for text in item.texts)
     if characters > CHARACTERS_MAX:
-        raise Refusal(
-            400,
-            "context_length_exceeded",
+        raise invalid(
             f"'input' has {characters} characters in all; at most {CHARACTERS_MAX}. Send it in several requests.",
             "input",
         )

@@ -32,7 +32,7 @@ def test_a_list_of_texts_is_many_items_and_parts_are_one() -> None:
         (["a", 1], "invalid_value", "input[1]"),
         (["a"] * (requests.INPUTS_MAX + 1), "invalid_value", "input"),
         ([IMAGE] * (requests.IMAGES_MAX + 1), "invalid_value", "input"),
-        (["a" * (requests.CHARACTERS_MAX // 2)] * 3, "context_length_exceeded", "input"),
+        (["a" * (requests.CHARACTERS_MAX // 2)] * 3, "invalid_value", "input"),
         ([{"type": "text"}], "missing_required_parameter", "input[0].text"),
         ([TEXT, {"type": "image_url"}], "missing_required_parameter", "input[1].image_url"),
         ([{**TEXT, **IMAGE}], "invalid_value", "input[0]"),

@@ -1,10 +1,12 @@
 """Images from data URLs: what is not what it claims, too large, or not whole is refused before it costs anything."""
 
+import logging
 import struct
 import tracemalloc
 import zlib
 
 import pytest
+from PIL import Image
 from tests.pictures import PNG_URL, data_url, encoded
 
 from domicile.engine_server.errors import Refusal
@@ -71,3 +73,11 @@ def test_what_is_no_image_of_them_is_refused(url: str) -> None:
 
 def test_one_pixel_is_enough() -> None:
     assert read_picture(PNG_URL, "p").size == (1, 1)
+
+
+def test_what_stands_in_an_image_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    metadata = Image.Exif()
+    metadata[0x013B] = "a name"
+    with caplog.at_level(logging.DEBUG):
+        read_picture(data_url(encoded("JPEG", 30, 20, exif=metadata), "jpeg"), "p")
+    assert caplog.records == []
