@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from domicile.kernel import errors
 from domicile.openai_api.chat import CustomVoice
-from domicile.openai_api.chat_reply import Lenient
 from domicile.openai_api.closed import ModelRequest
+from domicile.openai_api.lenient import Lenient
 
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 MEDIA_TYPES: dict[Format, str] = {

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType, field
 
-from domicile.openai_api.chat_reply import Lenient
+from domicile.openai_api.lenient import Lenient
 
 
 def _no_tokens() -> list[int]:

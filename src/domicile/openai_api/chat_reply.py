@@ -7,18 +7,12 @@ requires is always written. The answer carries the name of the snapshot that was
 from typing import Literal, get_args
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, UnsetType, field
+
+from domicile.openai_api.lenient import REQUIRED_NULL, Lenient
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 _FINISH_REASONS = frozenset(get_args(FinishReason))
-
-# `omit_defaults` leaves out a member that is its default value, but writes one that a factory made. So a default of None
-# marks a member that may be absent (null is left out), and this factory one that must be there (null is written).
-_REQUIRED_NULL = type(None)
-
-
-class Lenient(Struct, frozen=True, omit_defaults=True):
-    """An object of an engine's answer. Members that it does not name are dropped."""
 
 
 class PromptTokensDetails(Lenient, frozen=True):
@@ -56,7 +50,7 @@ class TopLogprob(Lenient, frozen=True):
 
     token: str
     logprob: float
-    bytes: list[int] | None = field(default_factory=_REQUIRED_NULL)
+    bytes: list[int] | None = field(default_factory=REQUIRED_NULL)
 
 
 class TokenLogprob(Lenient, frozen=True):
@@ -64,15 +58,15 @@ class TokenLogprob(Lenient, frozen=True):
 
     token: str
     logprob: float
-    bytes: list[int] | None = field(default_factory=_REQUIRED_NULL)
+    bytes: list[int] | None = field(default_factory=REQUIRED_NULL)
     top_logprobs: tuple[TopLogprob, ...] = field(default_factory=tuple)
 
 
 class ChoiceLogprobs(Lenient, frozen=True):
     """The probabilities of an answer's tokens."""
 
-    content: list[TokenLogprob] | None = field(default_factory=_REQUIRED_NULL)
-    refusal: list[TokenLogprob] | None = field(default_factory=_REQUIRED_NULL)
+    content: list[TokenLogprob] | None = field(default_factory=REQUIRED_NULL)
+    refusal: list[TokenLogprob] | None = field(default_factory=REQUIRED_NULL)
 
 
 class FunctionCallReply(Lenient, frozen=True):
@@ -127,8 +121,8 @@ class ReplyMessage(Lenient, frozen=True):
     """What the model answers."""
 
     role: str = field(default_factory=lambda: "assistant")
-    content: str | None = field(default_factory=_REQUIRED_NULL)
-    refusal: str | None = field(default_factory=_REQUIRED_NULL)
+    content: str | None = field(default_factory=REQUIRED_NULL)
+    refusal: str | None = field(default_factory=REQUIRED_NULL)
     tool_calls: list[ToolCallReply] | None = None
     function_call: FunctionCallReply | None = None
     annotations: list[Annotation] | None = None
@@ -141,7 +135,7 @@ class Choice(Lenient, frozen=True):
     index: int
     message: ReplyMessage
     finish_reason: str | None
-    logprobs: ChoiceLogprobs | None = field(default_factory=_REQUIRED_NULL)
+    logprobs: ChoiceLogprobs | None = field(default_factory=REQUIRED_NULL)
 
 
 class ChatCompletion(Lenient, frozen=True):
@@ -188,7 +182,7 @@ class ChunkChoice(Lenient, frozen=True):
 
     index: int
     delta: Delta
-    finish_reason: str | None = field(default_factory=_REQUIRED_NULL)
+    finish_reason: str | None = field(default_factory=REQUIRED_NULL)
     logprobs: ChoiceLogprobs | None = None
 
 
@@ -237,7 +231,7 @@ def encode_completion(reply: ChatCompletion, *, model: str, service_tier: str | 
 def encode_chunk(
     chunk: ChatCompletionChunk, *, model: str, include_usage: bool, service_tier: str | None = None
 ) -> bytes:
-    """One event's data for the caller. Usage is there only when asked for: null in every chunk but the last."""
+    """One event's data for the caller."""
     choices = chunk.choices
     if any(choice.finish_reason is not None and choice.finish_reason not in _FINISH_REASONS for choice in choices):
         choices = [
@@ -246,20 +240,24 @@ def encode_chunk(
             else msgspec.structs.replace(choice, finish_reason=_known_reason(choice.finish_reason))
             for choice in choices
         ]
-    usage: Usage | UnsetType | None = UNSET
-    if include_usage:
-        usage = None if chunk.usage is UNSET else chunk.usage
     return msgspec.json.encode(
         msgspec.structs.replace(
             chunk,
             model=model,
             object="chat.completion.chunk",
             choices=choices,
-            usage=usage,
+            usage=usage_in_chunk(chunk.usage, include_usage=include_usage),
             service_tier=service_tier,
             obfuscation=None,
         )
     )
+
+
+def usage_in_chunk(usage: Usage | UnsetType | None, *, include_usage: bool) -> Usage | UnsetType | None:
+    """Usage is in a stream only when asked for: null in every chunk but the last."""
+    if not include_usage:
+        return UNSET
+    return None if usage is UNSET else usage
 
 
 def _known_reason(reason: str | None) -> str:

@@ -7,15 +7,15 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from domicile.kernel import errors
 from domicile.openai_api.chat import Bias, Penalty, StreamOptions, TokenId
-from domicile.openai_api.chat_reply import Lenient, Usage
+from domicile.openai_api.chat_reply import Usage, usage_in_chunk
 from domicile.openai_api.closed import ModelRequest
 from domicile.openai_api.engine_body import with_scheduling
+from domicile.openai_api.lenient import REQUIRED_NULL, Lenient
 
 MAX_PROMPTS = 2048
 
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
-_REQUIRED_NULL = type(None)
 
 
 class CompletionRequest(ModelRequest, frozen=True, kw_only=True):
@@ -64,8 +64,8 @@ class CompletionChoice(Lenient, frozen=True):
 
     index: int
     text: str
-    finish_reason: str | None = field(default_factory=_REQUIRED_NULL)
-    logprobs: CompletionLogprobs | None = field(default_factory=_REQUIRED_NULL)
+    finish_reason: str | None = field(default_factory=REQUIRED_NULL)
+    logprobs: CompletionLogprobs | None = field(default_factory=REQUIRED_NULL)
 
 
 class Completion(Lenient, frozen=True):
@@ -143,10 +143,8 @@ def encode_completion(reply: Completion, *, model: str) -> bytes:
 
 
 def encode_chunk(chunk: Completion, *, model: str, include_usage: bool) -> bytes:
-    """One event's data for the caller. Usage is there only when asked for: null in every chunk but the last."""
-    usage: Usage | UnsetType | None = UNSET
-    if include_usage:
-        usage = None if chunk.usage is UNSET else chunk.usage
+    """One event's data for the caller."""
+    usage = usage_in_chunk(chunk.usage, include_usage=include_usage)
     choices = [_ended(choice) if choice.finish_reason is not None else choice for choice in chunk.choices]
     return msgspec.json.encode(
         msgspec.structs.replace(chunk, model=model, object="text_completion", choices=choices, usage=usage)

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from domicile.kernel import errors
-from domicile.openai_api.chat_reply import Lenient
 from domicile.openai_api.closed import ModelRequest
+from domicile.openai_api.lenient import Lenient
 
 MAX_PROMPT_LENGTH = 4000
 """Characters, as with dall-e-3."""

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from domicile.kernel import errors
-from domicile.openai_api.chat_reply import Lenient
 from domicile.openai_api.closed import Closed, ModelName, ModelRequest
+from domicile.openai_api.lenient import Lenient
 
 ValueT = TypeVar("ValueT")
 
