@@ -7,7 +7,8 @@ from typing import Any
 
 from domicile.engine_server import weights
 from domicile.engine_server.chat.enforcement import Enforcement
-from domicile.engine_server.errors import Refusal
+from domicile.engine_server.errors import Refusal, other_model
+from domicile.engine_server.family import model_entry
 from domicile.engine_server.llama import Llama, Settings
 from domicile.engine_server.slots import SlotQueue
 from domicile.engine_server.weights import MODEL_ID, Weights
@@ -79,20 +80,18 @@ class Engine:
     def ready_for(self, model: str) -> Model:
         """The model that was asked for."""
         if model != MODEL_ID:
-            raise Refusal(404, "model_not_found", f"This engine serves '{MODEL_ID}' only.", "model")
+            raise other_model(MODEL_ID)
         if self._model is None:
             raise Refusal(503, "engine_unavailable", "The model is loading.", None, 1)
         return self._model
 
     def describe(self) -> dict[str, Any]:
         """The model's entry in `/v1/models`."""
-        return {
-            "id": MODEL_ID,
-            "object": "model",
-            "created": 0,
-            "owned_by": "HuggingFaceTB",
-            "weights_sha256": self._model.weights.sha256 if self._model is not None else None,
-            "context": self._limits.context,
-            "prompt_limit": self._limits.prompt_limit,
-            "capabilities": ["chat", "completions", "stream", "tools", "json_schema", "logprobs"],
-        }
+        return model_entry(
+            MODEL_ID,
+            "HuggingFaceTB",
+            *("chat", "completions", "stream", "tools", "json_schema", "logprobs"),
+            weights_sha256=self._model.weights.sha256 if self._model is not None else None,
+            context=self._limits.context,
+            prompt_limit=self._limits.prompt_limit,
+        )

@@ -34,6 +34,11 @@ def unsupported(param: str, reason: str) -> Refusal:
     return Refusal(400, "unsupported_parameter", f"Unsupported parameter: '{name}'. {reason}", name)
 
 
+def other_model(served: str) -> Refusal:
+    """Another model than the one that is served at the path."""
+    return Refusal(404, "model_not_found", f"This engine serves '{served}' only.", "model")
+
+
 def cannot_be_loaded() -> Refusal:
     """A model that is asked for and does not load. It is tried again at the next request; the log says why."""
     return Refusal(503, "engine_unavailable", "The model cannot be loaded; try again later.", None, 5)

@@ -6,6 +6,11 @@ from typing import Any, Protocol
 from starlette.routing import Route
 
 
+def model_entry(name: str, owned_by: str, *capabilities: str, **more: Any) -> dict[str, Any]:
+    """A model as `/v1/models` shows it. `more`: what else there is to know of it."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": owned_by, "capabilities": capabilities, **more}
+
+
 class Family(Protocol):
     """What `app` needs of each kind."""
 

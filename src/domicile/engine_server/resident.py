@@ -24,6 +24,16 @@ ModelT = TypeVar("ModelT")
 ResultT = TypeVar("ResultT")
 
 
+class ClientLeftError(Exception):
+    """Nobody waits for the result any more."""
+
+
+def go_on(left: threading.Event) -> None:
+    """Between two steps of a piece of work: raises `ClientLeftError` when its client has left."""
+    if left.is_set():
+        raise ClientLeftError
+
+
 class Resident(Generic[ModelT]):
     """One model and the threads that run it.
 

@@ -13,9 +13,10 @@ from starlette.routing import Route
 
 from domicile.engine_server.embeddings.model import DIMENSIONS, MODEL_ID, MiniLm, Vector, combine, windows
 from domicile.engine_server.embeddings.request import EmbeddingsRequest, decode, texts, too_long
-from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.errors import invalid, other_model
+from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import Endpoint, EngineRequest, Reply
-from domicile.engine_server.resident import Resident
+from domicile.engine_server.resident import Resident, go_on
 
 TOKENS_MAX = 8192
 TOKENS_IN_ALL_MAX = 300_000
@@ -25,10 +26,6 @@ _BODY_BYTES_MAX = 8 * 1024 * 1024
 _TOKENS_PER_TURN = 512
 
 Windows = Sequence[Sequence[int]]
-
-
-class ClientLeftError(Exception):
-    """Nobody waits for the vectors any more."""
 
 
 class Embeddings:
@@ -44,16 +41,7 @@ class Embeddings:
 
     def describe(self) -> Sequence[dict[str, Any]]:
         """See `Family`."""
-        return [
-            {
-                "id": MODEL_ID,
-                "object": "model",
-                "created": 0,
-                "owned_by": "sentence-transformers",
-                "dimensions": DIMENSIONS,
-                "capabilities": ["embeddings"],
-            }
-        ]
+        return [model_entry(MODEL_ID, "sentence-transformers", "embeddings", dimensions=DIMENSIONS)]
 
     async def close(self) -> None:
         """See `Family`."""
@@ -70,7 +58,7 @@ class Embeddings:
 
 def _dimensions(request: EmbeddingsRequest) -> int:
     if request.model != MODEL_ID:
-        raise Refusal(404, "model_not_found", f"This engine embeds with '{MODEL_ID}' only.", "model")
+        raise other_model(MODEL_ID)
     wanted = request.dimensions if request.dimensions is not None else DIMENSIONS
     if wanted > DIMENSIONS:
         raise invalid(
@@ -85,7 +73,7 @@ def _tokenize(request: EmbeddingsRequest, model: MiniLm, left: threading.Event) 
     split: list[Windows] = []
     in_all = 0
     for name, text in texts(request):
-        _go_on(left)
+        go_on(left)
         tokens = model.tokens(text)
         if len(tokens) > TOKENS_MAX:
             raise too_long(name, len(tokens), TOKENS_MAX)
@@ -116,14 +104,9 @@ def _turns(parts: Windows) -> list[Callable[[MiniLm, threading.Event], list[Vect
 def _embed(turn: Windows, model: MiniLm, left: threading.Event) -> list[Vector]:
     vectors = []
     for window in turn:
-        _go_on(left)
+        go_on(left)
         vectors.append(model.embed(window))
     return vectors
-
-
-def _go_on(left: threading.Event) -> None:
-    if left.is_set():
-        raise ClientLeftError
 
 
 def _encode(request: EmbeddingsRequest, split: Sequence[Windows], embedded: Iterator[Vector], dimensions: int) -> bytes:

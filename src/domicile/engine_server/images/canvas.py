@@ -9,12 +9,9 @@ from collections.abc import Sequence
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from domicile.engine_server.images.colours import Colour
+from domicile.engine_server.resident import go_on
 
 Point = tuple[float, float]
-
-
-class AbandonedError(Exception):
-    """Nobody waits for the picture any more."""
 
 
 class Canvas:
@@ -33,9 +30,8 @@ class Canvas:
         self._draw = ImageDraw.Draw(self.image, "RGBA")
 
     def layer(self) -> None:
-        """Between two layers: raises `AbandonedError` when the client has left."""
-        if self._left.is_set():
-            raise AbandonedError
+        """Between two layers: raises `ClientLeftError` when the client has left."""
+        go_on(self._left)
 
     def polygon(self, points: Sequence[Point], fill: Colour, opacity: float = 1.0) -> None:
         """A filled polygon."""

@@ -100,7 +100,7 @@ def draw_scene(
     scene: Scene, size: tuple[int, int], *, seed: bytes, style: str, hd: bool, left: threading.Event
 ) -> Image.Image:
     """The picture. The same arguments give the same pixels; a time of day that the prompt
-    left open is filled in. Raises `AbandonedError` soon after `left` is set."""
+    left open is filled in. Raises `ClientLeftError` soon after `left` is set."""
     # Not for secrets: for pictures that differ, and can be drawn again.
     chance = random.Random(hashlib.sha256(seed).digest())
     canvas = Canvas(size, 3 if hd else 2, chance, left)

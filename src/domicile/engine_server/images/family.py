@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
+from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import Endpoint, EngineRequest, Reply
 from domicile.engine_server.images.canvas import png
 from domicile.engine_server.images.composition import draw_scene
@@ -32,15 +33,7 @@ class Images:
 
     def describe(self) -> Sequence[dict[str, Any]]:
         """See `Family`."""
-        return [
-            {
-                "id": MODEL_ID,
-                "object": "model",
-                "created": 0,
-                "owned_by": "domicile",
-                "capabilities": ["images"],
-            }
-        ]
+        return [model_entry(MODEL_ID, "domicile", "images")]
 
     async def close(self) -> None:
         """See `Family`."""

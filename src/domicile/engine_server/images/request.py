@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.errors import invalid, other_model
 from domicile.engine_server.json_request import read_request
 
 MODEL_ID = "procedural-sketch"
@@ -45,7 +45,7 @@ def decode(body: bytes) -> ImageRequest:
     """Read a request's body, or refuse it with the member that is wrong."""
     request = read_request(body, ImageRequest, _NOT_SERVED)
     if request.model != MODEL_ID:
-        raise Refusal(404, "model_not_found", f"This engine draws with '{MODEL_ID}' only.", "model")
+        raise other_model(MODEL_ID)
     if not request.prompt.strip():
         raise invalid("'prompt' is empty. Say what is to be drawn.", "prompt")
     if len(request.prompt) > PROMPT_LENGTH_MAX:

@@ -10,7 +10,8 @@ import numpy as np
 from starlette.routing import Route
 
 from domicile.engine_server.embeddings.model import MiniLm
-from domicile.engine_server.errors import Refusal
+from domicile.engine_server.errors import other_model
+from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import Endpoint, EngineRequest, Reply
 from domicile.engine_server.moderation import reply as replies
 from domicile.engine_server.moderation.image_model import OpenNsfw
@@ -18,17 +19,13 @@ from domicile.engine_server.moderation.passages import passages
 from domicile.engine_server.moderation.picture import read_picture
 from domicile.engine_server.moderation.request import Item, decode, items
 from domicile.engine_server.moderation.text_model import NOTHING, Scores, load_heads, score_passage
-from domicile.engine_server.resident import Resident
+from domicile.engine_server.resident import Resident, go_on
 
 MODEL_ID = "domicile-moderation"
 _IMAGE_MODEL_ID = "open-nsfw"
 _BODY_BYTES_MAX = 24 * 1024 * 1024
 # How long others wait at most before they have their turn beside a long text: about half a second.
 _LETTERS_PER_TURN = 2_000
-
-
-class ClientLeftError(Exception):
-    """Nobody waits for the scores any more."""
 
 
 class Moderation:
@@ -45,15 +42,7 @@ class Moderation:
 
     def describe(self) -> Sequence[dict[str, Any]]:
         """See `Family`."""
-        return [
-            {
-                "id": MODEL_ID,
-                "object": "model",
-                "created": 0,
-                "owned_by": "domicile",
-                "capabilities": ["moderations", "image"],
-            }
-        ]
+        return [model_entry(MODEL_ID, "domicile", "moderations", "image")]
 
     async def close(self) -> None:
         """See `Family`."""
@@ -62,7 +51,7 @@ class Moderation:
     async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
         request = decode(asked.body)
         if request.model != MODEL_ID:
-            raise Refusal(404, "model_not_found", f"This engine moderates with '{MODEL_ID}' only.", "model")
+            raise other_model(MODEL_ID)
         wanted = items(request)
         # Images first: one that is damaged is refused before any text has cost anything.
         image_scores = [await self._worst_image(item) for item in wanted]
@@ -104,13 +93,11 @@ def _score_texts(turn: Sequence[str], model: MiniLm, left: threading.Event) -> l
     heads = load_heads()
     scored = []
     for passage in turn:
-        if left.is_set():
-            raise ClientLeftError
+        go_on(left)
         scored.append(score_passage(model, heads, passage))
     return scored
 
 
 def _score_image(url: str, param: str, model: OpenNsfw, left: threading.Event) -> float:
-    if left.is_set():
-        raise ClientLeftError
+    go_on(left)
     return model.score(read_picture(url, param))

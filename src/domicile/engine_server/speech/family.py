@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from starlette.routing import Route
 
+from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import Endpoint, EngineRequest, Reply
 from domicile.engine_server.resident import Resident
 from domicile.engine_server.speech.request import MODEL_ID, SpeechRequest, decode
@@ -39,24 +40,15 @@ class Speech:
         self._kokoro = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        """Its URL."""
+        """See `Family`."""
         return [Route("/v1/audio/speech", Endpoint(self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """Its entry in `/v1/models`."""
-        return [
-            {
-                "id": MODEL_ID,
-                "object": "model",
-                "created": 0,
-                "owned_by": "hexgrad",
-                "capabilities": ["speech", "stream"],
-                "voices": list(KOKORO_VOICES),
-            }
-        ]
+        """See `Family`."""
+        return [model_entry(MODEL_ID, "hexgrad", "speech", "stream", voices=list(KOKORO_VOICES))]
 
     async def close(self) -> None:
-        """Lets the model go."""
+        """See `Family`."""
         await self._kokoro.close()
 
     async def _answer(self, asked: EngineRequest, reply: Reply) -> None:

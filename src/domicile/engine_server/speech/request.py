@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.errors import invalid, other_model
 from domicile.engine_server.json_request import read_request
 from domicile.engine_server.speech.voices import KOKORO_VOICES
 
@@ -32,7 +32,7 @@ def decode(body: bytes) -> SpeechRequest:
     """The request, or a refusal that names the member at fault."""
     request = read_request(body, SpeechRequest, _NOT_SERVED)
     if request.model != MODEL_ID:
-        raise Refusal(404, "model_not_found", f"This engine serves '{MODEL_ID}' only.", "model")
+        raise other_model(MODEL_ID)
     if not isinstance(request.voice, str) or request.voice not in KOKORO_VOICES:
         raise invalid(f"'voice' must be one of: {', '.join(KOKORO_VOICES)}.", "voice")
     if not math.isfinite(request.speed):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
+from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import Endpoint, EngineRequest, Reply
 from domicile.engine_server.resident import Resident
 from domicile.engine_server.transcription import reply as shapes
@@ -35,27 +36,19 @@ class Transcription:
         self._whisper = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        """Its URLs."""
+        """See `Family`."""
         return [
             self._route("/v1/audio/transcriptions", "transcribe"),
             self._route("/v1/audio/translations", "translate"),
         ]
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """Its entry in `/v1/models`."""
-        return [
-            {
-                "id": MODEL_ID,
-                "object": "model",
-                "created": 0,
-                "owned_by": "openai",
-                "capabilities": ["transcription", "translation", "stream"],
-                "seconds_max": SECONDS_MAX,
-            }
-        ]
+        """See `Family`."""
+        capabilities = ("transcription", "translation", "stream")
+        return [model_entry(MODEL_ID, "openai", *capabilities, seconds_max=SECONDS_MAX)]
 
     async def close(self) -> None:
-        """Lets the model go."""
+        """See `Family`."""
         await self._whisper.close()
 
     def _route(self, path: str, task: Task) -> Route:

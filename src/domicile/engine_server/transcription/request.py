@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from domicile.engine_server.errors import Refusal, invalid, unsupported
+from domicile.engine_server.errors import Refusal, invalid, other_model, unsupported
 from domicile.engine_server.transcription.languages import code_of
 from domicile.web.multipart import Form, FormError, read_form
 
@@ -60,7 +60,7 @@ def decode(body: bytes, content_type: str, task: Task) -> TranscriptionRequest:
     if "model" not in fields:
         raise invalid("Missing required parameter: 'model'.", "model", "missing_required_parameter")
     if fields["model"] != [MODEL_ID]:
-        raise Refusal(404, "model_not_found", f"This engine serves '{MODEL_ID}' only.", "model")
+        raise other_model(MODEL_ID)
     request = TranscriptionRequest(
         file,
         task,

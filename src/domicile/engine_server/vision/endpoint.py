@@ -14,6 +14,7 @@ from domicile.engine_server.chat.generation import Event, Finished, Started, Tex
 from domicile.engine_server.chat.reply import Chunks, Envelope, Message, Usage, unary
 from domicile.engine_server.chat.request import ChatRequest
 from domicile.engine_server.errors import Refusal
+from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import EngineRequest, Reply
 from domicile.engine_server.llama import EngineError
 from domicile.engine_server.resident import Resident
@@ -36,16 +37,7 @@ class Vision:
 
     def describe(self) -> Sequence[dict[str, Any]]:
         """See `Family`."""
-        return [
-            {
-                "id": MODEL_ID,
-                "object": "model",
-                "created": 0,
-                "owned_by": "operator",
-                "context": CONTEXT_TOKENS,
-                "capabilities": ["chat", "stream", "image"],
-            }
-        ]
+        return [model_entry(MODEL_ID, "operator", "chat", "stream", "image", context=CONTEXT_TOKENS)]
 
     async def close(self) -> None:
         """See `Family`."""

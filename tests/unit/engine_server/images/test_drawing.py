@@ -6,9 +6,10 @@ import threading
 import pytest
 from PIL import Image
 
-from domicile.engine_server.images.canvas import AbandonedError, png
+from domicile.engine_server.images.canvas import png
 from domicile.engine_server.images.composition import KINDS, draw_scene
 from domicile.engine_server.images.scene import SHAPES, read_prompt
+from domicile.engine_server.resident import ClientLeftError
 
 SMALL = (160, 120)
 
@@ -110,5 +111,5 @@ def test_nothing_but_pixels_is_in_the_file() -> None:
 def test_a_picture_that_nobody_waits_for_is_given_up() -> None:
     left = threading.Event()
     left.set()
-    with pytest.raises(AbandonedError):
+    with pytest.raises(ClientLeftError):
         draw_scene(read_prompt("a forest"), SMALL, seed=b"1", style="vivid", hd=False, left=left)
