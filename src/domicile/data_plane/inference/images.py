@@ -4,6 +4,7 @@ from domicile.boundary.usage import ImageSize, Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.exchange import JSON, Part, RequestT, Shown
+from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.image_input import ImageHeader, read_header
@@ -56,7 +57,9 @@ class RoomForLinks:
     def __init__(self, links: ImageLinks) -> None:
         self._links = links
 
-    async def prepare(self, reservation: Reservation, prepared: Prepared[RequestT]) -> Prepared[RequestT]:
+    async def prepare(
+        self, reservation: Reservation, prepared: Prepared[RequestT], _interruption: Interruption
+    ) -> Prepared[RequestT]:
         """Raises 429 when there is no room."""
         if isinstance(prepared.request, ImageRequest) and prepared.request.wants_links:
             await self._links.require_room(reservation.admission.caller.project.project_id)

@@ -9,6 +9,7 @@ from typing import Generic, Protocol
 
 from domicile.boundary.usage import Usage
 from domicile.data_plane.inference.exchange import RequestT
+from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.limits.reservation import Reservation
 
 
@@ -28,6 +29,8 @@ class Prepared(Generic[RequestT]):
 class Preparation(Protocol):
     """One such step. It runs for every request, so what has nothing to do returns what it was given at once."""
 
-    async def prepare(self, reservation: Reservation, prepared: Prepared[RequestT]) -> Prepared[RequestT]:
-        """Raises `DomicileError` with the member at fault."""
+    async def prepare(
+        self, reservation: Reservation, prepared: Prepared[RequestT], interruption: Interruption
+    ) -> Prepared[RequestT]:
+        """Raises `DomicileError` with the member at fault. `interruption`: for a step that asks an engine itself."""
         ...

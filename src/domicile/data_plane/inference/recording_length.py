@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from domicile.boundary.usage import Usage
 from domicile.data_plane.inference.exchange import RequestT
+from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.kernel import errors
@@ -15,7 +16,9 @@ from domicile.openai_api.audio_transcription import TranscriptionRequest, Transl
 class RecordingLength:
     """See `Preparation`. What is no recording is refused here, whatever the engine would make of it."""
 
-    async def prepare(self, reservation: Reservation, prepared: Prepared[RequestT]) -> Prepared[RequestT]:
+    async def prepare(
+        self, reservation: Reservation, prepared: Prepared[RequestT], _interruption: Interruption
+    ) -> Prepared[RequestT]:
         """See `Preparation`. Containers are read in a thread: a long recording has many packets."""
         request = prepared.request
         if not isinstance(request, TranscriptionRequest | TranslationRequest):

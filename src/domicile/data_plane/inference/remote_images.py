@@ -8,6 +8,7 @@ import msgspec
 
 from domicile.data_plane.engines.fetch import ImageFetcher
 from domicile.data_plane.inference.exchange import RequestT
+from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.openai_api.chat import ChatCompletionRequest
@@ -21,7 +22,9 @@ class FetchedImages:
     def __init__(self, fetcher: ImageFetcher) -> None:
         self._fetcher = fetcher
 
-    async def prepare(self, reservation: Reservation, prepared: Prepared[RequestT]) -> Prepared[RequestT]:
+    async def prepare(
+        self, reservation: Reservation, prepared: Prepared[RequestT], _interruption: Interruption
+    ) -> Prepared[RequestT]:
         """See `Preparation`."""
         images = reservation.admission.remote_images
         if not images:

@@ -5,7 +5,7 @@ sent and the caller did not write (design 4.6). It is a request of its own, admi
 header `domicile-engine` names both engines.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import msgspec
@@ -42,7 +42,9 @@ class SpokenParts:
         self._exchange = TranscriptionExchange()
         self._models = policy.catalogue.eligible_models(Endpoint.AUDIO_TRANSCRIPTIONS, policy.rows)
 
-    async def prepare(self, reservation: Reservation, prepared: Prepared[RequestT]) -> Prepared[RequestT]:
+    async def prepare(
+        self, reservation: Reservation, prepared: Prepared[RequestT], interruption: Interruption
+    ) -> Prepared[RequestT]:
         """See `Preparation`. What no engine can be had for stays as it is: routing says so."""
         request = prepared.request
         if AUDIO not in prepared.needs or not isinstance(request, ChatCompletionRequest):
@@ -52,42 +54,50 @@ class SpokenParts:
         model = next((each for each in self._models if self._router.is_bound(self._exchange.endpoint, each)), None)
         if model is None:
             return prepared
-        helpers: dict[str, None] = {}
+        listener = _Listener(self._inference, self._exchange, reservation.admission.caller, model, interruption)
         messages = [
-            await self._written(message, f"messages[{index}]", reservation.admission.caller, model, helpers)
-            for index, message in enumerate(request.messages)
+            await listener.written(message, f"messages[{index}]") for index, message in enumerate(request.messages)
         ]
         return replace(
             prepared,
             request=cast(RequestT, msgspec.structs.replace(request, messages=messages)),
             needs=prepared.needs - {AUDIO} | {TEXT},
-            helped_by=(*prepared.helped_by, *helpers),
+            helped_by=(*prepared.helped_by, *listener.engines),
         )
 
-    async def _written(
-        self, message: Message, path: str, caller: Caller, model: str, helpers: dict[str, None]
-    ) -> Message:
+
+@dataclass(slots=True)
+class _Listener:
+    """Writes down the recordings of one request."""
+
+    inference: Inference
+    exchange: TranscriptionExchange
+    caller: Caller
+    model: str
+    interruption: Interruption
+    """Of the chat: whoever ends that ends these."""
+    engines: dict[str, None] = field(default_factory=dict)
+    """The labels of those that have answered, in order."""
+
+    async def written(self, message: Message, path: str) -> Message:
         """The message with transcripts in the place of its recordings."""
         if not isinstance(message, UserMessage) or isinstance(message.content, str):
             return message
         content = [
-            TextPart(await self._transcript(part.input_audio, f"{path}.content[{index}]", caller, model, helpers))
+            TextPart(await self._transcript(part.input_audio, f"{path}.content[{index}].input_audio.data"))
             if isinstance(part, AudioPart)
             else part
             for index, part in enumerate(message.content)
         ]
         return msgspec.structs.replace(message, content=content)
 
-    async def _transcript(
-        self, audio: InputAudio, path: str, caller: Caller, model: str, helpers: dict[str, None]
-    ) -> str:
-        param = f"{path}.input_audio.data"
-        request = TranscriptionRequest(model=model, file=sound_in(audio, param))
+    async def _transcript(self, audio: InputAudio, param: str) -> str:
+        request = TranscriptionRequest(model=self.model, file=sound_in(audio, param))
         try:
-            answer = await self._inference.answer(self._exchange, caller, request, new_id("req_"), Interruption())
+            answer = await self.inference.answer(self.exchange, self.caller, request, new_id("req_"), self.interruption)
         except DomicileError as error:
             if error.code == "invalid_file":
                 raise errors.invalid_file(param, "It is not a recording that can be read.") from None
             raise
-        helpers[answer.engines] = None
+        self.engines[answer.engines] = None
         return msgspec.json.decode(answer.body, type=Transcription).text

@@ -93,7 +93,7 @@ class Inference:
         metered = Metered(request_id, self._clock.now_ms())
         outcome = Outcome.ENGINE_BROKE_OFF
         try:
-            prepared = await self._prepare(reservation, request)
+            prepared = await self._prepare(reservation, request, interruption)
             placement, raw = await self._run(
                 exchange, prepared, reservation, metered, lambda engine, place, sent: engine.complete(place, sent)
             )
@@ -126,7 +126,7 @@ class Inference:
         metered = Metered(request_id, self._clock.now_ms())
         is_raw = exchange.is_raw(request)
         try:
-            prepared = await self._prepare(reservation, request)
+            prepared = await self._prepare(reservation, request, interruption)
             placement, incoming = await self._run(
                 exchange,
                 prepared,
@@ -154,10 +154,12 @@ class Inference:
         exchange.check(request)
         return await self._limits.reserve(admit(self._policy, caller, exchange.endpoint, request))
 
-    async def _prepare(self, reservation: Reservation, request: ModelRequestT) -> Prepared[ModelRequestT]:
+    async def _prepare(
+        self, reservation: Reservation, request: ModelRequestT, interruption: Interruption
+    ) -> Prepared[ModelRequestT]:
         prepared = Prepared(request, reservation.admission.needs)
         for preparation in self._preparations:
-            prepared = await preparation.prepare(reservation, prepared)
+            prepared = await preparation.prepare(reservation, prepared, interruption)
         return prepared
 
     async def _run(

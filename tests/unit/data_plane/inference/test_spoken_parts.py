@@ -1,0 +1,63 @@
+"""Who ends a chat ends the transcriptions that it has asked for, and the ledger says of both who it was."""
+
+import base64
+from pathlib import Path
+from typing import Any, cast
+
+from domicile.boundary.retention import Retention
+from domicile.boundary.usage import ServiceTier
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.preparation import Prepared
+from domicile.data_plane.inference.spoken_parts import SpokenParts
+from domicile.data_plane.inference.story import Answer, Inference, parameters_of
+from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.policy.admit import Admission
+from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.routing import Router
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.chat_messages import AudioPart, InputAudio, UserMessage
+from tests.recordings import encoded, tone
+from tests.unit.data_plane.region_parts import (
+    KEY_ID,
+    engine_settings,
+    organization_record,
+    project_record,
+    region_settings,
+)
+from tests.unit.data_plane.region_under_test import shipped_catalogue
+
+CHATS, HEARS = "gpt-4o-2024-11-20", "whisper-1"
+
+
+class Ears:
+    """An inference that hears one word in everything."""
+
+    def __init__(self) -> None:
+        self.interruptions: list[Interruption] = []
+
+    async def answer(
+        self, _exchange: Any, _caller: Any, _request: Any, _request_id: str, interruption: Interruption
+    ) -> Answer:
+        self.interruptions.append(interruption)
+        return Answer("ears", b'{"text":"heard"}', "application/json")
+
+
+async def test_a_transcription_ends_as_the_chat_that_it_is_for(tmp_path: Path) -> None:
+    policy = ResidencyPolicy.for_region(region_settings(tmp_path), shipped_catalogue())
+    router = Router([engine_settings(models={CHATS: "mind", HEARS: "ears"})], parameters_of)
+    part = AudioPart(InputAudio(data=base64.b64encode(encoded(tone(1))).decode(), format="wav"))
+    request = ChatCompletionRequest(model=CHATS, messages=[UserMessage(content=[part, part])])
+    needs, caller = frozenset({"audio"}), Caller(organization_record(), project_record(), KEY_ID, "eu")
+    model = shipped_catalogue().entries[CHATS]
+    admission = Admission(
+        caller, Endpoint.CHAT_COMPLETIONS, model, CHATS, request, Retention.ZERO_DATA_RETENTION, needs
+    )
+    ears, interruption = Ears(), Interruption()
+    spoken = SpokenParts(policy=policy, router=router, inference=cast(Inference, ears))
+    reservation = Reservation(admission, ServiceTier.DEFAULT)
+    prepared = await spoken.prepare(reservation, Prepared(request, needs), interruption)
+    assert ears.interruptions == [interruption, interruption]
+    assert prepared.helped_by == ("ears",)
+    assert prepared.needs == {"text"}
