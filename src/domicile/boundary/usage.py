@@ -51,15 +51,7 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     """That were generated."""
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.input_cached_tokens + other.input_cached_tokens,
-            self.output_tokens + other.output_tokens,
-            self.output_reasoning_tokens + other.output_reasoning_tokens,
-            self.characters + other.characters,
-            self.audio_milliseconds + other.audio_milliseconds,
-            self.images + other.images,
-        )
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
 class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

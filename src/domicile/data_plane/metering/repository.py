@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, ColumnElement, cast, delete, func, insert, literal, or_, select, update
 
 from domicile.data_plane.metering.entry import LedgerEntry
@@ -136,12 +137,7 @@ def _ledger_row(entry: LedgerEntry) -> dict[str, object]:
         "country": entry.country,
         "outcome": entry.outcome.value,
         "counted_by": entry.counted_by.value,
-        "input_tokens": entry.usage.input_tokens,
-        "input_cached_tokens": entry.usage.input_cached_tokens,
-        "output_tokens": entry.usage.output_tokens,
-        "output_reasoning_tokens": entry.usage.output_reasoning_tokens,
-        "characters": entry.usage.characters,
-        "audio_milliseconds": entry.usage.audio_milliseconds,
-        "images": entry.usage.images,
+        # Columns of the same names.
+        **msgspec.structs.asdict(entry.usage),
         "image_size": None if entry.image_size is None else entry.image_size.value,
     }

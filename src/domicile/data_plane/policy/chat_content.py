@@ -8,8 +8,7 @@ from typing import Any
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
 from domicile.data_plane.policy.audio_input import sound_in
-from domicile.data_plane.policy.content import ONLY_TEXT, Address, Content, Inspect, Members, refusal
-from domicile.data_plane.policy.image_input import check_image, is_data_url
+from domicile.data_plane.policy.content import ONLY_TEXT, Address, Content, Inspect, Members, image_address, refusal
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FilePart, ImagePart, UserMessage
 from domicile.openai_api.chat_rules import schemas
@@ -80,11 +79,7 @@ def _inspect_part(
     rules: ContentRules, part: object, path: str, found: dict[str, str], addresses: list[Address]
 ) -> None:
     if isinstance(part, ImagePart):
-        url, param = part.image_url.url, f"{path}.image_url.url"
-        if is_data_url(url):
-            check_image(url, param)
-        else:
-            addresses.append(Address(param, url, rules.image_url))
+        addresses += image_address(part.image_url.url, f"{path}.image_url.url", rules.image_url)
         found.setdefault("image", f"{path}.image_url")
     elif isinstance(part, AudioPart):
         sound_in(part.input_audio, f"{path}.input_audio.data")

@@ -6,6 +6,7 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
+from domicile.data_plane.policy.image_input import check_image, is_data_url
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 
@@ -52,6 +53,14 @@ def text_inspection(_members: Members) -> Inspect:
 def recording_inspection(_members: Members) -> Inspect:
     """The inspection of requests that hold a recording, by its bytes, and text about it."""
     return lambda _request, _model: NOTHING
+
+
+def image_address(url: str, param: str, rule: ParameterRule) -> tuple[Address, ...]:
+    """The address of an image that is not there by its bytes. Those that are must be what they claim: else 400."""
+    if not is_data_url(url):
+        return (Address(param, url, rule),)
+    check_image(url, param)
+    return ()
 
 
 def refusal(rule: ParameterRule, param: str) -> DomicileError:

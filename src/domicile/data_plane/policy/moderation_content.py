@@ -1,8 +1,7 @@
 """The content of a moderation request (contract C23)."""
 
 from domicile.catalogue.catalogue import ModelEntry
-from domicile.data_plane.policy.content import Address, Content, Inspect, Members
-from domicile.data_plane.policy.image_input import check_image, is_data_url
+from domicile.data_plane.policy.content import Content, Inspect, Members, image_address
 from domicile.kernel import errors
 from domicile.openai_api.moderations import ModerationRequest
 
@@ -20,12 +19,7 @@ def moderation_inspection(members: Members) -> Inspect:
                     images[0][0], f"The model '{model.name}' moderates text only. Send images to another model."
                 )
             needs.add("image")
-        addresses = []
-        for path, url in images:
-            if is_data_url(url):
-                check_image(url, f"{path}.url")
-            else:
-                addresses.append(Address(f"{path}.url", url, rule))
-        return Content(frozenset(needs), images[0][0] if images else None, tuple(addresses))
+        addresses = tuple(found for path, url in images for found in image_address(url, f"{path}.url", rule))
+        return Content(frozenset(needs), images[0][0] if images else None, addresses)
 
     return inspect
