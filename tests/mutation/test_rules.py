@@ -146,9 +146,9 @@ MUTANTS = [
     Mutant(
         "C05",
         "an image's address in a moderation is looked at",
-        f"{POLICY}/moderation_content.py",
-        'addresses.append(Address(f"{path}.url", url, rule))',
-        "pass",
+        f"{POLICY}/content.py",
+        "return (Address(param, url, rule),)",
+        "return ()",
         "tests/unit/data_plane/policy/test_moderation_content.py",
     ),
     Mutant(

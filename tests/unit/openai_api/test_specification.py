@@ -23,6 +23,7 @@ from domicile.openai_api import (
     moderations,
 )
 from domicile.openai_api.closed import Closed, ModelRequest
+from domicile.openai_api.lenient import Lenient
 
 SCHEMAS: dict[str, dict[str, list[str]]] = json.loads(
     Path(__file__).with_name("specification.json").read_text("utf-8")
@@ -199,7 +200,7 @@ def test_a_moderation_has_the_specification_s_categories() -> None:
 
 def test_no_type_is_forgotten() -> None:
     assert subclasses(Closed) == set(REQUEST) | {ModelRequest}
-    assert subclasses(chat_reply.Lenient) == set(REPLY) - {models.Model} | PARTIAL
+    assert subclasses(Lenient) == set(REPLY) - {models.Model} | PARTIAL
 
 
 def test_no_schema_of_a_request_is_forgotten() -> None:
