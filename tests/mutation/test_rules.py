@@ -373,7 +373,7 @@ MUTANTS = [
         "data_plane/snapshot/succession.py",
         "        if enrollment.root_key is None or succession.before != public_key_id(enrollment.root_key):",
         "        if False:",
-        "tests/unit/data_plane/snapshot",
+        "tests/unit/data_plane/snapshot/test_succession.py",
     ),
     Mutant(
         "design 2",
@@ -381,7 +381,7 @@ MUTANTS = [
         "data_plane/snapshot/succession.py",
         "        if succession.serial <= max(held.serial, enrollment.serial):",
         "        if False:",
-        "tests/unit/data_plane/snapshot",
+        "tests/unit/data_plane/snapshot/test_succession.py",
     ),
     Mutant(
         "design 2",
@@ -389,7 +389,7 @@ MUTANTS = [
         "boundary/signing.py",
         "    _verify(signed.succession.public_key, signed.possession, _POSSESSION_PREFIX + message)\n",
         "",
-        "tests/unit/data_plane/snapshot",
+        "tests/unit/data_plane/snapshot/test_succession.py",
     ),
     Mutant(
         "design 2",
@@ -397,7 +397,7 @@ MUTANTS = [
         "data_plane/snapshot/subscription.py",
         "            await self._repository.save(signed, shards, position, root_key=root_key, succeeds=before.root_key)\n",
         "",
-        "tests/unit/data_plane/snapshot",
+        "tests/unit/data_plane/snapshot/test_subscription.py -k RootRotation",
     ),
     Mutant(
         "design 2",
