@@ -1,7 +1,6 @@
 """The embedded engine as a process: `python -m domicile.apps.engine --socket PATH`."""
 
 import argparse
-import logging
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ from domicile.engine_server.embeddings.family import Embeddings
 from domicile.engine_server.engine import Engine, Limits
 from domicile.engine_server.family import Family
 from domicile.engine_server.images.family import Images
+from domicile.engine_server.log_lines import configure_log
 from domicile.engine_server.moderation.family import Moderation
 from domicile.engine_server.speech.family import Speech
 from domicile.engine_server.transcription.family import Transcription
@@ -28,7 +28,7 @@ _GRACEFUL_SECONDS = 1
 def main() -> None:
     """Serve until SIGTERM, or until the supervisor is gone."""
     options = _options()
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_log(options.log_level)
     if options.follow_parent:
         follow_parent()
     listener = _listen(options.socket)

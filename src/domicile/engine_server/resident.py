@@ -48,10 +48,12 @@ class Resident(Generic[ModelT]):
         *,
         idle_s: float,
         workers: int = 1,
+        streams_max: int | None = None,
         unload: Callable[[ModelT], None] | None = None,
     ) -> None:
         """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side.
 
+        `streams_max`: how many streams may be under way, where each keeps much in memory; the next waits for one to end.
         `unload`: what a model needs beyond being forgotten; quick.
         """
         self.name = name
@@ -62,6 +64,7 @@ class Resident(Generic[ModelT]):
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._loading: asyncio.Task[ModelT] | None = None
         self._free = asyncio.Semaphore(workers)
+        self._streams = asyncio.Semaphore(streams_max or workers + WAITING_MAX)
         self._model: ModelT | None = None
         self._users = 0
         self._unloading: asyncio.TimerHandle | None = None
@@ -95,20 +98,21 @@ class Resident(Generic[ModelT]):
         Between two items those who wait have their turn, however slowly this one's reader reads.
         """
         with self._place() as left:
-            items: Iterator[ResultT] | None = None
-            try:
-                while True:
-                    async with self._free:
-                        model = await self._loaded()
-                        items = work(model, left) if items is None else items
-                        item = await self._run(_next_of(items), model, left)
-                    if item is None:
-                        return
-                    yield item.value
-            finally:
-                left.set()
-                if items is not None:
-                    await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, _close, items))
+            async with self._streams:
+                items: Iterator[ResultT] | None = None
+                try:
+                    while True:
+                        async with self._free:
+                            model = await self._loaded()
+                            items = work(model, left) if items is None else items
+                            item = await self._run(_next_of(items), model, left)
+                        if item is None:
+                            return
+                        yield item.value
+                finally:
+                    left.set()
+                    if items is not None:
+                        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, _close, items))
 
     async def close(self) -> None:
         """Lets the model go. What still runs is told that nobody waits for it."""

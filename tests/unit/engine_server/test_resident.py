@@ -33,8 +33,10 @@ class Loader:
 
 
 @asynccontextmanager
-async def resident(load: Loader, idle_s: float = FOR_EVER_S, workers: int = 1) -> AsyncIterator[Resident[int]]:
-    model = Resident("model", load, idle_s=idle_s, workers=workers)
+async def resident(
+    load: Loader, idle_s: float = FOR_EVER_S, workers: int = 1, streams_max: int | None = None
+) -> AsyncIterator[Resident[int]]:
+    model = Resident("model", load, idle_s=idle_s, workers=workers, streams_max=streams_max)
     try:
         yield model
     finally:
@@ -182,6 +184,25 @@ async def test_between_the_pieces_of_a_long_work_others_have_their_turn() -> Non
         await other
         assert await long == ["long"] * 3
         assert order == ["long", "short", "long", "long"]
+
+
+async def test_of_streams_that_keep_much_in_memory_so_many_are_under_way_and_no_more() -> None:
+    begun: list[str] = []
+
+    def counting(name: str) -> Callable[[int, threading.Event], Iterator[str]]:
+        def work(_: int, __: threading.Event) -> Iterator[str]:
+            begun.append(name)
+            yield name
+
+        return work
+
+    async with asyncio.timeout(10), resident(Loader(), streams_max=1) as model:
+        async with aclosing(model.stream(counting("first"))) as first:
+            assert await anext(first) == "first"
+            second = asyncio.create_task(anext(model.stream(counting("second"))))
+            await asyncio.to_thread(lambda: None)
+            assert begun == ["first"]
+        assert await second == "second"
 
 
 async def test_what_the_work_raises_is_raised_and_the_worker_goes_on() -> None:

@@ -1,9 +1,11 @@
 import socket
+import struct
+import threading
 from pathlib import Path
 
 import pytest
 
-from domicile.media.sound import NotSoundError, opened, seconds_of
+from domicile.media.sound import PACKETS_MAX, NotSoundError, TooLongError, opened, seconds_of
 from tests.recordings import LEISURE, encoded, tone
 
 
@@ -80,3 +82,26 @@ def test_a_claim_of_one_sample_a_second_is_no_recording() -> None:
     slow[24:28] = (1).to_bytes(4, "little")
     with pytest.raises(NotSoundError):
         seconds_of(bytes(slow))
+
+
+def test_a_recording_of_countless_packets_is_not_looked_through_to_its_end() -> None:
+    """AMR has frames of one byte: a file of 25 MB held a processor for minutes."""
+    endless = b"#!AMR\n" + b"\x7c" * (PACKETS_MAX + 10)
+    with pytest.raises(TooLongError):
+        seconds_of(endless)
+
+
+def test_nothing_is_counted_for_a_client_who_has_left() -> None:
+    left = threading.Event()
+    left.set()
+    with pytest.raises(TooLongError):
+        seconds_of(encoded(tone(2)), left)
+
+
+def test_a_codec_outside_the_list_is_not_decoded() -> None:
+    """FFmpeg knows hundreds, old and rarely looked at; its own list of allowed ones does not hold where they are decoded."""
+    yamaha = bytes(range(256)) * 16
+    head = struct.pack("<HHIIHH", 0x20, 1, 16_000, 8_000, 1, 4)
+    body = b"WAVEfmt " + struct.pack("<I", len(head)) + head + b"data" + struct.pack("<I", len(yamaha)) + yamaha
+    with pytest.raises(NotSoundError), opened(b"RIFF" + struct.pack("<I", len(body)) + body):
+        pass

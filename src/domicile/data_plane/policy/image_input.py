@@ -16,6 +16,8 @@ PIXELS_MAX = 50_000_000
 """Of one image, by its header: decoded, 200 MB at four bytes each."""
 SIDE_MAX = 32_767
 """Pixels along one side."""
+JPEG_SCANS_MAX = 100
+"""A decoder goes over all pixels for each, and a file of a megabyte can have ten thousand. Cameras and editors make twelve."""
 
 # Exactly this shape and no other: an engine that reads addresses more generously (upper case, blanks) must not find one.
 # And pixels only: an SVG may itself hold addresses.
@@ -24,6 +26,7 @@ _JPEG_SEGMENTS_MAX = 2_000
 _GIF_BLOCKS_MAX = 20_000
 # Baseline, extended and progressive, with Huffman or arithmetic coding: the frames that decoders read.
 _JPEG_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+_JPEG_SCAN = b"\xff\xda"
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
@@ -52,7 +55,8 @@ def check_image(url: str, param: str) -> ImageHeader:
     if claim is None:
         raise errors.invalid_file(param, "An image is sent as data:image/png;base64,... (or jpeg, webp, gif).")
     try:
-        header = read_header(binascii.a2b_base64(url[claim.end() :], strict_mode=True))
+        data = binascii.a2b_base64(url[claim.end() :], strict_mode=True)
+        header = read_header(data)
     except UnreadableImageError:
         raise errors.invalid_file(param, "It is not a PNG, JPEG, WebP or GIF image.") from None
     except ValueError:  # binascii's own, and that of a letter outside ASCII
@@ -64,6 +68,9 @@ def check_image(url: str, param: str) -> ImageHeader:
         raise errors.invalid_file(
             param, f"It has more than {PIXELS_MAX // 1_000_000} megapixels, or a side above {SIDE_MAX} pixels."
         )
+    # Coded pixels cannot hold these two bytes (T.81, B.1.1.5), so what is counted is scans, and what stands in comments.
+    if header.kind == "jpeg" and data.count(_JPEG_SCAN) > JPEG_SCANS_MAX:
+        raise errors.invalid_file(param, f"It has more than {JPEG_SCANS_MAX} scans. Save it again as an ordinary JPEG.")
     return header
 
 

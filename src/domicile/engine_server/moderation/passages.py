@@ -6,7 +6,10 @@ from collections.abc import Sequence
 _WORDS_MIN = 6
 _WORDS_MAX = 40
 _LETTERS_MAX = 400
-_SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"')\u201d\u2019]*\s+|\s*\n\s*|(?<=[\u3002\uff01\uff1f])")
+# Blanks are looked at from the first of them alone: from each, a page of them would take a minute.
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?\u2026])[\"')\u201d\u2019]*\s+|(?<![^\S\n])[^\S\n]*+\n\s*|(?<=[\u3002\uff01\uff1f])"
+)
 
 
 def passages(text: str) -> Sequence[str]:

@@ -27,13 +27,16 @@ from domicile.web.multipart import OVERHEAD_BYTES_MAX
 if TYPE_CHECKING:
     from domicile.engine_server.transcription.model import Whisper
 
+# An hour of sound is up to half a gigabyte while it is heard, and others have their turn between its segments.
+_RECORDINGS_AT_ONCE = 2
+
 
 class Transcription:
     """The family of models that write down what is said."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
         """`threads`: how many the model computes with."""
-        self._whisper = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s)
+        self._whisper = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s, streams_max=_RECORDINGS_AT_ONCE)
 
     def routes(self) -> Sequence[Route]:
         """See `Family`."""

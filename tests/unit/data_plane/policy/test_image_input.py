@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domicile.data_plane.policy.image_input import UnreadableImageError, check_image, read_header
+from domicile.data_plane.policy.image_input import JPEG_SCANS_MAX, UnreadableImageError, check_image, read_header
 from domicile.kernel.errors import DomicileError
 from tests.pictures import PNG_URL, data_url, encoded
 
@@ -130,6 +130,18 @@ def test_any_damage_is_an_image_or_a_refusal_and_never_another_error(name: str, 
         return
     assert header.width > 0
     assert header.height > 0
+
+
+def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused() -> None:
+    """Each scan costs a decoder all pixels once more, and a caller some 75 bytes: 222 KB kept one busy for 15 seconds."""
+    data = encoded("JPEG", 64, 64, progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+
+    def with_scans(more: int) -> str:
+        return data_url(data[:-2] + last * more + b"\xff\xd9", "jpeg")
+
+    assert check_image(with_scans(JPEG_SCANS_MAX - data.count(b"\xff\xda")), PARAM).kind == "jpeg"
+    assert "scans" in refused(with_scans(JPEG_SCANS_MAX))
 
 
 def test_the_picture_that_other_tests_send_is_one() -> None:
