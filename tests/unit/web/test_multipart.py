@@ -55,6 +55,8 @@ def test_a_file_is_a_file_by_its_field_whatever_the_client_calls_it() -> None:
         (form(named("model")), "multipart/form-data", None),
         (form(named("model")), "multipart/form-data; boundary=" + "b" * 80, None),
         (form(named("model")), "application/json", None),
+        # Reading it took time by the square of its length.
+        (form(named("model")), 'multipart/form-data; x="' + ";" * 60_000 + '"; boundary=b', None),
         (form(part("X: " + "y" * 20_000, b"")), TYPE, None),
     ],
 )

@@ -1,5 +1,6 @@
 """Bodies within their bounds (design 4.2)."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Message
 
 from domicile.web import requests
 from domicile.web.application import Application, ClientDisconnectedError
@@ -130,3 +132,28 @@ def test_a_body_that_does_not_arrive_is_408(
     monkeypatch.setattr(requests, "BODY_TIMEOUT_S", 0.1)
     assert code_of(post(server, b"{", b"Content-Length: 100")) == (408, "request_timeout")
     assert endpoint.read == []
+
+
+async def test_while_a_large_body_is_read_others_are_served() -> None:
+    body = json.dumps({"numbers": list(range(80_000))}).encode()
+
+    class Numbers(msgspec.Struct):
+        numbers: list[int]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    served = 0
+
+    async def serve_others() -> None:
+        nonlocal served
+        while True:
+            await asyncio.sleep(0)
+            served += 1
+
+    others = asyncio.create_task(serve_others())
+    read = await read_json(Request({"type": "http", "headers": []}, receive), Numbers, limit_bytes=len(body))
+    others.cancel()
+    assert len(read.numbers) == 80_000
+    # What it takes to receive it: a few rounds. Beside its parsing there is room for many more.
+    assert served > 20

@@ -1,5 +1,7 @@
 """From a request to what will be generated: tools and shapes read, the prompt counted, the limits kept."""
 
+from collections.abc import Sequence
+
 from domicile.engine_server.chat import prompt
 from domicile.engine_server.chat.generation import Plan
 from domicile.engine_server.chat.request import ChatRequest
@@ -11,13 +13,29 @@ from domicile.engine_server.llama import Llama
 
 # A small model may repeat itself without end; a caller who wants more says so.
 _ANSWER_TOKENS = 512
+# The vocabulary's longest token is 64 blanks. Counting the tokens of megabytes takes a minute, and everybody waits for it.
+_TOKEN_CHARACTERS_MAX = 64
+
+
+def check_length(pieces: Sequence[int | str], prompt_limit: int, param: str) -> None:
+    """Raises a 400 for a prompt that cannot be within the limit, before its tokens are counted."""
+    characters = sum(len(piece) for piece in pieces if isinstance(piece, str))
+    if characters > prompt_limit * _TOKEN_CHARACTERS_MAX:
+        raise Refusal(
+            400,
+            "context_length_exceeded",
+            f"This model's prompts are limited to {prompt_limit} tokens; '{param}' came to many more.",
+            param,
+        )
 
 
 async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, context: int) -> Plan:
     """Decide everything that can be decided before the model is touched."""
     calling = calling_of(request)
     shape = _shape(request)
-    tokens = await llama.tokenize(prompt.render(request.messages, calling.instructions() if calling else ""))
+    pieces = prompt.render(request.messages, calling.instructions() if calling else "")
+    check_length(pieces, prompt_limit, "messages")
+    tokens = await llama.tokenize(pieces)
     if len(tokens) > prompt_limit:
         raise Refusal(
             400,

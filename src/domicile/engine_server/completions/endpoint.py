@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from domicile.engine_server.chat.generation import Event, Plan
+from domicile.engine_server.chat.plan import check_length
 from domicile.engine_server.chat.reply import Envelope
 from domicile.engine_server.chat.sampling import sampling
 from domicile.engine_server.chat.side_by_side import generating
@@ -51,8 +52,9 @@ class CompletionsEndpoint:
                 await _whole(reply, request, envelope, echoes, count, events)
 
     async def _plan(self, llama: Llama, request: CompletionRequest, name: str, text: str) -> Plan:
-        tokens = await llama.tokenize([text]) if text else [_DOCUMENT_BEGINS]
         limit = self._engine.prompt_limit
+        check_length([text], limit, name)
+        tokens = await llama.tokenize([text]) if text else [_DOCUMENT_BEGINS]
         if len(tokens) > limit:
             raise Refusal(
                 400,

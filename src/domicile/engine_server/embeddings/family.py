@@ -13,13 +13,15 @@ from starlette.routing import Route
 
 from domicile.engine_server.embeddings.model import DIMENSIONS, MODEL_ID, MiniLm, Vector, combine, windows
 from domicile.engine_server.embeddings.request import EmbeddingsRequest, decode, texts, too_long
-from domicile.engine_server.errors import invalid, other_model
+from domicile.engine_server.errors import Refusal, invalid, other_model
 from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import Endpoint, EngineRequest, Reply
 from domicile.engine_server.resident import Resident, go_on
 
 TOKENS_MAX = 8192
 TOKENS_IN_ALL_MAX = 300_000
+CHARACTERS_MAX = 16 * TOKENS_MAX
+"""Of one text. No language has tokens that long; and what its tokens are takes a minute and a gigabyte for a few megabytes."""
 _MARKERS = 2
 _BODY_BYTES_MAX = 8 * 1024 * 1024
 # How long others wait at most before they have their turn beside a request of many texts.
@@ -74,6 +76,13 @@ def _tokenize(request: EmbeddingsRequest, model: MiniLm, left: threading.Event) 
     in_all = 0
     for name, text in texts(request):
         go_on(left)
+        if len(text) > CHARACTERS_MAX:
+            raise Refusal(
+                400,
+                "context_length_exceeded",
+                f"'{name}' has {len(text)} characters; a text may have at most {TOKENS_MAX} tokens.",
+                name,
+            )
         tokens = model.tokens(text)
         if len(tokens) > TOKENS_MAX:
             raise too_long(name, len(tokens), TOKENS_MAX)

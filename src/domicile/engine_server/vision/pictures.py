@@ -34,7 +34,10 @@ def as_png(url: str, param: str) -> str:
                 raise Refusal(400, "invalid_file", f"'{param}' has more than {PIXELS_MAX} pixels.", param)
             picture.draft("RGB", (SIDE_MAX, SIDE_MAX))
             pixels = picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Refusal:
+        raise
+    except Exception:
+        # Pillow's decoders raise errors of many types for damaged files, and their texts may quote the file.
         raise Refusal(400, "invalid_file", f"'{param}' is not a whole PNG, JPEG, WebP or GIF image.", param) from None
     pixels.thumbnail((SIDE_MAX, SIDE_MAX))
     plain = io.BytesIO()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from starlette.applications import Starlette
 
-from domicile.engine_server.embeddings.family import Embeddings
+from domicile.engine_server.embeddings.family import CHARACTERS_MAX, Embeddings
 from domicile.engine_server.embeddings.model import MODEL_ID, WINDOW_TOKENS
 
 pytestmark = pytest.mark.xdist_group("minilm")
@@ -50,6 +50,13 @@ async def test_a_vector_does_not_depend_on_its_neighbours(client: Client) -> Non
     (alone,) = await vectors(client, "One text.")
     among = await vectors(client, "Another one, longer than the first. " * 20, "One text.", "x")
     assert (among[1] == alone).all()
+
+
+async def test_a_text_that_is_far_too_long_is_refused_before_its_tokens_are_counted(client: Client) -> None:
+    """Four megabytes of it took a minute and a gigabyte, and all other texts waited."""
+    answer = await post(client, input=["x", " " * (CHARACTERS_MAX + 1)])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert answer.json()["error"]["param"] == "input[1]"
 
 
 async def test_base64_is_the_same_vector_in_little_endian(client: Client) -> None:
