@@ -42,7 +42,7 @@ from domicile.data_plane.identity import Enrollment, Identity, IdentityError, Id
 from domicile.data_plane.inference.assembly import assembled
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.remote_images import FetchedImages
-from domicile.data_plane.inference.story import parameters_of
+from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -144,13 +144,17 @@ class _Region:
         router = Router(settings.engines, parameters_of)
         policy = ResidencyPolicy.for_region(settings, load_catalogue(installation.catalogue_file))
         inference = assembled(
+            Inference(
+                policy=policy,
+                limits=Unlimited(),
+                router=router,
+                engines=queued(settings.engines, upstreams, router),
+                meter=meter,
+                clock=clock,
+                salted_engines=settings.salted_engines,
+            ),
             policy=policy,
-            limits=Unlimited(),
             router=router,
-            engines=queued(settings.engines, upstreams, router),
-            meter=meter,
-            clock=clock,
-            salted_engines=settings.salted_engines,
             preparations=(RoomForLinks(image_links), FetchedImages(ImageFetcher(settings.fetch_hosts, egress))),
         )
         endpoints = RegionEndpoints(

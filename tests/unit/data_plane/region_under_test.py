@@ -26,7 +26,7 @@ from domicile.data_plane.http.models import Models
 from domicile.data_plane.inference.assembly import assembled
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.preparation import Preparation
-from domicile.data_plane.inference.story import parameters_of
+from domicile.data_plane.inference.story import Inference, parameters_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -173,13 +173,17 @@ async def region_under_test(
             region_database, clock, base_url="http://eu.example.com/v1", is_live=authenticator.serves
         )
         inference = assembled(
+            Inference(
+                policy=policy,
+                limits=Unlimited(),
+                router=router,
+                engines=queued(engines, upstreams, router),
+                meter=meter,
+                clock=clock,
+                salted_engines=salted,
+            ),
             policy=policy,
-            limits=Unlimited(),
             router=router,
-            engines=queued(engines, upstreams, router),
-            meter=meter,
-            clock=clock,
-            salted_engines=salted,
             preparations=(RoomForLinks(image_links), *preparations),
         )
         application = build_application(

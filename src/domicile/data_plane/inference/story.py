@@ -5,8 +5,9 @@ their `Exchange`; the story is the same for all. The receipt will be issued afte
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -68,7 +69,6 @@ class Inference:
         meter: Meter,
         clock: Clock,
         salted_engines: frozenset[str],
-        preparations: Sequence[Preparation] = (),
     ) -> None:
         """`salted_engines`: those that keep prompt caches apart by a salt; the project's id is the salt."""
         self._policy = policy
@@ -78,7 +78,13 @@ class Inference:
         self._meter = meter
         self._clock = clock
         self._salted_engines = salted_engines
-        self._preparations = preparations
+        self._preparations: tuple[Preparation, ...] = ()
+
+    def prepared_by(self, *preparations: Preparation) -> "Inference":
+        """The same with these steps between admission and routing, in their order, and with no others."""
+        prepared = copy(self)
+        prepared._preparations = preparations
+        return prepared
 
     async def answer(
         self,
