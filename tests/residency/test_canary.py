@@ -1,5 +1,6 @@
 """A prompt sent to Europe is nowhere else: no file, no memory, no log, nothing that crossed (contract C05 and C07)."""
 
+import resource
 import secrets
 import time
 
@@ -103,3 +104,9 @@ def test_us_projects_are_not_in_the_european_snapshot(installation: Installation
     assert in_files(installation.folder / "us", {"id": us_key.project_id.encode()}) != []
     assert in_files(installation.folder / "eu", {"id": us_key.project_id.encode()}) == []
     assert in_memory(installation.processes["region-eu"].pid, {"id": us_key.project_id.encode()}) == []
+
+
+@pytest.mark.contract("C05")
+def test_a_region_that_crashes_leaves_no_memory_on_disk(installation: Installation) -> None:
+    """A core dump would be content at rest."""
+    assert resource.prlimit(installation.processes["region-eu"].pid, resource.RLIMIT_CORE) == (0, 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
+from domicile.apps.core_dumps import forbid_core_dumps
 from domicile.apps.lifeline import follow_parent
 from domicile.engine_server.app import create_app
 from domicile.engine_server.embeddings.family import Embeddings
@@ -29,6 +30,7 @@ def main() -> None:
     """Serve until SIGTERM, or until the supervisor is gone."""
     options = _options()
     configure_log(options.log_level)
+    forbid_core_dumps()
     if options.follow_parent:
         follow_parent()
     listener = _listen(options.socket)

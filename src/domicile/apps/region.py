@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from domicile.apps.core_dumps import forbid_core_dumps
 from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
 from domicile.apps.listeners import BoundListener
@@ -59,6 +60,7 @@ from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
 from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
+from domicile.web.body_memory import BodyMemory
 from domicile.web.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError
 from domicile.web.server import HttpServer, StopSignals, serving, stop_signals
@@ -91,7 +93,9 @@ async def run(
         stack.callback(listener.close)
         region = await _Region.compose(installation, settings, clock, stack)
         server = listener.serve(
-            build_application(region.endpoints, region.operator.http),
+            build_application(
+                region.endpoints, region.operator.http, BodyMemory(settings.body_memory_mib * 1024 * 1024)
+            ),
             head_gate=region.endpoints.authenticator.refuse_at_head,
             drain_s=settings.drain_s,
             on_refusal=region.operator.http.refused,
@@ -313,6 +317,7 @@ def main() -> None:
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     arguments = parser.parse_args()
     os.umask(0o077)
+    forbid_core_dumps()
     configure_logging(arguments.log_level)
     if arguments.follow_parent:
         follow_parent()

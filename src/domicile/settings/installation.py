@@ -39,6 +39,9 @@ class RegionSettings(HasDatabase):
     """How long answers in flight may go on after SIGTERM. What is cut off then is told so, and metered."""
     drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 0.0
     """How long it goes on accepting after SIGTERM while `/readyz` says 503: what a load balancer needs to notice."""
+    body_memory_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 512
+    """How much the larger bodies of unanswered requests may have together in each process; a project has half of it at most.
+    Beyond it: 503. A recording takes up to three times its size in memory."""
     engines: tuple[EngineSettings, ...] = ()
     fetch_hosts: tuple[FetchHost, ...] = ()
     """From where an image that a caller names by its URL is fetched and put in the URL's place. From nowhere by default."""

@@ -15,6 +15,7 @@ from domicile.kernel import errors
 from domicile.kernel.dependency import DependencyUnavailableError, dependency_unavailable
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import random_base62
+from domicile.web.body_memory import BodyMemory
 
 log = structlog.get_logger("http")
 
@@ -22,6 +23,8 @@ API_VERSION = b"2020-10-01"
 # A region's answers name the engine that made them: its public label, from the configuration.
 _ENGINE = b"domicile-engine"
 _LOGGED = "logged_ids"
+BODY_HOLD = "body_hold"
+"""Where a scope has the `BodyHold` of its request, or None."""
 
 
 class ClientDisconnectedError(Exception):
@@ -75,13 +78,15 @@ class Application:
         decorate: Callable[[ASGIApp], ASGIApp] | None = None,
         extra_headers: Sequence[tuple[bytes, bytes]] = (),
         observer: Observer | None = None,
+        body_memory: BodyMemory | None = None,
     ) -> None:
         """`decorate` wraps the router inside the envelope (authentication, CORS). `extra_headers` go on every answer.
-        `observer` is told of every request."""
+        `observer` is told of every request. `body_memory` bounds the bodies of all requests together."""
         router: ASGIApp = Router(routes, default=_unknown_url, redirect_slashes=False)
         self._app = decorate(router) if decorate else router
         self._extra_headers = list(extra_headers)
         self._observer = observer
+        self._body_memory = body_memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -89,6 +94,7 @@ class Application:
         answer = _Answer(scope, receive, send, self._extra_headers)
         if self._observer is not None:
             self._observer.began()
+        hold = scope[BODY_HOLD] = None if self._body_memory is None else self._body_memory.hold()
         # Starlette raises its 404 and 405 as exceptions only where it sees an application around it.
         scope["app"] = self
         code: str | None = None
@@ -117,6 +123,8 @@ class Application:
             log.error("unforeseen", request_id=answer.request_id, type=type(error).__name__, at=_raised_at(error))
             await answer.fail(errors.internal_error())
         finally:
+            if hold is not None:
+                hold.release()
             exchange = answer.exchange(code)
             answer.log(exchange)
             if self._observer is not None:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from domicile.kernel import errors
 from domicile.web import multipart
-from domicile.web.application import ClientDisconnectedError
+from domicile.web.application import BODY_HOLD, ClientDisconnectedError
+from domicile.web.body_memory import BodyHold
 from domicile.web.json_body import MAX_VALUES, converted, decode_json
 from domicile.web.multipart import MEDIA_TYPE, FormError, is_form
 
@@ -21,13 +22,15 @@ _LARGE_BYTES = 256 * 1024
 
 
 async def read_body(request: Request, *, limit_bytes: int, large_member: str | None = None) -> bytes:
-    """The whole body. 413 as soon as it is known to be too large, 408 when it does not arrive within `BODY_TIMEOUT_S`.
+    """The whole body. 413 as soon as it is known to be too large, 408 when it does not arrive within `BODY_TIMEOUT_S`, 503
+    when the process holds too many large ones.
 
     `large_member`: what takes up nearly all of a large one, and so is named as the fault.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
         raise errors.too_large(limit_bytes, large_member)
+    hold: BodyHold | None = request.scope.get(BODY_HOLD)
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
@@ -35,6 +38,8 @@ async def read_body(request: Request, *, limit_bytes: int, large_member: str | N
                 body += part
                 if len(body) > limit_bytes:
                     raise errors.too_large(limit_bytes, large_member)
+                if hold is not None:
+                    hold.grow_to(len(body))
     except TimeoutError:
         raise errors.request_timeout() from None
     except ClientDisconnect:

@@ -1,5 +1,6 @@
 """How the process begins and ends."""
 
+import resource
 import signal
 import subprocess
 import time
@@ -40,6 +41,8 @@ def test_it_survives_a_kill_stops_while_generating_and_leaves_nothing(tmp_path: 
 
     again = start(path, "--slots", "1", "--context", "1600", "--prompt-limit", "100")
     again.wait_until_ready()
+    # A crash must not write prompts to disk.
+    assert resource.prlimit(again.process.pid, resource.RLIMIT_CORE) == (0, 0)
     refused = start(path)
     assert refused.process.wait(30) != 0
     _begin_a_long_answer(again)

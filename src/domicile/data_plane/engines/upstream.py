@@ -26,7 +26,8 @@ from domicile.kernel.errors import Category, DomicileError
 from domicile.settings.engines import EngineSettings
 
 CONNECTIONS = 8192
-MAX_REPLY_BYTES = 32 * 1024 * 1024
+# 2,048 vectors of 3,072 numbers, each written out.
+MAX_REPLY_BYTES = 160 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
 _TOO_MANY = 429

@@ -17,6 +17,7 @@ from domicile.data_plane.http.moderations import Moderations
 from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
+from domicile.web.body_memory import BodyMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,14 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     ]
 
 
-def build_application(endpoints: RegionEndpoints, observer: Observer | None = None) -> Application:
-    """The routes behind authentication and CORS, in the envelope. `observer` counts requests."""
+def build_application(
+    endpoints: RegionEndpoints, observer: Observer | None = None, body_memory: BodyMemory | None = None
+) -> Application:
+    """The routes behind authentication and CORS, in the envelope. `observer` counts requests, `body_memory` their bodies."""
     return Application(
         region_routes(endpoints),
         decorate=lambda router: Front(router, endpoints.authenticator),
         extra_headers=(*CORS_HEADERS, (b"domicile-region", endpoints.region.encode())),
         observer=observer,
+        body_memory=body_memory,
     )

@@ -3,7 +3,8 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domicile.data_plane.http.auth import Authenticator
-from domicile.web.application import log_caller
+from domicile.web.application import BODY_HOLD, log_caller
+from domicile.web.body_memory import BodyHold
 
 # Answered without a key. Everything else, unknown URLs included, needs one.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
@@ -33,6 +34,9 @@ class Front:
         if path not in PUBLIC_PATHS and not path.startswith(PUBLIC_BEGINNING):
             caller = self._authenticator.authenticate(headers)
             scope["caller"] = caller
+            hold: BodyHold | None = scope.get(BODY_HOLD)
+            if hold is not None:
+                hold.account = caller.project.project_id
             log_caller(scope, project=caller.project.project_id, key=caller.key_id)
         await self._app(scope, receive, send)
 

@@ -33,6 +33,8 @@ from domicile.openai_api.closed import ModelRequest
 
 log = structlog.get_logger("inference")
 
+_LARGE_BYTES = 256 * 1024
+
 T = TypeVar("T")
 ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
 
@@ -103,7 +105,7 @@ class Inference:
             placement, raw = await self._run(
                 exchange, prepared, reservation, metered, lambda engine, place, sent: engine.complete(place, sent)
             )
-            part = _read(lambda: exchange.reply(raw, request, _shown(reservation)))
+            part = await _read_whole(lambda: exchange.reply(raw, request, _shown(reservation)), len(raw))
             metered.add(part)
             outcome = Outcome.COMPLETE
         except asyncio.CancelledError as left:
@@ -269,6 +271,11 @@ def _labels(placement: Placement, prepared: Prepared[Any]) -> str:
 def _shown(reservation: Reservation) -> Shown:
     tier = reservation.tier.value if getattr(reservation.admission.request, "service_tier", None) else None
     return Shown(reservation.admission.model.name, tier)
+
+
+async def _read_whole(read: Callable[[], Part], size: int) -> Part:
+    """What is large is read beside the event loop: thousands of vectors take a second, for everybody."""
+    return await asyncio.to_thread(_read, read) if size > _LARGE_BYTES else _read(read)
 
 
 def _read(read: Callable[[], Part]) -> Part:
