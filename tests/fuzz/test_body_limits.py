@@ -8,6 +8,7 @@ from tests.fuzz.endpoints import POSTS, Endpoint, Targets
 from tests.fuzz.wire import Wire, request
 from tests.platform.installation import Installation
 
+FORMS = {"/v1/audio/transcriptions", "/v1/audio/translations"}
 READING = [endpoint for endpoint in POSTS if endpoint.takes_a_body]
 
 
@@ -26,12 +27,13 @@ def test_every_path_that_takes_a_body_has_a_limit() -> None:
 @pytest.mark.parametrize("endpoint", READING, ids=str)
 def test_one_byte_too_many(endpoint: Endpoint, targets: Targets, chunked: bool) -> None:
     limit = body_limit(endpoint.path)
+    media_type = b"multipart/form-data; boundary=b" if endpoint.path in FORMS else b"application/json"
 
     def answer_to(size: int) -> tuple[int, str]:
         headers = [
             (b"host", b"localhost"),
             (b"authorization", b"Bearer " + targets.secret(endpoint).encode()),
-            (b"content-type", b"application/json"),
+            (b"content-type", media_type),
         ]
         body = b'{"no_such": "' + b"x" * (size - 15) + b'"}'
         wire = Wire(targets.port(endpoint.listener))

@@ -27,7 +27,7 @@ def factories() -> list[Callable[..., DomicileError]]:
 
 def made(factory: Callable[..., DomicileError]) -> DomicileError:
     """An error whose every text came from a caller, except its code: that is the platform's own word."""
-    values = {str: SENT, int: 7, list[str]: [SENT], str | None: SENT}
+    values = {str: SENT, int: 7, bool: True, list[str]: [SENT], str | None: SENT}
     parameters = inspect.signature(factory, eval_str=True).parameters.items()
     return factory(
         **{name: "code" if name == "code" else values[parameter.annotation] for name, parameter in parameters}
