@@ -13,10 +13,13 @@ from pathlib import Path
 from bench.cost_of_up import cost_of_up
 from bench.latency import added_latency
 from bench.tls_cost import cost_of_tls
+from domicile.web.logging import configure_logging
 
 
 def main() -> None:
     """All of it."""
+    # A line for each request would be half of what is measured, and all that is seen.
+    configure_logging("warning")
     load = os.getloadavg()[0]
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load:.1f} before it began")
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as folder:
