@@ -7,9 +7,11 @@ numbers that others cannot represent, nesting beyond 64 and members that the typ
 import json
 import math
 import re
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
@@ -28,6 +30,7 @@ _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MESSAGE_PATH = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`\Z")
 _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 _MISSING_FIELD = re.compile(r"^Object missing required field `(.*)`$")
+_NO_CHOICE = "Invalid enum value"
 _TYPE_NAMES = re.compile(r"`[a-z |]+`")
 _JSON_NAMES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
@@ -46,7 +49,7 @@ def converted(value: Any, type_: type[T], *, from_text: bool = False) -> T:
     try:
         return msgspec.convert(value, type_, strict=not from_text)
     except msgspec.ValidationError as error:
-        raise _validation_error(str(error)) from None
+        raise _validation_error(str(error), type_) from None
 
 
 def parse_json(body: bytes, *, max_values: int | None = None) -> Any:
@@ -128,7 +131,7 @@ def _integer(digits: str) -> int:
     return value
 
 
-def _validation_error(message: str) -> DomicileError:
+def _validation_error(message: str, type_: Any) -> DomicileError:
     """msgspec's text as ours. It may hold the name of a member or a short value that the caller sent: never a long one."""
     path = ""
     found = _MESSAGE_PATH.search(message)
@@ -146,7 +149,23 @@ def _validation_error(message: str) -> DomicileError:
         message = _TYPE_NAMES.sub(_in_json_words, message)
         if ", got " in message:
             return errors.invalid_type(f"{where}{message[0].lower()}{message[1:]}.", param)
-    return errors.invalid_value(f"{where}{_shortened(message[0].lower() + message[1:])}.", param)
+    choices = _choices(type_).get(path) if message.startswith(_NO_CHOICE) else None
+    hint = f" Send one of: {', '.join(choices)}." if choices else ""
+    return errors.invalid_value(f"{where}{_shortened(message[0].lower() + message[1:])}.{hint}", param)
+
+
+@cache
+def _choices(type_: Any) -> dict[str, tuple[str, ...]]:
+    """What may stand in those members of the outermost object that are one of a few words."""
+    shape = inspect.type_info(type_)
+    found = {}
+    for field in shape.fields if isinstance(shape, inspect.StructType) else ():
+        kinds = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
+        words = [word for kind in kinds if isinstance(kind, inspect.LiteralType) for word in kind.values]
+        words += [each.value for kind in kinds if isinstance(kind, inspect.EnumType) for each in kind.cls]
+        if words:
+            found[field.encode_name] = tuple(str(word) for word in words)
+    return found
 
 
 def _in_json_words(names: re.Match[str]) -> str:

@@ -212,3 +212,13 @@ def test_any_object_gives_a_body_or_an_error(value: dict[str, Any]) -> None:
     except DomicileError as error:
         assert error.category is Category.INVALID
         assert error.param is None or error.param.startswith(tuple(value)) or error.param == "name"
+
+
+def test_whoever_sends_another_word_is_told_which_there_are() -> None:
+    class Picture(Struct):
+        size: Literal["small", "large"] | UnsetType | None = UNSET
+
+    with pytest.raises(DomicileError) as caught:
+        decode_json(b'{"size": "huge"}', Picture)
+    assert caught.value.param == "size"
+    assert caught.value.message.endswith("Send one of: large, small.")
