@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from domicile.apps.databases import open_database
 from domicile.apps.lifeline import follow_parent
 from domicile.apps.listeners import BoundListener
 from domicile.boundary.signing import public_key_id
-from domicile.catalogue.catalogue import load_catalogue
+from domicile.catalogue.catalogue import Catalogue, load_catalogue
 from domicile.catalogue.tables import CatalogueError
 from domicile.control_plane import secret_files
 from domicile.control_plane.agreements.service import Agreements
@@ -26,6 +27,7 @@ from domicile.control_plane.audit.service import AuditLog
 from domicile.control_plane.auth import Authentication
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.first_start import InstallationIdentity, open_installation
+from domicile.control_plane.grace import GraceCounter
 from domicile.control_plane.http import Endpoints, admin_routes, boundary_routes, health_check
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.keys.service import AdminKeys, ProjectKeys, ServiceAccounts
@@ -87,6 +89,8 @@ class _Parts:
     reader: Reader
     changes: Changes
     clock: Clock
+    models: frozenset[str]
+    """The names of the catalogue's snapshots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,14 @@ class ControlPlane:
     identity: InstallationIdentity
     publisher: Publisher
     database: Database
+    grace: GraceCounter
 
 
 @contextlib.asynccontextmanager
 async def control_plane(
-    installation: Installation, *, clock: Clock, catalogue_version: str
+    installation: Installation, *, clock: Clock, catalogue: Catalogue, monotonic: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[ControlPlane]:
-    """Serves both listeners while the block runs."""
+    """Serves both listeners while the block runs. `monotonic`: seconds, by which the grace of destructions is counted."""
     settings = installation.control
     secret_files.make_folder(settings.data)
     operator_keys = OperatorKeys(settings.operator_key_file)
@@ -127,9 +132,17 @@ async def control_plane(
             installation_id=identity.installation_id,
             keys=PublisherKeys(settings.data, identity.installation_id, clock.now_ms()),
             directory={region.code: region.public_host for region in installation.regions},
-            catalogue_version=catalogue_version,
+            catalogue_version=catalogue.version,
         )
-        parts = _Parts(installation, identity, database, Reader(database), Changes(database, publisher, clock), clock)
+        parts = _Parts(
+            installation,
+            identity,
+            database,
+            Reader(database),
+            Changes(database, publisher, clock),
+            clock,
+            frozenset(entry.name for entry in catalogue.entries.values()),
+        )
         regions = Regions(parts.reader, parts.changes, publisher, installation, identity.installation_id)
         await regions.compare_configuration()
         await publisher.open()
@@ -138,12 +151,13 @@ async def control_plane(
             parts.reader, clock, installation_id=identity.installation_id, operator_keys=operator_keys
         )
         metrics = ControlMetrics(registry, regions)
+        grace = GraceCounter(database, monotonic)
         routes = admin_routes(authentication, endpoints, health_check(parts.reader), metrics.show)
         admin = Application(routes, observer=observer)
         boundary = Application(boundary_routes(authentication, endpoints), observer=observer)
-        async with _listening(admin, boundary, settings, publisher) as (admin_url, boundary_url):
+        async with _listening(admin, boundary, settings, publisher, grace) as (admin_url, boundary_url):
             log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
-            yield ControlPlane(admin_url, boundary_url, routes, identity, publisher, database)
+            yield ControlPlane(admin_url, boundary_url, routes, identity, publisher, database, grace)
 
 
 async def _require_row_security(database: Database) -> None:
@@ -158,8 +172,8 @@ async def _require_row_security(database: Database) -> None:
 async def serve(installation: Installation) -> None:
     """Until SIGTERM or SIGINT."""
     stop = stop_event()
-    version = load_catalogue(installation.catalogue_file).version
-    async with control_plane(installation, clock=SystemClock(), catalogue_version=version):
+    catalogue = load_catalogue(installation.catalogue_file)
+    async with control_plane(installation, clock=SystemClock(), catalogue=catalogue):
         await stop.wait()
 
 
@@ -247,25 +261,27 @@ def _endpoints(parts: _Parts, regions: Regions, publisher: Publisher) -> Endpoin
         admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),
         regions=RegionEndpoints(regions, Epochs(changes, publisher)),
         boundary=BoundaryEndpoints(regions),
-        usage=UsageEndpoints(Usage(reader, parts.database, parts.clock), parts.clock),
+        usage=UsageEndpoints(Usage(reader, parts.database, parts.clock, parts.models), parts.clock),
         audit=AuditEndpoints(AuditLog(reader, parts.database, parts.clock)),
     )
 
 
 @contextlib.asynccontextmanager
 async def _listening(
-    admin: Application, boundary: Application, settings: ControlSettings, publisher: Publisher
+    admin: Application, boundary: Application, settings: ControlSettings, publisher: Publisher, grace: GraceCounter
 ) -> AsyncIterator[tuple[str, str]]:
     admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary_listen)
     servers = [admin_listener.serve(admin, drain_s=DRAIN_S), boundary_listener.serve(boundary, drain_s=DRAIN_S)]
     async with asyncio.TaskGroup() as group:
         group.create_task(publisher.run())
+        counting = group.create_task(grace.run())
         async with serving(servers):
             try:
                 yield admin_listener.url, boundary_listener.url
             finally:
                 # Polls would otherwise keep the listeners draining until their time is over.
                 publisher.close()
+                counting.cancel()
 
 
 def _hand_over(settings: ControlSettings, secret: str) -> None:

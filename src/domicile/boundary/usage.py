@@ -5,12 +5,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from domicile.boundary.snapshot import Count
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import FineTunedModelId, KeyId, OrganizationId, ProjectId, RegionCode, WriterId
 
 # A snapshot of the catalogue, never what a caller typed: admission has looked it up there.
 ModelSnapshot = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
+
+
+# More than any key uses in a minute, and little enough that sums of it fit into a database's integers.
+Quantity = Annotated[int, Meta(ge=0, le=2**40)]
 
 
 class ServiceTier(StrEnum):
@@ -39,15 +42,15 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     reported as it was before.
     """
 
-    input_tokens: Count = 0
-    input_cached_tokens: Count = 0
-    output_tokens: Count = 0
-    output_reasoning_tokens: Count = 0
-    characters: Count = 0
+    input_tokens: Quantity = 0
+    input_cached_tokens: Quantity = 0
+    output_tokens: Quantity = 0
+    output_reasoning_tokens: Quantity = 0
+    characters: Quantity = 0
     """Of text that was spoken."""
-    audio_milliseconds: Count = 0
+    audio_milliseconds: Quantity = 0
     """Of recordings that were transcribed or translated."""
-    images: Count = 0
+    images: Quantity = 0
     """That were generated."""
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -57,7 +60,7 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What one key used in one minute, to be added to what is known of that minute (a minute may arrive in parts)."""
 
-    minute: Annotated[int, Meta(ge=0, description="minutes since the Unix epoch")]
+    minute: Annotated[int, Meta(ge=0, le=2**32, description="minutes since the Unix epoch")]
     organization_id: OrganizationId
     project_id: ProjectId
     key_id: KeyId
@@ -66,7 +69,7 @@ class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     endpoint: Endpoint
     tier: ServiceTier
     batch: bool
-    requests: Count
+    requests: Quantity
     usage: Usage
     image_size: ImageSize | None = None
     """None where no image was made, or one of a size that is not in the list."""

@@ -126,6 +126,7 @@ class Authentication:
         table = tables.admin_key
         query = select(table.c.organization_id, table.c.id).where(
             table.c.sha256 == api_keys.sha256(key),
+            table.c.deleted_at_ms.is_(None),
             or_(table.c.expires_at_ms.is_(None), table.c.expires_at_ms > self._clock.now_ms()),
         )
         async with self._reader.reading(Platform()) as reading:

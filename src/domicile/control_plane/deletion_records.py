@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from domicile.control_plane import tables
+from domicile.control_plane.grace import GRACE_MS
 from domicile.control_plane.transactions import Reading, Writing
 from domicile.kernel import errors
 
@@ -19,13 +20,20 @@ class Destruction:
     region: str
     requested_at_ms: int
     due_at_ms: int
+    """The earliest time at which the region is told."""
+    counted_ms: int
+    """How much of the grace has been counted (`grace`)."""
     destroyed_at_ms: int | None = None
+
+    def is_told(self, now_ms: int) -> bool:
+        """Whether the grace is over, so that the region is told to destroy."""
+        return self.due_at_ms <= now_ms and self.counted_ms >= GRACE_MS
 
     def status(self, now_ms: int) -> str:
         """Where it stands: it can be cancelled only while it is pending."""
         if self.destroyed_at_ms is not None:
             return "destroyed"
-        return "pending" if now_ms < self.due_at_ms else "in_progress"
+        return "in_progress" if self.is_told(now_ms) else "pending"
 
 
 async def find_destruction(reading: Reading, project_id: str) -> Destruction | None:
@@ -47,7 +55,13 @@ def _query() -> Any:
 
 def _destruction_of(row: Row[*tuple[Any, ...]]) -> Destruction:
     return Destruction(
-        row.project_id, row.organization_id, row.region, row.requested_at_ms, row.due_at_ms, row.destroyed_at_ms
+        row.project_id,
+        row.organization_id,
+        row.region,
+        row.requested_at_ms,
+        row.due_at_ms,
+        row.counted_ms,
+        row.destroyed_at_ms,
     )
 
 
@@ -57,7 +71,7 @@ async def record_destroyed(writing: Writing, region: str, project_id: str, at_ms
     403 when no tombstone of that region says so: then nothing may have been destroyed, and a record of it would be false.
     """
     known = await find_destruction(writing, project_id)
-    if known is None or known.region != region or known.due_at_ms > now_ms:
+    if known is None or known.region != region or not known.is_told(now_ms):
         raise errors.forbidden("no_tombstone", "No tombstone of this region names that project.")
     if known.destroyed_at_ms is not None:
         return None

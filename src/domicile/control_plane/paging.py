@@ -13,6 +13,8 @@ from domicile.kernel import errors
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+PAGE_PARAMETERS = frozenset({"limit", "after", "order"})
+"""What every list takes. The specification names `order` for some lists only; clients send it to all."""
 
 
 class Order(StrEnum):
@@ -40,7 +42,7 @@ class Rows:
 
 
 def window(query: Query) -> Window:
-    """`limit`, `after` and, where the query allows it, `order`."""
+    """`limit`, `after` and, where the query allows it, `order`. Lists are in ascending order by default."""
     limit = query.integer("limit", minimum=1, maximum=MAX_LIMIT)
     return Window(limit or DEFAULT_LIMIT, query.text("after"), query.choice("order", Order, Order.ASCENDING))
 
@@ -53,7 +55,11 @@ async def read_page(
     *,
     scope: Sequence[ColumnElement[bool]],
 ) -> Rows:
-    """One page of `query`, which is cut down to `scope`. The cursor must lie in the scope, whatever else `query` filters."""
+    """One page of `query`, which is cut down to `scope`.
+
+    The cursor must lie in the scope, whatever else `query` filters: rows of deleted objects stay, so that a client that
+    deletes what it lists can go on behind the last one.
+    """
     position = tuple_(table.c.created_at_ms, table.c.id)
     ascending = part.order is Order.ASCENDING
     query = query.where(*scope)

@@ -57,13 +57,13 @@ class Query:
         return self.integer(name, minimum=0, maximum=MAX_TIME_S)
 
     def boolean(self, name: str) -> bool | None:
-        """`true` or `false`, or None when it is absent."""
+        """`true` or `false`, in Python's spelling too, or None when it is absent."""
         text = self.text(name)
         if text is None:
             return None
-        if text not in {"true", "false"}:
+        if text not in {"true", "false", "True", "False"}:
             raise errors.invalid_value(f"'{name}' must be true or false.", name)
-        return text == "true"
+        return text in {"true", "True"}
 
     def choice(self, name: str, choices: type[Enumerated], default: Enumerated) -> Enumerated:
         """One of an enumeration's values, or the default when it is absent."""

@@ -16,6 +16,7 @@ from domicile.boundary.snapshot import (
 )
 from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane import tables
+from domicile.control_plane.grace import is_over
 from domicile.control_plane.transactions import Reading
 
 
@@ -102,7 +103,7 @@ async def _tombstones(reading: Reading, region: str, now_ms: int) -> list[Tombst
     query = (
         select(destruction.c.project_id, destruction.c.due_at_ms)
         .join(project, project.c.id == destruction.c.project_id)
-        .where(project.c.region == region, destruction.c.due_at_ms <= now_ms)
+        .where(project.c.region == region, is_over(now_ms))
         .order_by(destruction.c.project_id)
     )
     return [Tombstone(row.project_id, row.due_at_ms) for row in await reading.all(query)]

@@ -136,6 +136,8 @@ destruction = Table(
     Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
     Column("requested_at_ms", BigInteger, nullable=False),
     Column("due_at_ms", BigInteger, nullable=False),
+    # How much of the grace has been counted, by a clock that cannot jump. See `grace`.
+    Column("counted_ms", BigInteger, nullable=False),
     # When the region had destroyed what it held, in its own words: with it the row is the deletion record.
     Column("destroyed_at_ms", BigInteger),
 )
@@ -189,6 +191,8 @@ admin_key = Table(
     Column("last_four", String, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger),
+    # A deleted key stays as a row: it is a cursor for clients that page through the list.
+    Column("deleted_at_ms", BigInteger),
     CheckConstraint("length(sha256) = 32", name="sha256"),
     CheckConstraint("length(last_four) = 4", name="last_four"),
     Index(None, "organization_id", "created_at_ms", "id"),

@@ -53,6 +53,10 @@ class Writing(Reading):
         """Runs it and says how many rows it touched."""
         return (await self._connection.execute(statement)).rowcount
 
+    async def execute_many(self, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
+        """Runs one statement for all rows, which the driver sends together."""
+        await self._connection.execute(statement, rows)
+
 
 class Reader:
     """Read access to the database, and nothing else."""

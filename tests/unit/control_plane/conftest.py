@@ -12,7 +12,7 @@ import pytest_asyncio
 from domicile.apps.control import control_plane
 from domicile.settings.installation import Installation
 from tests.unit.control_plane.platform_under_test import (
-    CATALOGUE_VERSION,
+    CATALOGUE,
     Platform,
     ShiftedClock,
     Start,
@@ -47,7 +47,7 @@ async def start(tmp_path: Path, clock: ShiftedClock, new_database: NewDatabase) 
             if chosen.control.database_url is None:
                 chosen = chosen.model_copy(update={"control": chosen.control.model_copy(update=database)})
             running = await lifetime.enter_async_context(
-                control_plane(chosen, clock=clock, catalogue_version=CATALOGUE_VERSION)
+                control_plane(chosen, clock=clock, catalogue=CATALOGUE, monotonic=clock.monotonic)
             )
             return Platform(running, tmp_path, session, lifetime)
 
@@ -69,7 +69,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory, new_database: NewData
     folder = tmp_path_factory.mktemp("shared")
     async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
         running = await stack.enter_async_context(
-            control_plane(settings(folder, **new_database()), clock=ShiftedClock(), catalogue_version=CATALOGUE_VERSION)
+            control_plane(settings(folder, **new_database()), clock=ShiftedClock(), catalogue=CATALOGUE)
         )
         platform = Platform(running, folder, session, stack)
         platform.regions = {code: await platform.enrolled(code) for code in ("us", "eu")}

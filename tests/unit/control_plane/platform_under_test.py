@@ -1,5 +1,6 @@
 """The real control plane on a SQLite file, behind its two real listeners, and the means to speak to it."""
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ import pytest
 from openai import AsyncOpenAI
 
 from domicile.apps.control import ControlPlane
+from domicile.catalogue.catalogue import load_catalogue
 from domicile.kernel.clock import SystemClock
 from domicile.settings.installation import Installation
 from tests.unit.control_plane.region_double import RegionDouble
 
 Start = Callable[..., Awaitable["Platform"]]
 
-CATALOGUE_VERSION = "0123456789abcdef"
+CATALOGUE = load_catalogue()
 
 SHARED_LOOP = pytest.mark.asyncio(loop_scope="session")
 """For tests of the fixture `shared`: they run on its event loop."""
@@ -28,6 +30,11 @@ class ShiftedClock:
 
     def __init__(self) -> None:
         self.ahead_ms = 0
+        self.elapsed_s = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds, with those that a test lets go by."""
+        return time.monotonic() + self.elapsed_s
 
     def now_ms(self) -> int:
         """Milliseconds since the Unix epoch."""

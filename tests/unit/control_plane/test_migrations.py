@@ -14,13 +14,17 @@ from domicile.persistence.migration import migrate
 
 
 def _schema(engine: sa.Engine) -> dict[str, list[str]]:
-    """Every table, index and trigger as SQLite keeps it: columns and constraints in one order, without white space."""
+    """Every table, index and trigger as SQLite keeps it: columns and constraints in one order, without white space.
+
+    And without quotes, which SQLite puts around the name of a table that was renamed.
+    """
     with engine.connect() as connection:
         rows = connection.exec_driver_sql(
             "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' AND name != 'alembic_version'"
         ).all()
     return {
-        name: sorted(part.strip(" ,)") for part in re.split(r"\n", re.sub(r"[ \t]+", " ", sql))) for name, sql in rows
+        name: sorted(part.strip(" ,)") for part in re.split(r"\n", re.sub(r"[ \t]+", " ", sql.replace('"', ""))))
+        for name, sql in rows
     }
 
 

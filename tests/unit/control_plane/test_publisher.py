@@ -16,7 +16,7 @@ from domicile.control_plane.publisher_keys import PublisherKeys
 from domicile.kernel.clock import SystemClock
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
-from tests.unit.control_plane.platform_under_test import CATALOGUE_VERSION
+from tests.unit.control_plane.platform_under_test import CATALOGUE
 
 INSTALLATION = "inst_" + "0" * 24
 
@@ -39,7 +39,7 @@ def publisher(database: Database, folder: Path) -> Publisher:
         installation_id=INSTALLATION,
         keys=PublisherKeys(folder, INSTALLATION, 1),
         directory={"us": "us.domicile.example"},
-        catalogue_version=CATALOGUE_VERSION,
+        catalogue_version=CATALOGUE.version,
         renewal_s=0.01,
     )
 

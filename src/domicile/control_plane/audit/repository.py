@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import ColumnElement, insert, select
 
 from domicile.control_plane import tables
+from domicile.control_plane.audit.kinds import KINDS
 from domicile.control_plane.auth import Actor, Administrator, EnrolledRegion, Operator
 from domicile.control_plane.transactions import Reading, Writing
 from domicile.kernel.ids import new_id
@@ -43,7 +44,9 @@ class AuditRow:
 
 
 async def insert_event(writing: Writing, actor: Actor, event: Event, at_ms: int) -> None:
-    """Appends one row."""
+    """Appends one row. Raises ValueError for a kind of event that nobody could filter for."""
+    if event.type not in KINDS:
+        raise ValueError(f"unknown kind of event: {event.type}")
     actor_type, actor_id = _actor(actor)
     await writing.execute(
         insert(tables.audit_event).values(

@@ -28,7 +28,8 @@ class AuditFilter:
     latest: int | None
     """Inclusive."""
     project_ids: list[str]
-    event_types: list[str]
+    kinds: set[str] | None
+    """None: every kind."""
     actor_ids: list[str]
     resource_ids: list[str]
 
@@ -107,10 +108,11 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
         conditions.append(table.c.effective_at_ms < (wanted.latest + 1) * 1000)
     for column, values in (
         (table.c.project_id, wanted.project_ids),
-        (table.c.type, wanted.event_types),
         (table.c.actor_id, wanted.actor_ids),
         (table.c.resource_id, wanted.resource_ids),
     ):
         if values:
             conditions.append(column.in_(values))
+    if wanted.kinds is not None:
+        conditions.append(table.c.type.in_(wanted.kinds))
     return conditions

@@ -11,7 +11,7 @@ from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.keys.repository import AdminKey, ProjectKey, ServiceAccount
 from domicile.control_plane.keys.service import AdminKeys, Expiry, NewProjectKey, ProjectKeys, ServiceAccounts
 from domicile.control_plane.names import Name
-from domicile.control_plane.paging import listing, window
+from domicile.control_plane.paging import PAGE_PARAMETERS, listing, window
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.query import Query
 from domicile.kernel import api_keys, errors
@@ -56,7 +56,7 @@ class ServiceAccountEndpoints:
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
         """Accounts, oldest first."""
-        part = window(Query(request, {"limit", "after"}))
+        part = window(Query(request, PAGE_PARAMETERS))
         accounts, has_more = await self._accounts.page(administrator, request.path_params["project_id"], part)
         return json_response(listing([_account(account) for account in accounts], has_more=has_more))
 
@@ -129,7 +129,7 @@ class ProjectKeyEndpoints:
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
         """Keys that have not been revoked, oldest first."""
-        query = Query(request, {"limit", "after", "owner_project_access"})
+        query = Query(request, PAGE_PARAMETERS | {"owner_project_access"})
         access = query.text("owner_project_access") or "any"
         if access not in {"active", "inactive", "any"}:
             raise errors.invalid_value(
@@ -161,7 +161,7 @@ class AdminKeyEndpoints:
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
         """Admin keys, oldest first unless asked otherwise."""
-        keys, has_more = await self._keys.page(administrator, window(Query(request, {"limit", "after", "order"})))
+        keys, has_more = await self._keys.page(administrator, window(Query(request, PAGE_PARAMETERS)))
         return json_response(listing([_admin_key(key) for key in keys], has_more=has_more))
 
     async def create(self, administrator: Administrator, request: Request) -> Response:

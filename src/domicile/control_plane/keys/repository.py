@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 
 from domicile.control_plane import tables
 from domicile.control_plane.paging import Window, read_page
@@ -156,7 +156,8 @@ async def revoke_key(writing: Writing, key: ProjectKey, at_ms: int) -> None:
 async def get_admin_key(reading: Reading, organization_id: str, key_id: str) -> AdminKey:
     """The organization's admin key, or 404."""
     table = tables.admin_key
-    row = await reading.first(select(table).where(table.c.id == key_id, table.c.organization_id == organization_id))
+    own = (table.c.id == key_id, table.c.organization_id == organization_id, table.c.deleted_at_ms.is_(None))
+    row = await reading.first(select(table).where(*own))
     if row is None:
         raise errors.not_found("admin API key", key_id)
     return _admin_key(row)
@@ -165,7 +166,8 @@ async def get_admin_key(reading: Reading, organization_id: str, key_id: str) -> 
 async def list_admin_keys(reading: Reading, organization_id: str, part: Window) -> tuple[list[AdminKey], bool]:
     """One page, and whether there are more."""
     table = tables.admin_key
-    page = await read_page(reading, select(table), table, part, scope=[table.c.organization_id == organization_id])
+    live = select(table).where(table.c.deleted_at_ms.is_(None))
+    page = await read_page(reading, live, table, part, scope=[table.c.organization_id == organization_id])
     return [_admin_key(row) for row in page.rows], page.has_more
 
 
@@ -176,6 +178,7 @@ async def count_other_admin_keys(reading: Reading, key: AdminKey, now_ms: int) -
         select(func.count()).where(
             table.c.organization_id == key.organization_id,
             table.c.id != key.id,
+            table.c.deleted_at_ms.is_(None),
             or_(table.c.expires_at_ms.is_(None), table.c.expires_at_ms > now_ms),
         )
     )
@@ -197,11 +200,11 @@ async def insert_admin_key(writing: Writing, key: AdminKey, sha256: bytes) -> No
     )
 
 
-async def delete_admin_key(writing: Writing, key: AdminKey) -> None:
-    """The row goes: nothing refers to it but the audit log, by its id."""
+async def delete_admin_key(writing: Writing, key: AdminKey, at_ms: int) -> None:
+    """For ever. The row stays as a place in the list, for clients that page through it."""
     table = tables.admin_key
     where = (table.c.id == key.id, table.c.organization_id == key.organization_id)
-    await writing.execute(delete(table).where(*where))
+    await writing.execute(update(table).where(*where).values(deleted_at_ms=at_ms))
 
 
 def _in(table: Any, project: Project) -> list[ColumnElement[bool]]:

@@ -274,7 +274,7 @@ class AdminKeys:
                     "This is the organization's last admin key. Make another one first.", code="last_admin_api_key"
                 )
             event = Event("api_key.deleted", key.id, organization_id=key.organization_id)
-            await delete_admin_key(await change.record(event), key)
+            await delete_admin_key(await change.record(event), key, change.now_ms)
 
 
 def new_admin_key(

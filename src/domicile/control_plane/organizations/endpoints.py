@@ -12,7 +12,7 @@ from domicile.control_plane.auth import Operator
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.names import Name
 from domicile.control_plane.organizations.service import Organizations, OrganizationStatus
-from domicile.control_plane.paging import listing, window
+from domicile.control_plane.paging import PAGE_PARAMETERS, listing, window
 from domicile.control_plane.query import Query
 from domicile.kernel.clock import seconds
 from domicile.web.body_limits import body_limit
@@ -51,7 +51,7 @@ class OrganizationEndpoints:
 
     async def page(self, operator: Operator, request: Request) -> Response:
         """Organizations, oldest first."""
-        organizations, has_more = await self._organizations.page(operator, window(Query(request, {"limit", "after"})))
+        organizations, has_more = await self._organizations.page(operator, window(Query(request, PAGE_PARAMETERS)))
         return json_response(listing([_render(status) for status in organizations], has_more=has_more))
 
     async def create(self, operator: Operator, request: Request) -> Response:

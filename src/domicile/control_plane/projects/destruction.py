@@ -13,11 +13,10 @@ from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.deletion_records import Destruction, find_destruction, list_destructions
+from domicile.control_plane.grace import GRACE_MS
 from domicile.control_plane.projects.repository import Project, project_of
 from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
-
-GRACE_MS = 7 * 24 * 3_600_000
 
 
 class Destructions:
@@ -47,9 +46,10 @@ class Destructions:
                     organization_id=project.organization_id,
                     requested_at_ms=change.now_ms,
                     due_at_ms=due_at_ms,
+                    counted_ms=0,
                 )
             )
-        return Destruction(project_id, project.organization_id, project.region, change.now_ms, due_at_ms)
+        return Destruction(project_id, project.organization_id, project.region, change.now_ms, due_at_ms, 0)
 
     async def cancel(self, operator: Operator, project_id: str) -> Destruction:
         """Ends the grace with nothing done. 404 when nothing was asked for, 409 when it is too late."""
@@ -57,7 +57,7 @@ class Destructions:
             project, known = await _project(change, project_id), await find_destruction(change, project_id)
             if known is None:
                 raise errors.not_found("destruction of project", project_id)
-            if known.due_at_ms <= change.now_ms:
+            if known.is_told(change.now_ms):
                 raise errors.conflict(
                     "destruction_begun", f"The grace of project '{project_id}' is over: its region has been told."
                 )

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from domicile.control_plane.auth import Administrator
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.names import Name
-from domicile.control_plane.paging import listing, window
+from domicile.control_plane.paging import PAGE_PARAMETERS, listing, window
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.projects.service import Projects
 from domicile.control_plane.query import Query
@@ -43,7 +43,7 @@ class ProjectEndpoints:
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
         """Active projects, oldest first; archived ones too if asked."""
-        query = Query(request, {"limit", "after", "include_archived"})
+        query = Query(request, PAGE_PARAMETERS | {"include_archived"})
         projects, has_more = await self._projects.page(
             administrator, window(query), include_archived=query.boolean("include_archived") or False
         )

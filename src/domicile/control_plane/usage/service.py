@@ -12,7 +12,7 @@ from domicile.control_plane.auth import Administrator, EnrolledRegion
 from domicile.control_plane.reports import receive, require_own
 from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.kinds import IMAGE_SOURCES, Grouping, ImageSource, UsageKind
-from domicile.control_plane.usage.repository import UsageSum, add_usage, belongs_together, sum_usage
+from domicile.control_plane.usage.repository import UsageSum, add_usage, all_belong, sum_usage
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
@@ -68,7 +68,9 @@ class Bucket:
 class Usage:
     """Minutes in, sums out."""
 
-    def __init__(self, reader: Reader, database: Database, clock: Clock) -> None:
+    def __init__(self, reader: Reader, database: Database, clock: Clock, models: frozenset[str]) -> None:
+        """`models`: the names of the catalogue's snapshots. A region cannot report others: names are texts that cross."""
+        self._models = models
         self._reader = reader
         self._database = database
         self._clock = clock
@@ -76,16 +78,21 @@ class Usage:
     async def ingest(self, region: EnrolledRegion, report: UsageReport) -> bool:
         """Whether the report is new. It is counted whole or, with one delta that is not this region's, not at all."""
         require_own(region, report)
+        if not self._models.issuperset(delta.model for delta in report.deltas):
+            raise errors.forbidden(
+                "unknown_model",
+                "A delta of this report names a model that is not in the control plane's catalogue. Give the control plane the "
+                "catalogue file that the region has.",
+            )
         async with self._database.transaction(rows_of=region.rows_of) as connection:
             writing = await receive(connection, report, self._clock.now_ms())
             if writing is None:
                 return False
-            for delta in report.deltas:
-                if not await belongs_together(writing, report.region, delta):
-                    raise errors.forbidden(
-                        "foreign_usage", "A delta of this report names a project or key that is not of this region."
-                    )
-                await add_usage(writing, report.region, delta)
+            if not await all_belong(writing, report.region, report.deltas):
+                raise errors.forbidden(
+                    "foreign_usage", "A delta of this report names a project or key that is not of this region."
+                )
+            await add_usage(writing, report.region, report.deltas, self._clock.now_ms())
         return True
 
     async def sums(self, administrator: Administrator, question: UsageQuestion) -> tuple[list[Bucket], int | None]:

@@ -44,20 +44,22 @@ async def test_after_seven_days_the_region_is_told_and_its_word_is_the_record(
 ) -> None:
     us, eu = await platform.enrolled("us"), await platform.enrolled("eu")
 
-    def wait(ms: int) -> None:
+    async def wait(ms: int) -> None:
         clock.ahead_ms = us.ahead_ms = eu.ahead_ms = ms
+        clock.elapsed_s = ms / 1000
+        await platform.running.grace.count()
 
     project_id = await _archived(platform)
     status, begun = await _call(platform, "POST", project_id)
     assert (status, begun["status"], begun["destroyed_at"]) == (200, "pending", None)
     assert int(str(begun["due_at"])) - int(str(begun["requested_at"])) == 7 * 24 * 3600
     assert (await _call(platform, "POST", project_id))[1]["due_at"] == begun["due_at"], "asked twice, begun once"
-    wait(7 * DAY_MS - 60_000)
+    await wait(7 * DAY_MS - 60_000)
     assert await _tombstones(platform, us) == []
     assert (await _report(us, project_id, clock.now_ms())).code == "no_tombstone"
     assert await _records(platform) == [begun]
 
-    wait(7 * DAY_MS + 1000)
+    await wait(7 * DAY_MS + 1000)
     (stone,) = await _tombstones(platform, us)
     assert (stone.project_id, stone.destroyed_at_ms // 1000) == (project_id, begun["due_at"])
     assert await _tombstones(platform, eu) == [], "of this region's projects only"
@@ -72,11 +74,34 @@ async def test_after_seven_days_the_region_is_told_and_its_word_is_the_record(
         assert (await _report(us, project_id, at_ms)).status == 200
     (record,) = await _records(platform)
     assert (record["status"], record["destroyed_at"]) == ("destroyed", at_ms // 1000)
-    (event,) = await platform.audit(query="&event_types[]=region.project_destroyed")
+    (event,) = await platform.audit(query="&event_types[]=project.deleted")
     assert event["project"]["id"] == project_id
-    assert event["region"] == "us"
-    wait(400 * DAY_MS)
+    assert (event["actor"], event["project.deleted"]["id"]) == (None, project_id)
+    assert event["domicile"]["type"] == "region.project_destroyed"
+    assert event["domicile"]["region"] == "us"
+    await wait(400 * DAY_MS)
     assert len(await _tombstones(platform, us)) == 1, "a region that was away for long must hear of it too"
+
+
+async def test_a_clock_that_jumps_destroys_nothing(platform: Platform, clock: ShiftedClock) -> None:
+    """A jump of the wall clock is no grace; time that goes by is, in pieces."""
+    us = await platform.enrolled("us")
+    project_id = await _archived(platform)
+    await _call(platform, "POST", project_id)
+    clock.ahead_ms = us.ahead_ms = 8 * DAY_MS
+    await platform.running.grace.count()
+    assert await _tombstones(platform, us) == []
+    assert (await _records(platform))[0]["status"] == "pending"
+    assert (await _report(us, project_id, clock.now_ms())).code == "no_tombstone"
+    for _ in range(6):
+        clock.elapsed_s += 24 * 3600
+        await platform.running.grace.count()
+    assert await _tombstones(platform, us) == []
+    clock.elapsed_s += 24 * 3600 + 1
+    await platform.running.grace.count()
+    assert len(await _tombstones(platform, us)) == 1
+    clock.ahead_ms = us.ahead_ms = 0
+    assert await _tombstones(platform, us) == [], "a clock that was set back takes its word back"
 
 
 async def test_an_active_or_unknown_project_is_not_destroyed(platform: Platform) -> None:
@@ -107,7 +132,15 @@ async def test_within_the_grace_it_can_be_cancelled(platform: Platform, clock: S
     status, cancelled = await _call(platform, "DELETE", project_id)
     assert (status, cancelled["status"]) == (200, "cancelled")
     clock.ahead_ms = us.ahead_ms = 8 * DAY_MS
+    clock.elapsed_s = 8 * 24 * 3600
+    await platform.running.grace.count()
     assert await _tombstones(platform, us) == []
     assert await _records(platform) == []
-    kinds = [event["type"] for event in await platform.audit(query=f"&project_ids[]={project_id}")]
-    assert kinds[:2] == ["project.destruction_cancelled", "project.destruction_requested"]
+    cancelled_event, requested, *_ = await platform.audit(query=f"&project_ids[]={project_id}")
+    for event, kind in (
+        (cancelled_event, "project.destruction_cancelled"),
+        (requested, "project.destruction_requested"),
+    ):
+        assert (event["type"], event["actor"]) == ("project.updated", None)
+        assert (event["domicile"]["type"], event["domicile"]["actor"]) == (kind, "operator")
+        assert event["project.updated"]["id"] == project_id

@@ -11,7 +11,7 @@ import pytest
 from domicile.boundary import protocol, signing
 from domicile.boundary.snapshot import digest, encode_shard
 from domicile.kernel.ids import new_id
-from tests.unit.control_plane.platform_under_test import CATALOGUE_VERSION, Platform, Start
+from tests.unit.control_plane.platform_under_test import CATALOGUE, Platform, Start
 from tests.unit.control_plane.region_double import NOTHING_HELD, Held, RegionDouble
 
 QUERY = msgspec.json.encode(NOTHING_HELD)
@@ -22,7 +22,7 @@ async def test_a_manifest_says_what_it_should(platform: Platform) -> None:
     held = await eu.current()
     manifest = held.manifest
     assert manifest.installation_id == platform.running.identity.installation_id
-    assert (manifest.region, manifest.epoch, manifest.catalogue_version) == ("eu", 1, CATALOGUE_VERSION)
+    assert (manifest.region, manifest.epoch, manifest.catalogue_version) == ("eu", 1, CATALOGUE.version)
     assert [(entry.region, entry.host) for entry in manifest.directory] == [
         ("eu", "eu.domicile.example"),
         ("us", "us.domicile.example"),
