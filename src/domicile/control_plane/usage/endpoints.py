@@ -70,7 +70,8 @@ def _question(kind: UsageKind, query: Query, now_s: int) -> UsageQuestion:
     width = query.choice("bucket_width", BucketWidth, BucketWidth.DAY)
     end = query.time("end_time")
     if end is None:
-        # To the end of the bucket that is now: it is shown as far as it is known.
+        # To the end of the bucket that is now: it is shown as far as it is known. A client whose clock is ahead may ask
+        # for what has not begun, and is told that there is nothing.
         end = max((now_s // width.seconds + 1) * width.seconds, start)
     elif end <= start:
         raise errors.invalid_value("'end_time' must be later than 'start_time'.", "end_time")

@@ -96,7 +96,9 @@ class Usage:
         return True
 
     async def sums(self, administrator: Administrator, question: UsageQuestion) -> tuple[list[Bucket], int | None]:
-        """Up to `limit` buckets from `start` on, and where the next page starts."""
+        """Up to `limit` buckets from `start` on, and where the next page starts. None when nothing lies between the times."""
+        if question.start >= question.end:
+            return [], None
         width = question.width.seconds
         first = question.start // width
         beyond = min(first + question.limit, -(-question.end // width))

@@ -42,7 +42,7 @@ class Consumer:
             "requests": 1,
             "usage": Usage(10, 4, 5, 2),
         }
-        return UsageDelta(minute=at_s // 60, **{**values, **members})
+        return UsageDelta(**{"minute": at_s // 60, **values, **members})
 
     async def report(self, *deltas: UsageDelta, number: int | None = None, region: str | None = None) -> Answer:
         """Sends a report with the next number, or again with an old one."""

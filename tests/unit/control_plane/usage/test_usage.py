@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from domicile.boundary.usage import ServiceTier
+from domicile.boundary.usage import ServiceTier, Usage, UsageDelta
 from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.kernel.ids import new_id
@@ -198,3 +198,53 @@ async def test_the_sum_of_the_table_is_the_sum_of_the_reports(shared: Platform) 
         query = text("SELECT count(*), sum(requests) FROM usage_minute WHERE project_id = :id")
         row = (await connection.execute(query, {"id": who.project_id})).one()
     assert tuple(row) == (5, 15)
+
+
+@SHARED_LOOP
+@pytest.mark.parametrize("width", ["1m", "1h", "1d"])
+async def test_a_start_in_the_future_finds_nothing(shared: Platform, width: str) -> None:
+    start = int(time.time()) + 3 * 86400 + 7
+    status, page = await shared.ask("GET", f"{USAGE}?start_time={start}&bucket_width={width}")
+    assert (status, page["data"], page["has_more"], page["next_page"]) == (200, [], False, None)
+
+
+@SHARED_LOOP
+async def test_a_model_that_is_not_in_the_catalogue_is_no_model(shared: Platform) -> None:
+    """Its name is a text, and no text of a region's choice may cross. An alias is no snapshot either."""
+    who = await consumer(shared, shared.regions["us"])
+    for model in ("the-patient-is-called-jane", "gpt-4o"):
+        answer = await who.report(who.delta(), who.delta(model=model))
+        assert (answer.status, answer.code) == (403, "unknown_model")
+    assert await sums(shared, who) == []
+
+
+@SHARED_LOOP
+@pytest.mark.parametrize("quantity", ["requests", "input_tokens", "audio_milliseconds"])
+async def test_no_report_makes_a_sum_overflow(shared: Platform, quantity: str) -> None:
+    """Two of 2^63 - 1 once made a column of SQLite a floating-point number."""
+    who = await consumer(shared, shared.regions["us"])
+
+    def delta(count: int) -> UsageDelta:
+        return who.delta(requests=count) if quantity == "requests" else who.delta(usage=Usage(**{quantity: count}))
+
+    refused = await who.report(delta(2**63 - 1))
+    assert refused.status == 400
+    for _ in range(3):
+        assert (await who.report(delta(2**40), delta(2**40))).status == 200
+    async with shared.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
+        query = text(f"SELECT {quantity} FROM usage_minute WHERE key_id = :key")
+        (stored,) = (await connection.execute(query, {"key": who.key_id})).scalars()
+    assert stored == 2**40
+    assert isinstance(stored, int)
+
+
+@SHARED_LOOP
+async def test_a_minute_that_cannot_be_true_is_booked_to_now(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
+    now = int(time.time())
+    answer = await who.report(who.delta(0), who.delta(now + 40 * 86400), who.delta(now - 500 * 86400))
+    assert answer.status == 200
+    status, page = await shared.ask("GET", f"{USAGE}?start_time={now - 120}&bucket_width=1d", key=who.admin_key)
+    assert status == 200
+    assert sum(each["num_model_requests"] for bucket in page["data"] for each in bucket["results"]) == 3
+    assert (await who.report(who.delta(minute=2**33))).status == 400
