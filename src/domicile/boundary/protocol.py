@@ -1,7 +1,10 @@
 """The control plane's boundary listener: its paths, all of which answer for the calling region only (design 2)."""
 
 ENROLL = "/boundary/v1/enroll"
-"""POST EnrollmentRequest -> EnrollmentReceipt. The one unsigned call: its secret is single-use."""
+"""POST EnrollmentRequest -> EnrollmentReceipt. Unsigned: its secret is single-use."""
+
+TIME = "/boundary/v1/time"
+"""POST TimeQuery -> SignedTime. Unsigned too: it is for a region whose clock is too far off to sign."""
 
 SNAPSHOT = "/boundary/v1/snapshot"
 """POST SnapshotQuery -> 200 SignedManifest when there is a newer one, within `LONG_POLL_S`; 204 when there is none."""

@@ -14,6 +14,7 @@ from domicile.boundary.publisher_key import (
     SignedSuccession,
 )
 from domicile.boundary.snapshot import Manifest, SignedManifest
+from domicile.boundary.time import SignedTime
 from domicile.kernel.ids import RESERVED_REGION_CODES
 
 REGION_HEADER = "domicile-region"
@@ -26,6 +27,7 @@ _MANIFEST_PREFIX = b"domicile snapshot manifest 1\n"
 _CERTIFICATE_PREFIX = b"domicile publisher certificate 1\n"
 _SUCCESSION_PREFIX = b"domicile root succession 1\n"
 _POSSESSION_PREFIX = b"domicile root possession 1\n"
+_TIME_PREFIX = b"domicile time 1\n"
 _REQUEST_PREFIX = b"domicile region request 1\n"
 
 
@@ -82,6 +84,18 @@ def open_manifest(public_key: bytes, signed: SignedManifest) -> Manifest:
     return msgspec.json.decode(signed.manifest, type=Manifest)
 
 
+def sign_time(key: Ed25519PrivateKey, certificate: SignedCertificate, nonce: bytes, now_ms: int) -> SignedTime:
+    """The control plane's time, for whoever has made the nonce."""
+    return SignedTime(now_ms, key.sign(_time_message(certificate, nonce, now_ms)), certificate)
+
+
+def open_time(root_key: bytes, signed: SignedTime, nonce: bytes) -> tuple[int, PublisherCertificate]:
+    """The time in milliseconds, and the certificate that it was signed under. Raises `BadSignatureError`."""
+    certificate = open_certificate(root_key, signed.certificate)
+    _verify(certificate.public_key, signed.signature, _time_message(signed.certificate, nonce, signed.now_ms))
+    return signed.now_ms, certificate
+
+
 def request_headers(
     key: Ed25519PrivateKey, *, region: str, replica: str, method: str, target: str, timestamp_ms: int, body: bytes
 ) -> dict[str, str]:
@@ -115,6 +129,11 @@ def verify_request(
     except ValueError as error:
         raise BadSignatureError from error
     _verify(public_key, raw, _request_message(region, replica, method, target, timestamp_ms, body))
+
+
+def _time_message(certificate: SignedCertificate, nonce: bytes, now_ms: int) -> bytes:
+    installation_id = certificate.certificate.installation_id
+    return _TIME_PREFIX + "\n".join((installation_id, nonce.hex(), str(now_ms))).encode()
 
 
 def _certificate_message(certificate: PublisherCertificate) -> bytes:

@@ -101,7 +101,7 @@ def admin_routes(
 
 
 def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> list[Route]:
-    """What regions ask. Every call but the first is signed and answers for the signer's region only."""
+    """What regions ask. Every call but the first two is signed and answers for the signer's region only."""
     boundary = endpoints.boundary
 
     def region(path: str, **handlers: RegionHandler) -> Route:
@@ -109,6 +109,7 @@ def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> lis
 
     return [
         _route(protocol.ENROLL, {"POST": boundary.enroll}),
+        _route(protocol.TIME, {"POST": boundary.time}),
         region(protocol.SNAPSHOT, POST=boundary.snapshot),
         region(f"{protocol.SHARD}/{{sha256}}", GET=boundary.shard),
         region(protocol.USAGE, POST=endpoints.usage.ingest),

@@ -18,6 +18,7 @@ from domicile.boundary.snapshot import (
     encode_shard,
 )
 from domicile.boundary.snapshot_v1 import SCHEMA_1, encode_shard_of_schema_1
+from domicile.boundary.time import SignedTime
 from domicile.control_plane import tables
 from domicile.control_plane.channel import Channel, Contact, Publication, Version
 from domicile.control_plane.enforcement import EVERY_ORGANIZATION
@@ -87,6 +88,11 @@ class Publisher:
     def signer(self) -> Signer:
         """Who signs now."""
         return self._keys.current()
+
+    def signed_time(self, nonce: bytes) -> SignedTime:
+        """The time, signed by the key that signs snapshots."""
+        signer = self._keys.current()
+        return signing.sign_time(signer.key, signer.certificate, nonce, self._clock.now_ms())
 
     @property
     def region_codes(self) -> list[str]:

@@ -1,6 +1,6 @@
 """The region's one way to the control plane: signed calls to the boundary listener, boundary types only (design 2)."""
 
-from email.utils import parsedate_to_datetime
+import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,9 +12,10 @@ from aiohttp import ClientTimeout
 from domicile.boundary import protocol, signing
 from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
+from domicile.boundary.time import SignedTime, TimeQuery
 from domicile.boundary.usage import Received
 from domicile.data_plane.egress import destination, session_to
-from domicile.data_plane.identity import Identity
+from domicile.data_plane.identity import Enrollment, Identity
 from domicile.kernel.clock import Clock
 
 log = structlog.get_logger("control_link")
@@ -58,6 +59,7 @@ class ControlLink:
         """`ca_file`: the only certificates to trust there; else the system's. Raises OSError when it cannot be read."""
         self._url = boundary_url
         self._identity = identity
+        self._enrollment = identity.enrollment
         self._replica = replica
         self._clock = clock
         self._ahead_ms = 0
@@ -68,6 +70,10 @@ class ControlLink:
     async def close(self) -> None:
         """Ends every call."""
         await self._session.close()
+
+    def trust(self, enrollment: Enrollment) -> None:
+        """Whose word about the time counts from now on."""
+        self._enrollment = enrollment
 
     async def enroll(self, request: EnrollmentRequest) -> EnrollmentReceipt:
         """Shows the token's secret and this region's public key. Raises `ControlRefusedError` with the reason's code."""
@@ -88,16 +94,16 @@ class ControlLink:
         return _decode(await self._call("POST", path, body), Received)
 
     async def _call(self, method: str, path: str, body: bytes) -> bytes:
-        status, answer, control_ms = await self._send(method, path, body)
-        if status == 403 and _code_of(answer) == "bad_signature" and self._adopt(control_ms):
-            status, answer, _ = await self._send(method, path, body)
+        status, answer = await self._send(method, path, body)
+        if status == 403 and _code_of(answer) == "bad_signature" and self._adopt(await self._signed_time()):
+            status, answer = await self._send(method, path, body)
         if status in {200, 204}:
             return answer
         if 400 <= status < 500:
             raise ControlRefusedError(status, _code_of(answer))
         raise ControlUnreachableError(str(status))
 
-    async def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes, int | None]:
+    async def _send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         headers = signing.request_headers(
             self._identity.key,
             region=self._identity.code,
@@ -112,9 +118,32 @@ class ControlLink:
             async with self._session.request(
                 method, self._url + path, data=body, headers=headers, allow_redirects=False
             ) as response:
-                return response.status, await response.read(), _milliseconds(response.headers.get("date"))
+                return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ControlUnreachableError(type(error).__name__) from None
+
+    async def _signed_time(self) -> int | None:
+        """The control plane's time in milliseconds, in its signed words. None when they are not to be had.
+
+        The `Date` of an answer is signed by nobody: whoever stands between could have a call signed for any time, and
+        replay it then.
+        """
+        enrollment = self._enrollment
+        if enrollment is None or enrollment.root_key is None:
+            return None
+        nonce = os.urandom(32)
+        status, answer = await self._send("POST", protocol.TIME, msgspec.json.encode(TimeQuery(nonce)))
+        if status != 200:
+            return None
+        try:
+            now_ms, certificate = signing.open_time(enrollment.root_key, _decode(answer, SignedTime), nonce)
+        except signing.BadSignatureError:
+            log.error("time_refused", reason="bad signature")
+            return None
+        if certificate.installation_id != enrollment.installation_id or certificate.serial < enrollment.serial:
+            log.error("time_refused", reason="another installation's, or a key that has been replaced")
+            return None
+        return now_ms
 
     def _adopt(self, control_ms: int | None) -> bool:
         """Signs by the control plane's clock from now on, when the two are far apart. A wrong clock in a region must not
@@ -127,14 +156,6 @@ class ControlLink:
         log.warning("clock_differs", seconds=ahead_ms // 1000)
         self._ahead_ms = ahead_ms
         return True
-
-
-def _milliseconds(date: str | None) -> int | None:
-    """An HTTP date (RFC 9110, 5.6.7); None when there is none."""
-    try:
-        return None if date is None else int(parsedate_to_datetime(date).timestamp() * 1000)
-    except ValueError:
-        return None
 
 
 class _ErrorBody(msgspec.Struct):

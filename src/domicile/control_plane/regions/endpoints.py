@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from domicile.boundary.enrollment import EnrollmentRequest
 from domicile.boundary.snapshot import SnapshotQuery
+from domicile.boundary.time import TimeQuery
 from domicile.control_plane.auth import EnrolledRegion, Operator
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.query import Query
@@ -51,9 +52,14 @@ class BoundaryEndpoints:
         self._regions = regions
 
     async def enroll(self, request: Request) -> Response:
-        """The one unsigned call."""
+        """Unsigned: a single-use secret speaks for the region."""
         body = await read_json(request, EnrollmentRequest, limit_bytes=BODY_LIMIT)
         return json_response(await self._regions.enroll(body))
+
+    async def time(self, request: Request) -> Response:
+        """Unsigned: it is asked when a signature was refused for its time, and says what is no secret."""
+        query = await read_json(request, TimeQuery, limit_bytes=BODY_LIMIT)
+        return json_response(self._regions.signed_time(query.nonce))
 
     async def snapshot(self, region: EnrolledRegion, _request: Request, body: bytes) -> Response:
         """200 with a newer manifest, or 204."""

@@ -9,6 +9,7 @@ import msgspec
 from domicile.boundary import signing
 from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, EnrollmentToken, encode_token
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
+from domicile.boundary.time import SignedTime
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import EnrolledRegion, Operator, Startup
 from domicile.control_plane.changes import Change, Changes
@@ -149,6 +150,10 @@ class Regions:
             )
         signed = publication.manifests[max(common)]
         return msgspec.structs.replace(signed, successions=publication.since(held.root))
+
+    def signed_time(self, nonce: bytes) -> SignedTime:
+        """What time it is here, for whoever has made the nonce."""
+        return self._publisher.signed_time(nonce)
 
     def shard(self, region: EnrolledRegion, sha256: str) -> bytes:
         """A shard of the caller's own region."""

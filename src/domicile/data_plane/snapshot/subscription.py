@@ -49,6 +49,7 @@ class SnapshotSubscription:
         self._current = current
         self._region = region
         self._enrollment = enrollment
+        link.trust(enrollment)
         self._clock = clock
         self._on_event = on_event
         self._on_snapshot = on_snapshot
@@ -159,6 +160,7 @@ class SnapshotSubscription:
 
     def _trust(self, enrollment: Enrollment) -> None:
         self._enrollment = enrollment
+        self._link.trust(enrollment)
         log.warning("root_key_taken", key_id=public_key_id(enrollment.root_key or b""))
 
     def _build(self, manifest: Manifest, shards: dict[str, bytes]) -> SnapshotTable:
