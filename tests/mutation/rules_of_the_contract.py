@@ -289,8 +289,16 @@ MUTANTS = [
         "C07",
         "usage of another region's project is refused",
         "control_plane/usage/service.py",
-        "                if not await belongs_together(writing, report.region, delta):",
-        "                if False:",
+        "            if not await all_belong(writing, report.region, report.deltas):",
+        "            if False:",
+        "tests/unit/control_plane/usage",
+    ),
+    Mutant(
+        "C07",
+        "usage names a snapshot of the catalogue",
+        "control_plane/usage/service.py",
+        "        if not self._models.issuperset(delta.model for delta in report.deltas):",
+        "        if False:",
         "tests/unit/control_plane/usage",
     ),
     Mutant(

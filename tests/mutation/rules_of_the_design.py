@@ -198,4 +198,28 @@ MUTANTS = [
         "    if False:",
         "tests/unit/data_plane/policy/test_image_input.py",
     ),
+    Mutant(
+        "design 5",
+        "no jump of a clock ends the grace of a destruction",
+        "control_plane/grace.py",
+        "    return and_(table.c.due_at_ms <= now_ms, table.c.counted_ms >= GRACE_MS)",
+        "    return and_(table.c.due_at_ms <= now_ms)",
+        "tests/unit/control_plane/projects/test_destruction.py",
+    ),
+    Mutant(
+        "design 2",
+        "the time of the control plane is signed for the question",
+        "boundary/signing.py",
+        "    _verify(certificate.public_key, signed.signature, _time_message(signed.certificate, nonce, signed.now_ms))",
+        "    pass",
+        "tests/unit/data_plane/test_control_link.py",
+    ),
+    Mutant(
+        "design 5",
+        "a deleted admin key opens nothing",
+        "control_plane/auth.py",
+        "            table.c.deleted_at_ms.is_(None),\n",
+        "",
+        "tests/unit/control_plane/test_paging.py",
+    ),
 ]
