@@ -20,7 +20,7 @@ class Change(Reading):
         super().__init__(connection)
         self._actor = actor
         self.now_ms = now_ms
-        self.regions: set[str] = set()
+        self.touched: dict[str, set[str]] = {}
 
     async def record(self, event: Event) -> Writing:
         """Writes the audit row. What comes back may write the change itself."""
@@ -28,9 +28,12 @@ class Change(Reading):
         await insert_event(writing, self._actor, event, self.now_ms)
         return writing
 
-    def publish_to(self, *regions: str) -> None:
-        """Says that the snapshots of these regions change with this transaction."""
-        self.regions.update(regions)
+    def publish_to(self, region: str, *touched: str) -> None:
+        """Says that a region's snapshot changes with this transaction.
+
+        `touched`: the ids of the projects and organizations whose records change, or whose keys' records.
+        """
+        self.touched.setdefault(region, set()).update(touched)
 
 
 class Changes:
@@ -47,5 +50,5 @@ class Changes:
         async with self._database.transaction(rows_of=actor.rows_of) as connection:
             change = Change(connection, actor, self._clock.now_ms())
             yield change
-        if change.regions:
-            await self._publisher.publish(change.regions)
+        if change.touched:
+            await self._publisher.publish(change.touched)

@@ -11,19 +11,15 @@ from domicile.boundary.snapshot import (
     SNAPSHOT_SCHEMA,
     DirectoryEntry,
     Manifest,
-    Shard,
-    ShardReference,
     SnapshotQuery,
-    digest,
-    encode_shard,
 )
-from domicile.boundary.snapshot_v1 import SCHEMA_1, encode_shard_of_schema_1
+from domicile.boundary.snapshot_v1 import SCHEMA_1
 from domicile.boundary.time import SignedTime
 from domicile.control_plane import tables
 from domicile.control_plane.channel import Channel, Contact, Publication, Version
 from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.control_plane.publisher_keys import PublisherKeys, Signer
-from domicile.control_plane.shards import read_shards
+from domicile.control_plane.region_shards import RegionShards
 from domicile.control_plane.transactions import Reading
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
@@ -57,6 +53,7 @@ class Publisher:
         self._catalogue_version = catalogue_version
         self._renewal_s = renewal_s
         self._channels = {code: Channel() for code in directory}
+        self._shards = {code: RegionShards(code) for code in directory}
         self._closed = asyncio.Event()
 
     async def open(self) -> None:
@@ -80,9 +77,15 @@ class Publisher:
         for channel in self._channels.values():
             channel.close()
 
-    async def publish(self, codes: Iterable[str]) -> None:
-        """Publishes what has been committed and waits for the replicas in contact, `ACKNOWLEDGEMENT_S` at most."""
-        await asyncio.gather(*(self._publish_and_wait(code) for code in codes))
+    async def publish(self, touched: Mapping[str, Iterable[str]]) -> None:
+        """Publishes what has been committed and waits for the replicas in contact, `ACKNOWLEDGEMENT_S` at most.
+
+        `touched`: by region, the ids of the projects and organizations whose records have changed.
+        """
+        for code, ids in touched.items():
+            if code in self._shards:
+                self._shards[code].touch(ids)
+        await asyncio.gather(*(self._publish_and_wait(code) for code in touched))
 
     @property
     def signer(self) -> Signer:
@@ -178,10 +181,11 @@ class Publisher:
         version = await self._next_version(code, ahead)
         if version is None:
             return None
-        now_ms, signer = self._clock.now_ms(), self._keys.current()
+        shards = self._shards[code]
         async with self._database.reading(rows_of=EVERY_ORGANIZATION) as connection:
-            shards = await read_shards(Reading(connection), code, now_ms)
-        encoded = {schema: _encode(schema, shards) for schema in (SCHEMA_1, SNAPSHOT_SCHEMA)}
+            await shards.refresh(Reading(connection), self._clock.now_ms())
+        # Stamped last: a region takes the time of a snapshot that it has waited for as the time that it is.
+        now_ms, signer = self._clock.now_ms(), self._keys.current()
         manifests = {
             schema: signing.sign_manifest(
                 signer.key,
@@ -195,14 +199,13 @@ class Publisher:
                     key_id=signer.key_id,
                     catalogue_version=self._catalogue_version,
                     directory=self._directory,
-                    shards=tuple(ShardReference(index, digest(body)) for index, body in bodies.items()),
+                    shards=shards.references(schema),
                 ),
                 None if schema == SCHEMA_1 else signer.certificate,
             )
-            for schema, bodies in encoded.items()
+            for schema in (SCHEMA_1, SNAPSHOT_SCHEMA)
         }
-        every = {digest(body): body for bodies in encoded.values() for body in bodies.values()}
-        return Publication(version, manifests, every, signer.serial, signer.successions)
+        return Publication(version, manifests, shards.bodies(), signer.serial, signer.successions)
 
     async def _next_version(self, code: str, ahead: Version) -> Version | None:
         """Taken before the content is read: a higher number never holds older content. None: it would not be newer."""
@@ -224,10 +227,3 @@ def _held(channel: Channel, query: SnapshotQuery) -> Version:
     if query.serial and current is not None and query.serial != current.serial:
         return 0, 0
     return query.epoch, query.number
-
-
-def _encode(schema: int, shards: list[Shard]) -> dict[int, bytes]:
-    """The shards that are not empty in this schema, by their index."""
-    encode = encode_shard_of_schema_1 if schema == SCHEMA_1 else encode_shard
-    bodies = {shard.index: encode(shard) for shard in shards}
-    return {index: body for index, body in bodies.items() if body is not None}

@@ -76,7 +76,7 @@ async def test_a_failed_publication_is_made_up_for_by_the_renewal(database: Data
     async with database.transaction() as connection:
         await connection.execute(text("ALTER TABLE publication RENAME TO hidden"))
     # What is committed is committed: the caller must not be told otherwise.
-    await tested.publish(["us"])
+    await tested.publish({"us": ()})
     assert tested.version("us") == (1, 1)
     async with database.transaction() as connection:
         await connection.execute(text("ALTER TABLE hidden RENAME TO publication"))
@@ -89,14 +89,14 @@ async def test_a_failed_publication_is_made_up_for_by_the_renewal(database: Data
 async def test_changes_at_the_same_time_share_publications(database: Database, tmp_path: Path) -> None:
     tested = publisher(database, tmp_path)
     await tested.open()
-    await asyncio.gather(*(tested.publish(["us"]) for _ in range(20)))
+    await asyncio.gather(*(tested.publish({"us": ()}) for _ in range(20)))
     assert 2 <= tested.version("us")[1] <= 4
 
 
 async def test_a_region_that_is_not_configured_has_nothing(database: Database, tmp_path: Path) -> None:
     tested = publisher(database, tmp_path)
     await tested.open()
-    await tested.publish(["mars"])
+    await tested.publish({"mars": ()})
     assert await tested.newer("mars", "rep", SnapshotQuery(0, 0)) is None
     assert tested.shard("mars", "0" * 64) is None
     assert (tested.version("mars"), tested.contacts("mars")) == ((0, 0), {})

@@ -9,6 +9,7 @@ from domicile.control_plane.agreements.repository import Agreement, find_agreeme
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Changes
+from domicile.control_plane.shards import regions_of
 from domicile.control_plane.transactions import Reading
 from domicile.kernel import errors
 from domicile.settings.installation import RegionSettings
@@ -51,10 +52,5 @@ class Agreements:
             )
             writing = await change.record(event)
             await update_agreement(writing, organization_id, after)
-            change.publish_to(*await _regions_of(change, organization_id))
-
-
-async def _regions_of(reading: Reading, organization_id: str) -> list[str]:
-    table = tables.project
-    query = select(table.c.region).where(table.c.organization_id == organization_id, table.c.status == "active")
-    return [row.region for row in await reading.all(query.distinct())]
+            for region in await regions_of(change, organization_id):
+                change.publish_to(region, organization_id)

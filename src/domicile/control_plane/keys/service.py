@@ -169,7 +169,7 @@ class ServiceAccounts:
             account = await get_account(change, project, account_id)
             writing = await change.record(_event("service_account.deleted", account.id, project, {}))
             await delete_account(writing, account, change.now_ms)
-            change.publish_to(project.region)
+            change.publish_to(project.region, project.id)
 
     async def _make_key(
         self,
@@ -187,7 +187,7 @@ class ServiceAccounts:
         writing = await change.record(_event("api_key.created", key.id, project, detail))
         await insert_key(writing, key, api_keys.sha256(secret))
         await remember(writing, attempt, change.now_ms, key.id)
-        change.publish_to(project.region)
+        change.publish_to(project.region, project.id)
         return NewProjectKey(key, secret)
 
     async def _show_again(self, change: Change, project: Project, key_id: str) -> NewProjectKey:
@@ -196,7 +196,7 @@ class ServiceAccounts:
         secret = api_keys.generate(project.region, self._installation_id)
         writing = await change.record(_event("api_key.updated", key.id, project, _SECRET_REPLACED))
         await replace_secret(writing, key, last_four=secret[-4:], sha256=api_keys.sha256(secret))
-        change.publish_to(project.region)
+        change.publish_to(project.region, project.id)
         return NewProjectKey(replace(key, last_four=secret[-4:]), secret)
 
 
@@ -230,7 +230,7 @@ class ProjectKeys:
             key = await get_key(change, project, key_id, account_id)
             writing = await change.record(_event("api_key.deleted", key.id, project, {}))
             await revoke_key(writing, key, change.now_ms)
-            change.publish_to(project.region)
+            change.publish_to(project.region, project.id)
 
 
 class AdminKeys:

@@ -84,7 +84,7 @@ class Projects:
             writing = await change.record(_event("project.created", project, detail))
             await insert_project(writing, project)
             await remember(writing, attempt, change.now_ms, project.id)
-            change.publish_to(region.code)
+            change.publish_to(region.code, project.id, project.organization_id)
         return project
 
     async def modify(
@@ -119,7 +119,7 @@ class Projects:
                 return project
             writing = await change.record(_event("project.archived", project, {}))
             await archive_project(writing, project, change.now_ms)
-            change.publish_to(project.region)
+            change.publish_to(project.region, project.id, project.organization_id)
         return replace(project, archived_at_ms=change.now_ms)
 
     def _resolve(self, residency: str | None, geography: str | None) -> RegionSettings | None:

@@ -35,5 +35,6 @@ class Epochs:
                     await writing.execute(update(table).where(table.c.region == code).values(values))
                 else:
                     await writing.execute(insert(table).values(region=code, epoch=epoch, number=0))
-            change.publish_to(*codes)
+            for code in codes:
+                change.publish_to(code)
         return epoch

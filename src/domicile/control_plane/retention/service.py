@@ -9,6 +9,7 @@ from domicile.control_plane.organizations.repository import get_organization, up
 from domicile.control_plane.projects.repository import get_project
 from domicile.control_plane.projects.service import require_active
 from domicile.control_plane.retention.repository import list_followers, update_project_retention
+from domicile.control_plane.shards import regions_of
 from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
 from domicile.settings.installation import Installation
@@ -55,7 +56,8 @@ class RetentionControls:
                 detail={"changes_requested": {"data_retention": retention.value}},
             )
             await update_retention(await change.record(event), organization, retention)
-            change.publish_to(*{project.region for project in followers})
+            for region in await regions_of(change, organization.id):
+                change.publish_to(region, organization.id)
 
     async def set_project(self, administrator: Administrator, project_id: str, retention: ProjectRetention) -> None:
         """403 for less than the project's region requires, or where the operator has not granted it."""
@@ -78,7 +80,7 @@ class RetentionControls:
                 detail={"changes_requested": {"data_retention": retention.value}},
             )
             await update_project_retention(await change.record(event), project, retention)
-            change.publish_to(project.region)
+            change.publish_to(project.region, project.id)
 
 
 def _require_grant(agreement: Agreement, retention: Retention) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.boundary.audit import RegionEventType
 from domicile.boundary.signing import public_key_id
-from domicile.boundary.snapshot import READABLE_SCHEMAS, Manifest, SignedManifest, SnapshotQuery
+from domicile.boundary.snapshot import READABLE_SCHEMAS, Manifest, Shard, SignedManifest, SnapshotQuery
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
 from domicile.data_plane.identity import Enrollment
@@ -25,6 +25,9 @@ RETRY_MIN_S = 0.1
 RETRY_MAX_S = 2.0
 NAMED_KEYS = 100
 ROOT_KEY_REFRESH_S = 1.0
+
+_Verified = dict[tuple[int, str], Shard]
+"""Decoded shards by schema and SHA-256 in hex."""
 
 
 class SnapshotSubscription:
@@ -55,6 +58,7 @@ class SnapshotSubscription:
         self._on_snapshot = on_snapshot
         self._position = Position(serial=enrollment.serial)
         self._shards: dict[str, bytes] = {}
+        self._verified: _Verified = {}
         self._refused_because: str | None = None
         self._is_in_contact = False
 
@@ -68,7 +72,8 @@ class SnapshotSubscription:
             manifest, position = self._verify(signed, self._enrollment)
             self._clock.told(manifest.issued_at_ms, is_fresh=False)
             named = {reference.sha256: shards[reference.sha256] for reference in manifest.shards}
-            self._take(self._build(manifest, named), position, named)
+            verified = await self._verify_shards(manifest, named)
+            self._take(await self._build(manifest, verified), position, named, verified)
         except (SnapshotRefusedError, KeyError) as error:
             log.error(
                 "saved_snapshot_refused", reason=str(error) if isinstance(error, SnapshotRefusedError) else "incomplete"
@@ -129,15 +134,16 @@ class SnapshotSubscription:
         for reference in manifest.shards:
             known = self._shards.get(reference.sha256)
             shards[reference.sha256] = known if known is not None else await self._link.shard(reference.sha256)
-        table, root_key = self._build(manifest, shards), enrollment.root_key
+        verified = await self._verify_shards(manifest, shards)
+        table, root_key = await self._build(manifest, verified), enrollment.root_key
         if enrollment is not before:
             # Another root key is on disk before anything counts that it has certified.
             await self._repository.save(signed, shards, position, root_key=root_key, succeeds=before.root_key)
             self._trust(enrollment)
-            self._take(table, position, shards)
+            self._take(table, position, shards, verified)
         elif self._enrollment is before:
             # Swapped before it is saved: a full disk must not keep a revoked key alive.
-            self._take(table, position, shards)
+            self._take(table, position, shards, verified)
             await self._repository.save(signed, shards, position, root_key=root_key)
         # Else another replica has taken another root key meanwhile: the next poll asks for what that one certifies.
 
@@ -163,24 +169,39 @@ class SnapshotSubscription:
         self._link.trust(enrollment)
         log.warning("root_key_taken", key_id=public_key_id(enrollment.root_key or b""))
 
-    def _build(self, manifest: Manifest, shards: dict[str, bytes]) -> SnapshotTable:
-        verified = [
-            verify_shard(
-                shards[reference.sha256],
-                sha256=reference.sha256,
-                index=reference.index,
-                region=self._region,
-                schema=manifest.schema,
-            )
-            for reference in manifest.shards
-        ]
-        return SnapshotTable.build(manifest, verified)
+    async def _verify_shards(self, manifest: Manifest, shards: dict[str, bytes]) -> _Verified:
+        """The manifest's shards, decoded. Those of the snapshot in force are kept; others are read beside the event loop."""
+        verified: _Verified = {}
+        for reference in manifest.shards:
+            name = (manifest.schema, reference.sha256)
+            shard = verified.get(name) or self._verified.get(name)
+            if shard is None:
+                shard = await asyncio.to_thread(
+                    verify_shard,
+                    shards[reference.sha256],
+                    sha256=reference.sha256,
+                    index=reference.index,
+                    region=self._region,
+                    schema=manifest.schema,
+                )
+            elif shard.index != reference.index:
+                raise SnapshotRefusedError("a shard in the wrong place")
+            verified[name] = shard
+        return verified
 
-    def _take(self, table: SnapshotTable, position: Position, shards: dict[str, bytes]) -> None:
+    async def _build(self, manifest: Manifest, verified: _Verified) -> SnapshotTable:
+        before = self._current.table
+        if before is None:
+            return await asyncio.to_thread(SnapshotTable.build, manifest, verified.values())
+        gone = [shard for name, shard in self._verified.items() if name not in verified]
+        new = [shard for name, shard in verified.items() if name not in self._verified]
+        return await asyncio.to_thread(before.replaced, manifest, gone, new)
+
+    def _take(self, table: SnapshotTable, position: Position, shards: dict[str, bytes], verified: _Verified) -> None:
         before = self._current.table
         self._current.swap(table)
         self._position = position
-        self._shards = shards
+        self._shards, self._verified = shards, verified
         log.info("snapshot", epoch=table.epoch, number=table.number)
         if before is not None and before.epoch != table.epoch:
             _name_new_keys(before, table)

@@ -141,7 +141,7 @@ async def test_the_snapshot_follows_keys_through_their_lives(platform: Platform,
     assert (await platform.ask("DELETE", f"{accounts}/{second['id']}"))[0] == 200
     assert set((await us.current()).keys) == {first["api_key"]["id"], brief["id"]}
     clock.ahead_ms = 61_000
-    await platform.running.publisher.publish(["us"])
+    await platform.running.publisher.publish({"us": ()})
     assert set((await us.current()).keys) == {first["api_key"]["id"]}
 
 

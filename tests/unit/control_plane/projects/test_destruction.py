@@ -24,7 +24,7 @@ async def _call(platform: Platform, method: str, project_id: str) -> tuple[int, 
 
 
 async def _tombstones(platform: Platform, region: RegionDouble) -> list[Tombstone]:
-    await platform.running.publisher.publish([region.code])
+    await platform.running.publisher.publish({region.code: ()})
     held: Held = await region.current()
     return [stone for shard in held.shards for stone in shard.tombstones]
 

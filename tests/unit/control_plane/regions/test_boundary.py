@@ -1,6 +1,8 @@
 """What crosses the boundary listener: only signed, only one's own, and soon."""
 
 import asyncio
+import base64
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +11,10 @@ import msgspec
 import pytest
 
 from domicile.boundary import protocol, signing
-from domicile.boundary.snapshot import digest, encode_shard
+from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, digest, encode_shard
+from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.region_shards import RegionShards
+from domicile.control_plane.transactions import Reading
 from domicile.kernel.ids import new_id
 from tests.unit.control_plane.platform_under_test import CATALOGUE, Platform, Start
 from tests.unit.control_plane.region_double import NOTHING_HELD, Held, RegionDouble
@@ -32,6 +37,32 @@ async def test_a_manifest_says_what_it_should(platform: Platform) -> None:
     assert manifest.key_id == platform.running.publisher.signer.key_id
     assert eu.token.root_key == platform.running.publisher.signer.root_key
     assert abs(manifest.issued_at_ms - time.time() * 1000) < 60_000
+
+
+async def test_a_region_is_told_of_its_own_projects_and_keys_alone(platform: Platform) -> None:
+    """C14: the other region's are looked for among the ids, and among the bytes of every shard."""
+    regions = {code: await platform.enrolled(code) for code in ("us", "eu")}
+    made: dict[str, dict[str, str]] = {}
+    for code in regions:
+        project = await platform.project(geography=code.upper())
+        account = await platform.account(project["id"])
+        made[code] = {
+            "project": project["id"],
+            "key": account["api_key"]["id"],
+            "sha256": base64.b64encode(hashlib.sha256(account["api_key"]["value"].encode()).digest()).decode(),
+        }
+    for code, other in (("us", "eu"), ("eu", "us")):
+        held = await regions[code].current()
+        assert set(held.projects) == {made[code]["project"]}
+        assert set(held.keys) == {made[code]["key"]}
+        # As it is after changes, and as it is read whole, which is after a restart.
+        read = RegionShards(code)
+        async with platform.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
+            await read.refresh(Reading(connection), 1)
+        assert set(read.references(SNAPSHOT_SCHEMA)) == set(held.manifest.shards)
+        crossed = b"".join((*(encode_shard(shard) for shard in held.shards), *read.bodies().values()))
+        assert all(value.encode() in crossed for value in made[code].values())
+        assert not [value for value in made[other].values() if value.encode() in crossed]
 
 
 async def test_no_name_crosses(platform: Platform) -> None:
@@ -135,7 +166,7 @@ async def test_numbers_grow_over_restarts(start: Start) -> None:
         platform = await start(lifetime=first)
         eu = await platform.enrolled("eu")
         for _ in range(3):
-            await platform.running.publisher.publish(["eu"])
+            await platform.running.publisher.publish({"eu": ()})
         before = await eu.current()
     platform = await start()
     after = await platform.region("eu", key=eu.key)

@@ -35,7 +35,7 @@ async def test_a_region_enrolls_and_is_seen(platform: Platform) -> None:
 async def test_a_replica_is_seen_with_what_it_acknowledged(platform: Platform) -> None:
     us = await platform.enrolled("us")
     held = await us.current()
-    await platform.running.publisher.publish(["us"])
+    await platform.running.publisher.publish({"us": ()})
     assert await us.poll(held.query) is not None
     (replica,) = (await platform.operate("GET", "/regions"))["data"][0]["replicas"]
     assert (replica["epoch"], replica["number"]) == (held.manifest.epoch, held.manifest.number)

@@ -31,7 +31,7 @@ async def _restored(start: Start, folder: Path) -> tuple[Platform, RegionDouble,
         us = await _again(platform, us)
         assert key_id in (await us.current()).keys
         for _ in range(9):
-            await platform.running.publisher.publish(["us"])
+            await platform.running.publisher.publish({"us": ()})
         path = f"/v1/organization/projects/{(await us.current()).keys[key_id].project_id}/api_keys/{key_id}"
         assert (await platform.ask("DELETE", path))[0] == 200
         held = await us.current()
@@ -56,7 +56,7 @@ async def test_a_restored_control_plane_publishes_nothing_until_a_new_epoch(star
     before = platform.running.publisher.version("us")
     assert before < (held.manifest.epoch, held.manifest.number)
     for _ in range(30):
-        await platform.running.publisher.publish(["us"])
+        await platform.running.publisher.publish({"us": ()})
     assert platform.running.publisher.version("us") == before
     assert (await _poll(us, held.query)).code == "new_epoch_required"
     (status,) = [each for each in (await platform.operate("GET", "/regions"))["data"] if each["code"] == "us"]
@@ -119,7 +119,7 @@ async def test_a_key_is_rotated_while_the_control_plane_runs(start: Start, tmp_p
     before, signer = await us.current(), platform.running.publisher.signer
     folder, now_ms = tmp_path / "control", SystemClock().now_ms()
     made = rotate(folder, folder / "root.key", platform.running.identity.installation_id, now_ms)
-    await platform.running.publisher.publish(["us"])
+    await platform.running.publisher.publish({"us": ()})
     after = await us.poll(before.query)
     assert after is not None
     assert after.manifest.key_id == made.key_id != before.manifest.key_id

@@ -32,7 +32,7 @@ def current(platform: Platform) -> str:
 async def rotated(platform: Platform, tmp_path: Path, old: str, new: str, *left_behind: str) -> RootSuccession:
     database, folder = platform.running.database, tmp_path / "control"
     made = await rotate_root_key(database, SystemClock(), folder, folder / old, folder / new, left_behind)
-    await platform.running.publisher.publish(["us", "eu"])
+    await platform.running.publisher.publish({"us": (), "eu": ()})
     return made
 
 

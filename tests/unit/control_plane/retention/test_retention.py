@@ -163,8 +163,10 @@ async def test_the_regions_are_told_and_the_audit_log_has_it(platform: Platform)
     held = await us.current()
     assert held.organizations[first].retention is Retention.ZERO_DATA_RETENTION
     assert held.projects[in_us["id"]].retention is ProjectRetention.NONE
-    # No project there follows the organization, so nothing of Europe's snapshot has changed.
-    assert (await eu.current()).manifest.number == elsewhere
+    # No project there follows the organization, but the record of the organization is told to every region that has one.
+    in_europe = await eu.current()
+    assert in_europe.organizations[first].retention is Retention.ZERO_DATA_RETENTION
+    assert in_europe.manifest.number == elsewhere + 1
     body = {"retention_type": "enhanced_zero_data_retention"}
     assert (await platform.ask("POST", of(in_eu), body))[0] == 200
     assert (await eu.current()).projects[in_eu["id"]].retention is ProjectRetention.ENHANCED_ZERO_DATA_RETENTION

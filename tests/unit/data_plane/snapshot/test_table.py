@@ -1,10 +1,16 @@
 """A snapshot in memory."""
 
-import pytest
+from typing import Any
 
-from domicile.data_plane.snapshot.table import CurrentSnapshot
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domicile.boundary.retention import ProjectRetention, Retention
+from domicile.boundary.snapshot import KeyRecord, OrganizationRecord, ProjectRecord, Shard, Tombstone
+from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
-from tests.unit.data_plane.region_parts import ORGANIZATION, PROJECT, current_snapshot, new_key, shards_for
+from tests.unit.data_plane.region_parts import ORGANIZATION, PROJECT, Publisher, current_snapshot, new_key, shards_for
 
 
 def test_a_table_holds_what_its_shards_hold() -> None:
@@ -38,3 +44,43 @@ def test_there_is_none_until_the_first_and_then_always_a_whole_one() -> None:
     current.swap(second)
     assert held is first
     assert current.table is second
+
+
+def _contents(table: SnapshotTable) -> tuple[dict[Any, Any], ...]:
+    return tuple(dict(part) for part in (table.keys, table.projects, table.organizations, table.tombstones))
+
+
+@given(st.data())
+def test_a_replaced_table_is_what_a_new_one_would_be(data: st.DataObject) -> None:
+    """Whatever shards come and go, of any content."""
+    publisher = Publisher()
+    places = st.dictionaries(st.integers(0, 3), st.integers(0, 3), max_size=4)
+    made = {(index, version): _shard(index, version) for index in range(4) for version in range(4)}
+    held = [made[place] for place in data.draw(places).items()]
+    table = SnapshotTable.build(publisher.manifest(held), held)
+    for number in range(2, 5):
+        wanted = [made[place] for place in data.draw(places).items()]
+        manifest = publisher.manifest(wanted, number=number)
+        gone, new = [s for s in held if s not in wanted], [s for s in wanted if s not in held]
+        table = table.replaced(manifest, gone, new)
+        assert _contents(table) == _contents(SnapshotTable.build(manifest, wanted))
+        assert table.number == number
+        held = wanted
+
+
+def _shard(index: int, version: int) -> Shard:
+    organization, project = f"org-{index:024}", f"proj_{index:024}"
+    keys = tuple(
+        KeyRecord(f"key_{index:012}{each:012}", project, bytes([index, each]) * 16, None) for each in range(version + 1)
+    )
+    record = OrganizationRecord(organization, bool(version % 2), False, (), False, Retention.ZERO_DATA_RETENTION)
+    stones = (Tombstone(f"proj_{index:023}x", version),) if version else ()
+    return Shard("eu", index, (record,), (ProjectRecord(project, organization, ProjectRetention.NONE),), keys, stones)
+
+
+def test_a_renewal_without_a_change_copies_nothing() -> None:
+    shards = shards_for(new_key())
+    publisher = Publisher()
+    before = SnapshotTable.build(publisher.manifest(shards), shards)
+    after = before.replaced(publisher.manifest(shards, number=2), [], [])
+    assert (after.number, after.keys is before.keys, after.projects is before.projects) == (2, True, True)
