@@ -134,7 +134,11 @@ def misbehaviour(command: str) -> Response | None:
 
     known: dict[str, Callable[[], Response]] = {
         "400": lambda: failure(400, "whatever"),
-        "context": lambda: failure(400, "context_length_exceeded", "limit is 1024 tokens, you sent 2048"),
+        "context": lambda: failure(
+            400,
+            "context_length_exceeded",
+            "This model's maximum context length is 1024 tokens. However, your messages resulted in 2048 tokens.",
+        ),
         "parameter": lambda: JSONResponse(
             {"error": {"message": "secret-host.internal", "code": "unsupported_parameter", "param": "seed"}}, 400
         ),
@@ -142,7 +146,16 @@ def misbehaviour(command: str) -> Response | None:
             {"error": {"message": "x", "code": "unsupported_parameter", "param": "secret-host.internal says no"}}, 422
         ),
         "llama-context": lambda: JSONResponse(
-            {"error": {"message": "2048 of 1024", "code": 400, "type": "exceed_context_size_error"}}, 400
+            {
+                "error": {
+                    "message": "the request exceeds the available context size, try increasing it",
+                    "code": 400,
+                    "type": "exceed_context_size_error",
+                    "n_prompt_tokens": 2048,
+                    "n_ctx": 1024,
+                }
+            },
+            400,
         ),
         "html-400": lambda: Response(b"<html>secret-host.internal</html>", 400),
         "302": lambda: Response(status_code=302, headers={"location": "http://secret-host.internal/"}),

@@ -19,6 +19,20 @@ class Endpoint(StrEnum):
     FINE_TUNING_JOBS = "/v1/fine_tuning/jobs"
 
     @property
+    def input_member(self) -> str:
+        """The member of a request that holds what the model reads. Endpoints that run no model have none of their own."""
+        return _INPUT.get(self, "input")
+
+    @property
     def is_zdr_applicable(self) -> bool:
         """Whether Zero Data Retention applies: the others persist by nature, in the region (design 5, C06)."""
         return self not in {Endpoint.BATCHES, Endpoint.FILES, Endpoint.FINE_TUNING_JOBS}
+
+
+_INPUT = {
+    Endpoint.CHAT_COMPLETIONS: "messages",
+    Endpoint.COMPLETIONS: "prompt",
+    Endpoint.IMAGES_GENERATIONS: "prompt",
+    Endpoint.AUDIO_TRANSCRIPTIONS: "file",
+    Endpoint.AUDIO_TRANSLATIONS: "file",
+}

@@ -4,18 +4,19 @@ hosts, paths or other requests. Only codes of this list do, with our words and t
 The engine that comes with Domicile is the exception: its words are ours, and say which values would do."""
 
 import re
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from domicile.data_plane.engines.context_overflow import CODES, Overflow, overflow_error, overflow_in
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 
-_NUMBERS = re.compile(r"[0-9]{1,9}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _WORDS = re.compile(r"[\x20-\x7e]{1,400}")
 _PARAM = re.compile(r"[a-z_]{1,40}(?:(?:\.[a-z_]{1,40})|(?:\[\d{1,5}\])){0,8}")
 
-_TOO_LONG = frozenset({"context_length_exceeded", "exceed_context_size_error", "request_too_large"})
 _TEXTS = {
     "unsupported_parameter": "The engine that serves this model here cannot honour this parameter. Remove it.",
     "modality_not_supported": "The engine that serves this model here cannot read this kind of content. Send text only.",
@@ -31,21 +32,36 @@ _TEXTS = {
 }
 
 
+_Count = Annotated[int, Meta(ge=0, le=2**31)]
+
+
 class _Error(msgspec.Struct):
     message: str = ""
     code: str | int | None = None
     type: str | None = None
     param: str | None = None
+    n_prompt_tokens: _Count | None = None
+    """llama-server's, with its context in `n_ctx`."""
+    n_ctx: _Count | None = None
 
 
 class _Envelope(msgspec.Struct):
-    error: _Error
+    """OpenAI's, or TGI's with a text in place of the object, or that of SGLang and older vLLM without the object."""
+
+    error: _Error | str | None = None
+    message: str = ""
+    code: str | int | None = None
 
 
-def engine_refusal(status: int, body: bytes, retry_after: str | None, *, is_embedded: bool = False) -> DomicileError:
-    """The caller's error for an engine's answer other than 200. `is_embedded`: whether the engine's words are ours."""
+def engine_refusal(
+    status: int, body: bytes, retry_after: str | None, *, input_member: str, is_embedded: bool = False
+) -> DomicileError:
+    """The caller's error for an engine's answer other than 200.
+
+    `input_member`: what holds the endpoint's input. `is_embedded`: whether the engine's words are ours.
+    """
     if status in {400, 413, 422}:
-        return _bad_request(body, is_embedded=is_embedded)
+        return _bad_request(body, input_member=input_member, is_embedded=is_embedded)
     if status in {401, 403, 404, 405}:
         return errors.engine_misconfigured()
     if status in {408, 504}:
@@ -54,17 +70,20 @@ def engine_refusal(status: int, body: bytes, retry_after: str | None, *, is_embe
     return errors.engine_unavailable(min(max(seconds, 1), 60))
 
 
-def _bad_request(body: bytes, *, is_embedded: bool) -> DomicileError:
-    try:
-        error = msgspec.json.decode(body, type=_Envelope).error
-    except (ValueError, RecursionError):
-        error = _Error()
+def _bad_request(body: bytes, *, input_member: str, is_embedded: bool) -> DomicileError:
+    error = _error_in(body)
     # llama-server has the name in `type` and repeats the status as `code`.
     names = [name for name in (error.code, error.type) if isinstance(name, str)]
-    code = next((name for name in names if name in _TEXTS or name in _TOO_LONG), "")
+    code = next((name for name in names if name in _TEXTS or name in CODES), "")
     param = error.param if error.param and _PARAM.fullmatch(error.param) else None
-    if code in _TOO_LONG:
-        return _too_long(error.message, param)
+    # vLLM, SGLang and TGI have no code for it: the wording tells.
+    overflow = overflow_in(error.message) if code in CODES or not code else None
+    if overflow is not None or code in CODES:
+        known = overflow or Overflow()
+        if error.n_ctx is not None and error.n_prompt_tokens is not None:
+            known = Overflow(error.n_ctx, error.n_prompt_tokens)
+        within = param if param and re.split(r"[.\[]", param)[0] == input_member else input_member
+        return overflow_error(known, within)
     if code in _TEXTS:
         text = error.message if is_embedded and _WORDS.fullmatch(error.message) else _TEXTS[code]
         return errors.invalid_request(text, param=param, code=code)
@@ -73,12 +92,12 @@ def _bad_request(body: bytes, *, is_embedded: bool) -> DomicileError:
     )
 
 
-def _too_long(message: str, param: str | None) -> DomicileError:
-    """Servers that name no member serve chat: theirs is the messages."""
-    numbers = _NUMBERS.findall(message)
-    limit = f" ({' and '.join(numbers)} tokens)" if len(numbers) == 2 else ""
-    return errors.invalid_request(
-        f"The input is longer than the engine that serves this model here can take{limit}. Send less.",
-        param=param or "messages",
-        code="context_length_exceeded",
-    )
+def _error_in(body: bytes) -> _Error:
+    """What the engine says, in whichever of the envelopes. Empty when it is none of them."""
+    try:
+        envelope = msgspec.json.decode(body, type=_Envelope)
+    except (ValueError, RecursionError):
+        return _Error()
+    if isinstance(envelope.error, _Error):
+        return envelope.error
+    return _Error(message=envelope.error or envelope.message, code=envelope.code)

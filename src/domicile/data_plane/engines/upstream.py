@@ -145,6 +145,7 @@ class Upstream:
             response.status,
             await _read_refusal(response),
             response.headers.get("retry-after"),
+            input_member=endpoint.input_member,
             is_embedded=self._is_embedded,
         )
         if response.status == _TOO_MANY:

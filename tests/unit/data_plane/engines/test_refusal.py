@@ -4,10 +4,14 @@ import json
 
 import pytest
 
-from domicile.data_plane.engines.refusal import engine_refusal
-from domicile.kernel.errors import Category
+from domicile.data_plane.engines import refusal
+from domicile.kernel.errors import Category, DomicileError
 
 TEXT = "secret-host.internal:8000 says the patient asked"
+
+
+def engine_refusal(status: int, body: bytes, retry_after: str | None, *, is_embedded: bool = False) -> DomicileError:
+    return refusal.engine_refusal(status, body, retry_after, input_member="messages", is_embedded=is_embedded)
 
 
 def body(**error: object) -> bytes:
@@ -56,27 +60,6 @@ def test_each_status_has_its_code(status: int, code: str, category: Category) ->
 )
 def test_the_time_to_wait_is_kept_within_reason(retry_after: str | None, seconds: int) -> None:
     assert engine_refusal(429, b"", retry_after).retry_after_s == seconds
-
-
-@pytest.mark.parametrize(
-    "error", [{"code": "context_length_exceeded"}, {"code": 400, "type": "exceed_context_size_error"}]
-)
-def test_a_context_that_is_too_long_is_said_with_two_numbers_or_none(error: dict[str, object]) -> None:
-    told = engine_refusal(400, body(**{**error, "message": "1024 tokens at most, got 2048"}), None)
-    assert (told.code, told.param) == ("context_length_exceeded", "messages")
-    assert "(1024 and 2048 tokens)" in told.message
-    for message in ("too long", "4096", "1, 2, 3", TEXT):
-        assert "tokens)" not in engine_refusal(400, body(**{**error, "message": message}), None).message
-
-
-def test_the_member_that_is_too_long_is_named_where_the_engine_names_it() -> None:
-    told = engine_refusal(400, body(code="context_length_exceeded", param="prompt[1]"), None)
-    assert (told.code, told.param) == ("context_length_exceeded", "prompt[1]")
-
-
-def test_a_body_that_is_too_large_for_an_engine_is_too_long() -> None:
-    told = engine_refusal(413, body(code="request_too_large"), None)
-    assert (told.category, told.code) == (Category.INVALID, "context_length_exceeded")
 
 
 @pytest.mark.parametrize(

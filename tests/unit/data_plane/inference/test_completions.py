@@ -54,7 +54,7 @@ async def test_a_whole_answer_and_a_stream_are_shown_and_metered(region: RegionU
         ({"model": MODEL, "prompt": "a", "temperature": 3}, 400, "invalid_value", "temperature"),
         ({"model": MODEL, "prompt": [[1], ["a"]]}, 400, "invalid_type", "prompt[1][0]"),
         ({"model": "gpt-4o", "prompt": "a"}, 400, "model_not_eligible", "model"),
-        ({"model": MODEL, "prompt": "do:context"}, 400, "context_length_exceeded", "messages"),
+        ({"model": MODEL, "prompt": "do:context"}, 400, "context_length_exceeded", "prompt"),
         ({"model": MODEL, "prompt": "do:401"}, 503, "engine_misconfigured", None),
         ({"model": MODEL, "prompt": "do:garbage"}, 503, "engine_unavailable", None),
     ],

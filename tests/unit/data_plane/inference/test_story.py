@@ -229,7 +229,7 @@ class TestEngineRefusals:
         self, region: RegionUnderTest, stream: bool
     ) -> None:
         context = error_of(await region.chat("do:context", stream=stream))
-        assert "(1024 and 2048 tokens)" in context["message"]
+        assert "limit of 1024 tokens. Your messages resulted in 2048 tokens." in context["message"]
         assert context["param"] == "messages"
         assert error_of(await region.chat("do:parameter", stream=stream))["param"] == "seed"
         assert error_of(await region.chat("do:evil-parameter", stream=stream))["param"] is None
