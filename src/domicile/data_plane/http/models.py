@@ -19,20 +19,21 @@ class Models:
         self._router = router
 
     async def list(self, _request: Request) -> Response:
-        """Every one of them."""
-        return json_response(ModelList(tuple(self._shown(model) for model in self._served())))
+        """Every one of them, under its own name and then under each alias: all names that a request may use."""
+        named = [(name, model) for model in self._served() for name in (model.name, *model.aliases)]
+        return json_response(ModelList(tuple(self._shown(name, model) for name, model in named)))
 
     async def get(self, request: Request) -> Response:
-        """One, by its own name or an alias; else 404 `model_not_found`."""
+        """One, by its own name or an alias, under the name that was asked for; else 404 `model_not_found`."""
         name = request.path_params["model"]
         found = self._policy.catalogue.find_model(name)
         for model in self._served():
             if found is not None and model.name == found.name:
-                return json_response(self._shown(model))
+                return json_response(self._shown(name, model))
         raise errors.model_not_found(name)
 
     def _served(self) -> tuple[ModelEntry, ...]:
         return tuple(model for model in self._policy.models() if self._router.labels(model.name))
 
-    def _shown(self, model: ModelEntry) -> Model:
-        return Model(model.name, model.created, model.owned_by, Answering(self._router.labels(model.name)))
+    def _shown(self, name: str, model: ModelEntry) -> Model:
+        return Model(name, model.created, model.owned_by, Answering(self._router.labels(model.name)))

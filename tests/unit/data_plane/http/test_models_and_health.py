@@ -17,11 +17,14 @@ async def test_models_are_those_that_are_eligible_and_bound(tmp_path: Path) -> N
     async with region_under_test(tmp_path, engines) as region, region.official_client() as client:
         listed = (await region.http.get("/v1/models")).json()
         assert listed["object"] == "list"
-        assert [model["id"] for model in listed["data"]] == [MODEL, "gpt-4-0613"]
+        names = [MODEL, "gpt-4o", "gpt-4-0613", "gpt-4"]
+        assert [model["id"] for model in listed["data"]] == names
         assert listed["data"][0]["domicile"] == {"engines": ["label-one", "label-two"]}
-        assert [model.id async for model in client.models.list()] == [MODEL, "gpt-4-0613"]
-        for name in (MODEL, "gpt-4o"):
-            assert (await client.models.retrieve(name)).id == MODEL
+        assert [model.id async for model in client.models.list()] == names
+        for shown in listed["data"]:
+            # By each name that is listed, under that name.
+            assert (await region.http.get(f"/v1/models/{shown['id']}")).json() == shown
+            assert (await client.models.retrieve(shown["id"])).id == shown["id"]
         for name in ("made-up", "whisper-1", "gpt-9", "a/b", MODEL + "/"):
             with raises(NotFoundError) as caught:
                 await client.models.retrieve(name)
