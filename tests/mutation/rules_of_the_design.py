@@ -222,4 +222,28 @@ MUTANTS = [
         "",
         "tests/unit/control_plane/test_paging.py",
     ),
+    Mutant(
+        "design 4",
+        "what an engine lacks is not asked of it",
+        "data_plane/routing.py",
+        "        parameters = wishes.asked - wishes.ignorable",
+        "        parameters: frozenset[str] = frozenset()",
+        "tests/unit/data_plane/test_routing.py",
+    ),
+    Mutant(
+        "design 4",
+        "what a client sends back is taken out before an engine is asked",
+        "web/dropped_members.py",
+        "            found[path] = value.pop(name) is not None or found.get(path, False)",
+        "            found[path] = value[name] is not None or found.get(path, False)",
+        "tests/unit/web/test_tolerant_json.py",
+    ),
+    Mutant(
+        "design 4",
+        "a refused parameter is refused for every value but its default",
+        f"{POLICY}/wishes.py",
+        "            if isinstance(value, str | list | dict) and not value:",
+        "            if not value or not isinstance(value, str | list | dict):",
+        "tests/unit/data_plane/policy",
+    ),
 ]

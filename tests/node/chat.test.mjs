@@ -51,6 +51,20 @@ test("chat, by the helper that gathers a stream", async () => {
   assert.equal(await runner.finalContent(), deltas.join(""));
 });
 
+test("chat, a second turn with whatever the helpers hand out", async () => {
+  const asked = { model, messages, max_completion_tokens: 4 };
+  const answers = [
+    (await client.chat.completions.create(asked)).choices[0].message,
+    (await client.chat.completions.parse({ ...asked, max_completion_tokens: 64 })).choices[0].message,
+    await client.chat.completions.stream({ ...asked, max_completion_tokens: 64 }).finalMessage(),
+  ];
+  for (const answer of answers) {
+    const history = [...messages, answer, { role: "user", content: "And now?" }];
+    const again = await client.chat.completions.create({ ...asked, messages: history });
+    assert.equal(again.choices[0].message.role, "assistant");
+  }
+});
+
 test("chat, structured", async () => {
   const schema = {
     type: "object",

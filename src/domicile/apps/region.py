@@ -43,7 +43,7 @@ from domicile.data_plane.identity import Enrollment, Identity, IdentityError, Id
 from domicile.data_plane.inference.assembly import assembled
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.remote_images import FetchedImages
-from domicile.data_plane.inference.story import Inference, parameters_of
+from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -145,7 +145,7 @@ class _Region:
         await blocks.load()
         await subscription.restore()
         upstreams = _open_upstreams(settings, egress, stack)
-        router = Router(settings.engines, parameters_of)
+        router = Router(settings.engines)
         policy = ResidencyPolicy.for_region(settings, load_catalogue(installation.catalogue_file))
         inference = assembled(
             Inference(

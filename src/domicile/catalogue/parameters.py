@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from domicile.catalogue.endpoints import Endpoint
-from domicile.catalogue.tables import CatalogueError, ParametersFile
+from domicile.catalogue.tables import CatalogueError, Feature, FeatureLimitsTable, ParametersFile
 
 
 class ParameterClass(StrEnum):
-    """The classes."""
+    """The classes. Members deeper down have one more, *dropped*: `EndpointParameters.dropped`."""
 
     PASS = "pass"
     """Goes to the engine as the caller sent it."""
@@ -39,6 +40,18 @@ class EndpointParameters:
     endpoint: Endpoint
     parameters: Mapping[str, ParameterRule]
     members: Mapping[str, ParameterRule]
+    defaults: Mapping[str, Any]
+    """By parameter, the value that asks for nothing."""
+    sent_defaults: frozenset[str]
+    """Of these, the ones that are sent all the same to an engine that can honour the parameter."""
+    only_with: Mapping[str, str]
+    """Parameters that mean nothing without another, and that other."""
+    ignorable: Mapping[str, Feature]
+    """Parameters that an engine without them ignores for a model with the feature."""
+    features: Mapping[Feature, FeatureLimitsTable]
+    """What models with a feature refuse."""
+    dropped: tuple[str, ...]
+    """Paths of members that are read and go no further: `messages[role=tool].name`."""
 
 
 def endpoint_parameters(file: ParametersFile) -> EndpointParameters:
@@ -66,4 +79,36 @@ def endpoint_parameters(file: ParametersFile) -> EndpointParameters:
         if kind is not ParameterClass.PLATFORM and not (member.code and member.reason):
             raise CatalogueError(f"member '{path}' of {file.endpoint} is refused without code or reason")
         members[path] = ParameterRule(kind, member.code, member.reason)
-    return EndpointParameters(file.endpoint, MappingProxyType(parameters), MappingProxyType(members))
+    _check_names(file, parameters)
+    return EndpointParameters(
+        file.endpoint,
+        MappingProxyType(parameters),
+        MappingProxyType(members),
+        defaults=MappingProxyType({**file.defaults, **file.sent_defaults}),
+        sent_defaults=frozenset(file.sent_defaults),
+        only_with=MappingProxyType(file.only_with),
+        ignorable=MappingProxyType(file.ignorable),
+        features=MappingProxyType(file.features),
+        dropped=tuple(file.dropped),
+    )
+
+
+def _check_names(file: ParametersFile, parameters: Mapping[str, ParameterRule]) -> None:
+    """Raises `CatalogueError` for a misspelt name, which would otherwise be a rule that never holds."""
+    if both := sorted(file.defaults.keys() & file.sent_defaults.keys()):
+        raise CatalogueError(f"'{both[0]}' of {file.endpoint} has two defaults")
+    limits = file.features.values()
+    named = {
+        *file.defaults,
+        *file.sent_defaults,
+        *file.only_with,
+        *file.only_with.values(),
+        *file.ignorable,
+        *(
+            name
+            for each in limits
+            for name in (*each.refuse, *each.instead, *each.instead.values(), *each.default_only)
+        ),
+    }
+    if unknown := sorted(named - parameters.keys()):
+        raise CatalogueError(f"'{unknown[0]}' is no parameter of {file.endpoint}")

@@ -15,7 +15,9 @@ SnapshotName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 Alias = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}\Z")]
 ContractLine = Annotated[str, Meta(pattern=r"^C2[0-6]\Z")]
 Modality = Literal["text", "image", "audio"]
-Feature = Literal["structured_outputs", "tools", "scale_tier", "dimensions", "several_images"]
+Feature = Literal[
+    "structured_outputs", "tools", "scale_tier", "dimensions", "several_images", "reasoning", "reasoning_preview"
+]
 RefusalCode = Literal["unsupported_parameter", "url_not_allowed"]
 
 TableT = TypeVar("TableT", bound=Struct)
@@ -82,6 +84,19 @@ class MemberTable(_Table, frozen=True, rename={"kind": "class"}):
     reason: str = ""
 
 
+class FeatureLimitsTable(_Table, frozen=True):
+    """What a model with a feature refuses though the endpoint takes it. A value that equals the default is never refused."""
+
+    refuse: tuple[str, ...] = ()
+    """Parameters that it has not."""
+    instead: dict[str, str] = {}
+    """Which parameter to use in the place of one of these."""
+    default_only: tuple[str, ...] = ()
+    """Parameters of which it takes the default value only."""
+    refused_roles: tuple[str, ...] = ()
+    """Roles that none of the messages may have."""
+
+
 class ParametersFile(_Table, frozen=True, rename={"passed": "pass"}):
     """The classes of one endpoint's parameters."""
 
@@ -91,6 +106,17 @@ class ParametersFile(_Table, frozen=True, rename={"passed": "pass"}):
     refuse: dict[str, RefusalTable] = {}
     refused_values: dict[str, RefusedValuesTable] = {}
     members: dict[str, MemberTable] = {}
+    defaults: dict[str, Any] = {}
+    """The specification's defaults: such a value asks for nothing, and no engine is sent it."""
+    sent_defaults: dict[str, Any] = {}
+    """Those for which an engine may have a default of its own: sent, except to an engine that cannot honour the parameter."""
+    only_with: dict[str, str] = {}
+    """Parameters that mean nothing without another."""
+    ignorable: dict[str, Feature] = {}
+    """Parameters that an engine without them ignores for a model with the feature: the caller is told by a header."""
+    features: dict[Feature, FeatureLimitsTable] = {}
+    dropped: dict[str, Annotated[str, Meta(min_length=1)]] = {}
+    """Members deeper down that are read and go no further, and who is known to send each."""
 
 
 def parse_table(text: str, type_: type[TableT], source: str) -> TableT:

@@ -20,15 +20,6 @@ from domicile.settings.engines import JSON_SCHEMA, EngineSettings
 # engines down must not bring down all of them.
 RETRIES = 1
 
-_INPUT = {
-    Endpoint.CHAT_COMPLETIONS: "messages",
-    Endpoint.COMPLETIONS: "prompt",
-    Endpoint.IMAGES_GENERATIONS: "prompt",
-    Endpoint.AUDIO_TRANSCRIPTIONS: "file",
-    Endpoint.AUDIO_TRANSLATIONS: "file",
-}
-"""Where other endpoints than these have `input`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -42,6 +33,10 @@ class Placement:
     label: str
     country: str
     operator: str
+    left_out: frozenset[str] = frozenset()
+    """Parameters of the request that this engine is not sent."""
+    ignored: frozenset[str] = frozenset()
+    """Of these, the ones that ask for something: the caller is told."""
 
 
 @dataclass(slots=True)
@@ -113,10 +108,8 @@ class Router:
     def __init__(
         self,
         engines: Iterable[EngineSettings],
-        parameters_of: Callable[[Reservation], frozenset[str]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`parameters_of` names the parameters that a request sets, so that engines which cannot honour one are passed over."""
         self._engines = {
             engine.name: _Engine(
                 engine,
@@ -124,7 +117,6 @@ class Router:
             )
             for engine in engines
         }
-        self._parameters_of = parameters_of
         self._choices = 0
 
     def route(
@@ -150,7 +142,14 @@ class Router:
         chosen.condition.turn = self._choices
         engine = chosen.settings
         return Placement(
-            reservation, engine.name, engine.models[snapshot], engine.label, engine.country, engine.operator
+            reservation,
+            engine.name,
+            engine.models[snapshot],
+            engine.label,
+            engine.country,
+            engine.operator,
+            left_out=admission.wishes.left_out(chosen.refused),
+            ignored=admission.wishes.ignorable & chosen.refused,
         )
 
     def is_bound(self, endpoint: Endpoint, snapshot: str) -> bool:
@@ -221,7 +220,8 @@ class Router:
                 _param(reservation.admission, missing),
                 f"No engine of this region can serve this model with: {named}. Send other input, or name another model.",
             )
-        parameters = self._parameters_of(reservation)
+        wishes = reservation.admission.wishes
+        parameters = wishes.asked - wishes.ignorable
         able = [engine for engine in with_modalities if not parameters & engine.refused]
         if not able:
             first = with_modalities[0]
@@ -242,4 +242,4 @@ def _param(admission: Admission, missing: list[str]) -> str:
     """The member that asks for too much: the first image itself, or else where the endpoint's input is."""
     if admission.first_image is not None and missing in ([], ["image"]):
         return admission.first_image
-    return _INPUT.get(admission.endpoint, "input")
+    return admission.endpoint.input_member

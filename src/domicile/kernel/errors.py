@@ -1,91 +1,15 @@
-"""Every error that a caller can meet, in no protocol's words, and their one rendering to OpenAI's envelope.
+"""Every error that a caller can meet. What an error is, and its rendering, stand in `domicile_error`.
 
 An error is made by one of the functions below, so that each situation has one text and one code (design 7). The message
 tells the caller what to do next. It may hold what the caller sent (a model's name): so errors are answered, never logged;
 logs name the code only.
 """
 
-from dataclasses import dataclass
-from enum import Enum
-
-import msgspec
-
-
-class Category(Enum):
-    """What kind of thing went wrong. The rendering below gives each its HTTP status and OpenAI type."""
-
-    INVALID = (400, "invalid_request_error")
-    UNAUTHENTICATED = (401, "invalid_request_error")
-    FORBIDDEN = (403, "invalid_request_error")
-    NOT_FOUND = (404, "invalid_request_error")
-    METHOD_NOT_ALLOWED = (405, "invalid_request_error")
-    REQUEST_TIMEOUT = (408, "invalid_request_error")
-    CONFLICT = (409, "invalid_request_error")
-    TOO_LARGE = (413, "invalid_request_error")
-    UNSUPPORTED_MEDIA_TYPE = (415, "invalid_request_error")
-    RATE_LIMITED = (429, "rate_limit_error")
-    HEADERS_TOO_LARGE = (431, "invalid_request_error")
-    INTERNAL = (500, "server_error")
-    UNAVAILABLE = (503, "service_unavailable_error")
-    TIMEOUT = (504, "service_unavailable_error")
-
-
-class DomicileError(Exception):
-    """Something a caller did or met. `str()` gives the code alone, so that a stray log line holds no content."""
-
-    def __init__(
-        self,
-        category: Category,
-        code: str | None,
-        message: str,
-        *,
-        param: str | None = None,
-        retry_after_s: int | None = None,
-    ) -> None:
-        super().__init__(code)
-        self.category = category
-        self.code = code
-        self.message = message
-        self.param = param
-        self.retry_after_s = retry_after_s
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedError:
-    """An error as it goes over HTTP."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...]
-    code: str | None = None
-    """For counting: never a part of what the caller sent."""
-
-
-def envelope(error: DomicileError) -> bytes:
-    """`{"error": {"message", "type", "param", "code"}}`: all four members always, as OpenAI's clients expect."""
-    return msgspec.json.encode(
-        {
-            "error": {
-                "message": error.message,
-                "type": error.category.value[1],
-                "param": error.param,
-                "code": error.code,
-            }
-        }
-    )
-
-
-def render(error: DomicileError) -> RenderedError:
-    """The one rendering. Official SDKs retry 409 by themselves: a conflict here is final, and the header says so."""
-    headers: list[tuple[str, str]] = [("content-type", "application/json")]
-    if error.retry_after_s is not None:
-        headers.append(("retry-after", str(error.retry_after_s)))
-    if error.category is Category.CONFLICT:
-        headers.append(("x-should-retry", "false"))
-    if error.category is Category.UNAUTHENTICATED:
-        headers.append(("www-authenticate", "Bearer"))
-    return RenderedError(error.category.value[0], envelope(error), tuple(headers), error.code)
-
+from domicile.kernel.domicile_error import Category as Category
+from domicile.kernel.domicile_error import DomicileError as DomicileError
+from domicile.kernel.domicile_error import RenderedError as RenderedError
+from domicile.kernel.domicile_error import envelope as envelope
+from domicile.kernel.domicile_error import render as render
 
 # Who asks ------------------------------------------------------------------------------------------------------------
 
@@ -173,6 +97,28 @@ def unsupported_parameter(param: str, reason: str) -> DomicileError:
     return DomicileError(
         Category.INVALID, "unsupported_parameter", f"Unsupported parameter: '{param}'. {reason}", param=param
     )
+
+
+def unsupported_by_model(param: str, instead: str | None) -> DomicileError:
+    """OpenAI's text word for word: clients read it to send the replacement by themselves."""
+    hint = "" if instead is None else f" Use '{instead}' instead."
+    message = f"Unsupported parameter: '{param}' is not supported with this model.{hint}"
+    return DomicileError(Category.INVALID, "unsupported_parameter", message, param=param)
+
+
+def only_default_supported(param: str, value: str) -> DomicileError:
+    """OpenAI's text, of a number whose only supported value is 1."""
+    return _unsupported_value(param, value, " Only the default (1) value is supported.")
+
+
+def role_not_supported(param: str, role: str) -> DomicileError:
+    """OpenAI's text. `param`: the path of the role."""
+    return _unsupported_value(param, f"'{role}'", "")
+
+
+def _unsupported_value(param: str, value: str, hint: str) -> DomicileError:
+    message = f"Unsupported value: '{param}' does not support {value} with this model.{hint}"
+    return DomicileError(Category.INVALID, "unsupported_value", message, param=param)
 
 
 def store_not_allowed(reason: str) -> DomicileError:
@@ -306,15 +252,15 @@ def zdr_required(endpoint: str, region: str) -> DomicileError:
     )
 
 
-def enhanced_zdr_required(param: str, region: str) -> DomicileError:
-    """Contract C03."""
-    return DomicileError(
-        Category.INVALID,
-        "enhanced_zdr_required",
-        f"In region '{region}', image inputs need enhanced Zero Data Retention. Remove the image, or ask your admin to set "
-        "the project's retention to an enhanced one after the operator has approved it.",
-        param=param,
+def enhanced_zdr_required(param: str, region: str, *, is_readable: bool) -> DomicileError:
+    """Contract C03. `is_readable`: whether an engine could read the image if the retention were set."""
+    message = (
+        f"In region '{region}', image inputs need enhanced Zero Data Retention. Remove the image, or ask your admin to "
     )
+    message += "set the project's retention to an enhanced one after the operator has approved it."
+    if not is_readable:
+        message += " Even then, no engine of this region reads images for this model: name another model."
+    return DomicileError(Category.INVALID, "enhanced_zdr_required", message, param=param)
 
 
 def retention_required_by_region(region: str, followed_by: str | None = None) -> DomicileError:

@@ -4,7 +4,7 @@ import math
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from domicile.kernel import errors
 from domicile.openai_api.chat import CustomVoice
@@ -27,10 +27,10 @@ class SpeechRequest(ModelRequest, frozen=True, kw_only=True):
 
     input: Annotated[str, Meta(max_length=4096)]
     voice: str | CustomVoice
-    instructions: Annotated[str, Meta(max_length=4096)] | UnsetType = UNSET
-    response_format: Format | UnsetType = UNSET
-    speed: Annotated[float, Meta(ge=0.25, le=4)] | UnsetType = UNSET
-    stream_format: Literal["sse", "audio"] | UnsetType = UNSET
+    instructions: Annotated[str, Meta(max_length=4096)] | None = None
+    response_format: Format | None = None
+    speed: Annotated[float, Meta(ge=0.25, le=4)] | None = None
+    stream_format: Literal["sse", "audio"] | None = None
 
     @property
     def as_events(self) -> bool:
@@ -72,7 +72,7 @@ def check_speech_request(request: SpeechRequest) -> None:
         raise errors.invalid_value("'input' must hold text.", "input")
     if isinstance(request.voice, CustomVoice):
         raise errors.invalid_value("Custom voices are not kept here: name one of the voices by a string.", "voice")
-    if request.speed is not UNSET and not math.isfinite(request.speed):
+    if request.speed is not None and not math.isfinite(request.speed):
         raise errors.invalid_value("'speed' must be a number between 0.25 and 4.", "speed")
 
 

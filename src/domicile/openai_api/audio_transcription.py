@@ -7,7 +7,7 @@ import math
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from domicile.kernel import errors
 from domicile.openai_api.closed import ModelRequest
@@ -39,18 +39,18 @@ class TranscriptionRequest(ModelRequest, frozen=True, kw_only=True):
     """All that a caller may say of a recording that is to be written down."""
 
     file: bytes
-    language: Language | UnsetType = UNSET
-    languages: Annotated[list[Language], Meta(min_length=1)] | UnsetType = UNSET
-    keywords: list[str] | UnsetType = UNSET
-    prompt: str | UnsetType = UNSET
-    response_format: Format | UnsetType = UNSET
-    temperature: Temperature | UnsetType = UNSET
-    include: list[Literal["logprobs"]] | UnsetType = UNSET
-    timestamp_granularities: list[Literal["word", "segment"]] | UnsetType = UNSET
-    stream: bool | UnsetType = UNSET
-    chunking_strategy: str | UnsetType = UNSET
-    known_speaker_names: Annotated[list[str], Meta(max_length=4)] | UnsetType = UNSET
-    known_speaker_references: Annotated[list[str], Meta(max_length=4)] | UnsetType = UNSET
+    language: Language | None = None
+    languages: Annotated[list[Language], Meta(min_length=1)] | None = None
+    keywords: list[str] | None = None
+    prompt: str | None = None
+    response_format: Format | None = None
+    temperature: Temperature | None = None
+    include: list[Literal["logprobs"]] | None = None
+    timestamp_granularities: list[Literal["word", "segment"]] | None = None
+    stream: bool | None = None
+    chunking_strategy: str | None = None
+    known_speaker_names: Annotated[list[str], Meta(max_length=4)] | None = None
+    known_speaker_references: Annotated[list[str], Meta(max_length=4)] | None = None
 
     @property
     def streams(self) -> bool:
@@ -67,9 +67,9 @@ class TranslationRequest(ModelRequest, frozen=True, kw_only=True):
     """All that a caller may say of a recording that is to be written down in English."""
 
     file: bytes
-    prompt: str | UnsetType = UNSET
-    response_format: TranslationFormat | UnsetType = UNSET
-    temperature: Temperature | UnsetType = UNSET
+    prompt: str | None = None
+    response_format: TranslationFormat | None = None
+    temperature: Temperature | None = None
 
     @property
     def answer_format(self) -> str:
@@ -81,11 +81,12 @@ def check_transcription_request(request: TranscriptionRequest | TranslationReque
     """The rules that types cannot say. Raises `DomicileError` 400 with the field at fault."""
     if not request.file:
         raise errors.invalid_file("file", "It is empty.")
-    if request.temperature is not UNSET and not math.isfinite(request.temperature):
+    if request.temperature is not None and not math.isfinite(request.temperature):
         raise errors.invalid_value("'temperature' must be a number between 0 and 1.", "temperature")
     if isinstance(request, TranslationRequest):
         return
-    if request.timestamp_granularities and request.answer_format != "verbose_json":
+    # Segments are the default, so that they ask for nothing.
+    if "word" in (request.timestamp_granularities or ()) and request.answer_format != "verbose_json":
         raise errors.invalid_value(
             "'timestamp_granularities[]' needs 'response_format' to be verbose_json.", "timestamp_granularities"
         )
@@ -97,7 +98,7 @@ def fields_for_engine(request: TranscriptionRequest | TranslationRequest, *, mod
     """The form's fields for an engine, the file apart: what was read, with the engine's own name for the model."""
     fields: list[tuple[str, str]] = []
     for name, value in msgspec.structs.asdict(request).items():
-        if value is UNSET or name == "file":
+        if value is None or name == "file":
             continue
         if name == "model":
             fields.append((name, model))

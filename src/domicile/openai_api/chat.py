@@ -6,7 +6,7 @@ Names, ranges and lengths are those of `CreateChatCompletionRequest` in OpenAI's
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 
 from domicile.openai_api.chat_messages import AssistantMessage, Message, TextContent
 from domicile.openai_api.chat_tools import (
@@ -32,8 +32,8 @@ MetadataValue = Annotated[str, Meta(max_length=512)]
 class StreamOptions(Closed, frozen=True):
     """How a stream is to be sent."""
 
-    include_usage: bool | UnsetType = UNSET
-    include_obfuscation: bool | UnsetType = UNSET
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
 
 
 class CustomVoice(Closed, frozen=True):
@@ -58,10 +58,10 @@ class Prediction(Closed, frozen=True, tag_field="type", tag="content"):
 class ApproximateLocation(Closed, frozen=True):
     """A place."""
 
-    country: str | UnsetType = UNSET
-    region: str | UnsetType = UNSET
-    city: str | UnsetType = UNSET
-    timezone: str | UnsetType = UNSET
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    timezone: str | None = None
 
 
 class UserLocation(Closed, frozen=True, tag_field="type", tag="approximate"):
@@ -73,8 +73,8 @@ class UserLocation(Closed, frozen=True, tag_field="type", tag="approximate"):
 class WebSearchOptions(Closed, frozen=True):
     """A search of the web."""
 
-    user_location: UserLocation | UnsetType | None = UNSET
-    search_context_size: Literal["low", "medium", "high"] | UnsetType = UNSET
+    user_location: UserLocation | None = None
+    search_context_size: Literal["low", "medium", "high"] | None = None
 
 
 class ModerationMode(Closed, frozen=True):
@@ -86,63 +86,63 @@ class ModerationMode(Closed, frozen=True):
 class ModerationPolicy(Closed, frozen=True):
     """What to moderate."""
 
-    input: ModerationMode | UnsetType | None = UNSET
-    output: ModerationMode | UnsetType | None = UNSET
+    input: ModerationMode | None = None
+    output: ModerationMode | None = None
 
 
 class Moderation(Closed, frozen=True):
     """Moderation of the request and the answer."""
 
     model: str
-    policy: ModerationPolicy | UnsetType | None = UNSET
+    policy: ModerationPolicy | None = None
 
 
 class PromptCacheOptions(Closed, frozen=True):
     """How a prompt cache is to be kept."""
 
-    ttl: Literal["30m"] | UnsetType = UNSET
-    mode: Literal["implicit", "explicit"] | UnsetType = UNSET
+    ttl: Literal["30m"] | None = None
+    mode: Literal["implicit", "explicit"] | None = None
 
 
 class ChatCompletionRequest(ModelRequest, frozen=True, kw_only=True):
     """All that a caller may say. What each parameter may do here is in `catalogue/data/chat_parameters.toml`."""
 
     messages: Annotated[list[Message], Meta(min_length=1)]
-    audio: AudioOutput | UnsetType | None = UNSET
-    frequency_penalty: Penalty | UnsetType | None = UNSET
-    function_call: FunctionCall | UnsetType = UNSET
-    functions: Annotated[list[LegacyFunction], Meta(min_length=1, max_length=128)] | UnsetType = UNSET
-    logit_bias: dict[TokenId, Bias] | UnsetType | None = UNSET
-    logprobs: bool | UnsetType | None = UNSET
-    max_completion_tokens: TokenCount | UnsetType | None = UNSET
-    max_tokens: TokenCount | UnsetType | None = UNSET
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=16)] | UnsetType | None = UNSET
-    modalities: Annotated[list[Literal["text", "audio"]], Meta(min_length=1)] | UnsetType | None = UNSET
-    moderation: Moderation | UnsetType | None = UNSET
-    n: Annotated[int, Meta(ge=1, le=128)] | UnsetType | None = UNSET
-    parallel_tool_calls: bool | UnsetType = UNSET
-    prediction: Prediction | UnsetType | None = UNSET
-    presence_penalty: Penalty | UnsetType | None = UNSET
-    prompt_cache_key: str | UnsetType | None = UNSET
-    prompt_cache_options: PromptCacheOptions | UnsetType = UNSET
-    prompt_cache_retention: Literal["in_memory", "24h"] | UnsetType | None = UNSET
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | UnsetType | None = UNSET
-    response_format: ResponseFormat | UnsetType = UNSET
-    safety_identifier: Annotated[str, Meta(max_length=64)] | UnsetType | None = UNSET
-    seed: int | UnsetType | None = UNSET
-    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast"] | UnsetType | None = UNSET
-    stop: str | Annotated[list[str], Meta(min_length=1, max_length=4)] | UnsetType | None = UNSET
-    store: bool | UnsetType | None = UNSET
-    stream: bool | UnsetType | None = UNSET
-    stream_options: StreamOptions | UnsetType | None = UNSET
-    temperature: Annotated[float, Meta(ge=0, le=2)] | UnsetType | None = UNSET
-    tool_choice: ToolChoice | UnsetType = UNSET
-    tools: list[Tool] | UnsetType = UNSET
-    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | UnsetType | None = UNSET
-    top_p: Annotated[float, Meta(ge=0, le=1)] | UnsetType | None = UNSET
-    user: str | UnsetType = UNSET
-    verbosity: Literal["low", "medium", "high"] | UnsetType | None = UNSET
-    web_search_options: WebSearchOptions | UnsetType = UNSET
+    audio: AudioOutput | None = None
+    frequency_penalty: Penalty | None = None
+    function_call: FunctionCall | None = None
+    functions: Annotated[list[LegacyFunction], Meta(max_length=128)] | None = None
+    logit_bias: dict[TokenId, Bias] | None = None
+    logprobs: bool | None = None
+    max_completion_tokens: TokenCount | None = None
+    max_tokens: TokenCount | None = None
+    metadata: Annotated[dict[MetadataKey, MetadataValue], Meta(max_length=16)] | None = None
+    modalities: Annotated[list[Literal["text", "audio"]], Meta(min_length=1)] | None = None
+    moderation: Moderation | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    parallel_tool_calls: bool | None = None
+    prediction: Prediction | None = None
+    presence_penalty: Penalty | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: PromptCacheOptions | None = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    response_format: ResponseFormat | None = None
+    safety_identifier: Annotated[str, Meta(max_length=64)] | None = None
+    seed: int | None = None
+    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast"] | None = None
+    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    store: bool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    tool_choice: ToolChoice | None = None
+    tools: list[Tool] | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    user: str | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    web_search_options: WebSearchOptions | None = None
 
     @property
     def streams(self) -> bool:
@@ -178,7 +178,7 @@ PLATFORM_PARAMETERS = (
     "store",
     "user",
 )
-_WITHOUT_PLATFORM: dict[str, UnsetType] = dict.fromkeys(PLATFORM_PARAMETERS, UNSET)
+_WITHOUT_PLATFORM: dict[str, None] = dict.fromkeys(PLATFORM_PARAMETERS)
 
 
 def encode_for_engine(
@@ -200,7 +200,7 @@ def encode_for_engine(
             model=model,
             messages=[_without_platform_members(message) for message in request.messages],
             stream=streams,
-            stream_options=StreamOptions(include_usage=True) if streams else UNSET,
+            stream_options=StreamOptions(include_usage=True) if streams else None,
             **_WITHOUT_PLATFORM,
         )
     )
@@ -209,17 +209,28 @@ def encode_for_engine(
 
 def _without_platform_members(message: Message) -> Message:
     """The message as an engine may see it: the same object in nearly every request."""
-    if isinstance(message, AssistantMessage) and message.annotations is not UNSET:
-        message = msgspec.structs.replace(message, annotations=UNSET)
+    if isinstance(message, AssistantMessage):
+        message = _as_spoken(message)
     content = message.content
     if isinstance(content, list) and any(
-        getattr(part, "prompt_cache_breakpoint", UNSET) is not UNSET for part in content
+        getattr(part, "prompt_cache_breakpoint", None) is not None for part in content
     ):
         parts = [
-            msgspec.structs.replace(part, prompt_cache_breakpoint=UNSET)
-            if getattr(part, "prompt_cache_breakpoint", UNSET) is not UNSET
+            msgspec.structs.replace(part, prompt_cache_breakpoint=None)
+            if getattr(part, "prompt_cache_breakpoint", None) is not None
             else part
             for part in content
         ]
         message = msgspec.structs.replace(message, content=parts)
+    return message
+
+
+def _as_spoken(message: AssistantMessage) -> AssistantMessage:
+    """An answer that was cut before its first word says nothing: engines take an empty text for it, and not null."""
+    if message.tool_calls == []:
+        message = msgspec.structs.replace(message, tool_calls=None)
+    if message.content is UNSET or message.content is None:
+        is_call = message.tool_calls or message.function_call
+        if not is_call:
+            return msgspec.structs.replace(message, content="")
     return message

@@ -1,6 +1,6 @@
 """The messages of a chat request: six roles and their content parts, closed (`ChatCompletionRequestMessage`)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -17,21 +17,21 @@ class TextPart(Closed, frozen=True, tag_field="type", tag="text"):
     """Text."""
 
     text: str
-    prompt_cache_breakpoint: PromptCacheBreakpoint | UnsetType = UNSET
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class ImageUrl(Closed, frozen=True):
     """An image, by its bytes (a data URL) or by an address."""
 
     url: str
-    detail: Literal["auto", "low", "high"] | UnsetType = UNSET
+    detail: Literal["auto", "low", "high"] | None = None
 
 
 class ImagePart(Closed, frozen=True, tag_field="type", tag="image_url"):
     """An image."""
 
     image_url: ImageUrl
-    prompt_cache_breakpoint: PromptCacheBreakpoint | UnsetType = UNSET
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class InputAudio(Closed, frozen=True):
@@ -45,22 +45,22 @@ class AudioPart(Closed, frozen=True, tag_field="type", tag="input_audio"):
     """Sound."""
 
     input_audio: InputAudio
-    prompt_cache_breakpoint: PromptCacheBreakpoint | UnsetType = UNSET
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class InputFile(Closed, frozen=True):
     """A file, by its bytes or by the id of a stored one."""
 
-    filename: str | UnsetType = UNSET
-    file_data: str | UnsetType = UNSET
-    file_id: str | UnsetType = UNSET
+    filename: str | None = None
+    file_data: str | None = None
+    file_id: str | None = None
 
 
 class FilePart(Closed, frozen=True, tag_field="type", tag="file"):
     """A file."""
 
     file: InputFile
-    prompt_cache_breakpoint: PromptCacheBreakpoint | UnsetType = UNSET
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class RefusalPart(Closed, frozen=True, tag_field="type", tag="refusal"):
@@ -113,37 +113,39 @@ class DeveloperMessage(Closed, frozen=True, tag_field="role", tag="developer"):
     """Instructions, by their newer name."""
 
     content: TextContent
-    name: str | UnsetType = UNSET
+    name: str | None = None
 
 
 class SystemMessage(Closed, frozen=True, tag_field="role", tag="system"):
     """Instructions."""
 
     content: TextContent
-    name: str | UnsetType = UNSET
+    name: str | None = None
 
 
 class UserMessage(Closed, frozen=True, tag_field="role", tag="user"):
     """What the user said or showed."""
 
     content: UserContent
-    name: str | UnsetType = UNSET
+    name: str | None = None
 
 
 class AssistantMessage(Closed, frozen=True, tag_field="role", tag="assistant"):
     """What the model answered earlier.
 
-    The official clients send a whole answer back as the next request's message. So `annotations`, which only answers have
-    in the specification, and null for `tool_calls` are understood here.
+    The official clients send a whole answer back as the next request's message, with null for every member that it lacks. So
+    null for `annotations`, which only answers have in the specification, is understood; what is more is a dropped member
+    (`catalogue/data/chat_parameters.toml`).
     """
 
+    # The one member where null is told from absence: templates of engines may look for it.
     content: AssistantContent | UnsetType | None = UNSET
-    refusal: str | UnsetType | None = UNSET
-    name: str | UnsetType = UNSET
-    audio: EarlierAudio | UnsetType | None = UNSET
-    tool_calls: list[FunctionToolCall | CustomToolCall] | UnsetType | None = UNSET
-    function_call: CalledFunction | UnsetType | None = UNSET
-    annotations: list[dict[str, Any]] | UnsetType | None = UNSET
+    refusal: str | None = None
+    name: str | None = None
+    audio: EarlierAudio | None = None
+    tool_calls: list[FunctionToolCall | CustomToolCall] | None = None
+    function_call: CalledFunction | None = None
+    annotations: None = None
 
 
 class ToolMessage(Closed, frozen=True, tag_field="role", tag="tool"):

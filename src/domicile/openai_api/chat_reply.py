@@ -240,6 +240,13 @@ def encode_chunk(
             else msgspec.structs.replace(choice, finish_reason=_known_reason(choice.finish_reason))
             for choice in choices
         ]
+    if any(_lacks_content(choice.delta) for choice in choices):
+        choices = [
+            msgspec.structs.replace(choice, delta=msgspec.structs.replace(choice.delta, content=None))
+            if _lacks_content(choice.delta)
+            else choice
+            for choice in choices
+        ]
     return msgspec.json.encode(
         msgspec.structs.replace(
             chunk,
@@ -251,6 +258,15 @@ def encode_chunk(
             obfuscation=None,
         )
     )
+
+
+def _lacks_content(delta: Delta) -> bool:
+    """Whether an answer or a call begins here without `content`: OpenAI sends null then, and typed clients look for it."""
+    if delta.content is not UNSET:
+        return False
+    begins_call = delta.tool_calls is not None and any(call.id is not None for call in delta.tool_calls)
+    begins_legacy_call = delta.function_call is not None and delta.function_call.name is not None
+    return delta.role is not None or begins_call or begins_legacy_call
 
 
 def usage_in_chunk(usage: Usage | UnsetType | None, *, include_usage: bool) -> Usage | UnsetType | None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 
 from domicile.kernel import errors
 from domicile.openai_api.chat import ChatCompletionRequest
@@ -27,9 +26,9 @@ MAX_SCHEMA_DEPTH = 32
 def check_chat_request(request: ChatCompletionRequest) -> None:
     """Raises `DomicileError` 400, with the member at fault, for a request that contradicts itself."""
     _check_sampling(request)
-    if request.tools is not UNSET or request.tool_choice is not UNSET or request.parallel_tool_calls is not UNSET:
+    if request.tools or request.tool_choice is not None or request.parallel_tool_calls is not None:
         _check_tools(request)
-    if request.functions is not UNSET or request.function_call is not UNSET:
+    if request.functions or request.function_call is not None:
         _check_functions(request)
     _check_messages(request)
     for path, schema in schemas(request):
@@ -40,15 +39,15 @@ def schemas(request: ChatCompletionRequest) -> Iterator[tuple[str, Schema]]:
     """Every JSON schema in the request, with its path."""
     if isinstance(request.response_format, JsonSchemaResponse):
         schema = request.response_format.json_schema.schema
-        if schema is not UNSET:
+        if schema is not None:
             yield "response_format.json_schema.schema", schema
-    if request.tools is not UNSET:
+    if request.tools:
         for index, tool in enumerate(request.tools):
-            if isinstance(tool, FunctionTool) and tool.function.parameters is not UNSET:
+            if isinstance(tool, FunctionTool) and tool.function.parameters is not None:
                 yield f"tools[{index}].function.parameters", tool.function.parameters
-    if request.functions is not UNSET:
+    if request.functions:
         for index, function in enumerate(request.functions):
-            if function.parameters is not UNSET:
+            if function.parameters is not None:
                 yield f"functions[{index}].parameters", function.parameters
 
 
@@ -67,11 +66,15 @@ def _check_sampling(request: ChatCompletionRequest) -> None:
 def _check_tools(request: ChatCompletionRequest) -> None:
     tools = request.tools
     if not tools:
-        for param in ("tool_choice", "parallel_tool_calls"):
-            if getattr(request, param) is not UNSET:
-                raise errors.invalid_value(f"'{param}' is only allowed when 'tools' are given.", param)
+        # What asks for no call and forbids none is no wish: clients with defaults send it.
+        if request.tool_choice not in (None, "none", "auto"):
+            raise errors.invalid_value("'tool_choice' is only allowed when 'tools' are given.", "tool_choice")
+        if request.parallel_tool_calls is False:
+            raise errors.invalid_value(
+                "'parallel_tool_calls' is only allowed when 'tools' are given.", "parallel_tool_calls"
+            )
         return
-    if request.functions is not UNSET:
+    if request.functions:
         raise errors.invalid_value("'tools' and 'functions' cannot both be given. Use 'tools'.", "functions")
     known: set[tuple[str, str]] = set()
     names: set[str] = set()
@@ -106,7 +109,9 @@ def _chosen(request: ChatCompletionRequest) -> Iterator[tuple[str, str, str]]:
 
 
 def _check_functions(request: ChatCompletionRequest) -> None:
-    if request.functions is UNSET:
+    if not request.functions:
+        if request.function_call in (None, "none", "auto"):
+            return
         raise errors.invalid_value("'function_call' is only allowed when 'functions' are given.", "function_call")
     names: set[str] = set()
     for index, function in enumerate(request.functions):
@@ -121,13 +126,6 @@ def _check_messages(request: ChatCompletionRequest) -> None:
     calls: set[str] = set()
     for index, message in enumerate(request.messages):
         if isinstance(message, AssistantMessage):
-            if not (message.content is not UNSET and message.content is not None) and not (
-                message.tool_calls or message.function_call or message.refusal or message.audio
-            ):
-                raise errors.invalid_value(
-                    "An assistant message needs 'content', unless it calls a tool or refuses.",
-                    f"messages[{index}].content",
-                )
             if message.tool_calls:
                 calls.update(call.id for call in message.tool_calls)
         elif isinstance(message, ToolMessage) and message.tool_call_id not in calls:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from domicile.openai_api.closed import Closed
 
@@ -14,9 +14,9 @@ class FunctionDefinition(Closed, frozen=True):
     """A function that the model may call; `parameters` is a JSON schema."""
 
     name: Name
-    description: str | UnsetType = UNSET
-    parameters: Schema | UnsetType = UNSET
-    strict: bool | UnsetType | None = UNSET
+    description: str | None = None
+    parameters: Schema | None = None
+    strict: bool | None = None
 
 
 class FunctionTool(Closed, frozen=True, tag_field="type", tag="function"):
@@ -46,8 +46,8 @@ class CustomDefinition(Closed, frozen=True):
     """A tool that takes text."""
 
     name: Name
-    description: str | UnsetType = UNSET
-    format: TextFormat | GrammarFormat | UnsetType = UNSET
+    description: str | None = None
+    format: TextFormat | GrammarFormat | None = None
 
 
 class CustomTool(Closed, frozen=True, tag_field="type", tag="custom"):
@@ -97,8 +97,8 @@ class LegacyFunction(Closed, frozen=True):
     """A function in the form before tools."""
 
     name: Name
-    description: str | UnsetType = UNSET
-    parameters: Schema | UnsetType = UNSET
+    description: str | None = None
+    parameters: Schema | None = None
 
 
 FunctionCall = Literal["none", "auto"] | NamedTool
@@ -116,9 +116,9 @@ class JsonSchema(Closed, frozen=True):
     """A schema with its name."""
 
     name: Name
-    description: str | UnsetType = UNSET
-    schema: Schema | UnsetType = UNSET
-    strict: bool | UnsetType | None = UNSET
+    description: str | None = None
+    schema: Schema | None = None
+    strict: bool | None = None
 
 
 class JsonSchemaResponse(Closed, frozen=True, tag_field="type", tag="json_schema"):

@@ -10,7 +10,7 @@ ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 class Closed(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An object of a request. A member that it does not name is an error; an absent member stays absent when re-encoded.
 
-    Members that may be absent default to UNSET, so that "absent" and "null" are told apart and each is passed on as it came.
+    Members that may be absent default to None: null is the same as absence (decision 0021), so that neither is re-encoded.
     """
 
 

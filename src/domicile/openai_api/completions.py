@@ -22,22 +22,22 @@ class CompletionRequest(ModelRequest, frozen=True, kw_only=True):
     """All that a caller may say. `prompt`: a text, texts, the tokens of a text, or those of several; null: a new document."""
 
     prompt: str | Annotated[list[str | Token | list[Token]], Meta(min_length=1)] | None
-    best_of: Annotated[int, Meta(ge=0, le=20)] | UnsetType | None = UNSET
-    echo: bool | UnsetType | None = UNSET
-    frequency_penalty: Penalty | UnsetType | None = UNSET
-    logit_bias: dict[TokenId, Bias] | UnsetType | None = UNSET
-    logprobs: Annotated[int, Meta(ge=0, le=5)] | UnsetType | None = UNSET
-    max_tokens: Annotated[int, Meta(ge=0)] | UnsetType | None = UNSET
-    n: Annotated[int, Meta(ge=1, le=128)] | UnsetType | None = UNSET
-    presence_penalty: Penalty | UnsetType | None = UNSET
-    seed: int | UnsetType | None = UNSET
-    stop: str | Annotated[list[str], Meta(min_length=1, max_length=4)] | UnsetType | None = UNSET
-    stream: bool | UnsetType | None = UNSET
-    stream_options: StreamOptions | UnsetType | None = UNSET
-    suffix: str | UnsetType | None = UNSET
-    temperature: Annotated[float, Meta(ge=0, le=2)] | UnsetType | None = UNSET
-    top_p: Annotated[float, Meta(ge=0, le=1)] | UnsetType | None = UNSET
-    user: str | UnsetType = UNSET
+    best_of: Annotated[int, Meta(ge=0, le=20)] | None = None
+    echo: bool | None = None
+    frequency_penalty: Penalty | None = None
+    logit_bias: dict[TokenId, Bias] | None = None
+    logprobs: Annotated[int, Meta(ge=0, le=5)] | None = None
+    max_tokens: Annotated[int, Meta(ge=0)] | None = None
+    n: Annotated[int, Meta(ge=1, le=128)] | None = None
+    presence_penalty: Penalty | None = None
+    seed: int | None = None
+    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    suffix: str | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    user: str | None = None
 
     @property
     def streams(self) -> bool:
@@ -118,8 +118,8 @@ def encode_for_engine(
             request,
             model=model,
             stream=request.streams,
-            stream_options=StreamOptions(include_usage=True) if request.streams else UNSET,
-            user=UNSET,
+            stream_options=StreamOptions(include_usage=True) if request.streams else None,
+            user=None,
         )
     )
     return with_scheduling(body, cache_salt=cache_salt, priority=priority)

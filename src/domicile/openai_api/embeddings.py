@@ -5,7 +5,7 @@ import struct
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from domicile.kernel import errors
 from domicile.openai_api.closed import ModelRequest
@@ -23,9 +23,9 @@ class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
     """All that a caller may say. `input`: a text, texts, the tokens of a text, or those of several."""
 
     input: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
-    encoding_format: EncodingFormat | UnsetType = UNSET
-    dimensions: Annotated[int, Meta(ge=1, le=100_000)] | UnsetType = UNSET
-    user: str | UnsetType = UNSET
+    encoding_format: EncodingFormat | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    user: str | None = None
 
     @property
     def inputs(self) -> int:
@@ -99,7 +99,7 @@ def _check_tokens(tokens: list[str | int | list[int]] | list[int], param: str) -
 
 def encode_for_engine(request: EmbeddingRequest, *, model: str) -> bytes:
     """The bytes for an engine: what was read, with the engine's own name for the model; never who the user is."""
-    return msgspec.json.encode(msgspec.structs.replace(request, model=model, user=UNSET))
+    return msgspec.json.encode(msgspec.structs.replace(request, model=model, user=None))
 
 
 def decode_embeddings(data: bytes) -> EmbeddingList:

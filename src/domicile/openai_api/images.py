@@ -5,39 +5,43 @@ engine keeps things; addresses are the region's own (`data_plane/storage/image_l
 """
 
 import binascii
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from domicile.kernel import errors
-from domicile.openai_api.closed import ModelRequest
+from domicile.openai_api.closed import ModelName, ModelRequest
 from domicile.openai_api.lenient import Lenient
 
+DEFAULT_MODEL = "dall-e-3"
 MAX_PROMPT_LENGTH = 4000
 """Characters, as with dall-e-3."""
 MAX_IMAGES = 10
 
-Size = Literal["1024x1024", "1792x1024", "1024x1792"]
+Size = Literal["auto", "1024x1024", "1792x1024", "1024x1792"]
 
 
 class ImageRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say. null stands for the default, as in the specification."""
+    """All that a caller may say."""
 
+    # The specification supposes dall-e-2, which is not eligible: the one model of the contract stands in its place. A factory,
+    # since a plain default would be left out when a request is encoded.
+    model: ModelName = msgspec.field(default_factory=lambda: DEFAULT_MODEL)
     prompt: str
-    n: Annotated[int, Meta(ge=1, le=MAX_IMAGES)] | UnsetType | None = UNSET
-    size: Size | UnsetType | None = UNSET
-    quality: Literal["standard", "hd", "auto"] | UnsetType | None = UNSET
-    style: Literal["vivid", "natural"] | UnsetType | None = UNSET
-    response_format: Literal["url", "b64_json"] | UnsetType | None = UNSET
-    user: str | UnsetType = UNSET
-    # Of the GPT image models, which are not eligible: the catalogue refuses them by name.
-    background: Any = UNSET
-    moderation: Any = UNSET
-    output_compression: Any = UNSET
-    output_format: Any = UNSET
-    partial_images: Any = UNSET
-    stream: Any = UNSET
+    n: Annotated[int, Meta(ge=1, le=MAX_IMAGES)] | None = None
+    size: Size | None = None
+    quality: Literal["standard", "hd", "auto"] | None = None
+    style: Literal["vivid", "natural"] | None = None
+    response_format: Literal["url", "b64_json"] | None = None
+    user: str | None = None
+    # Of the GPT image models, which are not eligible: the catalogue refuses every value but the default.
+    background: Literal["transparent", "opaque", "auto"] | None = None
+    moderation: Literal["low", "auto"] | None = None
+    output_compression: Annotated[int, Meta(ge=0, le=100)] | None = None
+    output_format: Literal["png", "jpeg", "webp"] | None = None
+    partial_images: Annotated[int, Meta(ge=0, le=3)] | None = None
+    stream: bool | None = None
 
     @property
     def images(self) -> int:
@@ -78,7 +82,7 @@ def check_image_request(request: ImageRequest) -> None:
 def encode_for_engine(request: ImageRequest, *, model: str) -> bytes:
     """The bytes for an engine: what was read, its own name for the model, and that it answers with the pictures themselves;
     never who the user is."""
-    return msgspec.json.encode(msgspec.structs.replace(request, model=model, user=UNSET, response_format="b64_json"))
+    return msgspec.json.encode(msgspec.structs.replace(request, model=model, user=None, response_format="b64_json"))
 
 
 def decode_images(data: bytes) -> ImageList:

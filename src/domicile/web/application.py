@@ -23,6 +23,7 @@ API_VERSION = b"2020-10-01"
 # A region's answers name the engine that made them: its public label, from the configuration.
 _ENGINE = b"domicile-engine"
 _LOGGED = "logged_ids"
+_HEADERS = "answer_headers"
 BODY_HOLD = "body_hold"
 """Where a scope has the `BodyHold` of its request, or None."""
 
@@ -62,6 +63,11 @@ class Observer(Protocol):
 def log_caller(scope: Scope, **ids: str) -> None:
     """Adds ids of who asks to the request's log line: of the project or organization and of the key, never a key."""
     scope[_LOGGED].update(ids)
+
+
+def add_answer_header(scope: Scope, name: bytes, value: str) -> None:
+    """Adds a header to whatever is answered from now on, errors included."""
+    scope[_HEADERS].append((name, value.encode("latin-1")))
 
 
 class Application:
@@ -148,6 +154,7 @@ class _Answer:
         self.request_id = f"req_{random_base62(24)}"
         scope["request_id"] = self.request_id
         scope[_LOGGED] = {}
+        scope[_HEADERS] = []
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -166,6 +173,7 @@ class _Answer:
                 (b"openai-processing-ms", str(elapsed_ms).encode()),
                 (b"openai-version", API_VERSION),
                 *self._extra_headers,
+                *self._scope[_HEADERS],
             ]
         else:
             self._bytes_out += len(message.get("body", b""))

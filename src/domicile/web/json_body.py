@@ -45,7 +45,10 @@ def decode_json(body: bytes, type_: type[T], *, max_values: int | None = None) -
 
 
 def converted(value: Any, type_: type[T], *, from_text: bool = False) -> T:
-    """Plain values as a `type_`. `from_text`: numbers and truths may be written out, as they are in forms."""
+    """Plain values as a `type_`. `from_text`: numbers and truths may be written out, as they are in forms, and so may null:
+    an empty field that may be absent is one that was left empty."""
+    if from_text:
+        value = _without_empty_fields(value, type_)
     try:
         return msgspec.convert(value, type_, strict=not from_text)
     except msgspec.ValidationError as error:
@@ -152,6 +155,35 @@ def _validation_error(message: str, type_: Any) -> DomicileError:
     choices = _choices(type_).get(path) if message.startswith(_NO_CHOICE) else None
     hint = f" Send one of: {', '.join(choices)}." if choices else ""
     return errors.invalid_value(f"{where}{_shortened(message[0].lower() + message[1:])}.{hint}", param)
+
+
+def _without_empty_fields(value: Any, type_: Any) -> Any:
+    """A form without those of its fields that may be absent and are empty: clients send one for each box that they show.
+
+    "null" is how Node's official client asks for null to be written; in a field of free text it is a text.
+    """
+    if not isinstance(value, dict):
+        return value
+    empty = _empty_texts(type_)
+    kept: dict[str, Any] = {}
+    for name, given in value.items():
+        filled = [each for each in given if each != ""] if isinstance(given, list) and name in empty else given
+        if not (name in empty and (filled == [] or filled in empty[name])):
+            kept[name] = filled
+    return kept
+
+
+@cache
+def _empty_texts(type_: Any) -> dict[str, tuple[str, ...]]:
+    """The fields that may be absent, and the texts that mean it."""
+    shape = inspect.type_info(type_)
+    found: dict[str, tuple[str, ...]] = {}
+    for field in shape.fields if isinstance(shape, inspect.StructType) else ():
+        if not field.required:
+            kinds = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
+            is_free = any(isinstance(kind, inspect.StrType) and kind.pattern is None for kind in kinds)
+            found[field.encode_name] = ("",) if is_free else ("", "null")
+    return found
 
 
 @cache

@@ -1,6 +1,7 @@
 """Reading a request's body within its bounds, and answering with JSON."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -49,13 +50,20 @@ async def read_body(request: Request, *, limit_bytes: int, large_member: str | N
 
 async def read_json(request: Request, type_: type[T], *, limit_bytes: int, max_values: int = MAX_VALUES) -> T:
     """The body as a closed type. 415 unless it is declared as JSON. An absent body reads as `{}`."""
+    return await read_json_by(
+        request, lambda body: decode_json(body, type_, max_values=max_values), limit_bytes=limit_bytes
+    )
+
+
+async def read_json_by(request: Request, decode: Callable[[bytes], T], *, limit_bytes: int) -> T:
+    """What `decode` makes of the body, under the same rules."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise errors.unsupported_media_type("application/json")
     body = await read_body(request, limit_bytes=limit_bytes)
     if len(body) > _LARGE_BYTES:
-        return await asyncio.to_thread(decode_json, body, type_, max_values=max_values)
-    return decode_json(body or b"{}", type_, max_values=max_values)
+        return await asyncio.to_thread(decode, body)
+    return decode(body or b"{}")
 
 
 async def read_form(

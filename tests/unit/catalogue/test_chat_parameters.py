@@ -95,6 +95,12 @@ def test_a_good_file() -> None:
         ({"refused_values": {"audio": FILE["refused_values"]["n"]}}, "no parameter that is taken"),
         ({"refused_values": {"x": FILE["refused_values"]["n"]}}, "no parameter that is taken"),
         ({"members": {"messages[].audio": {"class": "refuse"}}}, "without code or reason"),
+        ({"defaults": {"x": 1}}, "'x' is no parameter"),
+        ({"defaults": {"n": 1}, "sent_defaults": {"n": 1}}, "'n' .* has two defaults"),
+        ({"only_with": {"n": "x"}}, "'x' is no parameter"),
+        ({"ignorable": {"x": "reasoning"}}, "'x' is no parameter"),
+        ({"features": {"reasoning": {"refuse": ["x"]}}}, "'x' is no parameter"),
+        ({"features": {"reasoning": {"instead": {"n": "x"}}}}, "'x' is no parameter"),
         ({"members": {"x": {"class": "inline", "code": "url_not_allowed"}}}, "without code or reason"),
     ],
 )

@@ -55,3 +55,28 @@ def test_every_refused_value_and_every_member_is_there(endpoint: Endpoint) -> No
     rules = CATALOGUE.parameters[endpoint]
     values = {value for rule in rules.parameters.values() for value in rule.refused_values}
     assert {name for name in values | set(rules.members) if f"`{name}`" not in section(endpoint)} == set()
+
+
+@ENDPOINTS
+def test_every_default_is_there(endpoint: Endpoint) -> None:
+    rules, page = CATALOGUE.parameters[endpoint], section(endpoint)
+    for first, expected in (
+        ("default", rules.defaults.keys() - rules.sent_defaults),
+        ("sent default", rules.sent_defaults),
+    ):
+        listed = cells(first, page)
+        assert (listed[0] if listed else set()) == expected
+
+
+@ENDPOINTS
+def test_every_dropped_member_is_there(endpoint: Endpoint) -> None:
+    assert {
+        path for path in CATALOGUE.parameters[endpoint].dropped if f"| `{path}` |" not in section(endpoint)
+    } == set()
+
+
+def test_what_a_feature_refuses_is_there() -> None:
+    page = section(Endpoint.CHAT_COMPLETIONS)
+    for feature, limits in CATALOGUE.parameters[Endpoint.CHAT_COMPLETIONS].features.items():
+        for name in (feature, *limits.refuse, *limits.default_only, *limits.refused_roles):
+            assert f"`{name}`" in page

@@ -26,7 +26,7 @@ from domicile.data_plane.http.models import Models
 from domicile.data_plane.inference.assembly import assembled
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.preparation import Preparation
-from domicile.data_plane.inference.story import Inference, parameters_of
+from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -163,7 +163,7 @@ async def region_under_test(
         upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in engines]
         for upstream in upstreams:
             stack.push_async_callback(upstream.close)
-        router = Router(engines, parameters_of)
+        router = Router(engines)
         for engine in engines:
             router.report(engine.name, healthy=True)
         policy = ResidencyPolicy.for_region(region_settings(folder, fetch_hosts=fetch_hosts), shipped_catalogue())

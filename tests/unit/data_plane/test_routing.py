@@ -9,7 +9,6 @@ from domicile.boundary.retention import Retention
 from domicile.boundary.usage import ServiceTier
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
-from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.data_plane.policy.caller import Caller
@@ -25,6 +24,7 @@ from domicile.openai_api.chat_tools import (
     JsonSchemaResponse,
 )
 from domicile.settings.engines import EngineSettings
+from tests.unit.data_plane.policy.examples import EU
 from tests.unit.data_plane.region_parts import KEY_ID, engine_settings, organization_record, project_record
 
 MODEL = "gpt-4o-2024-08-06"
@@ -32,18 +32,30 @@ SCHEMA = JsonSchemaResponse(json_schema=JsonSchema(name="answer", schema={"type"
 STRICT_TOOL = FunctionTool(function=FunctionDefinition(name="look", strict=True))
 
 
-def reservation(model: str = MODEL, needs: frozenset[str] = frozenset({"text"}), **parameters: object) -> Reservation:
+def reservation(
+    model: str = MODEL,
+    needs: frozenset[str] = frozenset({"text"}),
+    features: frozenset[str] = frozenset(),
+    **parameters: object,
+) -> Reservation:
     request = ChatCompletionRequest(model=model, messages=[UserMessage(content="hi")], **parameters)  # type: ignore[arg-type]
-    entry = ModelEntry(model, 1, "system", frozenset({"text"}), frozenset(), ())
+    entry = ModelEntry(model, 1, "system", frozenset({"text"}), features, ())
     caller = Caller(organization_record(), project_record(), KEY_ID, "eu")
     admission = Admission(
-        caller, Endpoint.CHAT_COMPLETIONS, entry, "alias", request, Retention.ZERO_DATA_RETENTION, needs
+        caller,
+        Endpoint.CHAT_COMPLETIONS,
+        entry,
+        "alias",
+        request,
+        Retention.ZERO_DATA_RETENTION,
+        needs,
+        wishes=EU.rules[Endpoint.CHAT_COMPLETIONS].wishes.wishes(request, features),
     )
     return Reservation(admission, ServiceTier.DEFAULT)
 
 
 def router(*engines: EngineSettings, dead: frozenset[str] = frozenset()) -> Router:
-    made = Router(engines, parameters_of)
+    made = Router(engines)
     for engine in engines:
         if engine.name not in dead:
             made.report(engine.name, healthy=True)
@@ -71,7 +83,7 @@ def test_a_model_that_no_engine_is_bound_to_does_not_exist_here() -> None:
 
 
 def test_an_engine_counts_as_dead_until_it_was_seen() -> None:
-    made = Router([engine_settings("one")], parameters_of)
+    made = Router([engine_settings("one")])
     assert refusal(made, reservation()).code == "engine_unavailable"
     assert not made.any_healthy
     assert made.report("one", healthy=True)
@@ -130,7 +142,7 @@ class TestLoad:
 class TestCircuit:
     def test_an_engine_that_fails_is_left_alone_and_tried_again_with_one_request(self) -> None:
         now = 100.0
-        made = Router([engine_settings("one"), engine_settings("two")], parameters_of, lambda: now)
+        made = Router([engine_settings("one"), engine_settings("two")], lambda: now)
         for name in ("one", "two"):
             made.report(name, healthy=True)
         one = made.condition("one")
@@ -154,7 +166,7 @@ class TestCircuit:
 
     def test_one_that_is_never_probed_is_trusted_until_nobody_reaches_it(self) -> None:
         now = 100.0
-        made = Router([engine_settings("one")], parameters_of, lambda: now)
+        made = Router([engine_settings("one")], lambda: now)
         made.trust("one")
         assert made.route(reservation()).engine == "one"
         made.condition("one").unreached()
@@ -243,13 +255,39 @@ class TestParameters:
 
     @pytest.mark.parametrize(
         ("lacks", "asked", "param"),
-        [("tools", {"tools": []}, "tools"), ("logprobs", {"top_logprobs": 1}, "top_logprobs")],
+        [("tools", {"tools": [STRICT_TOOL]}, "tools"), ("logprobs", {"top_logprobs": 1}, "top_logprobs")],
     )
     def test_a_capability_is_a_name_for_its_parameters(self, lacks: str, asked: dict[str, Any], param: str) -> None:
         without = engine_settings("without", **{lacks: False})
         error = refusal(router(without), reservation(**asked))
         assert (error.code, error.param) == ("unsupported_parameter", param)
         assert router(without).route(reservation(seed=1)).engine == "without"
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True},
+            {"logprobs": False, "top_logprobs": 0},
+            {"temperature": 1.0, "n": 1, "logit_bias": {}},
+        ],
+    )
+    def test_an_engine_is_not_passed_over_for_a_default(self, asked: dict[str, Any]) -> None:
+        without = engine_settings(
+            "without", tools=False, logprobs=False, unsupported_parameters={"temperature", "n", "logit_bias"}
+        )
+        placement = router(without).route(reservation(**asked))
+        assert placement.left_out == set(asked)
+        assert not placement.ignored
+
+    def test_what_an_engine_lacks_for_a_model_that_it_stands_in_for_is_left_out_and_told(self) -> None:
+        reasons = frozenset({"reasoning"})
+        cannot, can = engine_settings("cannot", unsupported_parameters={"reasoning_effort"}), engine_settings("can")
+        asked = reservation(reasoning_effort="low", features=reasons)
+        placement = router(cannot).route(asked)
+        assert placement.left_out == placement.ignored == {"reasoning_effort"}
+        placement = router(can).route(asked)
+        assert not placement.left_out | placement.ignored
+        assert refusal(router(cannot), reservation(reasoning_effort="low")).param == "reasoning_effort"
 
     def test_modality_is_said_before_parameters(self) -> None:
         error = refusal(router(self.LIMITED), reservation(seed=1, needs=frozenset({"text", "image"})))

@@ -76,7 +76,7 @@ def test_the_host_is_the_last_word_for_a_wrong_region() -> None:
         (errors.zdr_required("/v1/embeddings", "eu"), 403),
         (errors.enterprise_agreement_required("eu"), 403),
         (errors.zdr_eligibility_required("eu"), 403),
-        (errors.enhanced_zdr_required("messages[0]", "eu"), 400),
+        (errors.enhanced_zdr_required("messages[0]", "eu", is_readable=True), 400),
         (errors.residency_immutable(), 400),
         (errors.invalid_residency("No.", "residency"), 400),
         (errors.too_large(1), 413),
@@ -102,6 +102,9 @@ def test_headers_that_clients_act_on() -> None:
     assert ("retry-after", "3") in errors.render(errors.engine_unavailable(3)).headers
     # Official clients retry 409 by themselves; here a conflict is final.
     assert ("x-should-retry", "false") in errors.render(errors.conflict("x", "It is there.")).headers
+    # And an engine that was silent for minutes would be asked for as long twice more.
+    assert ("x-should-retry", "false") in errors.render(errors.engine_timeout()).headers
+    assert "x-should-retry" not in dict(errors.render(errors.engine_unavailable()).headers)
     assert ("www-authenticate", "Bearer") in errors.render(errors.missing_key()).headers
     assert [name for name, _ in errors.render(errors.internal_error()).headers] == ["content-type"]
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from msgspec import UNSET
 
 from domicile.kernel.errors import Category, DomicileError
 from domicile.openai_api.chat import ChatCompletionRequest
@@ -40,7 +39,7 @@ def message(**members: Any) -> dict[str, Any]:
             ],
         ),
         message(role="assistant", content=None, tool_calls=[CALL], refusal=None, audio=None, function_call=None),
-        message(role="assistant", content="x", refusal=None, annotations=[], tool_calls=None),
+        message(role="assistant", content="x", refusal=None, annotations=None, tool_calls=None),
         message(role="assistant", content=[{"type": "refusal", "refusal": "No."}, {"type": "text", "text": "x"}]),
         message(role="assistant", audio={"id": "audio_1"}, function_call={"name": "f", "arguments": "{}"}),
         message(role="assistant", tool_calls=[{"id": "1", "type": "custom", "custom": {"name": "f", "input": "x"}}]),
@@ -78,6 +77,7 @@ def message(**members: Any) -> dict[str, Any]:
         BASE | {"response_format": {"type": "json_object"}},
         BASE | {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {}, "strict": True}}},
         BASE | {"stop": "x"},
+        BASE | {"stop": [], "functions": [], "tools": []},
         BASE | {"stop": ["a", "b", "c", "d"]},
         BASE
         | {"stop": None, "temperature": None, "n": None, "metadata": None, "stream_options": None, "logit_bias": None},
@@ -110,8 +110,9 @@ def message(**members: Any) -> dict[str, Any]:
 def test_what_the_specification_allows_is_read(value: dict[str, Any]) -> None:
     request = read(value)
     assert request.model == "gpt-4o"
-    # Absent stays absent: nothing is invented for the engine.
-    assert {name for name in request.__struct_fields__ if getattr(request, name) is not UNSET} == set(value)
+    # Absent stays absent, and null is absent: nothing is invented for the engine.
+    there = {name for name, given in value.items() if given is not None}
+    assert {name for name in request.__struct_fields__ if getattr(request, name) is not None} == there
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,6 @@ def test_what_the_specification_allows_is_read(value: dict[str, Any]) -> None:
             "invalid_value",
             "tools[0].function.name",
         ),
-        (BASE | {"tools": None}, "invalid_type", "tools"),
         (BASE | {"tool_choice": "maybe"}, "invalid_value", "tool_choice"),
         (BASE | {"tool_choice": {"type": "mcp"}}, "invalid_value", "tool_choice.type"),
         (BASE | {"function_call": "required"}, "invalid_value", "function_call"),
@@ -195,7 +195,6 @@ def test_what_the_specification_allows_is_read(value: dict[str, Any]) -> None:
         (BASE | {"max_tokens": 0}, "invalid_value", "max_tokens"),
         (BASE | {"max_completion_tokens": -1}, "invalid_value", "max_completion_tokens"),
         (BASE | {"top_logprobs": 21}, "invalid_value", "top_logprobs"),
-        (BASE | {"stop": []}, "invalid_value", "stop"),
         (BASE | {"stop": ["a"] * 5}, "invalid_value", "stop"),
         (BASE | {"stop": [1]}, "invalid_type", "stop[0]"),
         (BASE | {"stream": "true"}, "invalid_type", "stream"),
@@ -209,9 +208,8 @@ def test_what_the_specification_allows_is_read(value: dict[str, Any]) -> None:
         (BASE | {"safety_identifier": "x" * 65}, "invalid_value", "safety_identifier"),
         (BASE | {"service_tier": "gold"}, "invalid_value", "service_tier"),
         (BASE | {"modalities": ["video"]}, "invalid_value", "modalities[0]"),
-        (BASE | {"functions": []}, "invalid_value", "functions"),
         (BASE | {"functions": [{"name": "f"}] * 129}, "invalid_value", "functions"),
-        (BASE | {"user": None}, "invalid_type", "user"),
+        (BASE | {"made_up": None}, "unknown_parameter", "made_up"),
     ],
 )
 def test_a_mistake_is_named(value: dict[str, Any], code: str, param: str) -> None:

@@ -32,7 +32,7 @@ def test_each_kind_of_prompt_is_taken_and_sent_as_it_came(prompt: Any) -> None:
     check_completion_request(asked)
     sent = json.loads(encode_for_engine(asked, model="engine's", cache_salt="s", priority=3))
     assert sent == {
-        **{"model": "engine's", "prompt": prompt, "suffix": None, "stream": False},
+        **{"model": "engine's", "prompt": prompt, "stream": False},
         **{"cache_salt": "s", "priority": 3},
     }
 

@@ -155,10 +155,6 @@ LEFT_OUT = {
     # Of models that tell speakers apart.
     audio_transcript.TranscriptDelta: {"segment_id"},
 }
-# What we demand besides: the model that the specification supposes is not eligible.
-DEMANDED: dict[type[Struct], set[str]] = {images.ImageRequest: {"model"}}
-
-
 # Less than an object of the specification, or one of two.
 PARTIAL = {chat_reply.ToolCallReply, audio_transcript.Measured}
 
@@ -180,7 +176,7 @@ def subclasses(type_: type[Any]) -> set[type[Any]]:
 @pytest.mark.parametrize(("type_", "schema"), REQUEST.items(), ids=lambda value: getattr(value, "__name__", value))
 def test_a_request_s_objects_have_the_specification_s_members(type_: type[Struct], schema: str) -> None:
     assert members(type_) == set(SCHEMAS[schema]["members"]) | ADDED.get(type_, set())
-    assert required(type_) == set(SCHEMAS[schema]["required"]) | DEMANDED.get(type_, set())
+    assert required(type_) == set(SCHEMAS[schema]["required"])
 
 
 @pytest.mark.parametrize(("type_", "schema"), REPLY.items(), ids=lambda value: getattr(value, "__name__", value))

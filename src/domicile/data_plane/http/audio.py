@@ -3,14 +3,14 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.data_plane.http.answering import streamed_answer, whole_answer
+from domicile.data_plane.http.answering import read_request, streamed_answer, whole_answer
 from domicile.data_plane.inference.audio_speech import SpeechExchange
 from domicile.data_plane.inference.audio_transcription import TranscriptionExchange, TranslationExchange
 from domicile.data_plane.inference.story import Inference
 from domicile.openai_api.audio_speech import SpeechRequest
 from domicile.openai_api.audio_transcription import LISTS, MAX_FILE_BYTES, TranscriptionRequest, TranslationRequest
 from domicile.web.body_limits import body_limit
-from domicile.web.requests import read_form, read_json
+from domicile.web.requests import read_form
 
 TRANSCRIPTION_LIMIT_BYTES = body_limit("/v1/audio/transcriptions")
 TRANSLATION_LIMIT_BYTES = body_limit("/v1/audio/translations")
@@ -53,5 +53,5 @@ class Audio:
 
     async def speak(self, request: Request) -> Response:
         """A text as sound, sent as it is made."""
-        body = await read_json(request, SpeechRequest, limit_bytes=SPEECH_LIMIT_BYTES)
+        body = await read_request(request, self._inference, self._speech, SpeechRequest, limit_bytes=SPEECH_LIMIT_BYTES)
         return await streamed_answer(request, self._inference, self._speech, body)

@@ -3,12 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.data_plane.http.answering import streamed_answer, whole_answer
+from domicile.data_plane.http.answering import read_request, streamed_answer, whole_answer
 from domicile.data_plane.inference.chat import ChatExchange
 from domicile.data_plane.inference.story import Inference
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.web.body_limits import body_limit
-from domicile.web.requests import read_json
 
 BODY_LIMIT_BYTES = body_limit("/v1/chat/completions")
 
@@ -22,6 +21,8 @@ class ChatCompletions:
 
     async def create(self, request: Request) -> Response:
         """One reply, or a stream of chunks."""
-        body = await read_json(request, ChatCompletionRequest, limit_bytes=BODY_LIMIT_BYTES)
+        body = await read_request(
+            request, self._inference, self._exchange, ChatCompletionRequest, limit_bytes=BODY_LIMIT_BYTES
+        )
         answer = streamed_answer if body.streams else whole_answer
         return await answer(request, self._inference, self._exchange, body)

@@ -3,12 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.data_plane.http.answering import whole_answer
+from domicile.data_plane.http.answering import read_request, whole_answer
 from domicile.data_plane.inference.embeddings import EmbeddingsExchange
 from domicile.data_plane.inference.story import Inference
 from domicile.openai_api.embeddings import MAX_TOKENS, EmbeddingRequest
 from domicile.web.body_limits import body_limit
-from domicile.web.requests import read_json
 
 BODY_LIMIT_BYTES = body_limit("/v1/embeddings")
 # Each token of a text may be a number of its own; the other members are few.
@@ -24,5 +23,12 @@ class Embeddings:
 
     async def create(self, request: Request) -> Response:
         """One vector for each input."""
-        body = await read_json(request, EmbeddingRequest, limit_bytes=BODY_LIMIT_BYTES, max_values=MAX_VALUES)
+        body = await read_request(
+            request,
+            self._inference,
+            self._exchange,
+            EmbeddingRequest,
+            limit_bytes=BODY_LIMIT_BYTES,
+            max_values=MAX_VALUES,
+        )
         return await whole_answer(request, self._inference, self._exchange, body)

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domicile.data_plane.http.auth import Authenticator
-from domicile.web.application import BODY_HOLD, log_caller
+from domicile.web.application import BODY_HOLD, add_answer_header, log_caller
 from domicile.web.body_memory import BodyHold
 
 # Answered without a key. Everything else, unknown URLs included, needs one.
@@ -37,6 +37,7 @@ class Front:
             hold: BodyHold | None = scope.get(BODY_HOLD)
             if hold is not None:
                 hold.account = caller.project.project_id
+            add_answer_header(scope, b"openai-organization", caller.organization.organization_id)
             log_caller(scope, project=caller.project.project_id, key=caller.key_id)
         await self._app(scope, receive, send)
 

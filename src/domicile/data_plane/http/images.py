@@ -1,9 +1,11 @@
 """POST /v1/images/generations (contract C21), and GET of the links that it hands out."""
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.data_plane.http.answering import ENGINE_HEADER, whole_answer
+from domicile.data_plane.http.answering import answer_headers, read_request, whole_answer
 from domicile.data_plane.http.piecewise import while_connected
 from domicile.data_plane.inference.images import ImagesExchange
 from domicile.data_plane.inference.interruption import Interruption
@@ -12,7 +14,6 @@ from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.openai_api.images import ImageRequest, bytes_of, decode_images, encode_images, with_link
 from domicile.web.body_limits import body_limit
-from domicile.web.requests import read_json
 
 BODY_LIMIT_BYTES = body_limit("/v1/images/generations")
 
@@ -35,13 +36,13 @@ class Images:
 
     async def create(self, request: Request) -> Response:
         """One image, or as many as the model makes at a time."""
-        body = await read_json(request, ImageRequest, limit_bytes=BODY_LIMIT_BYTES)
+        body = await read_request(request, self._inference, self._exchange, ImageRequest, limit_bytes=BODY_LIMIT_BYTES)
         if not body.wants_links:
             return await whole_answer(request, self._inference, self._exchange, body)
         interruption = Interruption()
         working = self._linked(request.scope["caller"], body, request.scope["request_id"], interruption)
         answer = await while_connected(request, working, interruption)
-        return Response(answer.body, headers={ENGINE_HEADER: answer.engines}, media_type=answer.media_type)
+        return Response(answer.body, headers=answer_headers(request, answer), media_type=answer.media_type)
 
     async def content(self, request: Request) -> Response:
         """The picture behind a link, for whoever has it. Everything else is 404."""
@@ -55,4 +56,4 @@ class Images:
             with_link(await self._links.store(caller.project.project_id, bytes_of(image)), image)
             for image in reply.data
         ]
-        return Answer(answer.engines, encode_images(type(reply)(linked, reply.created)), answer.media_type)
+        return replace(answer, body=encode_images(type(reply)(linked, reply.created)))

@@ -3,12 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.data_plane.http.answering import whole_answer
+from domicile.data_plane.http.answering import read_request, whole_answer
 from domicile.data_plane.inference.moderations import ModerationsExchange
 from domicile.data_plane.inference.story import Inference
 from domicile.openai_api.moderations import ModerationRequest
 from domicile.web.body_limits import body_limit
-from domicile.web.requests import read_json
 
 BODY_LIMIT_BYTES = body_limit("/v1/moderations")
 
@@ -22,5 +21,7 @@ class Moderations:
 
     async def create(self, request: Request) -> Response:
         """One result for each text, or one for all parts."""
-        body = await read_json(request, ModerationRequest, limit_bytes=BODY_LIMIT_BYTES)
+        body = await read_request(
+            request, self._inference, self._exchange, ModerationRequest, limit_bytes=BODY_LIMIT_BYTES
+        )
         return await whole_answer(request, self._inference, self._exchange, body)

@@ -11,9 +11,10 @@ from copy import copy
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
-from msgspec import UNSET
 
+from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest, LeftQueueError
 from domicile.data_plane.inference.exchange import Exchange, Part, RequestT, Shown, StreamedExchange
 from domicile.data_plane.inference.interruption import Interruption
@@ -30,6 +31,7 @@ from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.openai_api.closed import ModelRequest
+from domicile.web.dropped_members import DroppedMembers
 
 log = structlog.get_logger("inference")
 
@@ -47,6 +49,8 @@ class Answer:
     """The public labels of all that answered."""
     body: bytes
     media_type: str
+    ignored: frozenset[str] = frozenset()
+    """Parameters of the request that the engine was not told of though they ask for something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class AnswerStream:
     engines: str
     pieces: AsyncGenerator[bytes, None]
     media_type: str
+    ignored: frozenset[str] = frozenset()
+    """See `Answer`."""
 
 
 class Inference:
@@ -88,6 +94,10 @@ class Inference:
         prepared._preparations = preparations
         return prepared
 
+    def droppable(self, endpoint: Endpoint) -> DroppedMembers:
+        """The members that are read of the endpoint's requests and go no further."""
+        return self._policy.rules[endpoint].dropped
+
     async def answer(
         self,
         exchange: Exchange[ModelRequestT],
@@ -119,7 +129,7 @@ class Inference:
         finally:
             self._finish(reservation, metered, outcome)
         await self._meter.settled()
-        return Answer(_labels(placement, prepared), part.body, exchange.media_type(request))
+        return Answer(_labels(placement, prepared), part.body, exchange.media_type(request), placement.ignored)
 
     async def stream(
         self,
@@ -154,7 +164,7 @@ class Inference:
         pieces = self._pieces(exchange, request, reservation, metered, incoming, interruption)
         # To its first, empty, yield: only a generator that has begun meters when it is closed.
         await anext(pieces)
-        return AnswerStream(_labels(placement, prepared), pieces, exchange.media_type(request))
+        return AnswerStream(_labels(placement, prepared), pieces, exchange.media_type(request), placement.ignored)
 
     async def _admit_and_reserve(
         self, exchange: Exchange[ModelRequestT], caller: Caller, request: ModelRequestT
@@ -172,8 +182,8 @@ class Inference:
 
     async def _run(
         self,
-        exchange: Exchange[RequestT],
-        prepared: Prepared[RequestT],
+        exchange: Exchange[ModelRequestT],
+        prepared: Prepared[ModelRequestT],
         reservation: Reservation,
         metered: Metered,
         call: Callable[[Engine, Placement, EngineRequest], Awaitable[T]],
@@ -183,7 +193,9 @@ class Inference:
         while True:
             placement = self._route(reservation, prepared.needs, tried)
             sent = exchange.encode(
-                prepared.request, model=placement.engine_model, cache_salt=self._cache_salt(placement)
+                _for_engine(prepared.request, placement),
+                model=placement.engine_model,
+                cache_salt=self._cache_salt(placement),
             )
             metered.started(placement, exchange.asked(prepared.request, sent) + prepared.counted)
             try:
@@ -254,14 +266,11 @@ class Inference:
         self._limits.settle(reservation, metered.usage)
 
 
-def parameters_of(reservation: Reservation) -> frozenset[str]:
-    """The parameters that an admitted request sets, and what of them only some engines can do."""
-    request = reservation.admission.request
-    return request.demands | frozenset(
-        name
-        for name in request.__struct_fields__
-        if getattr(request, name) is not UNSET and getattr(request, name) is not None
-    )
+def _for_engine(request: ModelRequestT, placement: Placement) -> ModelRequestT:
+    """The request without what asks for nothing, and without what this engine ignores."""
+    if not placement.left_out:
+        return request
+    return msgspec.structs.replace(request, **dict.fromkeys(placement.left_out))
 
 
 def _labels(placement: Placement, prepared: Prepared[Any]) -> str:

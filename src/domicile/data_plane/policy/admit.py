@@ -6,9 +6,11 @@ from domicile.boundary.retention import Retention
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.model_limits import check_model_limits
 from domicile.data_plane.policy.remote_image import RemoteImage, allowed_images
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.policy.retention import check_agreement, check_image, check_store, check_zdr
+from domicile.data_plane.policy.wishes import Wishes
 from domicile.openai_api.closed import ModelRequest
 
 
@@ -26,6 +28,8 @@ class Admission:
     """What was in force when it was admitted."""
     needs: frozenset[str]
     """The modalities of the input: of text, image, audio. Whether an engine can serve them is said last, by routing."""
+    wishes: Wishes
+    """What it asks for beyond its input."""
     remote_images: tuple[RemoteImage, ...] = ()
     """Images named by a URL that may be fetched: before routing, and never by an engine."""
     first_image: str | None = None
@@ -37,14 +41,17 @@ def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: 
     # 1. Endpoint and snapshot.
     model = policy.eligible_model(endpoint, request.model)
     # 2. Every parameter, and whatever in the content would fetch or refer to something elsewhere.
-    policy.check_parameters(endpoint, request)
+    rules = policy.rules[endpoint]
+    wishes = rules.wishes.wishes(request, model.features)
+    policy.check_parameters(endpoint, request, wishes.asked)
+    check_model_limits(rules.limits, model, request, wishes.asked)
     check_store(policy, caller, getattr(request, "store", None))
-    content = policy.rules[endpoint].inspect(request, model)
+    content = rules.inspect(request, model)
     remote_images = allowed_images(policy.fetch_hosts, content.addresses)
     # 3. The agreement, then ZDR, then images.
     check_agreement(policy, caller)
     check_zdr(policy, caller, endpoint)
-    check_image(policy, caller, content.first_image)
+    check_image(policy, caller, content.first_image, endpoint=endpoint, snapshot=model.name)
     # 4. Permission: the snapshot narrows no project's models, so each may use all that is eligible here.
     return Admission(
         caller,
@@ -54,6 +61,7 @@ def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: 
         request,
         caller.retention,
         content.needs,
+        wishes,
         remote_images,
         content.first_image,
     )

@@ -1,7 +1,5 @@
 """The content of an embedding request (contract C25)."""
 
-from msgspec import UNSET
-
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.data_plane.policy.content import ONLY_TEXT, Content, Inspect, Members
 from domicile.kernel import errors
@@ -12,7 +10,7 @@ def embedding_inspection(_members: Members) -> Inspect:
     """The inspection of embedding requests: text, or the tokens of text."""
 
     def inspect(request: EmbeddingRequest, model: ModelEntry) -> Content:
-        if request.dimensions is not UNSET and "dimensions" not in model.features:
+        if request.dimensions is not None and "dimensions" not in model.features:
             raise errors.unsupported_parameter(
                 "dimensions", f"The model '{model.name}' has vectors of one length: leave it out."
             )

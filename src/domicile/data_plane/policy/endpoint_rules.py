@@ -7,11 +7,13 @@ from types import MappingProxyType
 from domicile.catalogue.catalogue import Catalogue
 from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.parameters import ParameterClass, ParameterRule
+from domicile.catalogue.tables import Feature, FeatureLimitsTable
 from domicile.data_plane.policy.chat_content import chat_inspection
 from domicile.data_plane.policy.content import Inspect, Members, recording_inspection, text_inspection
 from domicile.data_plane.policy.embedding_content import embedding_inspection
 from domicile.data_plane.policy.image_content import image_inspection
 from domicile.data_plane.policy.moderation_content import moderation_inspection
+from domicile.data_plane.policy.wishes import WishRules
 from domicile.openai_api.audio_speech import SpeechRequest
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
 from domicile.openai_api.chat import ChatCompletionRequest
@@ -20,6 +22,7 @@ from domicile.openai_api.completions import CompletionRequest
 from domicile.openai_api.embeddings import EmbeddingRequest
 from domicile.openai_api.images import ImageRequest
 from domicile.openai_api.moderations import ModerationRequest
+from domicile.web.dropped_members import DroppedMembers
 
 # The whole list: an endpoint that is not here admits nothing.
 SERVED: Mapping[Endpoint, tuple[type[ModelRequest], Callable[[Members], Inspect]]] = MappingProxyType(
@@ -43,11 +46,19 @@ class EndpointRules:
     refused: tuple[tuple[str, ParameterRule], ...]
     refused_values: tuple[tuple[str, ParameterRule], ...]
     inspect: Inspect
+    wishes: WishRules
+    limits: Mapping[Feature, FeatureLimitsTable]
+    """What models with a feature refuse."""
+    dropped: DroppedMembers
+    """What is read of a request and goes no further."""
 
 
 def endpoint_rules(catalogue: Catalogue) -> Mapping[Endpoint, EndpointRules]:
-    """Those of every served endpoint. Fails closed: ValueError when a parameter of a request has no class, or the reverse,
-    since what has none could neither be refused nor kept from an engine; KeyError when a member has no rule."""
+    """Those of every served endpoint. Fails closed.
+
+    ValueError when a parameter of a request has no class, or the reverse, since what has none could neither be refused nor kept
+    from an engine; or when a default is no value of its parameter. KeyError when a member has no rule.
+    """
     return MappingProxyType(
         {
             endpoint: _rules(catalogue, endpoint, request, inspection)
@@ -77,4 +88,7 @@ def _rules(
             (attributes[name], rule) for name, rule in rules.parameters.items() if rule.refused_values
         ),
         inspect=inspection(rules.members),
+        wishes=WishRules.of(request, rules),
+        limits=rules.features,
+        dropped=DroppedMembers(rules.dropped),
     )

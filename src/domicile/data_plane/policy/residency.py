@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec import UNSET
-
 from domicile.catalogue.catalogue import Catalogue, Ineligible, ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.policy.content import refusal
 from domicile.data_plane.policy.endpoint_rules import EndpointRules, endpoint_rules
 from domicile.kernel import errors
 from domicile.openai_api.closed import ModelRequest
+from domicile.settings.engines import EngineSettings
 from domicile.settings.fetch_hosts import FetchHost
 from domicile.settings.installation import RegionSettings
 
@@ -30,6 +29,8 @@ class ResidencyPolicy:
     rules: Mapping[Endpoint, EndpointRules]
     fetch_hosts: tuple[FetchHost, ...]
     """Hosts inside the region from which an image may be fetched."""
+    seeing_engines: tuple[EngineSettings, ...]
+    """The engines of the region that read images."""
 
     @classmethod
     def for_region(cls, settings: RegionSettings, catalogue: Catalogue) -> "ResidencyPolicy":
@@ -54,7 +55,12 @@ class ResidencyPolicy:
             catalogue=catalogue,
             rules=endpoint_rules(catalogue),
             fetch_hosts=settings.fetch_hosts,
+            seeing_engines=tuple(engine for engine in settings.engines if "image" in engine.modalities),
         )
+
+    def reads_images(self, endpoint: Endpoint, snapshot: str) -> bool:
+        """Whether any engine of the region reads images for the snapshot."""
+        return any(engine.serves(endpoint, snapshot) for engine in self.seeing_engines)
 
     def models(self) -> tuple[ModelEntry, ...]:
         """Every snapshot that is eligible here for any endpoint."""
@@ -72,12 +78,11 @@ class ResidencyPolicy:
             raise errors.model_not_eligible(name, endpoint, self.region, list(eligibility.eligible_models))
         return model
 
-    def check_parameters(self, endpoint: Endpoint, request: ModelRequest) -> None:
-        """Raises 400 for a parameter, or a value of one, that is refused here. `null` asks for nothing."""
+    def check_parameters(self, endpoint: Endpoint, request: ModelRequest, asked: frozenset[str]) -> None:
+        """Raises 400 for a parameter that is refused here, or a value of one. `asked`: those that ask for something."""
         rules = self.rules[endpoint]
         for name, rule in rules.refused:
-            value = getattr(request, name)
-            if value is not UNSET and value is not None:
+            if name in asked:
                 raise refusal(rule, name)
         for name, rule in rules.refused_values:
             if _holds(getattr(request, name), rule.refused_values):

@@ -37,9 +37,15 @@ def check_zdr(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint) -> No
         raise errors.zdr_required(endpoint, policy.region)
 
 
-def check_image(policy: ResidencyPolicy, caller: Caller, first_image: str | None) -> None:
-    """Raises 400 for an image where ZDR is required, unless enhanced ZDR is approved and set (C03)."""
+def check_image(
+    policy: ResidencyPolicy, caller: Caller, first_image: str | None, *, endpoint: Endpoint, snapshot: str
+) -> None:
+    """Raises 400 for an image where ZDR is required, unless enhanced ZDR is approved and set (C03).
+
+    The error says as well when no engine could read the image: the approval alone would not help.
+    """
     if first_image is None or not policy.requires_zdr:
         return
     if not (caller.organization.enhanced_zdr and caller.retention.is_enhanced):
-        raise errors.enhanced_zdr_required(first_image, policy.region)
+        is_readable = policy.reads_images(endpoint, snapshot)
+        raise errors.enhanced_zdr_required(first_image, policy.region, is_readable=is_readable)

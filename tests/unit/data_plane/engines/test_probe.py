@@ -8,7 +8,6 @@ from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.probe import EngineProbe
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
-from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.routing import Router
 from domicile.kernel.geography import country_set
 from tests.platform.processes import eventually
@@ -20,7 +19,7 @@ async def test_a_dead_engine_is_found_dead_and_a_restarted_one_alive(tmp_path: P
     with stub_engine(tmp_path, "one") as stub:
         settings = engine_settings("one", socket=stub.socket)
         upstream = Upstream(settings, EgressPolicy(country_set(["DE"])), vendor_of(settings))
-        router = Router([settings], parameters_of)
+        router = Router([settings])
         probing = asyncio.create_task(EngineProbe([upstream], router).run())
         try:
             await until(lambda: router.any_healthy, what="alive")

@@ -13,7 +13,6 @@ from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.port import EngineFailedError, EngineRequest, EngineUnreachedError
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
-from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.routing import Placement, Router
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.geography import country_set
@@ -74,7 +73,7 @@ def upstream_of(settings: EngineSettings) -> Upstream:
 
 
 def placement(settings: EngineSettings) -> Placement:
-    router = Router([settings], parameters_of)
+    router = Router([settings])
     router.trust(settings.name)
     return router.route(reservation())
 

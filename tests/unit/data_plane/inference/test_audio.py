@@ -122,7 +122,7 @@ FORM = {"model": HEARS}
         (TONE, {**FORM, "temperature": "2"}, 400, "invalid_value", "temperature"),
         (TONE, {**FORM, "temperature": "warm"}, 400, "invalid_type", "temperature"),
         (TONE, {**FORM, "response_format": "diarized_json"}, 400, "unsupported_parameter", "response_format"),
-        (TONE, {**FORM, "chunking_strategy": "auto"}, 400, "unsupported_parameter", "chunking_strategy"),
+        (TONE, {**FORM, "chunking_strategy": "server_vad"}, 400, "unsupported_parameter", "chunking_strategy"),
         (TONE, {**FORM, "known_speaker_names[]": "Jane"}, 400, "unsupported_parameter", "known_speaker_names"),
         (TONE, {**FORM, "timestamp_granularities[]": "word"}, 400, "invalid_value", "timestamp_granularities"),
         (TONE, {**FORM, "stream": "true", "response_format": "srt"}, 400, "invalid_value", "stream"),
@@ -141,6 +141,40 @@ async def test_what_is_wrong_with_a_recording(
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (status, code, param)
     assert "secret-host" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"language": "", "prompt": "", "temperature": "", "response_format": "", "stream": ""},
+        {"languages[]": "", "timestamp_granularities[]": "", "include[]": ["", ""], "keywords": ""},
+        {"temperature": "null", "response_format": "null", "stream": "null", "language": "null"},
+        {"timestamp_granularities[]": "segment", "chunking_strategy": "auto"},
+    ],
+)
+async def test_fields_that_are_left_empty_ask_for_nothing(
+    region: RegionUnderTest, stub: StubEngine, fields: dict[str, object]
+) -> None:
+    answer = await region.http.post("/v1/audio/transcriptions", files={"file": ("a", TONE)}, data={**FORM, **fields})
+    assert answer.status_code == 200, answer.text
+    assert stub.received[-1]["body"].keys() == {"model", "file_bytes"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [({"model": ""}, "model"), ({"colour": ""}, "colour"), ({"languages[]": ["", "English!"]}, "languages[0]")],
+)
+async def test_an_empty_field_that_is_needed_or_unknown_is_named(
+    region: RegionUnderTest, fields: dict[str, object], param: str
+) -> None:
+    answer = await region.http.post("/v1/audio/transcriptions", files={"file": ("a", TONE)}, data={**FORM, **fields})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+async def test_a_text_that_says_null_is_a_text(region: RegionUnderTest, stub: StubEngine) -> None:
+    fields = {**FORM, "prompt": "null"}
+    await region.http.post("/v1/audio/transcriptions", files={"file": ("a", TONE)}, data=fields)
+    assert stub.received[-1]["body"]["prompt"] == ["null"]
 
 
 async def test_a_recording_as_json_and_a_damaged_form(region: RegionUnderTest) -> None:

@@ -10,11 +10,12 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.inference.spoken_parts import SpokenParts
-from domicile.data_plane.inference.story import Answer, Inference, parameters_of
+from domicile.data_plane.inference.story import Answer, Inference
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.policy.wishes import Wishes
 from domicile.data_plane.routing import Router
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AudioPart, InputAudio, UserMessage
@@ -46,13 +47,20 @@ class Ears:
 
 async def test_a_transcription_ends_as_the_chat_that_it_is_for(tmp_path: Path) -> None:
     policy = ResidencyPolicy.for_region(region_settings(tmp_path), shipped_catalogue())
-    router = Router([engine_settings(models={CHATS: "mind", HEARS: "ears"})], parameters_of)
+    router = Router([engine_settings(models={CHATS: "mind", HEARS: "ears"})])
     part = AudioPart(InputAudio(data=base64.b64encode(encoded(tone(1))).decode(), format="wav"))
     request = ChatCompletionRequest(model=CHATS, messages=[UserMessage(content=[part, part])])
     needs, caller = frozenset({"audio"}), Caller(organization_record(), project_record(), KEY_ID, "eu")
     model = shipped_catalogue().entries[CHATS]
     admission = Admission(
-        caller, Endpoint.CHAT_COMPLETIONS, model, CHATS, request, Retention.ZERO_DATA_RETENTION, needs
+        caller,
+        Endpoint.CHAT_COMPLETIONS,
+        model,
+        CHATS,
+        request,
+        Retention.ZERO_DATA_RETENTION,
+        needs,
+        wishes=Wishes(frozenset()),
     )
     ears, interruption = Ears(), Interruption()
     spoken = SpokenParts(policy=policy, router=router, inference=cast(Inference, ears))

@@ -11,7 +11,6 @@ import httpx2
 from domicile.apps.region_operator import KEY_FILE, URL_FILE, RegionOperator, Shown
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.clock import RegionClock
-from domicile.data_plane.inference.story import parameters_of
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.routing import Router
@@ -88,7 +87,7 @@ async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
     settings = region_settings(folder, engines=[engine.model_dump() for engine in engines])
     machine_clock, snapshots, writer = SetClock(), CurrentSnapshot(), new_id("wr_")
     clock = RegionClock(machine_clock)
-    router = Router(settings.engines, parameters_of)
+    router = Router(settings.engines)
     operator = RegionOperator(settings)
     async with AsyncExitStack() as stack:
         metering = await stack.enter_async_context(database_in(folder, "metering"))

@@ -25,6 +25,7 @@ from tests.unit.data_plane.policy.examples import (
     region,
     request,
 )
+from tests.unit.data_plane.region_parts import engine_settings
 
 BOTH = pytest.mark.parametrize("policy", [US, EU], ids=["us", "eu"])
 NOTHING_AGREED = Organization(
@@ -333,6 +334,24 @@ def test_in_europe_an_image_needs_enhanced_zdr_approved_and_set(approved: bool, 
     error = refused(EU, who, asked)
     assert (error.category, error.code) == (Category.INVALID, "enhanced_zdr_required")
     assert error.param == "messages[0].content[1].image_url"
+
+
+@pytest.mark.contract("C03")
+@pytest.mark.parametrize(
+    ("engine", "is_readable"),
+    [
+        ({"modalities": {"text", "image"}}, True),
+        ({"modalities": {"text"}}, False),
+        ({"modalities": {"text", "image"}, "models": {"gpt-4-turbo-2024-04-09": "x"}}, False),
+        ({"modalities": {"text", "image"}, "endpoints": {Endpoint.EMBEDDINGS}}, False),
+    ],
+)
+def test_an_image_that_no_engine_could_read_is_told_both_reasons(engine: dict[str, Any], is_readable: bool) -> None:
+    policy = ResidencyPolicy.for_region(region("eu", engines=(engine_settings(**engine),)), CATALOGUE)
+    error = refused(policy, caller(), request(IMAGE))
+    assert error.code == "enhanced_zdr_required"
+    assert "ask your admin to set the project's retention" in error.message
+    assert ("no engine of this region reads images for this model" in error.message) is not is_readable
 
 
 @pytest.mark.contract("C03")

@@ -1,0 +1,37 @@
+"""What a model refuses though its endpoint takes it, as OpenAI's refuses it: data of the model's features in the catalogue.
+
+So that a fault shows here, and not when the same request meets the original model.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domicile.catalogue.catalogue import ModelEntry
+from domicile.catalogue.tables import Feature, FeatureLimitsTable
+from domicile.kernel import errors
+from domicile.openai_api.closed import ModelRequest
+
+
+def check_model_limits(
+    limits: Mapping[Feature, FeatureLimitsTable], model: ModelEntry, request: ModelRequest, asked: frozenset[str]
+) -> None:
+    """Raises 400 for a parameter, value or role that the model does not take. `asked`: what is no default."""
+    for feature, limit in limits.items():
+        if feature not in model.features:
+            continue
+        # Those with a replacement first: the replacement is what the caller can do.
+        for name in (*limit.instead, *limit.refuse):
+            if name in asked:
+                raise errors.unsupported_by_model(name, instead=limit.instead.get(name))
+        for name in limit.default_only:
+            if name in asked:
+                raise errors.only_default_supported(name, str(getattr(request, name)))
+        if limit.refused_roles:
+            _check_roles(getattr(request, "messages", ()), limit.refused_roles)
+
+
+def _check_roles(messages: Any, refused: tuple[str, ...]) -> None:
+    for index, message in enumerate(messages):
+        role = type(message).__struct_config__.tag
+        if role in refused:
+            raise errors.role_not_supported(f"messages[{index}].role", str(role))
