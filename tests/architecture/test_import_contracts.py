@@ -31,6 +31,9 @@ VIOLATIONS = [
     ("apps/control.py", "domicile.data_plane.routing", "app-control"),
     ("apps/region.py", "domicile.control_plane.auth", "app-region"),
     ("apps/engine.py", "domicile.boundary.usage", "app-engine"),
+    ("apps/inspector.py", "domicile.openai_api.chat", "app-inspector"),
+    ("data_plane/routing.py", "domicile.media.sound", "decoders"),
+    ("confinement/walls.py", "domicile.media.sound", "planes"),
     ("apps/local/__main__.py", "domicile.control_plane.auth", "app-local"),
     ("cli/main.py", "domicile.data_plane.routing", "app-local"),
 ]

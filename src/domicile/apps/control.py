@@ -20,6 +20,7 @@ from domicile.apps.listeners import BoundListener
 from domicile.boundary.signing import public_key_id
 from domicile.catalogue.catalogue import Catalogue, load_catalogue
 from domicile.catalogue.tables import CatalogueError
+from domicile.confinement.surroundings import move_into
 from domicile.control_plane import secret_files
 from domicile.control_plane.agreements.service import Agreements
 from domicile.control_plane.audit.endpoints import AuditEndpoints
@@ -236,6 +237,8 @@ def main(
         follow_parent()
     try:
         installation = load_installation(config)
+        secret_files.make_folder(installation.control.data)
+        move_into(installation.control.data, "control")
         if rotate is not None:
             asyncio.run(rotate_key(installation, rotate))
         elif root is not None:

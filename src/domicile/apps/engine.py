@@ -1,29 +1,21 @@
-"""The embedded engine as a process: `python -m domicile.apps.engine --socket PATH`."""
+"""The embedded engine as a process: `python -m domicile.apps.engine --socket PATH`.
+
+It is confined before a library is imported (`confinement.walls`): what it imports at its top is the standard library, and
+modules of ours that import no more than that. `engine_app` has the models.
+"""
 
 import argparse
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from domicile.apps.core_dumps import forbid_core_dumps
 from domicile.apps.lifeline import follow_parent
-from domicile.engine_server.app import create_app
-from domicile.engine_server.embeddings.family import Embeddings
-from domicile.engine_server.engine import Engine, Limits
-from domicile.engine_server.family import Family
-from domicile.engine_server.images.family import Images
+from domicile.confinement.seccomp import ConfinementError
+from domicile.confinement.surroundings import move_into
+from domicile.confinement.walls import confine_to_unix_sockets
 from domicile.engine_server.log_lines import configure_log
-from domicile.engine_server.moderation.family import Moderation
-from domicile.engine_server.speech.family import Speech
-from domicile.engine_server.transcription.family import Transcription
-from domicile.engine_server.vision.endpoint import Vision
-from domicile.engine_server.vision.model import VisionFiles
-
-_GRACEFUL_SECONDS = 1
 
 
 def main() -> None:
@@ -31,52 +23,34 @@ def main() -> None:
     options = _options()
     configure_log(options.log_level)
     forbid_core_dumps()
+    _confine(options)
     if options.follow_parent:
         follow_parent()
+    # Imported here, behind the walls: the libraries of the models run code when they are imported.
+    from domicile.apps.engine_app import serve
+
     listener = _listen(options.socket)
-    limits = Limits(options.slots, options.context, options.prompt_limit, options.threads)
-    engine = Engine(limits, options.socket.with_name(options.socket.name + ".d"))
-    config = uvicorn.Config(
-        create_app(engine, _families(options), _vision(options)),
-        loop="uvloop",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-        server_header=False,
-    )
-    # uvicorn drains on SIGTERM, then sends the signal again: it finds this handler, and the process ends in order.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1 if engine.failed else 0))
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        serve(options, listener)
     finally:
         options.socket.unlink(missing_ok=True)
 
 
-def _families(options: argparse.Namespace) -> list[Family]:
-    """Every kind of model that this engine serves beside chat. Each loads what it needs when it is first asked."""
-    embeddings = Embeddings(idle_s=options.idle_seconds, threads=options.threads)
-    return [
-        embeddings,
-        Moderation(embeddings.model, idle_s=options.idle_seconds, threads=options.threads),
-        Images(idle_s=options.idle_seconds),
-        Transcription(idle_s=options.idle_seconds, threads=options.threads),
-        Speech(idle_s=options.idle_seconds, threads=options.threads),
-    ]
-
-
-def _vision(options: argparse.Namespace) -> Vision | None:
-    """The operator's own vision model. Its private folder stands beside the chat model's."""
-    if options.vision_model is None:
-        return None
-    files = VisionFiles(options.vision_model, options.vision_mmproj)
-    private = options.socket.with_name(options.socket.name + ".v")
-    return Vision(files, private, idle_s=options.idle_seconds, threads=options.threads)
+def _confine(options: argparse.Namespace) -> None:
+    """Put the walls up, or end the process: an engine that reaches a network may send prompts out."""
+    try:
+        move_into(options.data or options.socket.parent, "engine")
+        confine_to_unix_sockets([folder for folder in (options.data, options.socket.parent) if folder is not None])
+    except (ConfinementError, OSError) as error:
+        sys.exit(f"domicile engine: it is not started without its walls (docs/security.md): {error}")
+    # Compiled modules lie beside their source, where this process may not write any more.
+    sys.dont_write_bytecode = True
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m domicile.apps.engine", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on, made with mode 0600")
+    parser.add_argument("--data", type=Path, help="the region's folder; by default, that of the socket")
     parser.add_argument("--threads", type=_positive, default=max(1, (os.cpu_count() or 1) // 2))
     parser.add_argument("--slots", type=_positive, default=4, help="generations side by side")
     parser.add_argument("--context", type=_positive, default=2048, help="tokens of prompt and answer, per slot")

@@ -24,6 +24,7 @@ from domicile.boundary.audit import RegionEventType
 from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
 from domicile.boundary.signing import public_key_bytes
 from domicile.catalogue.catalogue import load_catalogue
+from domicile.confinement.surroundings import environment_of_child, move_into
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.control_link import ControlLink, ControlRefusedError, ControlUnreachableError
@@ -44,6 +45,7 @@ from domicile.data_plane.inference.assembly import assembled
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -88,6 +90,7 @@ async def run(
     settings, stop = installation.region(code), stop_signals()
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
+    move_into(settings.data, "region")
     async with AsyncExitStack() as stack:
         listener = BoundListener(settings.listen, port)
         stack.callback(listener.close)
@@ -159,6 +162,7 @@ class _Region:
             ),
             policy=policy,
             router=router,
+            inspector=_open_inspector(settings, stack),
             preparations=(RoomForLinks(image_links), FetchedImages(ImageFetcher(settings.fetch_hosts, egress))),
         )
         endpoints = RegionEndpoints(
@@ -218,6 +222,14 @@ def _open_upstreams(settings: RegionSettings, egress: EgressPolicy, stack: Async
     for upstream in upstreams:
         stack.push_async_callback(upstream.close)
     return upstreams
+
+
+def _open_inspector(settings: RegionSettings, stack: AsyncExitStack) -> Inspector:
+    """-P: a file of the current folder must not be imported in the place of a module."""
+    command = (sys.executable, "-P", "-m", "domicile.apps.inspector", "--data", str(settings.data))
+    inspector = Inspector(command, environment_of_child())
+    stack.push_async_callback(inspector.close)
+    return inspector
 
 
 def _open_link(

@@ -5,7 +5,6 @@ containers and codecs there are, and that there is no protocol to open anything 
 """
 
 import io
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,8 +92,8 @@ def opened(content: bytes) -> Iterator[Recording]:
         raise NotSoundError from None
 
 
-def seconds_of(content: bytes, left: threading.Event | None = None) -> float:
-    """How long a recording is, in seconds, by its packets: nothing is decoded. Ends early when the client has `left`.
+def seconds_of(content: bytes) -> float:
+    """How long a recording is, in seconds, by its packets: nothing is decoded.
 
     Raises `NotSoundError`, and `TooLongError` for more than `PACKETS_MAX` packets.
     """
@@ -102,7 +101,7 @@ def seconds_of(content: bytes, left: threading.Event | None = None) -> float:
         base = recording.stream.time_base
         ticks = 0
         for number, packet in enumerate(recording.container.demux(recording.stream)):
-            if number > PACKETS_MAX or (left is not None and left.is_set()):
+            if number > PACKETS_MAX:
                 raise TooLongError
             ticks += packet.duration or 0
         if base is None or ticks <= 0:

@@ -47,7 +47,8 @@ def test_it_survives_a_kill_stops_while_generating_and_leaves_nothing(tmp_path: 
     assert refused.process.wait(30) != 0
     _begin_a_long_answer(again)
     assert again.process.returncode == 0
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["e.log"]
+    assert [entry.name for entry in tmp_path.rglob("*") if not entry.is_dir()] == ["e.log"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["e.log", "home"]
     assert "Traceback" not in again.log.read_text()
 
 

@@ -175,4 +175,4 @@ def test_files_that_are_no_model_are_said_in_the_log_and_not_to_the_caller(tmp_p
     finally:
         engine.process.send_signal(signal.SIGTERM)
         assert engine.process.wait(10) == 0
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["e.log", "text.gguf"]
+    assert sorted(entry.name for entry in tmp_path.rglob("*") if entry.is_file()) == ["e.log", "text.gguf"]

@@ -110,17 +110,17 @@ def region(config: dict[str, Any], folder: Path, code: str | None) -> tuple[tupl
 def plane(options: argparse.Namespace) -> tuple[socketserver.BaseServer, Path]:
     """The server of a control plane or a region, and where its process id is kept."""
     config = tomllib.loads(options.config.read_text())
-    place, routes = (control if options.kind == "control" else region)(config, options.data, options.region)
+    place, routes = (control if options.kind == "control" else region)(config, options.root, options.region)
     if options.unready:
         routes = _unready
-    record = options.data / (options.region or "control") / f"processes-{options.kind}"
+    record = options.root / (options.region or "control") / f"processes-{options.kind}"
     return ThreadingHTTPServer(place, _bound(routes)), record
 
 
 def engine(options: argparse.Namespace) -> tuple[socketserver.BaseServer, Path]:
     """The server of an engine, likewise."""
     options.socket.unlink(missing_ok=True)
-    record = options.data / "engines" / f"processes-{'-'.join(options.socket.parts[-2:])}"
+    record = options.root / "engines" / f"processes-{'-'.join(options.socket.parts[-2:])}"
     return UnixServer(str(options.socket), _bound(lambda *_: (200, {}))), record
 
 
@@ -142,7 +142,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--log-level")
     parser.add_argument("--follow-parent", action="store_true", required=True)
-    parser.add_argument("--data", type=Path, required=True, help="the data folder")
+    parser.add_argument("--root", type=Path, required=True, help="the data folder of `up`")
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--dies", action="store_true", help="say so and exit with status 7")
     parser.add_argument("--unready", action="store_true", help="answer 503")
     parser.add_argument("--lingers", action="store_true", help="outlive the supervisor until DATA/let-go is there")
@@ -151,7 +152,7 @@ def main() -> None:
     if options.dies:
         sys.stderr.write("I have nothing to live for\n")
         sys.exit(7)
-    follow_parent(options.data / "let-go" if options.lingers else None)
+    follow_parent(options.root / "let-go" if options.lingers else None)
     if options.deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server, record = engine(options) if options.kind == "engine" else plane(options)

@@ -21,7 +21,7 @@ def main() -> None:
     for kind in ("control", "region", "engine"):
         parser.add_argument(f"--{kind}", action="append", default=[], help="an option for this stand-in")
     options = parser.parse_args()
-    stand_in, always = (sys.executable, _STAND_IN), ("--data", str(options.data))
+    stand_in, always = (sys.executable, _STAND_IN), ("--root", str(options.data))
     programs = Programs(
         control=(*stand_in, "control", *always, *options.control),
         region=(*stand_in, "region", *always, *options.region),

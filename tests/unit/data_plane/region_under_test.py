@@ -39,6 +39,7 @@ from domicile.persistence.database import Database
 from domicile.settings.engines import EngineSettings
 from domicile.settings.fetch_hosts import FetchHost
 from domicile.web.server import HttpServer, bind, serving
+from tests.platform.inspectors import inspector_in
 from tests.platform.processes import Process, eventually
 from tests.unit.data_plane.metering.entries import in_ledger
 from tests.unit.data_plane.region_parts import (
@@ -150,6 +151,7 @@ async def region_under_test(
     with_snapshot: bool = True,
     fetch_hosts: Sequence[FetchHost] = (),
     preparations: Sequence[Preparation] = (),
+    inspector: str = "domicile.apps.inspector",
 ) -> AsyncIterator[RegionUnderTest]:
     """Serves while the block runs. Every engine counts as healthy until the test or a request says otherwise."""
     clock, snapshots = SetClock(), CurrentSnapshot()
@@ -184,6 +186,7 @@ async def region_under_test(
             ),
             policy=policy,
             router=router,
+            inspector=inspector_in(folder, stack, inspector),
             preparations=(RoomForLinks(image_links), *preparations),
         )
         application = build_application(

@@ -1,6 +1,5 @@
 import socket
 import struct
-import threading
 from pathlib import Path
 
 import pytest
@@ -89,13 +88,6 @@ def test_a_recording_of_countless_packets_is_not_looked_through_to_its_end() -> 
     endless = b"#!AMR\n" + b"\x7c" * (PACKETS_MAX + 10)
     with pytest.raises(TooLongError):
         seconds_of(endless)
-
-
-def test_nothing_is_counted_for_a_client_who_has_left() -> None:
-    left = threading.Event()
-    left.set()
-    with pytest.raises(TooLongError):
-        seconds_of(encoded(tone(2)), left)
 
 
 def test_a_codec_outside_the_list_is_not_decoded() -> None:

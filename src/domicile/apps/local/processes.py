@@ -80,11 +80,12 @@ def _engine(
         if engine.vision_model is not None
         for option in ("--vision-model", str(engine.vision_model), "--vision-mmproj", str(engine.vision_mmproj))
     ]
+    served = ("--socket", str(socket), "--data", str(layout.plane(code)))
     # A thread that waits for work by spinning takes the processor from the others: on a laptop all share a few.
     environment = {} if "OMP_WAIT_POLICY" in os.environ else {"OMP_WAIT_POLICY": "passive"}
     return ProcessPlan(
         name=f"the engine of region {code}",
-        command=(*programs.engine, "--socket", str(socket), "--threads", str(threads), *vision, "--follow-parent"),
+        command=(*programs.engine, *served, "--threads", str(threads), *vision, "--follow-parent"),
         log=layout.log(code, "engine"),
         ready=Probe("http://engine/health", socket),
         environment=environment,

@@ -1,48 +1,63 @@
 """How long a recording is, found out before an engine is asked: what an engine counts comes late, or never."""
 
-import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+
+import structlog
 
 from domicile.boundary.usage import Usage
 from domicile.data_plane.inference.exchange import RequestT
 from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.preparation import Prepared
+from domicile.data_plane.inspection.inspector import Inspector
+from domicile.data_plane.inspection.process import InspectorDiedError, InspectorNotStartedError
+from domicile.data_plane.limits.fair_turns import NoRoomError
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.kernel import errors
-from domicile.media.sound import NotSoundError, TooLongError, seconds_of
+from domicile.media.inspection import Inspection
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
 
-# Of their own, and few: names are looked up and pictures read in the process's common threads, and must not wait for these.
-_THREADS = 2
+log = structlog.get_logger("inspector")
+
+_FORMATS = "Send mp3, mp4, m4a, wav, webm, ogg or flac, whole."
+_RETRY_AFTER_S = 2
 
 
 class RecordingLength:
     """See `Preparation`. What is no recording is refused here, whatever the engine would make of it."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="recording-length")
+    def __init__(self, inspector: Inspector) -> None:
+        self._inspector = inspector
 
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], _interruption: Interruption
     ) -> Prepared[RequestT]:
-        """See `Preparation`. Containers are read in a thread: a long recording has many packets."""
+        """See `Preparation`. The recording is read in a process of its own."""
         request = prepared.request
         if not isinstance(request, TranscriptionRequest | TranslationRequest):
             return prepared
-        left = threading.Event()
+        inspection = await self._inspected(reservation.admission.caller.project.project_id, request.file)
+        if inspection.refusal == "too_long":
+            raise errors.invalid_file("file", "It is longer than can be looked through here. Send it in parts.")
+        if inspection.refusal is not None:
+            raise errors.invalid_file("file", f"It is not a recording that can be read. {_FORMATS}")
+        return replace(prepared, counted=Usage(audio_milliseconds=inspection.milliseconds))
+
+    async def _inspected(self, project: str, content: bytes) -> Inspection:
         try:
-            seconds = await asyncio.get_running_loop().run_in_executor(self._threads, seconds_of, request.file, left)
-        except TooLongError:
+            return await self._inspector.inspect(project, content)
+        except InspectorDiedError:
             raise errors.invalid_file(
-                "file", "It is longer than can be looked through here. Send it in parts."
+                "file", f"Reading it failed, or took more time or memory than a recording needs. {_FORMATS}"
             ) from None
-        except NotSoundError:
-            raise errors.invalid_file(
-                "file", "It is not a recording that can be read. Send mp3, mp4, m4a, wav, webm, ogg or flac, whole."
+        except InspectorNotStartedError as error:
+            log.error("inspector_not_started", how=str(error))
+            raise errors.service_unavailable(
+                "This region cannot look through recordings at the moment. Try again shortly; if it stays so, tell the "
+                "operator of this platform.",
+                _RETRY_AFTER_S,
             ) from None
-        finally:
-            # A client that leaves takes the thread's work with it.
-            left.set()
-        return replace(prepared, counted=Usage(audio_milliseconds=round(seconds * 1000)))
+        except (NoRoomError, TimeoutError):
+            raise errors.service_unavailable(
+                "This region has as many recordings to look through as it can. Send the request again, or fewer at a time.",
+                _RETRY_AFTER_S,
+            ) from None

