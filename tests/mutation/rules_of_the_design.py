@@ -122,8 +122,8 @@ MUTANTS = [
         "design 8",
         "what reached the TLS proxy in clear is refused",
         "web/protocol.py",
-        "        if self.trusted_proxies is not None and came_in_clear(self.headers):",
-        "        if False:",
+        "            if self.trusted_proxies is not None and came_in_clear(self.headers):",
+        "            if False:",
         "tests/unit/web/test_trusted_proxies.py -k named_proxy",
     ),
     Mutant(

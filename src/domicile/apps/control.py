@@ -15,6 +15,11 @@ from starlette.routing import Route
 
 import domicile.control_plane
 from domicile.apps.databases import open_database
+from domicile.apps.descriptors import (
+    CONTROL_LINK_CONNECTIONS,
+    connections_of_a_listener,
+    raise_descriptor_limit,
+)
 from domicile.apps.lifeline import follow_parent
 from domicile.apps.listeners import BoundListener
 from domicile.boundary.signing import public_key_id
@@ -29,6 +34,7 @@ from domicile.control_plane.auth import Authentication
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.first_start import InstallationIdentity, open_installation
 from domicile.control_plane.grace import GraceCounter
+from domicile.control_plane.head_gates import admin_gate, boundary_gate
 from domicile.control_plane.http import Endpoints, admin_routes, boundary_routes, health_check
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.keys.service import AdminKeys, ProjectKeys, ServiceAccounts
@@ -64,7 +70,7 @@ from domicile.web.application import Application
 from domicile.web.http_metrics import HttpMetrics, new_registry
 from domicile.web.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError, OperatorKeys
-from domicile.web.server import serving, stop_event
+from domicile.web.server import HttpServer, serving, stop_event
 from domicile.web.tls_certificate import CertificateError
 
 log = structlog.get_logger("control")
@@ -127,12 +133,13 @@ async def control_plane(
             with_agreement=settings.first_organization_agreement,
             hand_over=lambda secret: _hand_over(settings, secret),
         )
+        directory = {region.code: region.public_host for region in installation.regions}
         publisher = Publisher(
             database,
             clock,
             installation_id=identity.installation_id,
             keys=PublisherKeys(settings.data, identity.installation_id, clock.now_ms()),
-            directory={region.code: region.public_host for region in installation.regions},
+            directory=directory,
             catalogue_version=catalogue.version,
         )
         parts = _Parts(
@@ -156,7 +163,25 @@ async def control_plane(
         routes = admin_routes(authentication, endpoints, health_check(parts.reader), metrics.show)
         admin = Application(routes, observer=observer)
         boundary = Application(boundary_routes(authentication, endpoints), observer=observer)
-        async with _listening(admin, boundary, settings, publisher, grace) as (admin_url, boundary_url):
+        admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary_listen)
+        servers = [
+            admin_listener.serve(
+                admin,
+                drain_s=DRAIN_S,
+                head_gate=admin_gate(authentication, directory),
+                on_refusal=observer.refused,
+                max_connections=connections_of_a_listener(),
+            ),
+            boundary_listener.serve(
+                boundary,
+                drain_s=DRAIN_S,
+                head_gate=boundary_gate(authentication, directory),
+                on_refusal=observer.refused,
+                max_connections=CONTROL_LINK_CONNECTIONS,
+            ),
+        ]
+        async with _serving(servers, publisher, grace):
+            admin_url, boundary_url = admin_listener.url, boundary_listener.url
             log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
             yield ControlPlane(admin_url, boundary_url, routes, identity, publisher, database, grace)
 
@@ -233,6 +258,7 @@ def main(
 ) -> None:
     """Run the control plane."""
     configure_logging(log_level)
+    raise_descriptor_limit()
     if follow:
         follow_parent()
     try:
@@ -270,17 +296,13 @@ def _endpoints(parts: _Parts, regions: Regions, publisher: Publisher) -> Endpoin
 
 
 @contextlib.asynccontextmanager
-async def _listening(
-    admin: Application, boundary: Application, settings: ControlSettings, publisher: Publisher, grace: GraceCounter
-) -> AsyncIterator[tuple[str, str]]:
-    admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary_listen)
-    servers = [admin_listener.serve(admin, drain_s=DRAIN_S), boundary_listener.serve(boundary, drain_s=DRAIN_S)]
+async def _serving(servers: Sequence[HttpServer], publisher: Publisher, grace: GraceCounter) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         group.create_task(publisher.run())
         counting = group.create_task(grace.run())
         async with serving(servers):
             try:
-                yield admin_listener.url, boundary_listener.url
+                yield
             finally:
                 # Polls would otherwise keep the listeners draining until their time is over.
                 publisher.close()

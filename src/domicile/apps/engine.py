@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from domicile.apps.core_dumps import forbid_core_dumps
+from domicile.apps.descriptors import raise_descriptor_limit
 from domicile.apps.lifeline import follow_parent
 from domicile.confinement.seccomp import ConfinementError
 from domicile.confinement.surroundings import move_into
@@ -23,6 +24,7 @@ def main() -> None:
     options = _options()
     configure_log(options.log_level)
     forbid_core_dumps()
+    raise_descriptor_limit()
     _confine(options)
     if options.follow_parent:
         follow_parent()

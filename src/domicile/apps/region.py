@@ -17,6 +17,7 @@ import uvloop
 
 from domicile.apps.core_dumps import forbid_core_dumps
 from domicile.apps.databases import open_database
+from domicile.apps.descriptors import connections_of_a_listener, raise_descriptor_limit
 from domicile.apps.lifeline import follow_parent
 from domicile.apps.listeners import BoundListener
 from domicile.apps.region_operator import RegionOperator, Shown
@@ -36,8 +37,9 @@ from domicile.data_plane.engines.probe import EngineProbe
 from domicile.data_plane.engines.queue import queued
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
-from domicile.data_plane.http.app import RegionEndpoints, build_application
+from domicile.data_plane.http.app import RegionEndpoints, build_application, refusal_headers
 from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.front import head_gate
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.identity import Enrollment, Identity, IdentityError, IdentityRepository, load_or_make_key
@@ -99,9 +101,11 @@ async def run(
             build_application(
                 region.endpoints, region.operator.http, BodyMemory(settings.body_memory_mib * 1024 * 1024)
             ),
-            head_gate=region.endpoints.authenticator.refuse_at_head,
+            head_gate=head_gate(region.endpoints.authenticator),
             drain_s=settings.drain_s,
             on_refusal=region.operator.http.refused,
+            refusal_headers=refusal_headers(settings.code),
+            max_connections=connections_of_a_listener(),
         )
         await _serve([server, region.operator.listen(stack)], region, stop, settings.drain_notice_s)
 
@@ -330,6 +334,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.umask(0o077)
     forbid_core_dumps()
+    raise_descriptor_limit()
     configure_logging(arguments.log_level)
     if arguments.follow_parent:
         follow_parent()

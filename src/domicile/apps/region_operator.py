@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from domicile.apps.descriptors import OPERATOR_CONNECTIONS
 from domicile.apps.listeners import BoundListener
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.clock import RegionClock
@@ -89,7 +90,13 @@ class RegionOperator:
         write_secret(file, f"{url}\n".encode())
         stack.callback(_remove, file, url)
         log.info("operator_listening", url=url)
-        return listener.serve(application, drain_s=1.0)
+        return listener.serve(
+            application,
+            drain_s=1.0,
+            head_gate=lambda scope: self._keys.require(scope["headers"]),
+            on_refusal=self.http.refused,
+            max_connections=OPERATOR_CONNECTIONS,
+        )
 
 
 def _remove(file: Path, url: str) -> None:

@@ -14,8 +14,8 @@ from domicile.kernel import api_keys, errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import ReplicaId
-from domicile.web.bearer import bearer_token
 from domicile.web.operator_keys import OperatorKeys
+from domicile.web.presented_key import presented_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,24 @@ class Authentication:
         self._installation_id = installation_id
         self._operator_keys = operator_keys
 
-    async def administrator(self, headers: Headers) -> Administrator:
-        """401 for a key that is malformed, unknown, deleted or expired; 403 for a project's key."""
-        key = _bearer(headers)
+    def admin_key(self, headers: Headers) -> str:
+        """The admin key of a request, as far as its form says: 401 for a malformed one, 403 for a project's key."""
+        key = presented_key(headers.raw)
         parsed = api_keys.parse(key, self._installation_id)
         if parsed is None:
             raise errors.invalid_key(key[-4:])
         if parsed.realm != api_keys.ADMIN:
             raise errors.admin_key_required()
+        return key
+
+    def region_of(self, key: str) -> str | None:
+        """The code of the region that a project's key names, or None for any other key."""
+        parsed = api_keys.parse(key, self._installation_id)
+        return None if parsed is None or parsed.realm == api_keys.ADMIN else parsed.realm
+
+    async def administrator(self, headers: Headers) -> Administrator:
+        """401 for a key that is malformed, unknown, deleted or expired; 403 for a project's key."""
+        key = self.admin_key(headers)
         found = await self._live_admin_key(key)
         if found is None:
             raise errors.invalid_key(key[-4:])
@@ -92,14 +102,25 @@ class Authentication:
             raise errors.mismatched_project("OpenAI-Organization")
         return found
 
-    async def operator(self, headers: Headers) -> Operator:
+    def operator(self, headers: Headers) -> Operator:
         """401 for what is not the operator's key; 403 for an organization's."""
-        key = _bearer(headers)
+        key = presented_key(headers.raw)
         if self._operator_keys.accept(key):
             return Operator()
         if api_keys.parse(key, self._installation_id) is not None:
             raise _operator_key_required()
         raise errors.invalid_key(key[-4:])
+
+    def check_signed(self, headers: Headers) -> None:
+        """403 `bad_signature` for a call without a region's signature, or with the time of another day."""
+        try:
+            names = (signing.REGION_HEADER, signing.REPLICA_HEADER, signing.SIGNATURE_HEADER)
+            is_signed = all(headers[name] for name in names)
+            age_ms = self._clock.now_ms() - int(headers[signing.TIMESTAMP_HEADER])
+        except (KeyError, ValueError):
+            raise _bad_signature() from None
+        if not is_signed or abs(age_ms) > signing.CLOCK_TOLERANCE_MS:
+            raise _bad_signature()
 
     async def region(self, headers: Headers, *, method: str, target: str, body: bytes) -> EnrolledRegion:
         """The signer, or 403 `bad_signature` for every reason there can be."""
@@ -140,13 +161,6 @@ class Authentication:
             raise KeyError(code)
         public_key: bytes = row.public_key
         return public_key
-
-
-def _bearer(headers: Headers) -> str:
-    key = bearer_token(headers.raw)
-    if key is None:
-        raise errors.missing_key()
-    return key
 
 
 def _operator_key_required() -> DomicileError:

@@ -154,7 +154,7 @@ def _for_admin(authentication: Authentication, handler: AdminHandler) -> Handler
 
 def _for_operator(authentication: Authentication, handler: OperatorHandler) -> Handler:
     async def handle(request: Request) -> Response:
-        return await handler(await authentication.operator(request.headers), request)
+        return await handler(authentication.operator(request.headers), request)
 
     return handle
 

@@ -5,6 +5,8 @@ tells the caller what to do next. It may hold what the caller sent (a model's na
 logs name the code only.
 """
 
+from collections.abc import Iterable
+
 from domicile.kernel.domicile_error import Category as Category
 from domicile.kernel.domicile_error import DomicileError as DomicileError
 from domicile.kernel.domicile_error import RenderedError as RenderedError
@@ -19,6 +21,14 @@ def missing_key() -> DomicileError:
         Category.UNAUTHENTICATED,
         "invalid_api_key",
         "You didn't provide an API key. Send it in the Authorization header: 'Authorization: Bearer YOUR_KEY'.",
+    )
+
+
+def conflicting_keys() -> DomicileError:
+    return DomicileError(
+        Category.UNAUTHENTICATED,
+        "invalid_api_key",
+        "The Authorization and api-key headers name different API keys. Send one key, in one header.",
     )
 
 
@@ -154,8 +164,26 @@ def unsupported_media_type(expected: str) -> DomicileError:
     )
 
 
+def unsupported_content_encoding(encoding: str) -> DomicileError:
+    return DomicileError(
+        Category.UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_content_encoding",
+        f"Content-Encoding '{encoding}' is not supported. Send the body as it is, without this header.",
+    )
+
+
 def unknown_url(method: str, path: str) -> DomicileError:
     return DomicileError(Category.NOT_FOUND, "unknown_url", f"Invalid URL ({method} {path}).")
+
+
+def no_model_endpoint(method: str, path: str, hosts: Iterable[str]) -> DomicileError:
+    """A request for a region that reached the control plane. `hosts`: the regions' public hosts."""
+    return DomicileError(
+        Category.NOT_FOUND,
+        "unknown_url",
+        f"Invalid URL ({method} {path}). This host serves the Admin API. Requests to models go to the host of the "
+        f"project's region: {', '.join(sorted(hosts))}.",
+    )
 
 
 def method_not_allowed(method: str, allowed: str) -> DomicileError:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domicile.kernel import errors
 from domicile.kernel.ids import random_base62
 from domicile.kernel.secret_files import write_secret
-from domicile.web.bearer import bearer_token
+from domicile.web.presented_key import Headers, presented_key
 
 log = structlog.get_logger("operator_keys")
 
@@ -41,6 +41,12 @@ class OperatorKeys:
         asked = _digest(key)
         # All are compared, whichever it is.
         return sum(hmac.compare_digest(asked, digest) for digest in self._digests) > 0
+
+    def require(self, headers: Headers) -> None:
+        """Raises `DomicileError` 401 unless the headers hold one of the keys."""
+        key = presented_key(headers)
+        if not self.accept(key):
+            raise errors.invalid_key(key[-4:] if len(key) >= 16 else "")
 
     def _follow_the_file(self) -> None:
         """A file that has become unreadable or wrong leaves the last good keys in force, and says so once."""
@@ -80,11 +86,7 @@ class OperatorGate:
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        key = bearer_token(scope["headers"])
-        if key is None:
-            raise errors.missing_key()
-        if not self._keys.accept(key):
-            raise errors.invalid_key(key[-4:] if len(key) >= 16 else "")
+        self._keys.require(scope["headers"])
         await self._app(scope, receive, send)
 
 

@@ -1,27 +1,31 @@
-"""uvicorn's HTTP/1.1 protocol with what it lacks: limits on heads, a deadline for them, and a gate that sees a head first.
+"""uvicorn's HTTP/1.1 protocol with what it lacks: limits on heads, a deadline for them, and a gate that judges a head first.
 
-The gate is how a region answers a key of another region "on the head alone" (design 4.1): the parser stops inside its
-callback, so what came with the head in the same read is dropped unparsed, and what comes later is never read.
+The gate authenticates on the head alone (design 4.1). When it refuses, the parser stops inside its callback: what came with
+the head in the same read is neither parsed nor copied, and what comes later is never read.
 """
 
 import asyncio
 import enum
-import http
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import structlog
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError, RenderedError
-from domicile.kernel.ids import new_id
+from domicile.web.answer_cycle import AnswerCycle, AnswerTransport
+from domicile.web.lingering import LingeringEnd
+from domicile.web.refusals import encode_refusal, make_refusal
+from domicile.web.request_head import check_head, malformed, read_target, without_upgrade
 from domicile.web.trusted_proxies import TrustedProxies, came_in_clear, https_required
-from domicile.web.unread import UnreadSocket
 
-Headers = Sequence[tuple[bytes, bytes]]
-HeadGate = Callable[[Headers], RenderedError | None]
+log = structlog.get_logger("http")
+
+HeadGate = Callable[[Scope], None]
+"""Judges a request by its head: raises `DomicileError` to refuse it. What it finds out, it puts into the scope."""
 RefusalObserver = Callable[[RenderedError], None]
 
 MAX_HEADER_BYTES = 64 * 1024
@@ -30,11 +34,8 @@ HEAD_TIMEOUT_S = 30.0
 # A client that takes nothing of its answer for so long holds an engine for nobody. Less than this is kept for it here.
 STALL_TIMEOUT_S = 60.0
 MAX_UNSENT_BYTES = 16 * 1024
-# After a refusal the client may still be sending its body, and a connection that is closed under it is reset: most
-# clients then report a connection error and never read the answer. So what still comes is dropped, unread, for this long
-# at most, and for this long after the last of it.
-LINGER_S = 30.0
-LINGER_IDLE_S = 2.0
+# Of one listener. The processes set what their descriptors allow (`apps/descriptors.py`).
+MAX_CONNECTIONS = 1024
 
 
 class _RefusedError(Exception):
@@ -58,6 +59,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     head_gate: HeadGate | None = None
     on_refusal: RefusalObserver | None = None
     trusted_proxies: TrustedProxies | None = None
+    refusal_headers: Sequence[tuple[str, str]] = ()
+    max_connections = MAX_CONNECTIONS
     head_timeout_s = HEAD_TIMEOUT_S
     stall_timeout_s = STALL_TIMEOUT_S
 
@@ -70,29 +73,33 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._heard = False
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._in_flight: RequestResponseCycle | None = None
+        self._in_flight: AnswerCycle | None = None
+        # The parser stops at an offer to change the protocol; the head is parsed again without it.
+        self._offered_upgrade = False
         # Once set, no byte is parsed any more, and none is read that was not read before.
         self._refused = False
-        self._unread: UnreadSocket | None = None
         self._refusal_in_turn: RenderedError | None = None
-        self._linger_until: float | None = None
+        self._end: LingeringEnd
 
     # What the transport tells ----------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._end = LingeringEnd(self.loop, transport)
         if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):
             self._refused = True
             transport.abort()
             return
         transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
+        if len(self.connections) > self.max_connections:
+            self._turn_away()
+            return
         self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_deadline()
         self.resume_writing()
-        if self._unread is not None:
-            self._unread.close()
+        self._end.close()
         # uvicorn tells the request that came last, which may still be waiting for its turn.
         unfinished = self._unfinished_answer()
         if unfinished is not None:
@@ -100,16 +107,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             unfinished.message_event.set()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: memoryview) -> None:  # type: ignore[override]
+        """`data` is valid during the call only: its owner overwrites it afterwards."""
         if self._refused:
             return
         self._unset_keepalive_if_required()
         self._heard = False
         try:
-            self.parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._parse(data)
+        except httptools.HttpParserError:
             if not self._refused:
-                self._refuse(errors.invalid_request("The request is not valid HTTP/1.1."))
+                self._refuse(malformed())
             return
         # The parser keeps a header's value until its end: what it swallows without a word must have an end.
         self._silent_bytes = 0 if self._heard else self._silent_bytes + len(data)
@@ -117,6 +125,21 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
         elif self._unfinished_answer() is None:
             self._limit_what_follows_an_answer()
+
+    def _parse(self, data: memoryview) -> None:
+        """An offer to upgrade is ignored (RFC 9110 7.8). The parser ends the message at one, whatever its body: so a new
+        parser reads the same head without the offer, and then what follows it."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+            head = without_upgrade(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+            self._offered_upgrade = False
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(head)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -131,7 +154,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._stalled = None
 
     def shutdown(self) -> None:
-        if self._linger_until is not None:
+        if self._end.has_begun:
             self.transport.close()
             return
         self._stop_deadline()
@@ -159,23 +182,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._heard = True
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if self.parser.should_upgrade() and method != b"CONNECT":
+            self._offered_upgrade = True
+            return
         self._stop_deadline()
-        self._is_head_request = self.parser.get_method() == b"HEAD"
-        if self.trusted_proxies is not None and came_in_clear(self.headers):
-            self._refuse(https_required())
+        self._is_head_request = method == b"HEAD"
+        refusal = self._judge_head(method, version)
+        if refusal is not None:
+            self._answer_in_turn(self._refusal(refusal))
             raise _RefusedError
-        answer = self.head_gate(self.headers) if self.head_gate is not None else None
-        if answer is not None:
-            self._answer_in_turn(answer)
-            raise _RefusedError
-        if self.parser.should_upgrade():
-            self._refuse(errors.invalid_request("Upgrading the connection is not supported."))
-            raise _RefusedError
-        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
-            # The parser finds out too, but only after the request has been passed on.
-            self._refuse(errors.invalid_request("The only Transfer-Encoding that is understood is chunked."))
-            raise _RefusedError
-        super().on_headers_complete()
+        self._start_request(keep_alive=version != "1.0" and self.parser.should_keep_alive())
         self._parsing = _Parsing.BODY
 
     def on_body(self, body: bytes) -> None:
@@ -183,22 +200,79 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._offered_upgrade:
+            return
         self._heard = True
         self._parsing = _Parsing.NOTHING
         self._stop_deadline()
         super().on_message_complete()
 
+    # The request -----------------------------------------------------------------------------------------------------
+
+    def _judge_head(self, method: bytes, version: str) -> DomicileError | None:
+        """Completes the scope. Returns why the request is refused, or None."""
+        try:
+            check_head(method, version, self.headers)
+            path, raw_path, query = read_target(self.url)
+            scope = cast(Scope, self.scope)
+            scope["method"], scope["http_version"] = method.decode("ascii"), version
+            scope["path"], scope["raw_path"], scope["query_string"] = path, raw_path, query
+            if self.trusted_proxies is not None and came_in_clear(self.headers):
+                raise https_required()
+            if self.head_gate is not None:
+                self.head_gate(scope)
+        except DomicileError as error:
+            return error
+        except Exception as error:
+            # Fails closed. The text of an unforeseen exception may quote the head.
+            log.error("unforeseen", type=type(error).__name__)
+            return errors.internal_error()
+        return None
+
+    def _start_request(self, *, keep_alive: bool) -> None:
+        """Passes the request on, or lets it wait for the answers to those before it."""
+        waits = self._unfinished_answer() is not None
+        self.cycle = AnswerCycle(
+            scope=self.scope,
+            transport=cast(Any, AnswerTransport(self.transport, self._end_after_answer)),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if waits:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
+
     # What uvicorn tells ----------------------------------------------------------------------------------------------
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._in_flight = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
+        if self._end.has_begun:
+            # The answer has ended the connection: nothing that was pipelined behind it is answered.
+            return
         is_last = not self.pipeline
         super().on_response_complete()
         if is_last and self._refusal_in_turn is not None:
             self._write_refusal(self._refusal_in_turn)
+
+    def _end_after_answer(self) -> None:
+        """An answer is complete and ends the connection, perhaps with a part of its request's body still on its way."""
+        if self._in_flight is None or not self._in_flight.more_body or self.transport.is_closing():
+            self.transport.close()
+        else:
+            self._stop_reading()
+            self._end.begin()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(errors.invalid_request(msg))
@@ -235,13 +309,21 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     # Refusals --------------------------------------------------------------------------------------------------------
 
-    def _unfinished_answer(self) -> RequestResponseCycle | None:
+    def _unfinished_answer(self) -> AnswerCycle | None:
         cycle = self._in_flight
         return cycle if cycle is not None and not cycle.response_complete else None
 
+    def _refusal(self, error: DomicileError) -> RenderedError:
+        return make_refusal(error, self.refusal_headers)
+
+    def _turn_away(self) -> None:
+        """One connection too many. It is not waited for: its descriptor is what is short."""
+        self._refused = True
+        self._send_refusal(self._refusal(errors.service_unavailable("This server has too many connections.", 1)))
+        self.transport.close()
+
     def _refuse(self, error: DomicileError) -> None:
-        rendered = errors.render(error)
-        answer = replace(rendered, headers=(*rendered.headers, ("x-request-id", new_id("req_"))))
+        answer = self._refusal(error)
         if self._parsing is not _Parsing.BODY:
             self._answer_in_turn(answer)
             return
@@ -272,33 +354,19 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._refused = True
         # uvicorn resumes what it has paused itself, whenever a handler asks for more: so it must think that nothing is.
         self.flow.resume_reading()
-        self._unread = UnreadSocket(self.loop, self.transport, on_bytes=self._linger, on_end=self.transport.close)
+        self._end.stop_reading()
 
     def _write_refusal(self, answer: RenderedError) -> None:
         self._unset_keepalive_if_required()
+        self._stop_deadline()
+        if not self.transport.is_closing():
+            self._send_refusal(answer)
+            self._end.begin()
+
+    def _send_refusal(self, answer: RenderedError) -> None:
         if self.on_refusal is not None:
             self.on_refusal(answer)
-        if self.transport.is_closing():
-            return
-        status = http.HTTPStatus(answer.status)
-        lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers]
-        lines += [f"content-length: {len(answer.body)}", "connection: close", "", ""]
-        body = b"" if self._is_head_request else answer.body
-        self.transport.write("\r\n".join(lines).encode("latin-1") + body)
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._linger_until = self.loop.time() + LINGER_S
-        self._linger()
-
-    def _linger(self) -> None:
-        if self._linger_until is None:
-            return
-        if self.loop.time() > self._linger_until:
-            self.transport.abort()
-            return
-        self._stop_deadline()
-        self._deadline = self.loop.call_later(LINGER_IDLE_S, self.transport.abort)
+        self.transport.write(encode_refusal(answer, to_head=self._is_head_request))
 
 
 def protocol_class(
@@ -306,17 +374,22 @@ def protocol_class(
     head_gate: HeadGate | None,
     on_refusal: RefusalObserver | None,
     trusted_proxies: TrustedProxies | None,
+    refusal_headers: Sequence[tuple[str, str]] = (),
+    max_connections: int = MAX_CONNECTIONS,
     head_timeout_s: float = HEAD_TIMEOUT_S,
     stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> type[LimitedHttpProtocol]:
     """A protocol class of one listener: its connections show each head to `head_gate` first.
 
-    They wait `head_timeout_s` for it, and `stall_timeout_s` for a client that reads nothing of its answer.
+    They wait `head_timeout_s` for it, and `stall_timeout_s` for a client that reads nothing of its answer. Every refusal of
+    the protocol has the `refusal_headers`. Connections beyond `max_connections` are answered 503 and closed.
     """
     members = {
         "head_gate": staticmethod(head_gate) if head_gate else None,
         "on_refusal": staticmethod(on_refusal) if on_refusal else None,
         "trusted_proxies": trusted_proxies,
+        "refusal_headers": tuple(refusal_headers),
+        "max_connections": max_connections,
         "head_timeout_s": head_timeout_s,
         "stall_timeout_s": stall_timeout_s,
     }

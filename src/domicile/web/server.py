@@ -13,12 +13,23 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from domicile.web.protocol import HEAD_TIMEOUT_S, STALL_TIMEOUT_S, HeadGate, RefusalObserver, protocol_class
+from domicile.web.protocol import (
+    HEAD_TIMEOUT_S,
+    MAX_CONNECTIONS,
+    STALL_TIMEOUT_S,
+    HeadGate,
+    LimitedHttpProtocol,
+    RefusalObserver,
+    protocol_class,
+)
+from domicile.web.receive_buffer import ClearConnection, ReceiveBuffer
 from domicile.web.tls_certificate import ServerCertificate
 from domicile.web.tls_connection import HANDSHAKE_TIMEOUT_S, TlsConnection
 from domicile.web.trusted_proxies import TrustedProxies
 
 BACKLOG = 1024
+# How long a connection may say nothing between two requests, in seconds: as long as before the first (HEAD_TIMEOUT_S).
+KEEP_ALIVE_S = 30
 CANCEL_S = 5.0
 
 
@@ -77,35 +88,42 @@ class HttpServer:
         stall_timeout_s: float = STALL_TIMEOUT_S,
         drain_s: float = 5.0,
         on_refusal: RefusalObserver | None = None,
+        refusal_headers: Sequence[tuple[str, str]] = (),
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         """With a `certificate` over TLS, and over nothing else. With `trusted_proxies` for their connections alone.
 
         `drain_s`: how long requests in flight may go on after `stop`, in seconds. `on_refusal` is told of each answer
-        that the protocol gives by itself: no application sees those requests.
+        that the protocol gives by itself: no application sees those requests. `refusal_headers` go on each of them.
         """
         self._socket = sock
-        http: Any = protocol_class(
+        http = protocol_class(
             head_gate=head_gate,
             on_refusal=on_refusal,
             trusted_proxies=trusted_proxies,
+            refusal_headers=refusal_headers,
+            max_connections=max_connections,
             head_timeout_s=head_timeout_s,
             stall_timeout_s=stall_timeout_s,
         )
-        if certificate is not None:
-            http = _over_tls(http, certificate, trusted_proxies, handshake_timeout_s)
+        buffer = ReceiveBuffer()
+        if certificate is None:
+            connection = _in_clear(http, buffer)
+        else:
+            connection = _over_tls(http, buffer, certificate, trusted_proxies, handshake_timeout_s)
         self._server = _Server(
             uvicorn.Config(
                 # The two libraries describe the same interface in two ways.
                 cast(Any, app),
                 loop="none",
-                http=http,
+                http=connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_keep_alive=75,
+                timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=int(drain_s),
             )
         )
@@ -130,16 +148,31 @@ class HttpServer:
         self._server.force_exit = True
 
 
-def _over_tls(
-    http: Any, certificate: ServerCertificate, trusted_proxies: TrustedProxies | None, handshake_timeout_s: float
-) -> Any:
+def _in_clear(http: type[LimitedHttpProtocol], buffer: ReceiveBuffer) -> Any:
     """What makes a connection's protocol, as uvicorn's configuration takes it."""
+
+    def connection(**arguments: Any) -> ClearConnection:
+        return ClearConnection(http(**arguments), buffer)
+
+    return connection
+
+
+def _over_tls(
+    http: type[LimitedHttpProtocol],
+    buffer: ReceiveBuffer,
+    certificate: ServerCertificate,
+    trusted_proxies: TrustedProxies | None,
+    handshake_timeout_s: float,
+) -> Any:
+    """The same over TLS."""
 
     def connection(*, server_state: Any, **arguments: Any) -> TlsConnection:
         return TlsConnection(
             certificate,
             partial(http, server_state=server_state, **arguments),
+            buffer,
             server_state.connections,
+            max_connections=http.max_connections,
             trusted_proxies=trusted_proxies,
             handshake_timeout_s=handshake_timeout_s,
         )

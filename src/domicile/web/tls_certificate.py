@@ -11,6 +11,8 @@ log = structlog.get_logger("tls")
 PROTOCOLS = ["http/1.1"]
 # Forward secrecy and authenticated encryption only (RFC 9325, 4.2). TLS 1.3 has no other suites.
 TLS_1_2_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+# SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3.0, which Python has no name for. Without it a record stays readable in memory.
+_OP_CLEANSE_PLAINTEXT = 0x2 if ssl.OPENSSL_VERSION_INFO >= (3, 0) else 0
 
 _Version = tuple[tuple[int, int, int], ...]
 
@@ -64,6 +66,8 @@ class ServerCertificate:
         # No resumption: the key of the tickets would live as long as the process, and with it every recorded session of
         # TLS 1.2. Clients keep their connections instead.
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        # OpenSSL would keep the last record in clear until the next one comes or the connection ends.
+        context.options |= _OP_CLEANSE_PLAINTEXT
         context.num_tickets = 0
         certificate, key = self._files
         # The password keeps OpenSSL from asking for one on a terminal.

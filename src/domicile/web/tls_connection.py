@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+from domicile.web.receive_buffer import HttpReceiver, ReceiveBuffer
 from domicile.web.tls_certificate import ServerCertificate
 from domicile.web.trusted_proxies import TrustedProxies
 
@@ -30,16 +31,20 @@ class TlsConnection(asyncio.Protocol):
     def __init__(
         self,
         certificate: ServerCertificate,
-        make_http: Callable[[], asyncio.Protocol],
+        make_http: Callable[[], HttpReceiver],
+        buffer: ReceiveBuffer,
         connections: set[Any],
         *,
+        max_connections: int,
         trusted_proxies: TrustedProxies | None,
         handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
     ) -> None:
         """`handshake_timeout_s`: how long a client may take until it is secure; then it is cut off."""
         self._certificate = certificate
         self._make_http = make_http
+        self._buffer = buffer
         self._connections = connections
+        self._max_connections = max_connections
         self._trusted_proxies = trusted_proxies
         self._handshake_timeout_s = handshake_timeout_s
         self._waiting = memoryview(b"")
@@ -47,7 +52,7 @@ class TlsConnection(asyncio.Protocol):
         self._to_send = ssl.MemoryBIO()
         # Made with the first byte: a client that connects and says nothing costs next to nothing.
         self._tls: ssl.SSLObject | None = None
-        self._http: asyncio.Protocol | None = None
+        self._http: HttpReceiver | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._said_goodbye = False
         self.socket: asyncio.Transport
@@ -57,7 +62,9 @@ class TlsConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self.socket = transport
-        if self._trusted_proxies is not None and not self._trusted_proxies.include(transport):
+        is_trusted = self._trusted_proxies is None or self._trusted_proxies.include(transport)
+        if not is_trusted or len(self._connections) >= self._max_connections:
+            # A handshake only to say that there are too many would cost more than the connections that there are.
             self._said_goodbye = True
             transport.abort()
             return
@@ -162,7 +169,8 @@ class TlsConnection(asyncio.Protocol):
         assert self._tls is not None and self._http is not None
         while self.is_reading and not self._said_goodbye:
             try:
-                data = self._tls.read(_RECORD_BYTES)
+                # Into memory that can be wiped: a record may hold a prompt behind a head that is refused.
+                size = cast(int, self._tls.read(_RECORD_BYTES, self._buffer.memory))
             except ssl.SSLWantReadError:
                 if self._take_in():
                     continue
@@ -170,12 +178,12 @@ class TlsConnection(asyncio.Protocol):
             except ssl.SSLError:
                 self._break_off()
                 return
-            if not data:
+            if not size:
                 # The client says goodbye: HTTP/1.1 has nothing to answer after it.
                 self.say_goodbye()
                 self.socket.close()
                 return
-            self._http.data_received(data)
+            self._buffer.lend(size, self._http.data_received)
         self._send()
 
     def _break_off(self) -> None:

@@ -56,5 +56,5 @@ async def test_a_browser_of_another_origin_gets_no_permission(shared: Platform) 
         aiohttp.ClientSession() as session,
         session.options(shared.running.admin_url + "/v1/organization/projects", headers=headers) as response,
     ):
-        assert response.status == 405
+        assert response.status == 401
         assert not [name for name in response.headers if name.lower().startswith("access-control")]

@@ -43,12 +43,13 @@ async def test_requests_are_counted_by_template_and_code(shared: Platform) -> No
     await shared.ask("GET", "/v1/organization/projects/proj_canary-in-the-path")
     await shared.ask("GET", "/v1/organization/projects?name=canary-in-the-query", key="sk-admin-canary")
     await shared.ask("GET", "/canary/nowhere")
+    await shared.ask("GET", "/v1/organization/canary")
     after = await samples(shared)
     assert counted(after, route, "404", "not_found") - counted(before, route, "404", "not_found") == 1
-    projects = "/v1/organization/projects"
-    refused = counted(after, projects, "401", "invalid_api_key") - counted(before, projects, "401", "invalid_api_key")
-    assert refused == 1
     assert counted(after, "unknown", "404", "unknown_url") - counted(before, "unknown", "404", "unknown_url") == 1
+    for status, code in (("401", "invalid_api_key"), ("404", "unknown_url")):
+        name = ("domicile_http_heads_refused_total", (("code", code), ("status", status)))
+        assert after[name] - before.get(name, 0) == 1
     assert "canary" not in await shared.text("/metrics", key=shared.operator_key)
 
 

@@ -21,6 +21,7 @@ from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.data_plane.http.app import RegionEndpoints, build_application
 from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.front import head_gate
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.inference.assembly import assembled
@@ -197,7 +198,7 @@ async def region_under_test(
         sock = bind("127.0.0.1", 0)
         stack.callback(sock.close)
         host, port = sock.getsockname()
-        server = HttpServer(application, sock, head_gate=authenticator.refuse_at_head, drain_s=1)
+        server = HttpServer(application, sock, head_gate=head_gate(authenticator), drain_s=1)
         await stack.enter_async_context(serving([server]))
         url = f"http://{host}:{port}"
         http = await stack.enter_async_context(

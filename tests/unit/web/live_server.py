@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from domicile.web.application import Application
-from domicile.web.requests import read_body
+from domicile.web.requests import read_body, read_json
 from domicile.web.server import HttpServer, bind, serving
 from tests.platform.certificates import Issuer
 
@@ -174,6 +174,8 @@ class RecordingApplication:
                 Route("/hello", self._hello, methods=["GET"]),
                 Route("/held", self._held, methods=["GET"]),
                 Route("/early", self._early, methods=["POST"]),
+                Route("/pieces", self._pieces, methods=["GET"]),
+                Route("/json", self._json, methods=["POST"]),
                 Route("/endless", self._endless, methods=["GET"]),
             ]
         )
@@ -199,6 +201,16 @@ class RecordingApplication:
     async def _early(self, _request: Request) -> Response:
         self.seen.append("early")
         return JSONResponse({"early": True})
+
+    async def _pieces(self, _request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"one"
+            yield b"two"
+
+        return StreamingResponse(pieces())
+
+    async def _json(self, request: Request) -> Response:
+        return JSONResponse(await read_json(request, dict[str, Any], limit_bytes=1024))
 
     async def _endless(self, _request: Request) -> Response:
         async def pieces() -> AsyncIterator[bytes]:

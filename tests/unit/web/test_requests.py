@@ -56,7 +56,9 @@ def server(endpoint: WishEndpoint) -> Iterator[LiveServer]:
 
 def post(server: LiveServer, body: bytes, *headers: bytes) -> RawAnswer:
     with server.connect() as connection:
-        connection.send(b"POST /wishes HTTP/1.1\r\n" + b"".join(header + b"\r\n" for header in headers) + b"\r\n")
+        connection.send(
+            b"POST /wishes HTTP/1.1\r\nHost: h\r\n" + b"".join(header + b"\r\n" for header in headers) + b"\r\n"
+        )
         connection.send(body)
         return connection.answer()
 
@@ -121,7 +123,7 @@ def test_what_is_no_wish_is_400(server: LiveServer) -> None:
 
 def test_a_client_that_leaves_in_the_middle_is_noticed(server: LiveServer, endpoint: WishEndpoint) -> None:
     with server.connect() as connection:
-        connection.send(b"POST /wishes HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
+        connection.send(b"POST /wishes HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{")
     assert endpoint.left.wait(5)
     assert endpoint.read == []
 

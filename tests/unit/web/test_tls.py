@@ -14,6 +14,7 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives import serialization
 
+from domicile.web.receive_buffer import ReceiveBuffer
 from domicile.web.tls_certificate import CertificateError, ServerCertificate
 from domicile.web.tls_connection import TlsConnection
 from tests.fuzz.process_figures import resident_bytes
@@ -198,13 +199,13 @@ class TestContent:
     def test_a_large_body_and_a_slow_reader_come_through(self, server: LiveServer) -> None:
         body = b"x" * 1024 * 1024
         with server.connect() as connection:
-            connection.send(b"POST /echo HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            connection.send(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             assert json.loads(connection.answer().body) == {"length": len(body)}
 
     def test_the_clients_goodbye_ends_a_stream(self, issuer: Issuer) -> None:
         recording = RecordingApplication()
         with live_server(recording.asgi, "uvloop", issuer) as server, server.connect() as connection:
-            connection.send(b"GET /endless HTTP/1.1\r\n\r\n")
+            connection.send(b"GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")
             assert recording.held.wait(DEADLINE_S)
             assert isinstance(connection.socket, ssl.SSLSocket)
             with suppress(ssl.SSLError, TimeoutError):
@@ -243,7 +244,7 @@ class Wire:
     resume_reading = close = abort = pause_reading
 
 
-class Refusing(asyncio.Protocol):
+class Refusing:
     """Refuses with the first bytes that it sees."""
 
     def __init__(self) -> None:
@@ -252,16 +253,25 @@ class Refusing(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
-        self.seen.append(data)
+    def data_received(self, data: memoryview) -> None:
+        self.seen.append(bytes(data))
         self.transport.pause_reading()
         self.transport.write(b"refused")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        pass
+
+    def eof_received(self) -> None:
+        pass
+
+    pause_writing = resume_writing = eof_received
 
 
 @pytest.mark.contract("C12")
 async def test_what_follows_the_refused_record_is_not_decrypted_though_it_came_with_it(issuer: Issuer) -> None:
     wire, http, received, to_send = Wire(), Refusing(), ssl.MemoryBIO(), ssl.MemoryBIO()
-    server = TlsConnection(issuer.server(), lambda: http, set(), trusted_proxies=None)
+    buffer = ReceiveBuffer()
+    server = TlsConnection(issuer.server(), lambda: http, buffer, set(), max_connections=1, trusted_proxies=None)
     server.connection_made(cast(asyncio.Transport, wire))
     client = issuer.client().wrap_bio(received, to_send, server_hostname="localhost")
     while client.version() is None or not http.seen:
@@ -278,6 +288,7 @@ async def test_what_follows_the_refused_record_is_not_decrypted_though_it_came_w
     client.write(b"prompt")
     server.data_received(to_send.read())
     assert http.seen == [b"head"]
+    assert not any(buffer.memory)
     # The client reads the answer and an orderly end.
     assert client.read(100) == b"refused"
     assert (client.read(100), wire.ends) == (b"", 1)

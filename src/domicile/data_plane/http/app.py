@@ -57,11 +57,23 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
 def build_application(
     endpoints: RegionEndpoints, observer: Observer | None = None, body_memory: BodyMemory | None = None
 ) -> Application:
-    """The routes behind authentication and CORS, in the envelope. `observer` counts requests, `body_memory` their bodies."""
+    """The routes behind CORS, in the envelope. `observer` counts requests, `body_memory` their bodies.
+
+    Its server needs the `head_gate` of `endpoints.authenticator`: without it only public paths are served.
+    """
     return Application(
         region_routes(endpoints),
-        decorate=lambda router: Front(router, endpoints.authenticator),
-        extra_headers=(*CORS_HEADERS, (b"domicile-region", endpoints.region.encode())),
+        decorate=Front,
+        extra_headers=_headers(endpoints.region),
         observer=observer,
         body_memory=body_memory,
     )
+
+
+def refusal_headers(region: str) -> tuple[tuple[str, str], ...]:
+    """What answers of the listener's own have in common with those of the application: a page in a browser reads both."""
+    return tuple((name.decode(), value.decode()) for name, value in _headers(region))
+
+
+def _headers(region: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (*CORS_HEADERS, (b"domicile-region", region.encode()))

@@ -1,11 +1,10 @@
-"""Key -> Caller, before any byte of a body is read (design 4.1, contract C12 and C14).
+"""Key -> Caller, on the head of a request, before any byte of its body is parsed (design 4.1, contract C12 and C14).
 
-A key names its region. Another region's key is answered from the head alone, with the right host: it is not hashed, not
-looked up and not logged here, and no table of this region could know it.
+A key names its region. Another region's key is answered with the right host: it is not hashed, not looked up and not logged
+here, and no table of this region could know it.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.policy.caller import Caller
@@ -13,9 +12,8 @@ from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys, errors
 from domicile.kernel.api_keys import ParsedKey
 from domicile.kernel.clock import Clock
-from domicile.kernel.errors import DomicileError, RenderedError
-from domicile.kernel.ids import new_id
-from domicile.web.bearer import bearer_token
+from domicile.kernel.errors import DomicileError
+from domicile.web.presented_key import presented_key
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -32,22 +30,21 @@ class Authenticator:
         self._clock = clock
         self._blocks = blocks
 
-    def refuse_at_head(self, headers: Headers) -> RenderedError | None:
-        """The answer to another region's key; None for every other request. Called by the protocol for each head."""
-        key = self._parse(bearer_token(headers))
-        error = None if key is None else self._elsewhere(key)
-        if error is None:
-            return None
-        rendered = errors.render(error)
-        extra = (("x-request-id", new_id("req_")), ("access-control-allow-origin", "*"))
-        return replace(rendered, headers=(*rendered.headers, *extra))
+    def refuse_elsewhere(self, headers: Headers) -> None:
+        """Raises `DomicileError` for another region's key, for requests that need none: a client with such a key is wrong
+        here, whatever it asks."""
+        try:
+            key = self._parse(presented_key(headers))
+        except DomicileError:
+            return
+        elsewhere = None if key is None else self._elsewhere(key)
+        if elsewhere is not None:
+            raise elsewhere
 
     def authenticate(self, headers: Headers) -> Caller:
         """Who asks. Raises `DomicileError` 401, or 503 while this region has no snapshot yet."""
         headers = list(headers)
-        secret = bearer_token(headers)
-        if secret is None:
-            raise errors.missing_key()
+        secret = presented_key(headers)
         key = self._parse(secret)
         if key is None:
             raise errors.invalid_key(secret[-4:] if len(secret) >= 16 else "")
@@ -66,8 +63,8 @@ class Authenticator:
         table = self._snapshots.table
         return table is not None and project_id in table.projects and not self._blocks.cover("", project_id)
 
-    def _parse(self, secret: str | None) -> ParsedKey | None:
-        return None if secret is None else api_keys.parse(secret, self._installation_id)
+    def _parse(self, secret: str) -> ParsedKey | None:
+        return api_keys.parse(secret, self._installation_id)
 
     def _elsewhere(self, key: ParsedKey) -> DomicileError | None:
         """What the holder of another region's key is told; None when no region is known by the key's code."""

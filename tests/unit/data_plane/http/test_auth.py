@@ -1,12 +1,13 @@
 """Who asks: every row of the design's table for keys (design 4.1 and 7, contract C12 and C14)."""
 
-import json
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import pytest
 
 from domicile.boundary.snapshot import KeyRecord, Shard
 from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.front import CALLER, head_gate
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel.errors import Category, DomicileError
 from tests.unit.data_plane.region_parts import (
@@ -47,6 +48,10 @@ def bearer(secret: str) -> Headers:
     return [(b"authorization", b"Bearer " + secret.encode("latin-1"))]
 
 
+def api_key(secret: str) -> Headers:
+    return [(b"api-key", secret.encode("latin-1"))]
+
+
 def assert_invalid(error: DomicileError, shown: str) -> None:
     assert (error.category, error.code) == (Category.UNAUTHENTICATED, "invalid_api_key")
     assert f"provided: ...{shown}. " in error.message
@@ -74,10 +79,32 @@ class TestAuthenticate:
         assert (error.category, error.code) == (Category.UNAUTHENTICATED, "invalid_api_key")
         assert "didn't provide" in error.message
 
-    def test_two_keys_are_none(self, region: Region) -> None:
-        error = region.refusal(bearer(region.secret) * 2)
+    def test_the_header_of_azures_clients_holds_a_key_too(self, region: Region) -> None:
+        assert region.authenticator.authenticate(api_key(region.secret)).key_id == KEY_ID
+        assert_invalid(region.refusal(api_key(region.secret[:-1])), region.secret[-5:-1])
+        assert region.refusal(api_key(new_key("us"))).code == "incorrect_hostname"
+        assert "didn't provide" in region.refusal(api_key("")).message
+
+    def test_the_same_key_twice_is_one_key(self, region: Region) -> None:
+        for headers in (bearer(region.secret) * 2, bearer(region.secret) + api_key(region.secret)):
+            assert region.authenticator.authenticate(headers).key_id == KEY_ID
+
+    @pytest.mark.parametrize("realm", ["eu", "us"])
+    def test_two_different_keys_are_none(self, region: Region, realm: str) -> None:
+        other = new_key(realm)
+        for headers in (
+            bearer(region.secret) + bearer(other),
+            bearer(region.secret) + api_key(other),
+            bearer(other) + api_key(region.secret),
+            api_key(other) + api_key(region.secret),
+        ):
+            error = region.refusal(headers)
+            assert (error.category, error.code) == (Category.UNAUTHENTICATED, "invalid_api_key")
+            assert "different API keys" in error.message
+
+    def test_a_key_beside_another_scheme_is_none(self, region: Region) -> None:
+        error = region.refusal([(b"authorization", b"Basic dXNlcjpwYXNz"), *api_key(region.secret)])
         assert "didn't provide" in error.message
-        assert "didn't provide" in region.refusal(bearer(region.secret) + bearer(new_key("us"))).message
 
     def test_a_malformed_key_is_echoed_by_four_characters_at_most(self, region: Region) -> None:
         assert_invalid(region.refusal(bearer("sk-proj-abcdefghijklmnop")), "mnop")
@@ -166,6 +193,10 @@ class TestAuthenticate:
         assert_invalid(caught.value, "mnop")
 
 
+def head(headers: Headers, path: str = "/v1/models") -> dict[str, Any]:
+    return {"type": "http", "method": "POST", "path": path, "headers": headers}
+
+
 class ForbiddenKeys(dict[bytes, KeyRecord]):
     """A table that nobody may look into."""
 
@@ -179,7 +210,7 @@ class ForbiddenKeys(dict[bytes, KeyRecord]):
         raise AssertionError("looked up")
 
 
-class TestRefuseAtHead:
+class TestHeadGate:
     @pytest.fixture
     def blind(self) -> Authenticator:
         """An authenticator that fails when it looks a key up, as it would have to after hashing it."""
@@ -192,40 +223,51 @@ class TestRefuseAtHead:
 
     def test_the_table_is_really_forbidden(self, blind: Authenticator) -> None:
         with pytest.raises(AssertionError, match="looked up"):
-            blind.authenticate(bearer(new_key("eu")))
+            head_gate(blind)(head(bearer(new_key("eu"))))
 
-    def test_another_regions_key_is_answered_without_a_look_up(self, blind: Authenticator) -> None:
+    @pytest.mark.parametrize("form", [bearer, api_key])
+    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/unknown", "/healthz", "/v1/images/content/x"])
+    def test_another_regions_key_is_answered_without_a_look_up(
+        self, blind: Authenticator, form: Callable[[str], Headers], path: str
+    ) -> None:
         secret = new_key("us")
-        answer = blind.refuse_at_head(bearer(secret))
-        assert answer is not None
-        assert answer.status == 401
-        error = json.loads(answer.body)["error"]
-        assert error["code"] == "incorrect_hostname"
-        assert error["message"].endswith("us.example.com")
-        headers = dict(answer.headers)
-        assert headers["x-request-id"].startswith("req_")
-        assert headers["access-control-allow-origin"] == "*"
-        assert secret[-6:] not in answer.body.decode()
+        with pytest.raises(DomicileError) as caught:
+            head_gate(blind)(head(form(secret), path))
+        assert (caught.value.category, caught.value.code) == (Category.UNAUTHENTICATED, "incorrect_hostname")
+        assert caught.value.message.endswith("us.example.com")
 
-    def test_every_other_head_passes(self, blind: Authenticator, region: Region) -> None:
+    def test_every_head_without_a_key_of_this_region_is_refused(self, region: Region) -> None:
         others: list[Headers] = [
             [],
             [(b"authorization", b"Basic x")],
-            bearer(region.secret),
             bearer(new_key("eu")),
             bearer(new_key("ap")),
             bearer(new_key("admin")),
             bearer(new_key("us", "inst_" + "X" * 24)),
             bearer(new_key("us")[:-1]),
-            bearer(new_key("us")) * 2,
-            [(b"x-authorization", b"Bearer " + new_key("us").encode())],
+            bearer(new_key("us")) + bearer(region.secret),
+            [(b"x-authorization", b"Bearer " + region.secret.encode())],
         ]
-        assert [blind.refuse_at_head(headers) for headers in others] == [None] * len(others)
+        for headers in others:
+            with pytest.raises(DomicileError) as caught:
+                head_gate(region.authenticator)(head(headers))
+            assert caught.value.category is Category.UNAUTHENTICATED
+
+    def test_the_caller_is_made_once(self, region: Region) -> None:
+        scope = head(bearer(region.secret))
+        head_gate(region.authenticator)(scope)
+        assert scope[CALLER].key_id == KEY_ID
+
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1/images/content/img-1"])
+    def test_what_is_public_needs_no_key(self, region: Region, path: str) -> None:
+        for headers in ([], bearer(new_key("eu")), bearer("nonsense"), bearer(region.secret)):
+            scope = head(headers, path)
+            head_gate(region.authenticator)(scope)
+            assert CALLER not in scope
 
     def test_without_a_snapshot_another_regions_body_is_not_read_either(self) -> None:
         authenticator = Authenticator("eu", INSTALLATION, CurrentSnapshot(), SetClock(), no_blocks())
-        answer = authenticator.refuse_at_head(bearer(new_key("us")))
-        assert answer is not None
-        assert answer.status == 503
-        assert dict(answer.headers)["retry-after"] == "2"
-        assert authenticator.refuse_at_head(bearer(new_key("eu"))) is None
+        for path in ("/v1/models", "/healthz"):
+            with pytest.raises(DomicileError) as caught:
+                head_gate(authenticator)(head(bearer(new_key("us")), path))
+            assert caught.value.retry_after_s == 2

@@ -1,6 +1,7 @@
 """What stands in front of every endpoint, over HTTP (design 7)."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -9,8 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from domicile.boundary.snapshot import Shard
+from domicile.data_plane.http.app import refusal_headers
 from domicile.data_plane.http.auth import Authenticator
-from domicile.data_plane.http.front import CORS_HEADERS, Front
+from domicile.data_plane.http.front import CORS_HEADERS, Front, head_gate
 from domicile.web.application import Application
 from tests.unit.data_plane.region_parts import (
     INSTALLATION,
@@ -46,8 +48,9 @@ def client() -> Iterator[httpx2.Client]:
         Route("/readyz", public, methods=["GET"]),
         Route("/v1/who", who, methods=["GET"]),
     ]
-    application = Application(routes, decorate=lambda router: Front(router, authenticator), extra_headers=CORS_HEADERS)
-    with live_server(application) as server, httpx2.Client(base_url=server.url, timeout=10) as client:
+    application = Application(routes, decorate=Front, extra_headers=CORS_HEADERS)
+    options: dict[str, Any] = {"head_gate": head_gate(authenticator), "refusal_headers": refusal_headers("eu")}
+    with live_server(application, **options) as server, httpx2.Client(base_url=server.url, timeout=10) as client:
         yield client
 
 
@@ -102,3 +105,13 @@ def test_a_pages_script_may_read_every_answer(client: httpx2.Client, path: str) 
         answer = client.get(path, headers=headers)
         assert answer.headers.get_list("access-control-allow-origin") == ["*"]
         assert answer.headers["access-control-expose-headers"] == "*"
+
+
+def test_without_a_judged_head_only_what_is_public_is_served() -> None:
+    routes = [Route("/healthz", public, methods=["GET"]), Route("/v1/who", who, methods=["GET"])]
+    with (
+        live_server(Application(routes, decorate=Front)) as server,
+        httpx2.Client(base_url=server.url, timeout=10) as client,
+    ):
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/v1/who", headers=KEY).status_code == 500

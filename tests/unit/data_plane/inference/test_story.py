@@ -391,7 +391,7 @@ class TestClientLeaves:
         reader, writer = await asyncio.open_connection(region.host, region.port, limit=1024)
         body = b'{"model":"%s","stream":true,"messages":[{"role":"user","content":"do:endless"}]}' % MODEL.encode()
         writer.write(
-            b"POST /v1/chat/completions HTTP/1.1\r\nauthorization: Bearer %s\r\ncontent-type: application/json\r\n"
+            b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nauthorization: Bearer %s\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\n\r\n%s" % (SECRET.encode(), len(body), body)
         )
         await stub.until_open(1)

@@ -1,0 +1,29 @@
+"""Answers that the protocol gives by itself: no application sees their requests."""
+
+import http
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError, RenderedError
+from domicile.kernel.ids import new_id
+
+log = structlog.get_logger("http")
+
+
+def make_refusal(error: DomicileError, headers: Sequence[tuple[str, str]]) -> RenderedError:
+    """The error as an answer with an id of its own, and its log line: nothing of the request but why it was refused."""
+    rendered, request_id = errors.render(error), new_id("req_")
+    log.info("refused", request_id=request_id, status=rendered.status, code=rendered.code)
+    return replace(rendered, headers=(*rendered.headers, ("x-request-id", request_id), *headers))
+
+
+def encode_refusal(answer: RenderedError, *, to_head: bool) -> bytes:
+    """The answer as it is sent. It ends the connection. `to_head`: the answer to HEAD has no body."""
+    status = http.HTTPStatus(answer.status)
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    lines += [f"content-length: {len(answer.body)}", "connection: close", "", ""]
+    return "\r\n".join(lines).encode("latin-1") + (b"" if to_head else answer.body)
