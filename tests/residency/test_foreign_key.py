@@ -4,14 +4,17 @@ import contextlib
 import json
 import secrets
 import time
+from typing import Any
 
 import pytest
+from openai import APIStatusError, Omit, OpenAI
 
 from domicile.kernel import api_keys
 from tests.platform.installation import Installation, IssuedKey
 from tests.residency.memory import forms, in_files, in_memory
 
 FIVE_MEGABYTES = 5 * 1024 * 1024
+TIMES = 10
 
 
 def canary() -> bytes:
@@ -73,7 +76,8 @@ def test_what_follows_the_head_is_never_in_the_other_regions_memory(
     request.socket.close()
     after = in_memory(us, forms(later))
     assert (while_open, after) == ([], [])
-    # What shared the head's read was in a buffer of the socket, and went nowhere.
+    # What shared the head's read was in the listener's buffer, which was overwritten.
+    assert in_memory(us, forms(shared)) == []
     assert in_files(installation.folder / "us", forms(shared)) == []
     assert in_files(installation.folder / "logs", forms(shared)) == []
 
@@ -89,6 +93,76 @@ def test_the_search_finds_what_is_taken_in(installation: Installation, us_key: I
         found = in_memory(installation.processes["region-us"].pid, forms(later))
     request.socket.close()
     assert "raw" in found
+
+
+def refused_chat(client: OpenAI, marker: bytes, size: int, headers: dict[str, Any]) -> APIStatusError:
+    """What the official client raises for a chat that holds the marker all through it."""
+    prompt = (marker.decode() + " ") * (size // len(marker))
+    with pytest.raises(APIStatusError) as caught:
+        client.chat.completions.create(
+            model="gpt-4o", messages=[{"role": "user", "content": prompt}], extra_headers=headers
+        )
+    return caught.value
+
+
+REFUSED: list[tuple[str, str]] = [
+    ("Authorization", "foreign"),
+    ("api-key", "foreign"),
+    ("Authorization", "typo"),
+    ("api-key", "typo"),
+    ("Authorization", "nonsense"),
+    ("Authorization", "two"),
+    ("Authorization", "none"),
+]
+
+
+def headers_of(installation: Installation, place: str, kind: str, foreign: str) -> dict[str, Any]:
+    """The headers of a request that this region refuses. The official client puts a key of its own into Authorization."""
+    if kind == "none":
+        return {"Authorization": Omit()}
+    if kind == "two":
+        return {"Authorization": f"Bearer {foreign}", "api-key": installation.new_key("us").secret}
+    key = {"foreign": foreign, "typo": foreign[:-1], "nonsense": "sk-proj-0123456789abcdef"}[kind]
+    value = key if place == "api-key" else f"Bearer {key}"
+    return {"Authorization": Omit(), place: value}
+
+
+@pytest.mark.contract("C12")
+@pytest.mark.parametrize("size", [100, 50_000], ids=["small", "large"])
+@pytest.mark.parametrize(("place", "kind"), REFUSED)
+def test_the_official_clients_refused_prompt_is_nowhere(
+    installation: Installation, eu_key: IssuedKey, place: str, kind: str, size: int
+) -> None:
+    """The client often sends head and prompt so close together that one read takes both."""
+    us, markers = installation.processes["region-us"].pid, [canary() for _ in range(TIMES)]
+    headers = headers_of(installation, place, kind, eu_key.secret)
+    with installation.client("us", "unused") as client:
+        for marker in markers:
+            assert refused_chat(client, marker, size, headers).status_code == 401
+        needles = {f"{form} {n}": needle for n, marker in enumerate(markers) for form, needle in forms(marker).items()}
+        assert in_memory(us, needles) == []
+
+
+@pytest.mark.contract("C12")
+@pytest.mark.parametrize("size", [100, 50_000], ids=["small", "large"])
+@pytest.mark.parametrize("kind", ["project", "admin", "none"])
+def test_a_prompt_sent_to_the_control_plane_is_nowhere(
+    installation: Installation, eu_key: IssuedKey, kind: str, size: int
+) -> None:
+    control, markers = installation.processes["control"].pid, [canary() for _ in range(TIMES)]
+    admin_key = (installation.folder / "control" / "admin.key").read_text().strip()
+    key = {"project": eu_key.secret, "admin": admin_key, "none": "unused"}[kind]
+    headers: dict[str, Any] = {"Authorization": Omit()} if kind == "none" else {}
+    with installation.client("us", key).with_options(base_url=f"{installation.control_url}/v1") as client:
+        for marker in markers:
+            refused = refused_chat(client, marker, size, headers)
+            host = installation.region_url("eu").partition("://")[2]
+            assert host in refused.message
+            assert (refused.status_code, refused.code) == (
+                (401, "incorrect_hostname") if kind == "project" else (404, "unknown_url")
+            )
+        needles = {f"{form} {n}": needle for n, marker in enumerate(markers) for form, needle in forms(marker).items()}
+        assert in_memory(control, needles) == []
 
 
 @pytest.mark.contract("C14")

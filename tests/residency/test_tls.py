@@ -13,7 +13,7 @@ from tests.platform.certificates import Issuer
 from tests.platform.installation import Installation, IssuedKey
 from tests.platform.processes import eventually
 from tests.residency.memory import forms, in_memory
-from tests.residency.test_foreign_key import HalfSentRequest, canary
+from tests.residency.test_foreign_key import TIMES, HalfSentRequest, canary, refused_chat
 
 LARGE: Any = [{"role": "user", "content": "x" * 5_000_000}]
 
@@ -45,6 +45,19 @@ def test_a_foreign_keys_prompt_is_never_decrypted(secure: Installation, elsewher
     while_open = in_memory(us, forms(later))
     request.socket.close()
     assert (while_open, in_memory(us, forms(later))) == ([], [])
+    # The record that held the head was decrypted, and overwritten wherever it stood in clear.
+    assert in_memory(us, forms(shared)) == []
+
+
+@pytest.mark.contract("C12")
+@pytest.mark.parametrize("size", [100, 50_000], ids=["small", "large"])
+def test_the_official_clients_refused_prompt_is_nowhere(secure: Installation, elsewhere: IssuedKey, size: int) -> None:
+    us, markers = secure.processes["region-us"].pid, [canary() for _ in range(TIMES)]
+    with secure.client("us", elsewhere.secret) as client:
+        for marker in markers:
+            assert refused_chat(client, marker, size, {}).code == "incorrect_hostname"
+        needles = {f"{form} {n}": needle for n, marker in enumerate(markers) for form, needle in forms(marker).items()}
+        assert in_memory(us, needles) == []
 
 
 def test_the_search_finds_what_is_decrypted(secure: Installation) -> None:

@@ -25,6 +25,8 @@ OVERHEAD_BYTES_MAX = 1024 * 1024
 _CONTENT_TYPE_LENGTH_MAX = 512
 # RFC 2046, 5.1.1.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+# How much of a field's name an error repeats.
+_SHOWN = 64
 _PLAIN_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
 
@@ -35,6 +37,10 @@ class FormError(Exception):
         super().__init__("invalid form")
         self.message = message
         self.param = param
+
+
+class UnknownFieldError(FormError):
+    """A field that the endpoint does not know. `param` is its name, shortened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +95,11 @@ def is_form(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == MEDIA_TYPE
 
 
-def read_form(body: bytes, content_type: str, *, files: frozenset[str]) -> Form:
+def read_form(body: bytes, content_type: str, *, files: frozenset[str], texts: frozenset[str] | None = None) -> Form:
     """The whole form. `files` names the fields that hold files: by their name, whatever the client calls them.
 
-    Raises `FormError`. Text is UTF-8 and at most `FIELD_BYTES_MAX` bytes a field.
+    Raises `FormError`, for a field that is neither among `files` nor `texts`, if they are given, `UnknownFieldError`: a file
+    under another name is no text that is too large. Text is UTF-8 and at most `FIELD_BYTES_MAX` bytes a field.
     """
     fields: dict[str, list[str]] = {}
     found: dict[str, bytes] = {}
@@ -102,6 +109,8 @@ def read_form(body: bytes, content_type: str, *, files: frozenset[str]) -> Form:
             if name in found:
                 raise FormError(f"'{name}' was sent more than once; send one file.", name)
             found[name] = bytes(part.body)
+        elif texts is not None and name.removesuffix("[]") not in texts:
+            raise UnknownFieldError(f"Unknown field '{name[:_SHOWN]}'.", name[:_SHOWN])
         else:
             fields.setdefault(name, []).append(_text(name, part.body))
     return Form(fields, found)
@@ -140,13 +149,21 @@ def _parts(body: bytes, boundary: bytes) -> list[_Part]:
     }
     parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]  # a TypedDict of the same names
     try:
-        parser.write(body)
+        parser.write(_without_preamble(body, boundary))
         parser.finalize()
     except FormParserError:
         raise FormError("The form is damaged: its parts do not end where its boundary says.") from None
     if not collector.ended:
         raise FormError("The form is cut short: its last boundary is missing.")
     return collector.parts
+
+
+def _without_preamble(body: bytes, boundary: bytes) -> bytes:
+    """What stands before the first boundary is ignored (RFC 2046 5.1.1). The parser itself ignores what follows the last."""
+    if body.startswith(b"--" + boundary):
+        return body
+    start = body.find(b"\r\n--" + boundary)
+    return body if start < 0 else body[start + 2 :]
 
 
 def _name(part: _Part) -> str:
@@ -164,7 +181,7 @@ def _name(part: _Part) -> str:
 
 def _text(name: str, value: bytearray) -> str:
     # The name is the caller's own word: it is not long, but it may be anything.
-    shown = name[:64]
+    shown = name[:_SHOWN]
     if len(value) > FIELD_BYTES_MAX:
         raise FormError(f"'{shown}' is larger than {FIELD_BYTES_MAX} bytes.", shown)
     try:

@@ -1,6 +1,7 @@
 """Reading a request's body within its bounds, and answering with JSON."""
 
 import asyncio
+import codecs
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,21 +14,24 @@ from domicile.web import multipart
 from domicile.web.application import BODY_HOLD, ClientDisconnectedError
 from domicile.web.body_memory import BodyHold
 from domicile.web.json_body import MAX_VALUES, converted, decode_json
-from domicile.web.multipart import MEDIA_TYPE, FormError, is_form
+from domicile.web.multipart import MEDIA_TYPE, FormError, UnknownFieldError, is_form
 
 T = TypeVar("T")
 
 BODY_TIMEOUT_S = 60.0
 # What is larger is read beside the event loop: twenty megabytes take a tenth of a second and more, for everybody.
 _LARGE_BYTES = 256 * 1024
+# How much of what a client wrote an error repeats.
+_SHOWN = 64
 
 
 async def read_body(request: Request, *, limit_bytes: int, large_member: str | None = None) -> bytes:
     """The whole body. 413 as soon as it is known to be too large, 408 when it does not arrive within `BODY_TIMEOUT_S`, 503
-    when the process holds too many large ones.
+    when the process holds too many large ones, 415 when it is encoded.
 
     `large_member`: what takes up nearly all of a large one, and so is named as the fault.
     """
+    _refuse_encoding(request)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
         raise errors.too_large(limit_bytes, large_member)
@@ -49,7 +53,10 @@ async def read_body(request: Request, *, limit_bytes: int, large_member: str | N
 
 
 async def read_json(request: Request, type_: type[T], *, limit_bytes: int, max_values: int = MAX_VALUES) -> T:
-    """The body as a closed type. 415 unless it is declared as JSON. An absent body reads as `{}`."""
+    """The body as a closed type. 415 unless it is declared as JSON. An absent body reads as `{}`.
+
+    A byte order mark before it is ignored, as RFC 8259 8.1 allows: some clients write one.
+    """
     return await read_json_by(
         request, lambda body: decode_json(body, type_, max_values=max_values), limit_bytes=limit_bytes
     )
@@ -60,7 +67,7 @@ async def read_json_by(request: Request, decode: Callable[[bytes], T], *, limit_
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise errors.unsupported_media_type("application/json")
-    body = await read_body(request, limit_bytes=limit_bytes)
+    body = (await read_body(request, limit_bytes=limit_bytes)).removeprefix(codecs.BOM_UTF8)
     if len(body) > _LARGE_BYTES:
         return await asyncio.to_thread(decode, body)
     return decode(body or b"{}")
@@ -78,10 +85,16 @@ async def read_form(
         raise errors.unsupported_media_type(MEDIA_TYPE)
     body = await read_body(request, limit_bytes=limit_bytes, large_member=file)
     try:
-        form = await asyncio.to_thread(multipart.read_form, body, content_type, files=frozenset({file}))
+        form = await asyncio.to_thread(
+            multipart.read_form, body, content_type, files=frozenset({file}), texts=_fields(type_) - {file}
+        )
+    except UnknownFieldError as error:
+        raise errors.unknown_parameter(error.param or "") from None
     except FormError as error:
         raise errors.invalid_request(error.message, param=error.param, code="invalid_form") from None
-    if len(form.files.get(file, b"")) > file_limit_bytes:
+    if file not in form.files:
+        raise errors.missing_parameter(file)
+    if len(form.files[file]) > file_limit_bytes:
         raise errors.too_large(file_limit_bytes, file)
     members: dict[str, Any] = dict(form.files)
     for sent, values in form.fields.items():
@@ -91,6 +104,18 @@ async def read_form(
         else:
             members[sent] = values[0] if len(values) == 1 and sent == name else values
     return converted(members, type_, from_text=True)
+
+
+def _refuse_encoding(request: Request) -> None:
+    """415 for a body that must be decoded first: what it would become has no bound, and no client needs it."""
+    for value in request.headers.getlist("content-encoding"):
+        for encoding in value.split(","):
+            if encoding.strip().lower() not in {"", "identity"}:
+                raise errors.unsupported_content_encoding(encoding.strip()[:_SHOWN])
+
+
+def _fields(type_: Any) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(type_))
 
 
 def json_response(value: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from domicile.web.multipart import FIELD_BYTES_MAX, PARTS_MAX, Form, FormError, read_form, write_form
+from domicile.web.multipart import FIELD_BYTES_MAX, PARTS_MAX, Form, FormError, UnknownFieldError, read_form, write_form
 
 TYPE = "multipart/form-data; boundary=b"
 FILE = frozenset({"file"})
@@ -68,3 +68,26 @@ def test_a_damaged_or_oversized_form_is_an_error(
     assert caught.value.param == param
     assert str(caught.value) == "invalid form"
     assert not caplog.records
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"This is a form.\r\n", b"-- \r\n\r\n--a\r\n"])
+@pytest.mark.parametrize("after", [b"", b"\r\n", b"That was it.", b"--b\r\nmore\r\n--b--\r\n"])
+def test_what_stands_before_the_first_and_behind_the_last_boundary_is_ignored(before: bytes, after: bytes) -> None:
+    body = before + form(named("model"), named("file", b"2")) + after
+    assert read_form(body, TYPE, files=FILE) == Form({"model": ["x"]}, {"file": b"2"})
+
+
+@pytest.mark.parametrize("content", [b"text", b"\xff\xfe", b"x" * (FIELD_BYTES_MAX + 1)])
+def test_a_field_that_nobody_knows_is_named_whatever_it_holds(content: bytes) -> None:
+    body = form(named("model"), named("audio", content))
+    with pytest.raises(UnknownFieldError) as caught:
+        read_form(body, TYPE, files=FILE, texts=frozenset({"model"}))
+    assert caught.value.param == "audio"
+    with pytest.raises(UnknownFieldError) as caught:
+        read_form(form(named("n" * 1000)), TYPE, files=FILE, texts=frozenset({"model"}))
+    assert caught.value.param == "n" * 64
+
+
+def test_a_list_is_known_by_its_name() -> None:
+    read = read_form(form(named("words[]"), named("words[]")), TYPE, files=FILE, texts=frozenset({"words"}))
+    assert read.fields == {"words[]": ["x", "x"]}

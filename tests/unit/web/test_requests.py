@@ -1,6 +1,8 @@
 """Bodies within their bounds (design 4.2)."""
 
 import asyncio
+import codecs
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from starlette.types import Message
 
 from domicile.web import requests
 from domicile.web.application import Application, ClientDisconnectedError
-from domicile.web.requests import json_response, read_json
+from domicile.web.requests import json_response, read_form, read_json
 from tests.unit.web.live_server import LiveServer, RawAnswer, live_server
 
 LIMIT = 1000
@@ -24,6 +26,14 @@ class Wish(msgspec.Struct, forbid_unknown_fields=True):
     """What the test's endpoint reads."""
 
     text: str = "nothing"
+
+
+class SpokenWish(msgspec.Struct, forbid_unknown_fields=True):
+    """A form of which the file comes after other members that are required."""
+
+    model: str
+    file: bytes
+    words: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class WishEndpoint:
@@ -42,6 +52,17 @@ class WishEndpoint:
         self.read.append(wish)
         return json_response({"length": len(wish.text)}, status=201, headers={"x-wish": "granted"})
 
+    async def speak(self, request: Request) -> Response:
+        spoken = await read_form(
+            request,
+            SpokenWish,
+            limit_bytes=LIMIT * 1000,
+            file="file",
+            file_limit_bytes=LIMIT,
+            lists=frozenset({"words"}),
+        )
+        return json_response({"model": spoken.model, "length": len(spoken.file)})
+
 
 @pytest.fixture
 def endpoint() -> WishEndpoint:
@@ -50,14 +71,18 @@ def endpoint() -> WishEndpoint:
 
 @pytest.fixture
 def server(endpoint: WishEndpoint) -> Iterator[LiveServer]:
-    with live_server(Application([Route("/wishes", endpoint.create, methods=["POST"])])) as server:
+    routes = [
+        Route("/wishes", endpoint.create, methods=["POST"]),
+        Route("/spoken", endpoint.speak, methods=["POST"]),
+    ]
+    with live_server(Application(routes)) as server:
         yield server
 
 
-def post(server: LiveServer, body: bytes, *headers: bytes) -> RawAnswer:
+def post(server: LiveServer, body: bytes, *headers: bytes, path: bytes = b"/wishes") -> RawAnswer:
     with server.connect() as connection:
         connection.send(
-            b"POST /wishes HTTP/1.1\r\nHost: h\r\n" + b"".join(header + b"\r\n" for header in headers) + b"\r\n"
+            b"POST " + path + b" HTTP/1.1\r\nHost: h\r\n" + b"".join(header + b"\r\n" for header in headers) + b"\r\n"
         )
         connection.send(body)
         return connection.answer()
@@ -159,3 +184,68 @@ async def test_while_a_large_body_is_read_others_are_served() -> None:
     assert len(read.numbers) == 80_000
     # What it takes to receive it: a few rounds. Beside its parsing there is room for many more.
     assert served > 20
+
+
+class TestContentEncoding:
+    @pytest.mark.parametrize(
+        ("value", "named"),
+        [
+            (b"gzip", "gzip"),
+            (b"GZIP", "GZIP"),
+            (b"br", "br"),
+            (b"zstd", "zstd"),
+            (b"deflate", "deflate"),
+            (b"identity, gzip", "gzip"),
+            (b"x" * 500, "x" * 64),
+        ],
+    )
+    def test_what_is_not_decoded_is_415_and_named(
+        self, server: LiveServer, endpoint: WishEndpoint, value: bytes, named: str
+    ) -> None:
+        body = gzip.compress(b'{"text":"x"}')
+        for path in (b"/wishes", b"/spoken"):
+            kind = b"multipart/form-data; boundary=b" if path == b"/spoken" else b"application/json"
+            headers = (sized(body), b"Content-Type: " + kind, b"Content-Encoding: " + value)
+            answer = post(server, body, *headers, path=path)
+            assert code_of(answer) == (415, "unsupported_content_encoding")
+            assert f"'{named}'" in json.loads(answer.body)["error"]["message"]
+        assert endpoint.read == []
+
+    @pytest.mark.parametrize("value", [b"identity", b"Identity", b"", b"identity, identity"])
+    def test_identity_is_no_encoding(self, server: LiveServer, value: bytes) -> None:
+        assert post(server, b"{}", sized(b"{}"), b"Content-Encoding: " + value).status == 201
+
+
+def test_a_byte_order_mark_is_ignored(server: LiveServer, endpoint: WishEndpoint) -> None:
+    body = codecs.BOM_UTF8 + b'{"text":"x"}'
+    assert post(server, body, sized(body)).status == 201
+    assert endpoint.read == [Wish("x")]
+    twice = codecs.BOM_UTF8 + body
+    assert code_of(post(server, twice, sized(twice))) == (400, "invalid_json")
+
+
+class TestForms:
+    FILE = ("file", b"sound")
+    MODEL = ("model", b"whisper-1")
+
+    @pytest.mark.parametrize(
+        ("parts", "status", "code", "param"),
+        [
+            ([FILE, MODEL], 200, None, None),
+            ([MODEL], 400, "missing_required_parameter", "file"),
+            ([], 400, "missing_required_parameter", "file"),
+            ([FILE], 400, "missing_required_parameter", "model"),
+            ([MODEL, ("audio", b"\xff" * 100_000)], 400, "unknown_parameter", "audio"),
+            ([MODEL, FILE, ("nonsense", b"1")], 400, "unknown_parameter", "nonsense"),
+        ],
+    )
+    def test_what_is_missing_or_unknown_is_named(
+        self, server: LiveServer, parts: list[tuple[str, bytes]], status: int, code: str | None, param: str | None
+    ) -> None:
+        head = 'Content-Disposition: form-data; name="%s"\r\n\r\n'
+        body = b"".join(b"--b\r\n" + (head % name).encode() + value + b"\r\n" for name, value in parts) + b"--b--\r\n"
+        answer = post(server, body, sized(body), b"Content-Type: multipart/form-data; boundary=b", path=b"/spoken")
+        assert answer.status == status
+        if code is not None:
+            error = json.loads(answer.body)["error"]
+            assert (error["code"], error["param"]) == (code, param)
