@@ -111,7 +111,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         """`data` is valid during the call only: its owner overwrites it afterwards."""
         if self._refused:
             return
-        self._unset_keepalive_if_required()
         self._heard = False
         try:
             self._parse(data)
@@ -123,8 +122,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._silent_bytes = 0 if self._heard else self._silent_bytes + len(data)
         if self._silent_bytes > MAX_HEADER_BYTES:
             self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
-        elif self._unfinished_answer() is None:
-            self._limit_what_follows_an_answer()
 
     def _parse(self, data: memoryview) -> None:
         """An offer to upgrade is ignored (RFC 9110 7.8). The parser ends the message at one, whatever its body: so a new
@@ -165,6 +162,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._heard = True
+        # Not at every byte, as uvicorn does: line ends between two requests would keep a connection for ever.
+        self._unset_keepalive_if_required()
         self._parsing = _Parsing.HEAD
         self._is_head_request = False
         self._head_bytes = 0
@@ -231,6 +230,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _start_request(self, *, keep_alive: bool) -> None:
         """Passes the request on, or lets it wait for the answers to those before it."""
+        # An answer that ended while this head was arriving has started the timer again.
+        self._unset_keepalive_if_required()
         waits = self._unfinished_answer() is not None
         self.cycle = AnswerCycle(
             scope=self.scope,
@@ -285,15 +286,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADER_COUNT:
             self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
             raise _RefusedError
-
-    def _limit_what_follows_an_answer(self) -> None:
-        """Each byte has just ended uvicorn's keep-alive timer; nothing may stay open without one."""
-        if self._parsing is _Parsing.BODY and self._deadline is None:
-            self._start_deadline()
-        elif self._parsing is _Parsing.NOTHING and self._in_flight is not None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
 
     def _start_deadline(self) -> None:
         self._stop_deadline()

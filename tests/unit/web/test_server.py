@@ -1,8 +1,10 @@
 """Listening and stopping: what is in flight ends first, and nothing runs after the end."""
 
 import asyncio
+import json
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,8 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from domicile.web import server
 from domicile.web.application import Application
+from domicile.web.protocol import HEAD_TIMEOUT_S
 from domicile.web.server import HttpServer, bind, bind_unix, serving
+from tests.unit.web.live_server import DEADLINE_S, LOOPS, RecordingApplication, live_server
 
 
 class Slow:
@@ -108,3 +113,45 @@ def test_a_unix_socket_is_its_users_alone_and_replaces_a_left_over(tmp_path: Pat
     with bind_unix(path), socket.socket(socket.AF_UNIX) as client:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         client.connect(str(path))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("drip", [b"", b"\r\n"], ids=["silent", "line-ends"])
+def test_a_connection_that_asks_nothing_more_is_closed(loop: str, drip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.3)
+    with live_server(RecordingApplication().asgi, loop) as live, live.connect() as connection:
+        connection.send(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert connection.answer().status == 200
+        deadline = time.monotonic() + DEADLINE_S
+        connection.socket.settimeout(0.05)
+        while time.monotonic() < deadline:
+            try:
+                connection.send(drip)
+                assert connection.rest() == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                pass
+            return
+        pytest.fail("the connection stays open")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_request_outlasts_what_silence_is_allowed(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one whose head was half there when the answer before it ended, which starts the clock of silence."""
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 2.0)
+    recording = RecordingApplication()
+    with live_server(recording.asgi, loop) as live, live.connect() as connection:
+        connection.send(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\nGET /held HT")
+        assert connection.answer().status == 200
+        connection.send(b"TP/1.1\r\nHost: h\r\n\r\n")
+        assert recording.held.wait(DEADLINE_S)
+        # Longer than a silent connection would have lasted: there is nothing to wait for but the time itself.
+        time.sleep(2.5)
+        live.call(recording.release.set)
+        assert json.loads(connection.answer().body) == {"held": True}
+
+
+def test_silence_is_allowed_for_half_a_minute() -> None:
+    assert server.KEEP_ALIVE_S <= 30
+    assert HEAD_TIMEOUT_S <= 30
