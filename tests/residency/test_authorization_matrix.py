@@ -168,9 +168,16 @@ def test_every_kind_of_caller(callers: Callers, entry: Entry) -> None:
 
 @pytest.mark.parametrize("listener", sorted({entry.listener for entry in TABLE.entries}))
 def test_what_is_not_there_is_no_way_around(callers: Callers, listener: str) -> None:
-    """An unknown URL tells nobody more than a known one does; at a region it needs a key like everything else."""
+    """An unknown URL tells nobody more than a known one does; at a region it needs a key like everything else.
+
+    At the control plane a project's key says by itself which host it is for, whether it is valid or not.
+    """
     entry = Entry(listener, "GET", "/v1/nothing", "", "404 unknown_url", None)
     guarded = {"region": "caller", "region operator": "region's operator"}
     for kind in TABLE.kinds:
-        answer = TABLE.audiences[guarded[listener]].answers[kind] if listener in guarded else "served"
+        if listener in guarded:
+            answer = TABLE.audiences[guarded[listener]].answers[kind]
+        else:
+            is_of_project = kind.endswith(("project key", "project's key"))
+            answer = "401 incorrect_hostname" if is_of_project else "served"
         assert answer_to(callers, entry, kind, {}) == (entry.served if answer == "served" else answer), kind

@@ -1,6 +1,7 @@
 """The operator of a region sees how it works and nothing of what is asked in it; `domicile doctor` finds it well."""
 
 import json
+import socket
 import subprocess
 import sys
 
@@ -48,6 +49,25 @@ def hostile_requests(installation: Installation, key: IssuedKey) -> None:
         installation.client("us", key.secret).chat.completions.create(model=CANARY, messages=messages)
 
 
+@pytest.mark.parametrize("form", ["no key", "a project's key", "another plane's operator key"])
+def test_its_listener_judges_on_the_head(installation: Installation, us_key: IssuedKey, form: str) -> None:
+    """The body is announced and never sent: whoever waited for it would answer nothing."""
+    url = httpx2.URL((installation.folder / "us" / "operator-url").read_text().strip())
+    keys = {
+        "a project's key": us_key.secret,
+        "another plane's operator key": (installation.folder / "control" / "operator.key").read_text().strip(),
+    }
+    key = f"authorization: Bearer {keys[form]}\r\n" if form in keys else ""
+    with socket.create_connection((url.host, url.port or 80), 30) as connection:
+        connection.sendall(
+            f"POST /operator/v1/blocks HTTP/1.1\r\nhost: x\r\n{key}content-length: 60000\r\n\r\n".encode()
+        )
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 401 ")
+
+
 def test_neither_metrics_nor_health_nor_the_access_log_hold_what_a_caller_wrote(
     installation: Installation, eu_key: IssuedKey
 ) -> None:
@@ -70,10 +90,10 @@ def test_the_access_log_says_who_and_how_much_and_never_what(installation: Insta
     def lines() -> list[dict[str, object]]:
         # Every line is JSON of its own: nothing that a caller sends can begin another.
         found = [json.loads(line) for line in log.read_bytes()[written:].decode().splitlines()]
-        return [line for line in found if line["event"] == "request"]
+        return [line for line in found if line["event"] in {"request", "refused"}]
 
     answered = eventually(
-        lambda: [line for line in lines() if line["route"] == "/v1/chat/completions" and line["status"] == 200],
+        lambda: [line for line in lines() if line.get("route") == "/v1/chat/completions" and line["status"] == 200],
         what="the request is logged",
     )[0]
     assert (answered["project"], answered["key"]) == (eu_key.project_id, eu_key.key_id)
@@ -84,8 +104,10 @@ def test_the_access_log_says_who_and_how_much_and_never_what(installation: Insta
     for secret in (CANARY, eu_key.secret, "10.1.2.3", "127.0.0.1:", "user-agent"):
         assert secret not in "\n".join(json.dumps(line) for line in lines()), secret
     assert CANARY not in everything and eu_key.secret not in everything
-    about = {"event", "level", "timestamp", "request_id", "method", "route", "status", "code", "ms", "bytes_in"}
-    assert {name for line in lines() for name in line} == about | {"bytes_out", "engine", "project", "key"}
+    about = {"event", "level", "timestamp", "request_id", "status", "code"}
+    more = {"method", "route", "ms", "bytes_in", "bytes_out", "engine", "project", "key"}
+    for event, members in (("request", about | more), ("refused", about)):
+        assert {name for line in lines() if line["event"] == event for name in line} == members
 
 
 @pytest.mark.parametrize("other", ["us", "control"])

@@ -164,23 +164,20 @@ async def control_plane(
         admin = Application(routes, observer=observer)
         boundary = Application(boundary_routes(authentication, endpoints), observer=observer)
         admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary_listen)
-        servers = [
-            admin_listener.serve(
-                admin,
-                drain_s=DRAIN_S,
-                head_gate=admin_gate(authentication, directory),
-                on_refusal=observer.refused,
-                max_connections=connections_of_a_listener(),
-            ),
-            boundary_listener.serve(
-                boundary,
-                drain_s=DRAIN_S,
-                head_gate=boundary_gate(authentication, directory),
-                on_refusal=observer.refused,
-                max_connections=CONTROL_LINK_CONNECTIONS,
-            ),
-        ]
-        async with _serving(servers, publisher, grace):
+        common = {"drain_s": DRAIN_S, "on_refusal": observer.refused}
+        admin_server = admin_listener.serve(
+            admin,
+            head_gate=admin_gate(authentication, directory),
+            max_connections=connections_of_a_listener(),
+            **common,
+        )
+        boundary_server = boundary_listener.serve(
+            boundary,
+            head_gate=boundary_gate(authentication, directory),
+            max_connections=CONTROL_LINK_CONNECTIONS,
+            **common,
+        )
+        async with _serving((admin_server, boundary_server), publisher, grace):
             admin_url, boundary_url = admin_listener.url, boundary_listener.url
             log.info("started", installation=identity.installation_id, admin=admin_url, boundary=boundary_url)
             yield ControlPlane(admin_url, boundary_url, routes, identity, publisher, database, grace)

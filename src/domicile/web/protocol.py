@@ -306,7 +306,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return cycle if cycle is not None and not cycle.response_complete else None
 
     def _refusal(self, error: DomicileError) -> RenderedError:
-        return make_refusal(error, self.refusal_headers)
+        # The date, as on every answer.
+        own = [(name.decode(), value.decode()) for name, value in self.server_state.default_headers]
+        return make_refusal(error, (*own, *self.refusal_headers))
 
     def _turn_away(self) -> None:
         """One connection too many. It is not waited for: its descriptor is what is short."""

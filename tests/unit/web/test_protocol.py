@@ -111,6 +111,7 @@ def assert_refused(answer: RawAnswer, status: int, code: str | None) -> None:
     assert answer.headers["connection"] == "close"
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-request-id"].startswith("req_")
+    assert answer.headers["date"].endswith(" GMT")
 
 
 class TestLimits:
