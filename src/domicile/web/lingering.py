@@ -52,6 +52,7 @@ class LingeringEnd:
         self._stop_waiting()
         if self._unread is not None:
             self._unread.close()
+            self._unread = None
 
     def _wait(self) -> None:
         if self._until is None:

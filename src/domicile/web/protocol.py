@@ -106,6 +106,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             unfinished.disconnected = True
             unfinished.message_event.set()
         super().connection_lost(exc)
+        # Each answer refers back to this protocol: otherwise only the garbage collector would free a connection.
+        self.cycle = self._in_flight = None  # type: ignore[assignment]
 
     def data_received(self, data: memoryview) -> None:  # type: ignore[override]
         """`data` is valid during the call only: its owner overwrites it afterwards."""
