@@ -163,7 +163,7 @@ MUTANTS = [
         "web/unread.py",
         '        transport.pause_reading()\n        if sys.platform == "linux":',
         "        if not transport:",
-        FOREIGN,
+        "tests/unit/web/test_protocol.py -k never_read",
     ),
     Mutant(
         "C12",

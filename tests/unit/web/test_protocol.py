@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domicile.kernel import errors
 from domicile.web import lingering
 from domicile.web.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT
+from domicile.web.receive_buffer import ReceiveBuffer
 from tests.platform.certificates import Issuer
 from tests.unit.web.live_server import CUT_OFF, LiveServer, RawAnswer, RecordingApplication, live_server
 
@@ -552,6 +553,23 @@ class TestGate:
             assert connection.rest() == b""
         assert len(servers.gate.heads) == 1
         assert recording.seen == []
+
+    def test_what_follows_a_refused_head_is_never_read(self, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+        reads: list[int] = []
+        lend = ReceiveBuffer.lend
+
+        def counted(buffer: ReceiveBuffer, size: int, take: Callable[[memoryview], None]) -> None:
+            reads.append(size)
+            lend(buffer, size, take)
+
+        monkeypatch.setattr(ReceiveBuffer, "lend", counted)
+        with servers.gated.connect() as connection:
+            connection.send(POST_REFUSED + b"Content-Length: 5000000\r\n\r\n")
+            assert connection.answer().status == 401
+            assert connection.rest() == b""
+            # All of it is taken from the kernel, or this would wait for ever.
+            connection.send_beneath(b"x" * 5_000_000)
+        assert len(reads) == 1
 
     def test_a_head_that_the_gate_lets_pass_is_served(self, servers: Servers) -> None:
         with servers.gated.connect() as connection:
