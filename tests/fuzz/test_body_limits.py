@@ -1,5 +1,7 @@
 """The table of body limits, shown on every path that takes a body: one byte more is 413, however it is framed."""
 
+import time
+
 import pytest
 
 from domicile.web.body_limits import BODY_LIMITS, body_limit
@@ -9,6 +11,8 @@ from tests.fuzz.wire import Wire, request
 from tests.platform.installation import Installation
 
 FORMS = {"/v1/audio/transcriptions", "/v1/audio/translations"}
+# Whoever shows no signature at all is refused on the head.
+SIGNED = ((b"domicile-region", b"eu"), (b"domicile-replica", b"rep_x"), (b"domicile-signature", b"eA=="))
 READING = [endpoint for endpoint in POSTS if endpoint.takes_a_body]
 
 
@@ -34,6 +38,8 @@ def test_one_byte_too_many(endpoint: Endpoint, targets: Targets, chunked: bool) 
             (b"host", b"localhost"),
             (b"authorization", b"Bearer " + targets.secret(endpoint).encode()),
             (b"content-type", media_type),
+            *(SIGNED if endpoint.listener == "boundary" else ()),
+            (b"domicile-timestamp", str(int(time.time() * 1000)).encode()),
         ]
         body = b'{"no_such": "' + b"x" * (size - 15) + b'"}'
         wire = Wire(targets.port(endpoint.listener))
@@ -48,5 +54,5 @@ def test_one_byte_too_many(endpoint: Endpoint, targets: Targets, chunked: bool) 
     status, message = answer_to(limit + 1)
     assert status == 413
     assert str(limit) in message
-    # Read whole: refused for what it says, or, between the planes, for its missing signature.
+    # Read whole: refused for what it says, or, between the planes, for its wrong signature.
     assert answer_to(limit)[0] in {400, 403}

@@ -63,4 +63,4 @@ def _elsewhere(scope: Scope, authentication: Authentication, directory: Mapping[
     host = None if code is None else directory.get(code)
     if host is not None:
         return errors.incorrect_hostname(host)
-    return errors.no_model_endpoint(scope["method"], scope["path"], directory.values())
+    return errors.no_model_endpoint(scope["method"], scope["path"], list(directory.values()))

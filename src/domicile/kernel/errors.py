@@ -5,8 +5,6 @@ tells the caller what to do next. It may hold what the caller sent (a model's na
 logs name the code only.
 """
 
-from collections.abc import Iterable
-
 from domicile.kernel.domicile_error import Category as Category
 from domicile.kernel.domicile_error import DomicileError as DomicileError
 from domicile.kernel.domicile_error import RenderedError as RenderedError
@@ -176,7 +174,7 @@ def unknown_url(method: str, path: str) -> DomicileError:
     return DomicileError(Category.NOT_FOUND, "unknown_url", f"Invalid URL ({method} {path}).")
 
 
-def no_model_endpoint(method: str, path: str, hosts: Iterable[str]) -> DomicileError:
+def no_model_endpoint(method: str, path: str, hosts: list[str]) -> DomicileError:
     """A request for a region that reached the control plane. `hosts`: the regions' public hosts."""
     return DomicileError(
         Category.NOT_FOUND,
