@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 NODE_MODULES := tests/node/node_modules
 DATA ?= .domicile
 PORT ?= 8700
+SEED ?= $(shell date +%s)
 LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --quiet
 
 # Compiled modules are kept: six processes start together, and each would compile what it imports again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-long lint format contract bench train-moderation lock clean
+.PHONY: help install up test test-shuffled test-long lint format contract bench train-moderation lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ up: $(VENV)/.installed ## start the control plane, two regions and their engines
 
 test: lint ## lint, types, imports and all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+
+test-shuffled: install ## all tests in random order; SEED=1 repeats an order
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" --shuffle $(SEED)
 
 test-long: install ## the tests that take minutes each
 	@$(BIN)/python -m pytest -m long

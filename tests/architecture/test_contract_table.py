@@ -14,4 +14,5 @@ def test_every_line_is_shown_or_says_why_not() -> None:
     lines, excused, shown = set(data["lines"]), set(data["not_shown_yet"]), set(marked_tests())
     assert lines == {f"C{number:02}" for number in range(1, 30)}
     assert shown <= lines, "a mark names a line that the contract does not have"
+    assert set(data["shown_in_part"]) <= shown, "what no test shows at all is not shown in part"
     assert lines - shown == excused, "an excuse is for what no test shows, and for nothing else"

@@ -89,4 +89,6 @@ def rendered() -> str:
         parts += ["| observed | in |", "|---|---|"]
         parts += [f"| {test.observed} | `{test.file.removeprefix('tests/')}` |" for test in shown]
         parts.append("")
+        if line in data["shown_in_part"]:
+            parts.append(f"Shown in part: {data['shown_in_part'][line]}.\n")
     return "\n".join(parts)

@@ -365,4 +365,38 @@ MUTANTS = [
         "    if False:",
         "tests/unit/openai_api/test_images.py",
     ),
+    Mutant(
+        "C19",
+        "a limit is the same in every region",
+        "data_plane/http/completions.py",
+        'BODY_LIMIT_BYTES = body_limit("/v1/completions")',
+        'BODY_LIMIT_BYTES = body_limit("/v1/completions") // (2 if "eu" in __import__("sys").argv else 1)',
+        "tests/residency/test_parity.py",
+    ),
+    Mutant(
+        "C07",
+        "what a caller sets as a header is not logged",
+        "web/application.py",
+        "    scope[_LOGGED].update(ids)",
+        '    scope[_LOGGED].update(ids)\n    scope[_LOGGED]["agent"] = str(scope["headers"])',
+        "tests/residency/test_canary_everywhere.py -k urls",
+    ),
+    Mutant(
+        "C07",
+        "what a recording says of itself is not logged",
+        "data_plane/http/audio.py",
+        "        answer = streamed_answer if body.streams else whole_answer\n",
+        "        answer = streamed_answer if body.streams else whole_answer\n"
+        '        __import__("sys").stderr.write(str(body.file) + "\\n")\n',
+        "tests/residency/test_canary_everywhere.py -k themselves",
+    ),
+    Mutant(
+        "C07",
+        "no name that an administrator chose crosses",
+        "control_plane/projects/service.py",
+        "            await insert_project(writing, project)\n",
+        "            await insert_project(writing, project)\n"
+        '            __import__("sys").stderr.write(name + "\\n")\n',
+        "tests/residency/test_canary_everywhere.py -k administrators",
+    ),
 ]

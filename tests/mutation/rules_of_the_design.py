@@ -286,4 +286,12 @@ MUTANTS = [
         "        return self._free > 0",
         "tests/unit/data_plane/limits",
     ),
+    Mutant(
+        "design 2",
+        "a blocked project's links are shut too",
+        "data_plane/http/auth.py",
+        'table is not None and project_id in table.projects and not self._blocks.cover("", project_id)',
+        "table is not None and project_id in table.projects",
+        "tests/residency/test_image_links.py",
+    ),
 ]

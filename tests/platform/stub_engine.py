@@ -30,7 +30,7 @@ streams_ended = asyncio.Event()
 
 
 def reply_text(body: dict[str, Any]) -> str:
-    content = body["messages"][-1]["content"]
+    content = body["messages"][-1].get("content") or ""
     text = content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
     return f"echo: {text[:200]}"
 
