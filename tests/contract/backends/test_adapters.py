@@ -95,7 +95,7 @@ async def test_whether_it_is_there(backend: Backend) -> None:
 async def test_what_a_vendors_engine_is_sent(region: RegionUnderTest, backend: Backend) -> None:
     assert backend.server is not None
     members = {"user": "somebody", "metadata": {"case": "4"}, "seed": 3, "service_tier": "auto"}
-    headers = {"x-case": "patient", "openai-project": PROJECT, "api-key": "theirs"}
+    headers = {"x-case": "patient", "openai-project": PROJECT, "api-key": SECRET}
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], **members}
     assert (await region.http.post("/v1/chat/completions", json=body, headers=headers)).status_code == 200
     [sent] = backend.server.requests
