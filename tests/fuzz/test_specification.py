@@ -181,3 +181,28 @@ def test_answers_about_objects_that_exist(operation: Operation, target: Target) 
         base_url=target.base_url, headers=target.headers, excluded_checks=[status_code_conformance, *unchecked(label)]
     )
     assert answer.status_code == 200, answer.text
+
+
+def test_every_kind_of_event_is_told_in_the_specifications_words(installation: Installation) -> None:
+    """What the operator and the platform do stands in a customer's log too: under types and actors that clients know."""
+    made = installation.operator("POST", "/operator/v1/organizations", {"name": "of its own"})
+    admin_key = made["admin_api_key"]["value"]
+    agreed = {"enterprise_agreement": True, "zdr_eligible": True, "zdr_endpoints": "all", "enhanced_zdr": True}
+    installation.operator("POST", f"/operator/v1/organizations/{made['id']}", agreed)
+    administration = installation.admin(admin_key)
+    issued = installation.new_key("eu", admin=administration)
+    administration.admin.organization.projects.archive(issued.project_id)
+    installation.operator("POST", f"/operator/v1/projects/{issued.project_id}/destroy")
+    installation.operator("DELETE", f"/operator/v1/projects/{issued.project_id}/destroy")
+    operation = next(each for each in OPERATIONS if named(each) == "GET /organization/audit_logs")
+    answer = operation.Case(query={"limit": 100}).call_and_validate(
+        base_url=f"{installation.control_url}/v1", headers={"Authorization": f"Bearer {admin_key}"}
+    )
+    events = answer.json()["data"]
+    assert {event["domicile"]["type"] for event in events} >= {
+        "organization.created",
+        "organization.updated",
+        "project.destruction_requested",
+        "project.destruction_cancelled",
+    }
+    assert {event["actor"] and event["actor"]["type"] for event in events} == {None, "api_key"}
