@@ -255,12 +255,63 @@ def test_calls_are_streamed_in_fragments_for_every_choice(sdk: openai.OpenAI) ->
         json.loads(call["arguments"])
 
 
-def test_a_call_cut_by_the_limit_is_no_call(engine: EngineProcess) -> None:
-    answer = engine.chat("Weather?", tools=[_WEATHER], tool_choice="required", max_tokens=4).json()
-    (choice,) = answer["choices"]
-    assert choice["finish_reason"] == "length"
-    assert "tool_calls" not in choice["message"]
-    assert answer["usage"]["completion_tokens"] == 4
+@pytest.mark.parametrize("temperature", [0, 1])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {
+            "type": "object",
+            "properties": {"setup": {"type": "string"}, "punchline": {"type": "string"}},
+            "required": ["setup", "punchline"],
+        },
+        {"type": "array", "items": {"type": "number"}, "minItems": 3},
+        {"type": "object", "additionalProperties": {"type": "string"}},
+    ],
+    ids=["joke", "numbers", "dictionary"],
+)
+def test_structured_output_ends_by_itself(engine: EngineProcess, schema: Any, temperature: int) -> None:
+    shape = {"type": "json_schema", "json_schema": {"name": "s", "schema": schema}}
+    answer = engine.chat("Tell me a joke.", response_format=shape, temperature=temperature, seed=1, max_tokens=1500)
+    (choice,) = answer.json()["choices"]
+    assert choice["finish_reason"] == "stop"
+    json.loads(choice["message"]["content"])
+
+
+@pytest.mark.parametrize("function", [{"name": "get_time"}, {"name": "get_time", "parameters": {"type": "object"}}])
+def test_a_function_without_parameters_is_called_with_none(engine: EngineProcess, function: Any) -> None:
+    tool = {"type": "function", "function": function}
+    (choice,) = engine.chat("What time is it?", tools=[tool], tool_choice="required").json()["choices"]
+    assert choice["finish_reason"] == "tool_calls"
+    assert choice["message"]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_a_call_cut_by_the_limit_is_shown_alike_whole_and_streamed_and_taken_back(sdk: openai.OpenAI) -> None:
+    asked: Any = {
+        "model": MODEL,
+        "messages": _ask("Weather?"),
+        "tools": [_WEATHER],
+        "tool_choice": "required",
+        "temperature": 0,
+        "max_tokens": 4,
+    }
+    answer = sdk.chat.completions.create(**asked)
+    (choice,) = answer.choices
+    assert choice.finish_reason == "length"
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 4
+    assert choice.message.tool_calls is not None
+    (call,) = choice.message.tool_calls
+    assert call.type == "function"
+    streamed = ""
+    for chunk in sdk.chat.completions.create(**asked, stream=True):
+        for part in chunk.choices[0].delta.tool_calls or []:
+            assert part.function is not None
+            streamed += part.function.arguments or ""
+    assert streamed == call.function.arguments
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(streamed)
+    history = [*asked["messages"], choice.message.model_dump(exclude_none=True), *_ask("Go on.")]
+    assert sdk.chat.completions.create(model=MODEL, messages=history, max_tokens=4).choices
 
 
 def test_legacy_functions_are_called_the_legacy_way(engine: EngineProcess) -> None:

@@ -65,13 +65,6 @@ class CallArguments:
 
 
 @dataclass(frozen=True)
-class CallEnds:
-    """A call's arguments are complete."""
-
-    index: int
-
-
-@dataclass(frozen=True)
 class Finished:
     """The end of a choice."""
 
@@ -79,7 +72,7 @@ class Finished:
     completion_tokens: int
 
 
-Event = Started | Text | CallBegins | CallArguments | CallEnds | Finished
+Event = Started | Text | CallBegins | CallArguments | Finished
 
 
 class Choice:
@@ -171,7 +164,6 @@ class Choice:
                 yield Finished("length", self._spent)
                 return
             self._check(schema, arguments)
-            yield CallEnds(index)
             written += arguments + "}"
             if index + 1 < calling.calls_max:
                 following = await self._following(slot, calling, written)

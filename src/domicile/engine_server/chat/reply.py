@@ -8,7 +8,6 @@ from typing import Any
 from domicile.engine_server.chat.generation import (
     CallArguments,
     CallBegins,
-    CallEnds,
     Event,
     Finished,
     Started,
@@ -77,7 +76,6 @@ class Message:
     text: str = ""
     logprobs: list[dict[str, Any]] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
-    complete: int = 0
     finish_reason: str = ""
 
     def note(self, event: Event) -> None:
@@ -90,23 +88,20 @@ class Message:
                 self.calls.append({"id": id, "type": "function", "function": {"name": name, "arguments": ""}})
             case CallArguments(index, fragment):
                 self.calls[index]["function"]["arguments"] += fragment
-            case CallEnds():
-                self.complete += 1
             case Finished(reason):
                 self.finish_reason = reason
 
     def as_json(self, *, with_logprobs: bool) -> dict[str, Any]:
-        """The finished choice. A call cut off by the token limit is no call."""
-        calls = self.calls[: self.complete]
+        """The finished choice. A call that the token limit cut is shown as far as it goes, as in a stream and by OpenAI."""
         message: dict[str, Any] = {
             "role": "assistant",
             "content": None if self.calls else self.text,
             "refusal": None,
         }
-        if calls and self.legacy:
-            message["function_call"] = calls[0]["function"]
-        elif calls:
-            message["tool_calls"] = calls
+        if self.calls and self.legacy:
+            message["function_call"] = self.calls[0]["function"]
+        elif self.calls:
+            message["tool_calls"] = self.calls
         return {
             "index": self.index,
             "message": message,

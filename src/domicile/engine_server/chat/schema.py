@@ -8,13 +8,11 @@ import jsonschema
 import msgspec
 
 from domicile.engine_server.chat import grammar
-from domicile.engine_server.chat.schema_reader import SchemaReader, all_schemas, refused
+from domicile.engine_server.chat.schema_bounds import add_bounds, close
+from domicile.engine_server.chat.schema_reader import SchemaReader, refused
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 BYTES_MAX = 64 * 1024
-# For a call's arguments that name no limit of their own: characters of a string, items of a list.
-ARGUMENT_LENGTH = 200
-ARGUMENT_ITEMS = 16
 # A reference may stand for many others, so the work of a check is not bounded by the schema's size alone.
 _REFERENCES_FOLLOWED_MAX = 20_000
 
@@ -44,7 +42,7 @@ def prepare(document: dict[str, Any], param: str, *, strict: bool, of_arguments:
     """Accept a schema or say what is wrong with it.
 
     Strict: every keyword is one that will be enforced. Otherwise, as in OpenAI's API, the answer keeps to what can be
-    enforced of it.
+    enforced of it. Either way what has no end of its own gets one (`schema_bounds`).
     """
     if len(msgspec.json.encode(document)) > BYTES_MAX:
         raise refused(param, f"it is larger than {BYTES_MAX} bytes.")
@@ -53,19 +51,10 @@ def prepare(document: dict[str, Any], param: str, *, strict: bool, of_arguments:
         if enforced.get("type", "object") != "object":
             raise refused(param, "its type must be 'object'.")
         enforced["type"] = "object"
-        _end_what_has_no_end(enforced)
+        # A model invents arguments where it may.
+        close(enforced)
+    add_bounds(enforced)
     return Schema(document, enforced, grammar.of_schema(enforced), param)
-
-
-def _end_what_has_no_end(root: dict[str, Any]) -> None:
-    """A small model seldom closes a string or a list by itself, and a call that is cut off is no call."""
-    for node in all_schemas(root):
-        kinds = node.get("type", ())
-        kinds = kinds if isinstance(kinds, list) else [kinds]
-        if "string" in kinds and not node.keys() & {"enum", "const", "minLength", "maxLength"}:
-            node["maxLength"] = ARGUMENT_LENGTH
-        if "array" in kinds and not node.keys() & {"minItems", "maxItems", "prefixItems"}:
-            node["maxItems"] = ARGUMENT_ITEMS
 
 
 def _validator(schema: dict[str, Any]) -> Any:
