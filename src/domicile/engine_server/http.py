@@ -27,6 +27,8 @@ class EngineRequest:
     body: bytes
     content_type: str
     """As the header says it, with its parameters; empty when there is none."""
+    tenant: str | None = None
+    """Whose turn it is: the project, as the region names it in the header `domicile-tenant`."""
 
 
 class Reply:
@@ -96,7 +98,7 @@ class Endpoint:
         reply = Reply(send)
         try:
             body = await read_body(receive, self._body_bytes_max)
-            request = EngineRequest(body, _content_type(scope))
+            request = EngineRequest(body, _header(scope, b"content-type") or "", _header(scope, b"domicile-tenant"))
             await until_client_leaves(receive, self._answer(request, reply))
         except ClientLeft:
             return
@@ -108,8 +110,8 @@ class Endpoint:
             await reply.refuse(Refusal(503, "engine_unavailable", "The model failed to answer.", None, 1))
 
 
-def _content_type(scope: Scope) -> str:
-    return next((value.decode("latin-1") for name, value in scope.get("headers", ()) if name == b"content-type"), "")
+def _header(scope: Scope, wanted: bytes) -> str | None:
+    return next((value.decode("latin-1") for name, value in scope.get("headers", ()) if name == wanted), None)
 
 
 async def read_body(receive: Receive, body_bytes_max: int = BODY_BYTES_MAX) -> bytes:

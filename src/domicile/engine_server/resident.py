@@ -11,12 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from domicile.engine_server.errors import Refusal, cannot_be_loaded
+from domicile.engine_server.errors import cannot_be_loaded
+from domicile.engine_server.turns import WAITING_MAX, Places, Tenant, Turns
 from domicile.engine_server.weights import WeightsError
-
-WAITING_MAX = 64
-"""Requests that wait for a worker, beyond which the next is refused before it has begun."""
-_RETRY_AFTER_SECONDS = 2
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +32,7 @@ def go_on(left: threading.Event) -> None:
 
 
 class Resident(Generic[ModelT]):
-    """One model and the threads that run it.
+    """One model and the threads that run it. Tenants take turns, also between the pieces of each other's work.
 
     `run` and `stream` do their work in a thread, so that the event loop stays free. Work that can be interrupted looks at
     the event that it is handed: it is set when the client has left.
@@ -60,11 +57,11 @@ class Resident(Generic[ModelT]):
         self._load = load
         self._unload_model = unload
         self._idle_s = idle_s
-        self._workers = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._loading: asyncio.Task[ModelT] | None = None
-        self._free = asyncio.Semaphore(workers)
-        self._streams = asyncio.Semaphore(streams_max or workers + WAITING_MAX)
+        self._places = Places(workers + WAITING_MAX)
+        self._turns = Turns(workers)
+        self._streams = Turns(streams_max or workers + WAITING_MAX)
         self._model: ModelT | None = None
         self._users = 0
         self._unloading: asyncio.TimerHandle | None = None
@@ -75,34 +72,36 @@ class Resident(Generic[ModelT]):
         """Whether its weights are in memory now."""
         return self._model is not None
 
-    async def run(self, work: Callable[[ModelT, threading.Event], ResultT]) -> ResultT:
+    async def run(self, work: Callable[[ModelT, threading.Event], ResultT], tenant: Tenant) -> ResultT:
         """The result of `work`. Cancelling sets its event, and the worker is free again only when it has ended."""
-        with self._place() as left:
-            async with self._free:
+        with self._place(tenant) as left:
+            async with self._turns.turn(tenant):
                 return await self._run(work, await self._loaded(), left)
 
-    async def run_in_turns(self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]]) -> list[ResultT]:
+    async def run_in_turns(
+        self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]], tenant: Tenant
+    ) -> list[ResultT]:
         """The results of pieces of one long work, in order. Between two of them those who wait have their turn."""
         results = []
-        with self._place() as left:
+        with self._place(tenant) as left:
             for piece in pieces:
-                async with self._free:
+                async with self._turns.turn(tenant):
                     results.append(await self._run(piece, await self._loaded(), left))
         return results
 
     async def stream(
-        self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]]
+        self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]], tenant: Tenant
     ) -> AsyncGenerator[ResultT, None]:
         """What `work` yields, each as it comes. Closing the iteration ends the work at its next item.
 
         Between two items those who wait have their turn, however slowly this one's reader reads.
         """
-        with self._place() as left:
-            async with self._streams:
+        with self._place(tenant) as left:
+            async with self._streams.turn(tenant):
                 items: Iterator[ResultT] | None = None
                 try:
                     while True:
-                        async with self._free:
+                        async with self._turns.turn(tenant):
                             model = await self._loaded()
                             items = work(model, left) if items is None else items
                             item = await self._run(_next_of(items), model, left)
@@ -134,26 +133,20 @@ class Resident(Generic[ModelT]):
             raise
 
     @contextmanager
-    def _place(self) -> Iterator[threading.Event]:
+    def _place(self, tenant: Tenant) -> Iterator[threading.Event]:
         """A place in the bounded queue. While anybody has one, the model stays."""
-        if self._users >= self._workers + WAITING_MAX:
-            raise Refusal(
-                429,
-                "rate_limit_exceeded",
-                "The engine's queue is full; try again later.",
-                retry_after_seconds=_RETRY_AFTER_SECONDS,
-            )
-        self._users += 1
-        self._stop_unloading()
-        left = threading.Event()
-        self._working.add(left)
-        try:
-            yield left
-        finally:
-            self._working.discard(left)
-            self._users -= 1
-            if self._users == 0:
-                self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
+        with self._places.one(tenant):
+            self._users += 1
+            self._stop_unloading()
+            left = threading.Event()
+            self._working.add(left)
+            try:
+                yield left
+            finally:
+                self._working.discard(left)
+                self._users -= 1
+                if self._users == 0:
+                    self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
 
     async def _loaded(self) -> ModelT:
         """The model, loaded once for all who ask for it at the same time, and for the next when the first has left."""

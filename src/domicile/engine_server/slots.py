@@ -1,14 +1,10 @@
 """Who generates next, and on which slot: a bounded, fair queue, and a prompt cache that no two tenants share."""
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domicile.engine_server.errors import Refusal
-
-WAITING_MAX = 64
-_RETRY_AFTER_SECONDS = 2
+from domicile.engine_server.turns import WAITING_MAX, Line, Places
 
 
 @dataclass
@@ -68,17 +64,17 @@ class Ticket:
 
 
 class SlotQueue:
-    """Lower priority numbers first; among equals the tenants take turns, so a flood only delays its sender."""
+    """Hands out slots in turns (`turns`), so a flood only delays its sender."""
 
     def __init__(self, slots: int, waiting_max: int = WAITING_MAX) -> None:
         self._idle = [Slot(number) for number in range(slots)]
-        self._waiting_max = waiting_max
-        self._waiting: dict[int, dict[str | None, deque[Ticket]]] = {}
+        self._places = Places(slots + waiting_max)
+        self._line: Line[Ticket] = Line()
 
     @property
     def waiting(self) -> int:
         """How many generations have no slot yet."""
-        return sum(len(line) for turns in self._waiting.values() for line in turns.values())
+        return len(self._line)
 
     @property
     def idle(self) -> int:
@@ -87,17 +83,11 @@ class SlotQueue:
 
     def take_tickets(self, prompts: Sequence[Sequence[int]], tenant: str | None, priority: int = 0) -> list[Ticket]:
         """A place for each of a request's prompts, or none: a request is refused before it has begun, not half way."""
-        if self.waiting + len(prompts) > len(self._idle) + self._waiting_max:
-            raise Refusal(
-                429,
-                "rate_limit_exceeded",
-                "The engine's queue is full; try again later.",
-                retry_after_seconds=_RETRY_AFTER_SECONDS,
-            )
+        self._places.take(tenant, len(prompts))
         loop = asyncio.get_running_loop()
         tickets = [Ticket(self, tenant, prompt, priority, loop.create_future()) for prompt in prompts]
-        line = self._waiting.setdefault(priority, {}).setdefault(tenant, deque())
-        line.extend(tickets)
+        for ticket in tickets:
+            self._line.add(ticket, tenant, priority)
         self._grant()
         return tickets
 
@@ -106,33 +96,20 @@ class SlotQueue:
         if ticket.ended:
             return
         ticket.ended = True
+        self._places.give_back(ticket.tenant)
         if ticket.granted.done() and not ticket.granted.cancelled():
             self._idle.append(ticket.granted.result())
             self._grant()
             return
         ticket.granted.cancel()
-        self._leave_line(ticket)
-
-    def _leave_line(self, ticket: Ticket) -> None:
-        turns = self._waiting[ticket.priority]
-        line = turns[ticket.tenant]
-        line.remove(ticket)
-        if not line:
-            del turns[ticket.tenant]
-        if not turns:
-            del self._waiting[ticket.priority]
+        self._line.discard(ticket, ticket.tenant, ticket.priority)
 
     def _grant(self) -> None:
-        while self._idle and self._waiting:
-            priority = min(self._waiting)
-            turns = self._waiting[priority]
-            tenant = next(iter(turns))
-            line = turns.pop(tenant)
-            ticket = line.popleft()
-            if line:
-                turns[tenant] = line  # to the back: the next tenant's turn
-            elif not turns:
-                del self._waiting[priority]
+        while self._idle and self._line:
+            ticket = self._line.pop()
+            # One that was cancelled in this very step has not left the line yet.
+            if ticket.granted.cancelled():
+                continue
             ticket.granted.set_result(self._choose(ticket.tenant, ticket.prompt))
 
     def _choose(self, tenant: str | None, prompt: Sequence[int]) -> Slot:

@@ -9,7 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from domicile.engine_server.errors import Refusal
-from domicile.engine_server.resident import WAITING_MAX, Resident
+from domicile.engine_server.resident import Resident
+from domicile.engine_server.turns import WAITING_MAX
 from domicile.engine_server.weights import WeightsError
 
 FOR_EVER_S = 3600.0
@@ -60,7 +61,7 @@ def until_left(begun: threading.Event) -> Callable[[int, threading.Event], bool]
 
 async def begun_work(model: Resident[int]) -> "asyncio.Task[bool]":
     begun = threading.Event()
-    working = asyncio.create_task(model.run(until_left(begun)))
+    working = asyncio.create_task(model.run(until_left(begun), None))
     assert await asyncio.to_thread(begun.wait, 10)
     return working
 
@@ -75,7 +76,7 @@ async def test_it_is_loaded_once_for_all_who_come_at_the_same_time() -> None:
     load = Loader()
     load.may_load.clear()
     async with resident(load, workers=4) as model:
-        asked = [asyncio.create_task(model.run(number)) for _ in range(8)]
+        asked = [asyncio.create_task(model.run(number, None)) for _ in range(8)]
         await asyncio.sleep(0)
         load.may_load.set()
         assert await asyncio.gather(*asked) == [1] * 8
@@ -84,33 +85,33 @@ async def test_it_is_loaded_once_for_all_who_come_at_the_same_time() -> None:
 
 async def test_idle_it_is_unloaded_and_comes_back_at_the_next_request() -> None:
     async with resident(Loader(), idle_s=0.01) as model:
-        assert await model.run(number) == 1
+        assert await model.run(number, None) == 1
         await unloaded(model)
-        assert await model.run(number) == 2
+        assert await model.run(number, None) == 2
 
 
 async def test_who_leaves_while_it_loads_leaves_the_load_to_the_next() -> None:
     load = Loader()
     load.may_load.clear()
     async with resident(load) as model:
-        left = asyncio.create_task(model.run(number))
+        left = asyncio.create_task(model.run(number, None))
         await asyncio.sleep(0)
         left.cancel()
         await asyncio.wait([left])
         load.may_load.set()
-        assert await model.run(number) == 1
+        assert await model.run(number, None) == 1
 
 
 async def test_a_model_that_came_when_everybody_had_left_is_let_go_too() -> None:
     load = Loader()
     load.may_load.clear()
     async with resident(load, idle_s=0.01) as model:
-        left = asyncio.create_task(model.run(number))
+        left = asyncio.create_task(model.run(number, None))
         await asyncio.sleep(0)
         left.cancel()
         await asyncio.wait([left])
         load.may_load.set()
-        assert await model.run(number) == 1
+        assert await model.run(number, None) == 1
         await unloaded(model)
 
 
@@ -121,19 +122,50 @@ async def test_cancelling_ends_the_work_and_frees_its_worker() -> None:
         with pytest.raises(asyncio.CancelledError):
             await working
         async with asyncio.timeout(5):
-            assert await model.run(number) == 1
+            assert await model.run(number, None) == 1
 
 
 async def test_a_full_queue_refuses_before_anything_begins() -> None:
     async with resident(Loader()) as model:
         working = await begun_work(model)
-        waiting = [asyncio.create_task(model.run(number)) for _ in range(WAITING_MAX)]
+        # One has half of the places at most, so that the rest is left for others.
+        waiting = [asyncio.create_task(model.run(number, "flood")) for _ in range(WAITING_MAX // 2)]
         await asyncio.sleep(0)
         with pytest.raises(Refusal) as refused:
-            await model.run(number)
+            await model.run(number, "flood")
         assert (refused.value.status, refused.value.retry_after_seconds) == (429, 2)
+        single = asyncio.create_task(model.run(number, "single"))
         working.cancel()
-        assert await asyncio.gather(*waiting) == [1] * WAITING_MAX
+        assert await asyncio.gather(*waiting, single) == [1] * (WAITING_MAX // 2 + 1)
+
+
+@pytest.mark.parametrize("kind", ["run", "run_in_turns", "stream"])
+async def test_tenants_take_turns(kind: str) -> None:
+    order: list[str] = []
+
+    def of(tenant: str) -> Callable[[int, threading.Event], Iterator[str]]:
+        def work(_: int, __: threading.Event) -> Iterator[str]:
+            order.append(tenant)
+            return iter([tenant])
+
+        return work
+
+    async def ask(model: Resident[int], tenant: str) -> None:
+        if kind == "run":
+            await model.run(of(tenant), tenant)
+        elif kind == "run_in_turns":
+            await model.run_in_turns([of(tenant)], tenant)
+        else:
+            assert [item async for item in model.stream(of(tenant), tenant)] == [tenant]
+
+    async with resident(Loader(), streams_max=1) as model:
+        working = await begun_work(model)
+        asked = [asyncio.create_task(ask(model, tenant)) for tenant in (*["flood"] * 5, "single")]
+        await asyncio.sleep(0)
+        working.cancel()
+        await asyncio.gather(*asked)
+    # A place that was free goes to the first, whoever it is.
+    assert order.index("single") <= 2
 
 
 async def test_a_stream_comes_item_by_item_and_closing_it_ends_the_work() -> None:
@@ -147,18 +179,18 @@ async def test_a_stream_comes_item_by_item_and_closing_it_ends_the_work() -> Non
             ended.set()
 
     async with resident(Loader()) as model:
-        async with aclosing(model.stream(counting)) as items:
+        async with aclosing(model.stream(counting, None)) as items:
             assert [await anext(items), await anext(items)] == [0, 0]
             assert not ended.is_set()
         assert ended.is_set()
-        assert [item async for item in model.stream(lambda model, _: iter([model, 7]))] == [1, 7]
+        assert [item async for item in model.stream(lambda model, _: iter([model, 7]), None)] == [1, 7]
 
 
 async def test_a_stream_whose_reader_has_stopped_holds_nobody_up() -> None:
-    async with resident(Loader()) as model, aclosing(model.stream(lambda model, _: iter([model, 7]))) as items:
+    async with resident(Loader()) as model, aclosing(model.stream(lambda model, _: iter([model, 7]), None)) as items:
         assert await anext(items) == 1
         async with asyncio.timeout(10):
-            assert await model.run(number) == 1
+            assert await model.run(number, None) == 1
         assert await anext(items) == 7
 
 
@@ -176,9 +208,9 @@ async def test_between_the_pieces_of_a_long_work_others_have_their_turn() -> Non
         order.append("short")
 
     async with resident(Loader()) as model:
-        long = asyncio.create_task(model.run_in_turns([piece, piece, piece]))
+        long = asyncio.create_task(model.run_in_turns([piece, piece, piece], None))
         assert await asyncio.to_thread(first_runs.wait, 10)
-        other = asyncio.create_task(model.run(short))
+        other = asyncio.create_task(model.run(short, None))
         await asyncio.sleep(0)
         others_wait.set()
         await other
@@ -197,9 +229,9 @@ async def test_of_streams_that_keep_much_in_memory_so_many_are_under_way_and_no_
         return work
 
     async with asyncio.timeout(10), resident(Loader(), streams_max=1) as model:
-        async with aclosing(model.stream(counting("first"))) as first:
+        async with aclosing(model.stream(counting("first"), None)) as first:
             assert await anext(first) == "first"
-            second = asyncio.create_task(anext(model.stream(counting("second"))))
+            second = asyncio.create_task(anext(model.stream(counting("second"), None)))
             await asyncio.to_thread(lambda: None)
             assert begun == ["first"]
         assert await second == "second"
@@ -211,8 +243,8 @@ async def test_what_the_work_raises_is_raised_and_the_worker_goes_on() -> None:
 
     async with resident(Loader()) as model:
         with pytest.raises(Refusal, match="invalid_value"):
-            await model.run(fail)
-        assert await model.run(number) == 1
+            await model.run(fail, None)
+        assert await model.run(number, None) == 1
 
 
 @pytest.mark.parametrize(
@@ -225,10 +257,10 @@ async def test_a_load_that_fails_is_tried_again_at_the_next_request(
     load.failures = [failure]
     async with resident(load) as model:
         with pytest.raises(Refusal) as refused:
-            await model.run(number)
+            await model.run(number, None)
         assert (refused.value.status, refused.value.code) == (503, "engine_unavailable")
         assert str(failure) not in refused.value.message
-        assert await model.run(number) == 2
+        assert await model.run(number, None) == 2
     errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert errors == [f"model cannot be loaded: {said}"]
 

@@ -90,14 +90,30 @@ async def test_a_lower_priority_number_goes_first() -> None:
 
 
 async def test_a_full_queue_refuses_and_says_when_to_come_back() -> None:
-    queue = SlotQueue(2, waiting_max=3)
-    queue.take_tickets([[]] * 4, "a")
+    queue = SlotQueue(2, waiting_max=6)
+    queue.take_tickets([[]] * 3, "a")
     with pytest.raises(Refusal) as refused:
         queue.take_tickets([[]] * 2, "a")
     assert (refused.value.status, refused.value.code) == (429, "rate_limit_exceeded")
     assert refused.value.retry_after_seconds
     queue.take_tickets([[]], "a")
-    assert queue.waiting == 3
+    assert queue.waiting == 2
+
+
+async def test_a_flood_leaves_places_for_others() -> None:
+    queue = SlotQueue(4)
+    with pytest.raises(Refusal):
+        for _ in range(330):
+            queue.take_tickets([[]], "flood")
+    assert len(queue.take_tickets([[]] * 8, "single")) == 8
+
+
+async def test_places_come_back() -> None:
+    queue = SlotQueue(1, waiting_max=3)
+    for _ in range(10):
+        (ticket,) = queue.take_tickets([[]], "a")
+        queue.give_back(ticket)
+    assert len(queue.take_tickets([[]] * 2, "a")) == 2
 
 
 async def test_leaving_the_line_makes_room_and_giving_back_twice_is_harmless() -> None:
@@ -125,6 +141,20 @@ async def test_a_slot_granted_to_a_cancelled_waiter_goes_to_the_next() -> None:
     await asyncio.sleep(0)
     queue.give_back(running)
     task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert following.granted.done()
+
+
+async def test_a_waiter_that_is_cancelled_as_a_slot_comes_free_is_passed_over() -> None:
+    queue = SlotQueue(1)
+    (running,) = queue.take_tickets([[]], "a")
+    (left,) = queue.take_tickets([[]], "a")
+    (following,) = queue.take_tickets([[]], "a")
+    task = asyncio.create_task(left.__aenter__())
+    await asyncio.sleep(0)
+    task.cancel()
+    queue.give_back(running)
     with pytest.raises(asyncio.CancelledError):
         await task
     assert following.granted.done()

@@ -136,9 +136,9 @@ def _divide_at_zero(node: Node, kinds: list[str]) -> None:
     highest = {name: numeric[name] for name in ("maximum", "exclusiveMaximum") if name in numeric}
     others = [kind for kind in kinds if kind not in ("number", "integer")]
     rest = {**node, "type": others}
-    definitions = {name: rest.pop(name) for name in ("$defs", "definitions") if name in rest}
+    definitions: Node = {name: rest.pop(name) for name in ("$defs", "definitions") if name in rest}
     node.clear()
-    node |= definitions
+    node.update(definitions)
     node["anyOf"] = [
         *([rest] if others else []),
         {"type": "number", "minimum": 0, **highest, "multipleOf": DECIMALS},

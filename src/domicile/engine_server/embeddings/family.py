@@ -52,9 +52,9 @@ class Embeddings:
     async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
         request = decode(asked.body)
         dimensions = _dimensions(request)
-        split = await self.model.run(partial(_tokenize, request))
+        split = await self.model.run(partial(_tokenize, request), asked.tenant)
         parts = [window for text in split for window in text]
-        embedded = await self.model.run_in_turns(_turns(parts))
+        embedded = await self.model.run_in_turns(_turns(parts), asked.tenant)
         await reply.json(await asyncio.to_thread(_encode, request, split, chain.from_iterable(embedded), dimensions))
 
 

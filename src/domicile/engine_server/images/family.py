@@ -44,7 +44,7 @@ class Images:
         turns: list[Callable[[object, threading.Event], dict[str, str]]] = [
             partial(_draw, request, index) for index in range(request.n or 1)
         ]
-        pictures = await self._sketcher.run_in_turns(turns)
+        pictures = await self._sketcher.run_in_turns(turns, asked.tenant)
         answer = {"created": int(time.time()), "data": pictures}
         await reply.json(await asyncio.to_thread(msgspec.json.encode, answer))
 

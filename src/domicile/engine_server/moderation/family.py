@@ -54,26 +54,28 @@ class Moderation:
             raise other_model(MODEL_ID)
         wanted = items(request)
         # Images first: one that is damaged is refused before any text has cost anything.
-        image_scores = [await self._worst_image(item) for item in wanted]
-        text_scores = await self._worst_texts(wanted)
+        image_scores = [await self._worst_image(item, asked.tenant) for item in wanted]
+        text_scores = await self._worst_texts(wanted, asked.tenant)
         results = [
             replies.result(scores.tolist(), image_score, has_text=bool(item.texts))
             for item, scores, image_score in zip(wanted, text_scores, image_scores, strict=True)
         ]
         await reply.json(replies.encode(request.model, results))
 
-    async def _worst_image(self, item: Item) -> float | None:
+    async def _worst_image(self, item: Item, tenant: str | None) -> float | None:
         if not item.images:
             return None
-        return max(await self._images.run_in_turns([partial(_score_image, url, param) for param, url in item.images]))
+        pieces = [partial(_score_image, url, param) for param, url in item.images]
+        return max(await self._images.run_in_turns(pieces, tenant))
 
-    async def _worst_texts(self, wanted: Sequence[Item]) -> list[Scores]:
+    async def _worst_texts(self, wanted: Sequence[Item], tenant: str | None) -> list[Scores]:
         """The highest score of each category among an item's passages."""
         cut = await asyncio.to_thread(
             lambda: [[passage for text in item.texts for passage in passages(text)] for item in wanted]
         )
         every = [passage for found in cut for passage in found]
-        scored = iter([scores for turn in await self._minilm.run_in_turns(_turns(every)) for scores in turn])
+        turns = await self._minilm.run_in_turns(_turns(every), tenant)
+        scored = iter([scores for turn in turns for scores in turn])
         return [np.max([NOTHING, *(next(scored) for _ in found)], axis=0) for found in cut]
 
 

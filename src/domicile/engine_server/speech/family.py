@@ -53,7 +53,7 @@ class Speech:
 
     async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
         request = decode(asked.body)
-        async with aclosing(self._kokoro.stream(_said(request))) as sounds:
+        async with aclosing(self._kokoro.stream(_said(request), asked.tenant)) as sounds:
             if request.stream_format == "sse":
                 await _as_events(sounds, reply)
             else:

@@ -57,7 +57,7 @@ class Transcription:
     def _route(self, path: str, task: Task) -> Route:
         async def answer(asked: EngineRequest, reply: Reply) -> None:
             request = decode_request(asked.body, asked.content_type, task)
-            async with aclosing(self._whisper.stream(_heard(request))) as items:
+            async with aclosing(self._whisper.stream(_heard(request), asked.tenant)) as items:
                 if request.stream:
                     await _as_events(items, reply)
                 else:

@@ -48,18 +48,18 @@ class Vision:
         request = decode(asked.body)
         body = await asyncio.to_thread(for_llama, request)
         usage = Usage(0)
-        fingerprint = await self._model.run(lambda model, _: model.fingerprint)
+        fingerprint = await self._model.run(lambda model, _: model.fingerprint, asked.tenant)
         envelope = Envelope(request.model, fingerprint)
-        async with aclosing(self._events(body, usage)) as events:
+        async with aclosing(self._events(body, usage, asked.tenant)) as events:
             if request.stream:
                 await _stream(reply, request, envelope, usage, events)
             else:
                 await _whole(reply, request, envelope, usage, events)
 
-    async def _events(self, body: dict[str, Any], usage: Usage) -> AsyncGenerator[Event, None]:
+    async def _events(self, body: dict[str, Any], usage: Usage, tenant: str | None) -> AsyncGenerator[Event, None]:
         """What llama.cpp's chunks tell; the tokens of the prompt are known at the end."""
         reason = ""
-        async with aclosing(self._chunks(body)) as chunks:
+        async with aclosing(self._chunks(body, tenant)) as chunks:
             async for chunk in chunks:
                 for choice in chunk["choices"]:
                     if not reason and "role" in choice["delta"]:
@@ -73,14 +73,14 @@ class Vision:
         if not reason:
             raise EngineError("generation")
 
-    async def _chunks(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    async def _chunks(self, body: dict[str, Any], tenant: str | None) -> AsyncGenerator[dict[str, Any], None]:
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[str | None] = asyncio.Queue()
 
         def work(model: VisionModel, left: threading.Event) -> None:
             model.generate(body, lambda chunk: loop.call_soon_threadsafe(chunks.put_nowait, chunk), left)
 
-        running = asyncio.create_task(self._model.run(work))
+        running = asyncio.create_task(self._model.run(work, tenant))
         running.add_done_callback(lambda _: chunks.put_nowait(None))
         try:
             while (chunk := await chunks.get()) is not None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,10 +32,12 @@ class Server:
     then: str = "end"
     url: str = ""
     seen: list[tuple[str, str, bytes]] = field(default_factory=list)
+    tenants: list[str | None] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.seen.append((request.headers["accept"], request.headers["content-type"], await request.read()))
+        self.tenants.append(request.headers.get("domicile-tenant"))
         response = web.StreamResponse()
         await response.prepare(request)
         for part in self.parts:
@@ -83,6 +86,25 @@ async def test_bytes_come_as_they_are_under_the_media_type_of_what_was_sent() ->
         parts = [part async for part in await upstream.stream_bytes(place, MULTIPART)]
     assert b"".join(parts) == b"\x00\xffdata: [DONE]\n\n\n"
     assert server.seen == [("*/*", "multipart/form-data; boundary=b", b"--b\r\n")]
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+async def test_only_the_engine_that_ships_is_told_whose_turn_it_is(tmp_path: Path, embedded: bool) -> None:
+    server = Server((b"{}",))
+    application = web.Application()
+    application.router.add_post("/{path:.*}", server.answer)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.UnixSite(runner, tmp_path / "e.sock").start()
+    settings = engine_settings(socket=tmp_path / "e.sock", embedded=embedded)
+    upstream, place = upstream_of(settings), placement(settings)
+    try:
+        await upstream.complete(place, MULTIPART)
+    finally:
+        await upstream.close()
+        await runner.cleanup()
+    project = place.reservation.admission.caller.project.project_id
+    assert server.tenants == [project if embedded else None]
 
 
 @pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
