@@ -211,6 +211,34 @@ def test_without_demand_the_model_may_answer_in_words(engine: EngineProcess) -> 
     assert call["function"]["name"] == "send_mail"
 
 
+def test_after_a_tools_result_the_model_answers_with_it(engine: EngineProcess) -> None:
+    cases = (
+        ("What is the weather in Paris?", "get_weather", '{"city": "Paris"}', "18 degrees, light rain", "rain"),
+        ("What is 17 times 23?", "calculator", '{"expression": "17*23"}', "391", "391"),
+        (
+            "When does the next train to Berlin leave?",
+            "next_train",
+            '{"to": "Berlin"}',
+            "09:45 from platform 7",
+            "9:45",
+        ),
+        ("What time is it in Tokyo?", "get_time", '{"city": "Tokyo"}', "14:32", "14:32"),
+    )
+    answered = 0
+    for question, name, arguments, result, fact in cases:
+        call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}}
+        messages = [
+            {"role": "user", "content": question},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "call_1", "content": result},
+        ]
+        answer = engine.chat(messages=messages, max_tokens=40).json()["choices"][0]["message"]["content"]
+        assert '"arguments"' not in answer
+        assert "Calling the tool" not in answer
+        answered += fact in answer
+    assert answered >= 3
+
+
 def test_parallel_calls_each_keep_their_schema(engine: EngineProcess) -> None:
     answer = engine.chat("Weather in Paris and Rome?", tools=[_WEATHER], tool_choice="required", n=2).json()
     for choice in answer["choices"]:

@@ -1,6 +1,9 @@
 """The prompt: the template's own tokens are numbers, and nobody else's text can become one."""
 
+from typing import Any
+
 import msgspec
+import pytest
 
 from domicile.engine_server.chat.messages import Message
 from domicile.engine_server.chat.prompt import TURN_BEGINS, TURN_ENDS, render
@@ -29,13 +32,34 @@ def test_instructions_of_both_names_make_one_system_turn() -> None:
     assert pieces[1] == "system\na\nb!"
 
 
-def test_a_tools_result_names_its_function() -> None:
-    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+def _call(id: str, arguments: str) -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ('{"a": 1, "b": "x", "c": [true]}', "Calling the tool f with a: 1, b: x, c: [true]"),
+        ("{}", "Calling the tool f"),
+        ("", "Calling the tool f"),
+        # Cut by the token limit.
+        ('{"a": "Par', 'Calling the tool f with {"a": "Par'),
+        ("[" * 100_000, "Calling the tool f with " + "[" * 100_000),
+    ],
+    ids=["arguments", "none", "empty", "cut", "deep"],
+)
+def test_a_past_call_is_a_sentence(arguments: str, shown: str) -> None:
+    pieces = render(_messages({"role": "assistant", "tool_calls": [_call("c1", arguments)]}))
+    assert f"assistant\n{shown}" in pieces
+
+
+def test_a_tools_result_names_its_function_and_the_last_asks_for_an_answer() -> None:
     pieces = render(
         _messages(
-            {"role": "assistant", "tool_calls": [call]},
+            {"role": "assistant", "tool_calls": [_call("c1", "{}"), _call("c2", "{}")]},
             {"role": "tool", "tool_call_id": "c1", "content": "42"},
+            {"role": "tool", "tool_call_id": "unknown", "content": "43"},
         )
     )
-    assert 'assistant\n{"name": "f", "arguments": {"a": 1}}' in pieces
-    assert "user\nResult of f: 42" in pieces
+    assert "user\nThe tool f returned: 42" in pieces
+    assert "user\nThe tool returned: 43\nAnswer me with this result." in pieces
