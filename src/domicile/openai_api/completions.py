@@ -13,6 +13,8 @@ from domicile.openai_api.engine_body import with_scheduling
 from domicile.openai_api.lenient import REQUIRED_NULL, Lenient
 
 MAX_PROMPTS = 2048
+MAX_COMPLETIONS = 2048
+"""Of one request: its prompts, times `n` or `best_of`. Either alone is bounded by the specification, their product is not."""
 
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
@@ -91,6 +93,13 @@ def check_completion_request(request: CompletionRequest) -> None:
             raise errors.invalid_value("The best of several completions cannot be streamed.", "best_of")
     if isinstance(request.prompt, list):
         _check_prompts(request.prompt)
+    prompts = len(request.prompt) if isinstance(request.prompt, list) and not isinstance(request.prompt[0], int) else 1
+    made = prompts * max(request.n or 1, request.best_of or 1)
+    if made > MAX_COMPLETIONS:
+        raise errors.invalid_value(
+            f"The texts of 'prompt', times 'n' or 'best_of', ask for {made} completions: at most {MAX_COMPLETIONS}.",
+            "prompt",
+        )
 
 
 def _check_prompts(given: list[str | int | list[int]]) -> None:

@@ -13,6 +13,8 @@ from domicile.openai_api.lenient import Lenient
 ValueT = TypeVar("ValueT")
 
 DEFAULT_MODEL = "omni-moderation-latest"
+MAX_INPUTS = 2048
+"""Texts or parts of one request, as of an embeddings request: an engine looks at each by itself."""
 
 ELEVEN_CATEGORIES = (
     "harassment",
@@ -99,6 +101,10 @@ def check_moderation_request(request: ModerationRequest) -> None:
     """The rule that types cannot say. Raises `DomicileError` 400 with the input at fault."""
     if isinstance(request.input, str):
         return
+    if len(request.input) > MAX_INPUTS:
+        raise errors.invalid_value(
+            f"'input' has {len(request.input)} texts or parts: send at most {MAX_INPUTS} at a time.", "input"
+        )
     of_texts = isinstance(request.input[0], str)
     for index, each in enumerate(request.input):
         if isinstance(each, str) != of_texts:

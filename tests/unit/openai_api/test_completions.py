@@ -50,6 +50,10 @@ def test_the_usage_of_a_stream_is_always_asked_for() -> None:
         (["a"] * 2049, {}, "prompt"),
         ("a", {"n": 3, "best_of": 2}, "best_of"),
         ("a", {"best_of": 0}, "best_of"),
+        # Each of the two within its own bound.
+        (["a"] * 1025, {"n": 2}, "prompt"),
+        (["a"] * 128, {"best_of": 17}, "prompt"),
+        ([[1]] * 17, {"n": 128}, "prompt"),
         ("a", {"best_of": 2, "stream": True}, "best_of"),
         ("a", {"stream_options": {}}, "stream_options"),
     ],

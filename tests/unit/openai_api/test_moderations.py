@@ -64,6 +64,13 @@ def test_texts_and_parts_do_not_mix(given: Any) -> None:
     assert (caught.value.code, caught.value.param) == ("invalid_type", "input[1]")
 
 
+def test_so_many_inputs_and_no_more() -> None:
+    check_moderation_request(request(["a"] * 2048))
+    with pytest.raises(DomicileError) as caught:
+        check_moderation_request(request(["a"] * 2049))
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "input")
+
+
 def test_the_engine_is_told_its_own_name_even_where_it_is_the_default() -> None:
     asked = request([TEXT, IMAGE])
     assert asked.model == "omni-moderation-latest"

@@ -7,7 +7,7 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
-from domicile.data_plane.policy.audio_input import sound_in
+from domicile.data_plane.policy.audio_input import RecordingBudget, sound_in
 from domicile.data_plane.policy.content import ONLY_TEXT, Address, Content, Inspect, Members, image_address, refusal
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FilePart, ImagePart, UserMessage
@@ -59,17 +59,25 @@ def chat_inspection(members: Members) -> Inspect:
 def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Content:
     """Looks through messages and schemas.
 
-    Raises 400 for a file, a reference to something kept elsewhere, or an image or a recording that is not what it claims.
+    Raises 400 for a file, a reference to something kept elsewhere, an image or a recording that is not what it claims, or
+    more recordings than one request may have.
     """
     for path, schema in schemas(request):
         if _refers_elsewhere(schema):
             raise refusal(rules.references[_INDEX.sub("[]", path)], path)
     found: dict[str, str] = {}
     addresses: list[Address] = []
+    recordings = RecordingBudget()
     for index, message in enumerate(request.messages):
         if isinstance(message, UserMessage) and isinstance(message.content, list):
             for part_index, part in enumerate(message.content):
-                _inspect_part(rules, part, f"messages[{index}].content[{part_index}]", found, addresses)
+                path = f"messages[{index}].content[{part_index}]"
+                if isinstance(part, AudioPart):
+                    param = f"{path}.input_audio"
+                    recordings.spend(sound_in(part.input_audio, f"{param}.data"), param)
+                    found.setdefault("audio", param)
+                else:
+                    _inspect_part(rules, part, path, found, addresses)
         elif isinstance(message, AssistantMessage) and message.audio:
             raise refusal(rules.earlier_audio, f"messages[{index}].audio")
     return Content(frozenset({"text", *found}), found.get("image"), tuple(addresses)) if found else ONLY_TEXT
@@ -81,9 +89,6 @@ def _inspect_part(
     if isinstance(part, ImagePart):
         addresses += image_address(part.image_url.url, f"{path}.image_url.url", rules.image_url)
         found.setdefault("image", f"{path}.image_url")
-    elif isinstance(part, AudioPart):
-        sound_in(part.input_audio, f"{path}.input_audio.data")
-        found.setdefault("audio", f"{path}.input_audio")
     elif isinstance(part, FilePart):
         raise refusal(rules.file, f"{path}.file")
 

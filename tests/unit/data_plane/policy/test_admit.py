@@ -1,5 +1,6 @@
 """Admission: who may ask what where, each refusal with its code and member, in the design's order (4.3)."""
 
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -78,6 +79,20 @@ def test_what_the_content_needs_is_found() -> None:
     assert admit_chat(US, caller(), request(TEXT)).needs == {"text"}
     assert admit_chat(US, caller(), request(IMAGE, AUDIO)).needs == {"text", "image", "audio"}
     assert admit_chat(US, caller(), request(AUDIO)).needs == {"text", "audio"}
+
+
+def test_so_many_recordings_and_no_more() -> None:
+    assert admit_chat(US, caller(), request(*[AUDIO] * 32)).needs == {"text", "audio"}
+    error = refused(US, caller(), request(*[AUDIO] * 33))
+    assert (error.code, error.param) == ("invalid_value", "messages[0].content[32].input_audio")
+
+
+def test_recordings_have_a_size_together() -> None:
+    half = b64encode(b"ID3" + bytes(13 * 1024 * 1024)).decode()
+    large = {"type": "input_audio", "input_audio": {"data": half, "format": "mp3"}}
+    assert admit_chat(US, caller(), request(large)).needs == {"text", "audio"}
+    error = refused(US, caller(), request(large, large))
+    assert (error.code, error.param) == ("invalid_value", "messages[0].content[1].input_audio")
 
 
 @pytest.mark.contract("C29")
