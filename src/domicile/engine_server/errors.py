@@ -1,5 +1,6 @@
 """What the engine answers when it does not serve a request: one exception, one rendering."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,19 @@ def unsupported(param: str, reason: str) -> Refusal:
     """A request that is right, but asks for what this engine cannot do."""
     name = param[:_NAME_LENGTH_MAX]
     return Refusal(400, "unsupported_parameter", f"Unsupported parameter: '{name}'. {reason}", name)
+
+
+def too_long(param: str, limit: int, tokens: int | None = None) -> Refusal:
+    """An input that exceeds the model's context, in OpenAI's words, which clients look for before they trim a conversation.
+
+    `tokens`: how many there are; None for an input that is refused by its length, before its tokens are counted.
+    """
+    noun = re.split(r"[.\[]", param)[0]
+    counted = "" if tokens is None else f" Your {noun} resulted in {tokens} tokens."
+    text = (
+        f"Input tokens exceed the configured limit of {limit} tokens.{counted} Please reduce the length of the {noun}."
+    )
+    return Refusal(400, "context_length_exceeded", text, param)
 
 
 def other_model(served: str) -> Refusal:

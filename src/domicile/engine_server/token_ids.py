@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from domicile.engine_server.errors import invalid
+from domicile.engine_server.errors import invalid, too_long
 from domicile.engine_server.weights import WeightsError
 
 _FILE = Path(__file__).parent / "data" / "cl100k_base.tiktoken.gz"
@@ -22,7 +22,7 @@ IDS_MAX = 8192
 def decode(ids: Sequence[int], param: str) -> str:
     """The text of token ids. An incomplete character at either end, where a client has cut, becomes U+FFFD."""
     if len(ids) > IDS_MAX:
-        raise invalid(f"'{param}' has {len(ids)} tokens; a text may have at most {IDS_MAX}.", param)
+        raise too_long(param, IDS_MAX, len(ids))
     vocabulary = _vocabulary()
     if ids and (min(ids) < 0 or max(ids) >= len(vocabulary)):
         raise invalid(

@@ -8,7 +8,7 @@ from domicile.engine_server.chat.request import ChatRequest
 from domicile.engine_server.chat.sampling import sampling
 from domicile.engine_server.chat.schema import ANY_OBJECT, Schema, prepare
 from domicile.engine_server.chat.tools import calling_of
-from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.errors import invalid, too_long
 from domicile.engine_server.llama import Llama
 
 # A small model may repeat itself without end; a caller who wants more says so.
@@ -21,12 +21,7 @@ def check_length(pieces: Sequence[int | str], prompt_limit: int, param: str) -> 
     """Raises a 400 for a prompt that cannot be within the limit, before its tokens are counted."""
     characters = sum(len(piece) for piece in pieces if isinstance(piece, str))
     if characters > prompt_limit * _TOKEN_CHARACTERS_MAX:
-        raise Refusal(
-            400,
-            "context_length_exceeded",
-            f"This model's prompts are limited to {prompt_limit} tokens; '{param}' came to many more.",
-            param,
-        )
+        raise too_long(param, prompt_limit)
 
 
 async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, context: int) -> Plan:
@@ -37,12 +32,7 @@ async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, co
     check_length(pieces, prompt_limit, "messages")
     tokens = await llama.tokenize(pieces)
     if len(tokens) > prompt_limit:
-        raise Refusal(
-            400,
-            "context_length_exceeded",
-            f"This model's prompts are limited to {prompt_limit} tokens; the messages and tools came to {len(tokens)}.",
-            "messages",
-        )
+        raise too_long("messages", prompt_limit, len(tokens))
     room = context - len(tokens)
     return Plan(
         prompt=tokens,

@@ -14,7 +14,7 @@ from domicile.engine_server.chat.side_by_side import generating
 from domicile.engine_server.completions.reply import Chunks, Completion, Count, whole
 from domicile.engine_server.completions.request import CompletionRequest, decode, prompts
 from domicile.engine_server.engine import Engine
-from domicile.engine_server.errors import Refusal
+from domicile.engine_server.errors import too_long
 from domicile.engine_server.http import EngineRequest, Reply
 from domicile.engine_server.llama import Llama
 
@@ -56,12 +56,7 @@ class CompletionsEndpoint:
         check_length([text], limit, name)
         tokens = await llama.tokenize([text]) if text else [_DOCUMENT_BEGINS]
         if len(tokens) > limit:
-            raise Refusal(
-                400,
-                "context_length_exceeded",
-                f"This model's prompts are limited to {limit} tokens; '{name}' came to {len(tokens)}.",
-                name,
-            )
+            raise too_long(name, limit, len(tokens))
         wanted = request.max_tokens if request.max_tokens is not None else _TOKENS
         return Plan(
             prompt=tokens,

@@ -12,8 +12,8 @@ import msgspec
 from starlette.routing import Route
 
 from domicile.engine_server.embeddings.model import DIMENSIONS, MODEL_ID, MiniLm, Vector, combine, windows
-from domicile.engine_server.embeddings.request import EmbeddingsRequest, decode, texts, too_long
-from domicile.engine_server.errors import Refusal, invalid, other_model
+from domicile.engine_server.embeddings.request import EmbeddingsRequest, decode, texts
+from domicile.engine_server.errors import invalid, other_model, too_long
 from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import Endpoint, EngineRequest, Reply
 from domicile.engine_server.resident import Resident, go_on
@@ -77,15 +77,10 @@ def _tokenize(request: EmbeddingsRequest, model: MiniLm, left: threading.Event) 
     for name, text in texts(request):
         go_on(left)
         if len(text) > CHARACTERS_MAX:
-            raise Refusal(
-                400,
-                "context_length_exceeded",
-                f"'{name}' has {len(text)} characters; a text may have at most {TOKENS_MAX} tokens.",
-                name,
-            )
+            raise too_long(name, TOKENS_MAX)
         tokens = model.tokens(text)
         if len(tokens) > TOKENS_MAX:
-            raise too_long(name, len(tokens), TOKENS_MAX)
+            raise too_long(name, TOKENS_MAX, len(tokens))
         in_all += len(tokens)
         if in_all > TOKENS_IN_ALL_MAX:
             raise invalid(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from domicile.engine_server import token_ids
-from domicile.engine_server.errors import Refusal, invalid
+from domicile.engine_server.errors import invalid
 from domicile.engine_server.json_request import read_request
 
 INPUTS_MAX = 2048
@@ -52,13 +52,3 @@ def _text(given: object, param: str) -> str:
     if not text:
         raise invalid(f"'{param}' is empty. An empty text has no embedding.", param)
     return text
-
-
-def too_long(param: str, tokens: int, tokens_max: int) -> Refusal:
-    """A text with more tokens than may be sent."""
-    return Refusal(
-        400,
-        "context_length_exceeded",
-        f"'{param}' has {tokens} tokens; a text may have at most {tokens_max}.",
-        param,
-    )

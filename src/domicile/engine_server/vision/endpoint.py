@@ -13,7 +13,7 @@ import msgspec
 from domicile.engine_server.chat.generation import Event, Finished, Started, Text
 from domicile.engine_server.chat.reply import Chunks, Envelope, Message, Usage, unary
 from domicile.engine_server.chat.request import ChatRequest
-from domicile.engine_server.errors import Refusal
+from domicile.engine_server.errors import Refusal, too_long
 from domicile.engine_server.family import model_entry
 from domicile.engine_server.http import EngineRequest, Reply
 from domicile.engine_server.llama import EngineError
@@ -99,13 +99,7 @@ def _refusal(error: dict[str, Any]) -> Refusal:
     """llama.cpp's own text may quote the request: only its numbers are told."""
     if error.get("type") != "exceed_context_size_error":
         raise EngineError("llama.cpp refused the call")
-    tokens = int(error.get("n_prompt_tokens", 0))
-    return Refusal(
-        400,
-        "context_length_exceeded",
-        f"This model takes {CONTEXT_TOKENS} tokens at once, pictures included; the messages came to {tokens}.",
-        "messages",
-    )
+    return too_long("messages", CONTEXT_TOKENS, int(error.get("n_prompt_tokens", 0)) or None)
 
 
 async def _whole(

@@ -170,22 +170,7 @@ ENGINES = [
     (openai("secret-host.internal", code="context_length_exceeded"), UNKNOWN),
     (
         openai(
-            "This model's prompts are limited to 4096 tokens; the messages and tools came to 5000.",
-            code="context_length_exceeded",
-        ),
-        TOO_LONG,
-    ),
-    (
-        openai(
-            "This model takes 4096 tokens at once, pictures included; the messages came to 5000.",
-            code="context_length_exceeded",
-        ),
-        TOO_LONG,
-    ),
-    (openai("'messages' has 5000 tokens; a text may have at most 4096.", code="context_length_exceeded"), TOO_LONG),
-    (
-        openai(
-            "This model's prompts are limited to 4096 tokens; 'messages' came to many more.",
+            "Input tokens exceed the configured limit of 4096 tokens. Please reduce the length of the messages.",
             code="context_length_exceeded",
         ),
         "Input tokens exceed the configured limit of 4096 tokens. Please reduce the length of the messages.",
