@@ -47,6 +47,8 @@ def test_token_ids_encodings_and_dimensions(up: RunningUp, keys: dict[str, str],
     assert of_tokens.embedding == again.embedding == by_default.embedding
     (short,) = embeddings.create(model=SNAPSHOTS[1], input="Hello world", dimensions=64).data
     assert len(short.embedding) == 64
+    sizes = {name: len(embeddings.create(model=name, input="Hello world").data[0].embedding) for name in SNAPSHOTS}
+    assert sizes == {SNAPSHOTS[0]: 1536, SNAPSHOTS[1]: 3072, SNAPSHOTS[2]: 1536}
     assert math.hypot(*short.embedding) == pytest.approx(1, abs=1e-5)
 
 
@@ -57,7 +59,7 @@ def test_token_ids_encodings_and_dimensions(up: RunningUp, keys: dict[str, str],
         ({"input": ["a", ""]}, "invalid_value", "input[1]"),
         ({"input": ["a"] * 3000}, "invalid_value", "input"),
         ({"input": "word " * 8200}, "context_length_exceeded", "input"),
-        ({"input": "a", "dimensions": 1024}, "invalid_value", "dimensions"),
+        ({"input": "a", "dimensions": 1537}, "invalid_value", "dimensions"),
         ({"input": "a", "dimensions": 64, "model": "text-embedding-ada-002"}, "unsupported_parameter", "dimensions"),
         ({"input": "a", "model": "gpt-4o"}, "model_not_eligible", "model"),
     ],

@@ -2,6 +2,7 @@
 
 import base64
 import struct
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,11 @@ from domicile.openai_api.lenient import Lenient
 MAX_INPUTS = 2048
 MAX_INPUT_TOKENS = 8192
 MAX_TOKENS = 300_000
+_FLOAT_BYTES = 4
+VECTOR_SIZES = MappingProxyType(
+    {"text-embedding-ada-002": 1536, "text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
+)
+"""Numbers in a vector of OpenAI's snapshots, which clients' tables are made for."""
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 EncodingFormat = Literal["float", "base64"]
@@ -108,28 +114,32 @@ def decode_embeddings(data: bytes) -> EmbeddingList:
 
 
 def encode_embeddings(reply: EmbeddingList, request: EmbeddingRequest, *, model: str) -> bytes:
-    """The answer under the snapshot's name, in the encoding that was asked for: not every engine knows both.
+    """The answer under the snapshot's name, in its size and the encoding that was asked for: not every engine knows both.
+
+    A vector that is shorter than was asked for, or than the snapshot's, ends in zeros: they change no cosine.
 
     Raises ValueError when the vectors are not those of the inputs.
     """
     if [each.index for each in reply.data] != list(range(request.inputs)):
         raise ValueError("the engine's vectors are not those of the inputs")
     as_base64 = request.encoding_format == "base64"
+    size = request.dimensions or VECTOR_SIZES.get(model, 0)
     data = [
-        msgspec.structs.replace(each, embedding=_in_encoding(each.embedding, as_base64=as_base64))
+        msgspec.structs.replace(each, embedding=_in_encoding(each.embedding, size, as_base64=as_base64))
         for each in reply.data
     ]
     return msgspec.json.encode(msgspec.structs.replace(reply, data=data, model=model))
 
 
-def _in_encoding(vector: list[float] | str, *, as_base64: bool) -> list[float] | str:
+def _in_encoding(vector: list[float] | str, size: int, *, as_base64: bool) -> list[float] | str:
+    """`size`: how many numbers there are at least."""
     if isinstance(vector, list):
-        if not as_base64:
-            return vector
-        return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode("ascii")
-    if as_base64:
-        return vector
+        padded = [*vector, *[0.0] * (size - len(vector))]
+        return base64.b64encode(struct.pack(f"<{len(padded)}f", *padded)).decode("ascii") if as_base64 else padded
     raw = base64.b64decode(vector, validate=True)
-    if len(raw) % 4:
+    if len(raw) % _FLOAT_BYTES:
         raise ValueError("not 32-bit floats")
-    return list(struct.unpack(f"<{len(raw) // 4}f", raw))
+    raw = raw.ljust(size * _FLOAT_BYTES, b"\0")
+    if as_base64:
+        return base64.b64encode(raw).decode("ascii")
+    return list(struct.unpack(f"<{len(raw) // _FLOAT_BYTES}f", raw))

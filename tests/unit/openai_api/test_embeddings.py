@@ -83,6 +83,29 @@ def test_the_answer_is_in_the_encoding_that_was_asked_for(vector: Any, asked_for
     }
 
 
+@pytest.mark.parametrize("vector", [[0.5, -1.0], base64_of(0.5, -1.0)], ids=["numbers", "base64"])
+@pytest.mark.parametrize("asked_for", ["float", "base64"])
+@pytest.mark.parametrize(
+    ("model", "dimensions", "size"),
+    [
+        ("text-embedding-ada-002", None, 1536),
+        ("text-embedding-3-small", None, 1536),
+        ("text-embedding-3-large", None, 3072),
+        ("text-embedding-3-large", 5, 5),
+        # Longer than asked for is the engine's matter.
+        ("text-embedding-3-large", 1, 2),
+        ("somebody's own", None, 2),
+    ],
+)
+def test_a_vector_has_the_size_of_the_snapshot_and_the_same_direction(
+    vector: Any, asked_for: str, model: str, dimensions: int | None, size: int
+) -> None:
+    asked = request("a", encoding_format=asked_for, dimensions=dimensions)
+    (made,) = json.loads(encode_embeddings(decode_embeddings(reply(vector)), asked, model=model))["data"]
+    numbers = [0.5, -1.0, *[0.0] * (size - 2)]
+    assert made["embedding"] == (base64_of(*numbers) if asked_for == "base64" else numbers)
+
+
 @pytest.mark.parametrize("vectors", [[], [[1.0]], [[1.0]] * 3, [[1.0], "!"], [[1.0], "AAAA"]])
 def test_vectors_that_are_not_those_of_the_inputs_are_no_answer(vectors: list[Any]) -> None:
     with pytest.raises(ValueError):

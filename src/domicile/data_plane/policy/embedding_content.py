@@ -3,7 +3,7 @@
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.data_plane.policy.content import ONLY_TEXT, Content, Inspect, Members
 from domicile.kernel import errors
-from domicile.openai_api.embeddings import EmbeddingRequest
+from domicile.openai_api.embeddings import VECTOR_SIZES, EmbeddingRequest
 
 
 def embedding_inspection(_members: Members) -> Inspect:
@@ -13,6 +13,11 @@ def embedding_inspection(_members: Members) -> Inspect:
         if request.dimensions is not None and "dimensions" not in model.features:
             raise errors.unsupported_parameter(
                 "dimensions", f"The model '{model.name}' has vectors of one length: leave it out."
+            )
+        size = VECTOR_SIZES.get(model.name)
+        if request.dimensions is not None and size is not None and request.dimensions > size:
+            raise errors.invalid_value(
+                f"The model '{model.name}' has vectors of {size} numbers: 'dimensions' may ask for fewer.", "dimensions"
             )
         return ONLY_TEXT
 

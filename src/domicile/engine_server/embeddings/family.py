@@ -11,7 +11,15 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from domicile.engine_server.embeddings.model import DIMENSIONS, MODEL_ID, MiniLm, Vector, combine, windows
+from domicile.engine_server.embeddings.model import (
+    DIMENSIONS,
+    DIMENSIONS_MAX,
+    MODEL_ID,
+    MiniLm,
+    Vector,
+    combine,
+    windows,
+)
 from domicile.engine_server.embeddings.request import EmbeddingsRequest, decode, texts
 from domicile.engine_server.errors import invalid, other_model, too_long
 from domicile.engine_server.family import model_entry
@@ -62,11 +70,8 @@ def _dimensions(request: EmbeddingsRequest) -> int:
     if request.model != MODEL_ID:
         raise other_model(MODEL_ID)
     wanted = request.dimensions if request.dimensions is not None else DIMENSIONS
-    if wanted > DIMENSIONS:
-        raise invalid(
-            f"This model's vectors have {DIMENSIONS} dimensions; 'dimensions' can ask for fewer, not for {wanted}.",
-            "dimensions",
-        )
+    if wanted > DIMENSIONS_MAX:
+        raise invalid(f"'dimensions' is {wanted}: at most {DIMENSIONS_MAX}.", "dimensions")
     return wanted
 
 

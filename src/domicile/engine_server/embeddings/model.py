@@ -18,6 +18,8 @@ from domicile.engine_server.weights import locate, verify
 
 MODEL_ID = "all-minilm-l6-v2"
 DIMENSIONS = 384
+DIMENSIONS_MAX = 3072
+"""Of `text-embedding-3-large`: what a client's tables may be made for."""
 WINDOW_TOKENS = 254
 """What the model reads at once, beside its two markers: it was trained on no more."""
 
@@ -73,12 +75,14 @@ def windows(tokens: Sequence[int]) -> list[Sequence[int]]:
 def combine(parts: Sequence[tuple[int, Vector]], dimensions: int) -> Vector:
     """One vector of length 1 for a text: its windows' directions, each with the weight of its tokens.
 
-    Fewer dimensions are the first ones, of length 1 again. `parts`: tokens of a window, and its vector.
+    Fewer dimensions are the first ones, of length 1 again. More are zeros, which change no angle. `parts`: tokens of a window,
+    and its vector.
     """
     total = np.zeros(DIMENSIONS, np.float32)
     for tokens, vector in parts:
         total += normalised(vector) * np.float32(max(1, tokens))
-    return normalised(normalised(total)[:dimensions])
+    vector = normalised(normalised(total)[:dimensions])
+    return np.pad(vector, (0, dimensions - len(vector)))
 
 
 def normalised(vector: Vector) -> Vector:

@@ -29,7 +29,7 @@ async def test_the_official_client_gets_its_vectors(region: RegionUnderTest, stu
     async with region.official_client() as client:
         made = await client.embeddings.create(model="text-embedding-3-small", input=["a", "bc"], user="somebody")
     # It asks for base64 and unpacks it; the stub knows numbers only.
-    assert [each.embedding for each in made.data] == [[0.0, 1.0], [1.0, 2.0]]
+    assert [each.embedding for each in made.data] == [[0.0, 1.0, *[0.0] * 1534], [1.0, 2.0, *[0.0] * 1534]]
     assert (made.model, made.usage.prompt_tokens) == ("text-embedding-3-small", 10)
     assert stub.received[-1]["body"] == {"model": "one-model", "input": ["a", "bc"], "encoding_format": "base64"}
     [row] = await region.ledger(1)
@@ -54,6 +54,7 @@ async def test_the_official_client_gets_its_vectors(region: RegionUnderTest, stu
             "unsupported_parameter",
             "dimensions",
         ),
+        ({"model": "text-embedding-3-small", "input": "a", "dimensions": 1537}, 400, "invalid_value", "dimensions"),
         ({"model": "gpt-4o", "input": "a"}, 400, "model_not_eligible", "model"),
         ({"model": "text-embedding-3-small", "input": "do:400"}, 400, "engine_refused", None),
         ({"model": "text-embedding-3-small", "input": "do:401"}, 503, "engine_misconfigured", None),

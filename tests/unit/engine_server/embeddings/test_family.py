@@ -70,7 +70,10 @@ async def test_fewer_dimensions_are_the_first_ones_of_length_1_again(client: Cli
     (short,) = await vectors(client, "One text.", dimensions=64)
     assert short.shape == (64,)
     assert short == pytest.approx(whole[:64] / np.linalg.norm(whole[:64]), abs=1e-6)
-    refused = await post(client, input="One text.", dimensions=385)
+    (long,) = await vectors(client, "One text.", dimensions=1536)
+    (own,) = await vectors(client, "One text.")
+    assert (long == np.pad(own, (0, 1536 - 384))).all()
+    refused = await post(client, input="One text.", dimensions=3073)
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "dimensions")
 
 
