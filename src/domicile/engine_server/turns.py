@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 from domicile.engine_server.errors import Refusal
 
-WAITING_MAX = 64
-"""Requests that wait for one model, beyond which the next is refused before it has begun."""
+WAITING_MAX = 128
+"""Requests that wait for one model, beyond which the next is refused before it has begun. One tenant may have about half of the
+places: as many requests as a region sends at once."""
 _RETRY_AFTER_SECONDS = 2
 
 ItemT = TypeVar("ItemT")

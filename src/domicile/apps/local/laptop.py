@@ -94,7 +94,7 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             "country": country,
             "operator": "this machine",
             "embedded": True,
-            # The engine process takes a few more than this before it refuses: what waits, waits in the region.
+            # The engine takes as many of one project before it refuses: what waits, waits in the region.
             "max_concurrency": 64,
             **settings,
             "models": dict.fromkeys(names, model),
