@@ -105,7 +105,7 @@ def test_a_prompt_is_cached_for_its_own_tenant_only(engine: EngineProcess) -> No
         ({"prompt": []}, "invalid_value", "prompt"),
         ({"prompt": [1, "a"]}, "invalid_value", "prompt"),
         ({"prompt": [100_300]}, "invalid_value", "prompt"),
-        ({"prompt": ["a", "word " * 2000]}, "context_length_exceeded", "prompt[1]"),
+        ({"prompt": ["a", "word " * 9000]}, "context_length_exceeded", "prompt[1]"),
         ({"stream_options": {}}, "invalid_value", "stream_options"),
         ({"logprobs": 6}, "invalid_value", "logprobs"),
         ({"messages": []}, "unsupported_parameter", "messages"),

@@ -24,10 +24,10 @@ def _refused(engine: EngineProcess, code: str, param: str | None, **members: Any
 
 def test_a_long_prompt_is_refused_before_it_is_read(engine: EngineProcess) -> None:
     begun = time.monotonic()
-    message = _refused(engine, "context_length_exceeded", "messages", text="word " * 5000)
-    assert "1024" in message
-    assert "50" in message
-    # Reading 5,000 tokens would take half a minute.
+    message = _refused(engine, "context_length_exceeded", "messages", text="word " * 9000)
+    assert "limit of 7680 tokens" in message
+    assert "resulted in 90" in message
+    # Reading 9,000 tokens would take minutes.
     assert time.monotonic() - begun < 5
 
 
@@ -90,7 +90,7 @@ def test_only_these_urls_exist(engine: EngineProcess) -> None:
         model, *others = client.get("/v1/models").json()["data"]
     assert model["id"] == MODEL
     assert "vision" not in {other["id"] for other in others}, "the operator has brought none"
-    assert model["prompt_limit"] == 1024
+    assert model["prompt_limit"] == 7680
     assert len(model["weights_sha256"]) == 64
 
 

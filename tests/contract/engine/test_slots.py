@@ -68,6 +68,22 @@ async def test_a_short_request_does_not_wait_for_a_long_prompt(engine: EnginePro
         assert (await long).status_code == 200
 
 
+async def test_a_stream_goes_on_beside_a_long_prompt(engine: EngineProcess) -> None:
+    """Counted, not timed: beside a piece of 64 tokens an answer gets on by one or two, so it needs time of its own."""
+    async with engine.asynchronous() as client:
+        body = _body("A story.", max_tokens=5000, response_format=ENDLESS, stream=True)
+        async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            events = answer.aiter_lines()
+            await anext(events)
+            prompt = "word " * 1500
+            long = asyncio.create_task(client.post("/v1/chat/completions", json=_body(prompt, max_tokens=1)))
+            pieces = 0
+            while not long.done():
+                pieces += bool(await anext(events))
+        assert (await long).status_code == 200
+    assert pieces > 200
+
+
 async def test_a_full_queue_says_when_to_come_back(engine: EngineProcess) -> None:
     async with engine.asynchronous() as client:
         body = _body("A story.", max_tokens=1900, response_format=ENDLESS, n=8)

@@ -109,6 +109,8 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             modalities=["text"],
             unsupported_parameters=UNSUPPORTED_BY_EMBEDDED_CHAT,
             cache_salt=True,
+            # The longest prompt takes minutes to read on a small machine.
+            first_byte_timeout_s=900,
         ),
         block("images", "procedural-sketch", Endpoint.IMAGES_GENERATIONS),
         block(
