@@ -294,4 +294,20 @@ MUTANTS = [
         "table is not None and project_id in table.projects",
         "tests/residency/test_image_links.py",
     ),
+    Mutant(
+        "design 1",
+        "one project's flood leaves places in the embedded engine's queue",
+        "engine_server/turns.py",
+        "        if self._taken.get(tenant, 0) + count > self._free - count:",
+        "        if count > self._free:",
+        "tests/unit/engine_server/test_turns.py",
+    ),
+    Mutant(
+        "design 1",
+        "the recordings of one chat are counted before any is transcribed",
+        "data_plane/policy/audio_input.py",
+        "        if self._parts > PARTS_MAX:",
+        "        if False:",
+        "tests/unit/data_plane/policy/test_admit.py -k recordings",
+    ),
 ]
