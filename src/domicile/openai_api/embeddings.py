@@ -100,7 +100,12 @@ def _check_tokens(tokens: list[str | int | list[int]] | list[int], param: str) -
     if not tokens or any(not isinstance(token, int) for token in tokens):
         raise errors.invalid_type(f"'{param}' must be a list of at least one token, and of tokens only.", param)
     if len(tokens) > MAX_INPUT_TOKENS:
-        raise errors.invalid_value(f"'{param}' has {len(tokens)} tokens: at most {MAX_INPUT_TOKENS}.", param)
+        raise errors.invalid_request(
+            f"Input tokens exceed the configured limit of {MAX_INPUT_TOKENS} tokens. Your input resulted in {len(tokens)}"
+            " tokens. Please reduce the length of the input.",
+            param=param,
+            code="context_length_exceeded",
+        )
 
 
 def encode_for_engine(request: EmbeddingRequest, *, model: str) -> bytes:

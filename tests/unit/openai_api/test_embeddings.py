@@ -60,6 +60,13 @@ def test_an_input_that_cannot_be_one_names_its_place(given: Any, param: str) -> 
     assert caught.value.param == param
 
 
+def test_too_many_tokens_are_told_in_words_that_clients_know() -> None:
+    with pytest.raises(DomicileError) as caught:
+        check_embedding_request(request([[1], [1] * 8193]))
+    assert (caught.value.code, caught.value.param) == ("context_length_exceeded", "input[1]")
+    assert "configured limit of 8192 tokens. Your input resulted in 8193 tokens." in caught.value.message
+
+
 def test_the_engine_is_told_its_own_name_and_not_the_user() -> None:
     sent = encode_for_engine(request(["a"], user="somebody", dimensions=2), model="engine's")
     assert json.loads(sent) == {"model": "engine's", "input": ["a"], "dimensions": 2}
