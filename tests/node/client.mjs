@@ -10,7 +10,7 @@ const said = (name) => {
 export const baseURL = said("DOMICILE_BASE_URL");
 export const foreignBaseURL = said("DOMICILE_FOREIGN_BASE_URL");
 
-const apiKey = said("DOMICILE_API_KEY");
+export const apiKey = said("DOMICILE_API_KEY");
 
 export const client = new OpenAI({ apiKey, baseURL, maxRetries: 0 });
 export const foreignClient = new OpenAI({ apiKey, baseURL: foreignBaseURL, maxRetries: 0 });
