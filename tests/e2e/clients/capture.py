@@ -1,9 +1,9 @@
 """Record what a client sends, for the clients that are too heavy for the lock. `domicile up` runs beside it.
 
-    python -m tests.e2e.clients.capture http://127.0.0.1:8702 8790 litellm 1.110.2
+    python -m tests.e2e.clients.capture http://127.0.0.1:8702 8790 llm 0.36 "how it was pointed here"
 
 The client is pointed at port 8790 with a key of that region, and holds a short conversation. Ctrl-C ends the recording. The
-requests then stand in `captured/litellm.json`, without keys. What a request repeats of an answer before it is a placeholder
+requests then stand in `captured/llm.json`, without keys. What a request repeats of an answer before it is a placeholder
 there, which the test fills from its own answers. The small model calls tools and fills in documents best at `temperature` 0.
 """
 
@@ -86,12 +86,12 @@ class Proxy(BaseHTTPRequestHandler):
         return self.rfile.read(size + 2)[:size] if size else b""
 
 
-def main(upstream: str, port: str, client: str, version: str) -> None:
+def main(upstream: str, port: str, client: str, version: str, setup: str) -> None:
     Proxy.upstream = urlsplit(upstream).netloc
     Proxy.recording = Recording()
     with ThreadingHTTPServer(("127.0.0.1", int(port)), Proxy) as server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
-    captured = {"client": client, "version": version, "requests": Proxy.recording.requests}
+    captured = {"client": client, "version": version, "setup": setup, "requests": Proxy.recording.requests}
     text = json.dumps(captured, indent=1, ensure_ascii=False)
     (CAPTURED / f"{client}.json").write_text(text + "\n", "utf-8")
 
