@@ -25,6 +25,13 @@ from tests.platform.installation import IssuedKey
 USER = HumanMessage(QUESTION)
 
 
+@pytest.fixture(autouse=True)
+def no_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LangChain sends traces to its maker where the environment asks for them."""
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    monkeypatch.setenv("LANGCHAIN_TRACING_V2", "false")
+
+
 @pytest.fixture
 def chat(up: RunningUp, eu_key: IssuedKey) -> ChatOpenAI:
     return ChatOpenAI(
