@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
+from domicile.data_plane.limits.fair_turns import FairTurns
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel import errors
@@ -41,28 +42,21 @@ class Placement:
 
 @dataclass(slots=True)
 class EngineCondition:
-    """How an engine is, as probes and requests have seen it, and how much it has to do. `engines/queue` counts."""
+    """How an engine is, as probes and requests have seen it, and how much it has to do."""
 
     name: str
-    capacity: int
-    """How many requests may run and wait."""
+    turns: FairTurns
+    """Who runs and waits. `engines/queue` takes the turns."""
     breaker: CircuitBreaker
     alive: bool = False
     is_probed: bool = True
-    running: int = 0
-    waiting: int = 0
-    turn: int = 0
+    chosen_last: int = 0
     """When it was chosen last, in choices."""
 
     @property
     def outstanding(self) -> int:
         """Requests that it has not ended."""
-        return self.running + self.waiting
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more may come."""
-        return self.outstanding < self.capacity
+        return self.turns.running + self.turns.waiting
 
     @property
     def is_usable(self) -> bool:
@@ -113,7 +107,7 @@ class Router:
         self._engines = {
             engine.name: _Engine(
                 engine,
-                EngineCondition(engine.name, engine.max_concurrency + engine.max_queue, CircuitBreaker(monotonic)),
+                EngineCondition(engine.name, _turns(engine), CircuitBreaker(monotonic)),
             )
             for engine in engines
         }
@@ -134,12 +128,13 @@ class Router:
         usable = [engine for engine in able if engine.condition.is_usable and engine.settings.name not in tried]
         if not usable or len(tried) > RETRIES:
             raise errors.engine_unavailable()
-        free = [engine for engine in usable if engine.condition.has_room]
+        project = admission.caller.project.project_id
+        free = [engine for engine in usable if engine.condition.turns.has_room(project)]
         if not free:
             raise errors.engine_unavailable(busy=True)
-        chosen = min(free, key=lambda engine: (engine.condition.outstanding, engine.condition.turn))
+        chosen = min(free, key=lambda engine: (engine.condition.outstanding, engine.condition.chosen_last))
         self._choices += 1
-        chosen.condition.turn = self._choices
+        chosen.condition.chosen_last = self._choices
         engine = chosen.settings
         return Placement(
             reservation,
@@ -196,8 +191,8 @@ class Router:
                 engine.settings.operator,
                 engine.condition.alive,
                 engine.condition.breaker.is_open,
-                engine.condition.running,
-                engine.condition.waiting,
+                engine.condition.turns.running,
+                engine.condition.turns.waiting,
             )
             for engine in self._engines.values()
         )
@@ -236,6 +231,16 @@ class Router:
                 refused, f"The engine '{label}', which serves this model here, cannot honour it."
             )
         return able
+
+
+def _turns(engine: EngineSettings) -> FairTurns:
+    """One project alone may use the whole engine, and half of its queue: the other half is for the others."""
+    return FairTurns(
+        places=engine.max_concurrency,
+        places_of_one=engine.max_concurrency,
+        waiting=engine.max_queue,
+        waiting_of_one=(engine.max_queue + 1) // 2,
+    )
 
 
 def _param(admission: Admission, missing: list[str]) -> str:

@@ -37,6 +37,7 @@ from domicile.boundary.snapshot import (
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.identity import Enrollment
+from domicile.data_plane.limits.fair_turns import FairTurns
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
 from domicile.persistence.database import Database, sqlite_url
@@ -54,6 +55,10 @@ WRITER = "wr_" + "W" * 24
 DIRECTORY = (DirectoryEntry("eu", "eu.example.com:8443"), DirectoryEntry("us", "us.example.com"))
 NOW_MS = 1_800_000_000_000
 MIGRATIONS = Path(domicile.data_plane.__file__).parent / "migrations"
+
+
+# Tasks that nobody holds may be collected while they wait.
+_waiting: set["asyncio.Task[None]"] = set()
 
 
 class SetClock:
@@ -114,6 +119,14 @@ def organization_record(**members: Any) -> OrganizationRecord:
         **members,
     }
     return OrganizationRecord(**values)
+
+
+async def occupied(turns: FairTurns, count: int, *, project: str = "proj_other") -> None:
+    """So many more requests of a project run there, or wait where no place is free."""
+    for _ in range(count):
+        if not turns.begin(project):
+            _waiting.add(asyncio.create_task(turns.wait(project)))
+            await asyncio.sleep(0)
 
 
 def project_record(**members: Any) -> ProjectRecord:

@@ -25,7 +25,13 @@ from domicile.openai_api.chat_tools import (
 )
 from domicile.settings.engines import EngineSettings
 from tests.unit.data_plane.policy.examples import EU
-from tests.unit.data_plane.region_parts import KEY_ID, engine_settings, organization_record, project_record
+from tests.unit.data_plane.region_parts import (
+    KEY_ID,
+    engine_settings,
+    occupied,
+    organization_record,
+    project_record,
+)
 
 MODEL = "gpt-4o-2024-08-06"
 SCHEMA = JsonSchemaResponse(json_schema=JsonSchema(name="answer", schema={"type": "object"}))
@@ -116,27 +122,37 @@ def test_a_request_is_never_given_to_the_same_engine_twice_nor_to_a_third() -> N
 
 
 class TestLoad:
-    def test_the_engine_with_the_least_to_do_is_chosen(self) -> None:
-        made = router(engine_settings("one"), engine_settings("two"), engine_settings("three"))
-        made.condition("one").running = 2
-        made.condition("two").running, made.condition("two").waiting = 0, 1
-        made.condition("three").running = 3
+    async def test_the_engine_with_the_least_to_do_is_chosen(self) -> None:
+        made = router(
+            engine_settings("one"), engine_settings("two", max_concurrency=1, max_queue=4), engine_settings("three")
+        )
+        await occupied(made.condition("one").turns, 2)
+        await occupied(made.condition("two").turns, 1)
+        await occupied(made.condition("three").turns, 3)
         assert [made.route(reservation()).engine for _ in range(2)] == ["two", "two"]
-        made.condition("two").waiting = 2
+        await occupied(made.condition("two").turns, 1)
+        assert (made.condition("two").turns.running, made.condition("two").turns.waiting) == (1, 1)
         assert [made.route(reservation()).engine for _ in range(3)] == ["one", "two", "one"]
 
-    def test_what_runs_and_waits_is_bounded_and_what_comes_then_is_told_when_to_come_again(self) -> None:
+    async def test_what_runs_and_waits_is_bounded_and_what_comes_then_is_told_when_to_come_again(self) -> None:
         made = router(
             engine_settings("one", max_concurrency=1, max_queue=1),
             engine_settings("two", max_concurrency=1, max_queue=0),
         )
-        made.condition("two").running = 1
-        made.condition("one").running = 1
+        await occupied(made.condition("two").turns, 1)
+        await occupied(made.condition("one").turns, 1)
         assert made.route(reservation()).engine == "one"
-        made.condition("one").waiting = 1
+        await occupied(made.condition("one").turns, 1)
         error = refusal(made, reservation())
         assert (error.category, error.code, error.retry_after_s) == (Category.UNAVAILABLE, "engine_unavailable", 1)
         assert "as much to do as it may" in error.message
+
+    async def test_a_project_that_fills_its_half_of_the_queue_leaves_the_other_half(self) -> None:
+        made = router(engine_settings("one", max_concurrency=1, max_queue=4))
+        turns, mine = made.condition("one").turns, project_record().project_id
+        await occupied(turns, 3, project=mine)
+        assert refusal(made, reservation()).retry_after_s == 1
+        assert turns.has_room("proj_other")
 
 
 class TestCircuit:

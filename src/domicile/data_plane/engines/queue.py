@@ -1,6 +1,6 @@
-"""The queue in front of an engine: so many requests at once, so many waiting, and no more (`routing` looks before).
+"""The queue in front of an engine: so many requests at once, so many waiting, in fair turns between projects.
 
-It also sees how each request ends, and so whether the engine is well.
+`routing` looks for room before. The queue also sees how each request ends, and so whether the engine is well.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from domicile.data_plane.engines.port import (
     LeftQueueError,
 )
 from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.limits.fair_turns import NoRoomError
 from domicile.data_plane.routing import EngineCondition, Placement, Router
 from domicile.kernel import errors
 from domicile.kernel.errors import Category, DomicileError
@@ -36,12 +37,11 @@ class QueuedEngine:
     def __init__(self, engine: Engine, settings: EngineSettings, condition: EngineCondition) -> None:
         self._engine = engine
         self._condition = condition
-        self._places = asyncio.Semaphore(settings.max_concurrency)
         self._timeout_s = settings.queue_timeout_s
 
     async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
         """See `Engine.complete`."""
-        async with _Turn(self._condition, self._places, self._timeout_s):
+        async with _Turn(self._condition, placement, self._timeout_s):
             return await self._engine.complete(placement, request)
 
     async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
@@ -63,7 +63,7 @@ class QueuedEngine:
     async def _parts(
         self, placement: Placement, request: EngineRequest, *, events: bool
     ) -> AsyncGenerator[bytes, None]:
-        async with _Turn(self._condition, self._places, self._timeout_s) as turn:
+        async with _Turn(self._condition, placement, self._timeout_s) as turn:
             open_stream = self._engine.stream if events else self._engine.stream_bytes
             async with aclosing(await open_stream(placement, request)) as parts:
                 turn.answered()
@@ -85,30 +85,27 @@ def queued(
 class _Turn:
     """One request's, from its coming until its end."""
 
-    def __init__(self, condition: EngineCondition, places: asyncio.Semaphore, timeout_s: float) -> None:
+    def __init__(self, condition: EngineCondition, placement: Placement, timeout_s: float) -> None:
         self._condition = condition
-        self._places = places
+        self._project = placement.reservation.admission.caller.project.project_id
         self._timeout_s = timeout_s
         self._trial: Trial | None = None
 
     async def __aenter__(self) -> "_Turn":
+        turns = self._condition.turns
         # Nothing is awaited between the router's choice and here, so what it saw is still so.
-        if not self._condition.has_room:
-            raise errors.engine_unavailable(busy=True)
-        self._condition.waiting += 1
         self._trial = self._condition.breaker.began()
+        if turns.begin(self._project):
+            return self
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._places.acquire()
-        except TimeoutError:
+                await turns.wait(self._project)
+        except (TimeoutError, NoRoomError):
             self._condition.breaker.ended(self._trial)
             raise EngineBusyError(errors.engine_unavailable(busy=True)) from None
         except asyncio.CancelledError:
             self._condition.breaker.ended(self._trial)
             raise LeftQueueError from None
-        finally:
-            self._condition.waiting -= 1
-        self._condition.running += 1
         return self
 
     def answered(self) -> None:
@@ -119,8 +116,7 @@ class _Turn:
         self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         was_open = self._condition.breaker.is_open
-        self._condition.running -= 1
-        self._places.release()
+        self._condition.turns.leave(self._project)
         if error is None:
             self._condition.breaker.succeeded()
         elif isinstance(error, EngineUnreachedError):

@@ -18,7 +18,7 @@ async def stub(tmp_path: Path) -> AsyncIterator[StubEngine]:
 
 
 def waiting(region: RegionUnderTest, count: int) -> bool:
-    return region.router.condition("one").waiting == count
+    return region.router.condition("one").turns.waiting == count
 
 
 async def test_beyond_the_bound_it_is_503_and_a_place_goes_to_whoever_waits(tmp_path: Path, stub: StubEngine) -> None:

@@ -46,7 +46,18 @@ async def test_projects_take_turns_however_many_one_sends() -> None:
     for _ in range(7):
         order += crowd.inside
         await crowd.leave()
-    assert order == ["a", "a", "b", "c", "a", "b", "a"]
+    assert order == ["a", "b", "a", "c", "b", "a", "a"]
+
+
+async def test_a_place_goes_to_the_project_that_holds_the_fewest() -> None:
+    crowd = Crowd(FairTurns(places=3, places_of_one=3, waiting=100, waiting_of_one=50))
+    for project in ("a", "a", "b", "a", "a", "b", "c"):
+        await crowd.come(project)
+    assert crowd.inside == ["a", "a", "b"]
+    await crowd.leave()
+    assert crowd.inside == ["a", "b", "c"]
+    await crowd.leave()
+    assert crowd.inside == ["b", "c", "a"]
 
 
 async def test_one_project_does_not_hold_every_place() -> None:
@@ -69,7 +80,52 @@ async def test_so_many_may_wait_of_one_and_of_all() -> None:
         await asyncio.wait_for(_pass(turns, "a"), 5)
     await crowd.come("b")
     with pytest.raises(NoRoomError):
-        await asyncio.wait_for(_pass(turns, "c"), 5)
+        await asyncio.wait_for(_pass(turns, "b"), 5)
+
+
+async def test_a_full_queue_makes_room_for_a_project_that_has_fewer_in_it() -> None:
+    turns = FairTurns(places=1, places_of_one=1, waiting=4, waiting_of_one=2)
+    crowd = Crowd(turns)
+    for project in ("a", "a", "b", "b"):
+        await crowd.come(project)
+    newest = await crowd.come("a")
+    assert turns.has_room("c")
+    await crowd.come("c")
+    with pytest.raises(NoRoomError):
+        await asyncio.wait_for(newest, 5)
+    assert turns.waiting == 4
+    order = []
+    for _ in range(5):
+        order += crowd.inside
+        await crowd.leave()
+    assert order == ["a", "b", "a", "c", "b"]
+    assert (turns.running, turns.waiting) == (0, 0)
+
+
+async def test_nobody_is_sent_away_for_a_project_that_has_as_many() -> None:
+    turns = FairTurns(places=1, places_of_one=1, waiting=2, waiting_of_one=2)
+    crowd = Crowd(turns)
+    for project in ("a", "a", "b"):
+        await crowd.come(project)
+    assert not turns.has_room("a")
+    assert not turns.has_room("b")
+    assert not turns.has_room("c")
+
+
+async def test_who_is_sent_away_and_leaves_in_the_same_instant_takes_no_place_along() -> None:
+    turns = FairTurns(places=1, places_of_one=1, waiting=2, waiting_of_one=2)
+    crowd = Crowd(turns)
+    for project in ("a", "a"):
+        await crowd.come(project)
+    newest = await crowd.come("a")
+    other = asyncio.create_task(_pass(turns, "b"))
+    await asyncio.sleep(0)
+    newest.cancel()
+    await crowd.settle()
+    assert (turns.running, turns.waiting) == (1, 2)
+    other.cancel()
+    await crowd.settle()
+    assert (turns.running, turns.waiting) == (1, 1)
 
 
 async def test_who_leaves_while_waiting_leaves_no_gap() -> None:
@@ -92,6 +148,19 @@ async def test_who_leaves_in_the_instant_of_being_called_passes_the_place_on() -
     called.cancel()
     await crowd.settle()
     assert crowd.inside[-1] == "c"
+
+
+async def test_places_are_given_back_while_those_that_wait_leave() -> None:
+    turns = FairTurns(places=1, places_of_one=1, waiting=100, waiting_of_one=50)
+    assert turns.begin("a")
+    gone = [asyncio.create_task(_pass(turns, project)) for project in ("a", "b", "b")]
+    last = asyncio.create_task(_pass(turns, "b"))
+    await asyncio.sleep(0)
+    for task in gone:
+        task.cancel()
+    turns.leave("a")
+    await asyncio.wait_for(last, 5)
+    assert (turns.running, turns.waiting) == (0, 0)
 
 
 async def _pass(turns: FairTurns, project: str) -> None:

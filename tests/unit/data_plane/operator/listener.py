@@ -83,7 +83,10 @@ class Listener:
 @asynccontextmanager
 async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
     """Serves while the block runs: two engines, none healthy yet; no snapshot yet."""
-    engines = [engine_settings("one"), engine_settings("two", country="FR", models={"gpt-4-0613": "x"})]
+    engines = [
+        engine_settings("one", max_concurrency=3),
+        engine_settings("two", country="FR", models={"gpt-4-0613": "x"}),
+    ]
     settings = region_settings(folder, engines=[engine.model_dump() for engine in engines])
     machine_clock, snapshots, writer = SetClock(), CurrentSnapshot(), new_id("wr_")
     clock = RegionClock(machine_clock)

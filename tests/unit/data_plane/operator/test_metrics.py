@@ -13,7 +13,7 @@ from domicile.web.application import Exchange
 from domicile.web.http_metrics import HttpMetrics, exposition, new_registry
 from tests.unit.data_plane.metering.entries import ledger_entry
 from tests.unit.data_plane.operator.listener import Listener, operator_listener
-from tests.unit.data_plane.region_parts import KEY_ID, NOW_MS, ORGANIZATION, PROJECT, current_snapshot
+from tests.unit.data_plane.region_parts import KEY_ID, NOW_MS, ORGANIZATION, PROJECT, current_snapshot, occupied
 
 
 def read(text: str) -> dict[str, float]:
@@ -79,7 +79,7 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
         listener.machine_clock.ms = NOW_MS + 12_500
         listener.router.report("one", healthy=True)
         condition = listener.router.condition("one")
-        condition.running, condition.waiting = 3, 2
+        await occupied(condition.turns, 5)
         condition.breaker.failed(at_once=True)
         listener.meter.record(ledger_entry("req_1"))
         await listener.meter.flush()
