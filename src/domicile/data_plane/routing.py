@@ -50,6 +50,8 @@ class EngineCondition:
     breaker: CircuitBreaker
     alive: bool = False
     is_probed: bool = True
+    answers: int = 0
+    """How often it has answered a request, wholly or in part."""
     chosen_last: int = 0
     """When it was chosen last, in choices."""
 
@@ -62,6 +64,10 @@ class EngineCondition:
     def is_usable(self) -> bool:
         """Whether a request may be tried now."""
         return self.alive and self.breaker.allows()
+
+    def answered(self) -> None:
+        """It has answered a request, or gone on with an answer."""
+        self.answers += 1
 
     def unreached(self, trial: Trial | None = None) -> None:
         """Nobody listens there: until a probe finds somebody, or for a pause where none is made."""

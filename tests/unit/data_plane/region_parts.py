@@ -257,7 +257,7 @@ async def database_in(folder: Path, name: str) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def until(look: Callable[[], T], *, within_s: float = 10.0, what: str = "") -> T:
+async def until(look: Callable[[], T], *, within_s: float = 30.0, what: str = "") -> T:
     """The first true thing that `look` returns, while everything else on this loop goes on. Fails after `within_s`."""
     deadline = time.monotonic() + within_s
     while not (found := look()):

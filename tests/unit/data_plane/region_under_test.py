@@ -90,7 +90,7 @@ class StubEngine:
         count: int = self.get("/open")["open"]
         return count
 
-    async def until_open(self, count: int, *, within_s: float = 5.0) -> float:
+    async def until_open(self, count: int, *, within_s: float = 30.0) -> float:
         """Waits until it works on `count` requests. Returns the seconds that took."""
         began = time.monotonic()
         await until(lambda: self.open == count, within_s=within_s, what=f"{count} open")
@@ -133,7 +133,7 @@ class RegionUnderTest:
 
     async def ledger(self, count: int) -> list[Any]:
         """Every entry, once there are `count`."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 await self.meter.flush()
                 rows = await in_ledger(self.database)

@@ -10,8 +10,27 @@ from domicile.data_plane.routing import Router
 
 log = structlog.get_logger("engines")
 
-# A probe that is not answered in time may mean that the machine is busy: only so many in a row mean that it is dead.
-SILENT_PROBES = 3
+# A probe that is not answered in time may mean that the machine is busy: only so many in a row mean that the engine is dead.
+# The same holds for one that is refused while requests are answered.
+FAILED_PROBES = 3
+
+
+class Watch:
+    """What the probes of one engine and the requests that it answers say together."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+        self._answers = 0
+
+    def healthy(self, pulse: Pulse, answers: int) -> bool | None:
+        """Whether the engine is there; None when that is not decided. `answers`: how often it has answered a request."""
+        answered, self._answers = answers != self._answers, answers
+        if pulse is Pulse.ALIVE or (pulse is Pulse.SILENT and answered):
+            self._failed = 0
+            return True if pulse is Pulse.ALIVE else None
+        self._failed += 1
+        needed = 1 if pulse is Pulse.DEAD and not answered else FAILED_PROBES
+        return False if self._failed >= needed else None
 
 
 class EngineProbe:
@@ -36,12 +55,9 @@ class EngineProbe:
                 group.create_task(self._watch(upstream, upstream.probe_every_s or 0))
 
     async def _watch(self, upstream: Upstream, every_s: float) -> None:
-        silent = 0
+        watch, condition = Watch(), self._router.condition(upstream.name)
         while True:
-            pulse = await upstream.probe()
-            silent = silent + 1 if pulse is Pulse.SILENT else 0
-            if pulse is not Pulse.SILENT or silent >= SILENT_PROBES:
-                healthy = pulse is Pulse.ALIVE
-                if self._router.report(upstream.name, healthy=healthy):
-                    log.warning("engine_up" if healthy else "engine_down", engine=upstream.name)
+            healthy = watch.healthy(await upstream.probe(), condition.answers)
+            if healthy is not None and self._router.report(upstream.name, healthy=healthy):
+                log.warning("engine_up" if healthy else "engine_down", engine=upstream.name)
             await asyncio.sleep(every_s)

@@ -69,6 +69,7 @@ class QueuedEngine:
                 turn.answered()
                 yield b""
                 async for part in parts:
+                    self._condition.answered()
                     yield part
 
 
@@ -110,6 +111,7 @@ class _Turn:
 
     def answered(self) -> None:
         """The engine has begun its answer: that is what it is asked for."""
+        self._condition.answered()
         self._condition.breaker.succeeded()
 
     async def __aexit__(
@@ -118,7 +120,7 @@ class _Turn:
         was_open = self._condition.breaker.is_open
         self._condition.turns.leave(self._project)
         if error is None:
-            self._condition.breaker.succeeded()
+            self.answered()
         elif isinstance(error, EngineUnreachedError):
             self._condition.unreached(self._trial)
         elif _is_fault(error):

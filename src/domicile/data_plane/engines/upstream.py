@@ -1,6 +1,7 @@
 """An engine over HTTP: a server of OpenAI's API, on a Unix socket or at a destination that egress allows."""
 
 import asyncio
+import errno
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -31,6 +32,7 @@ MAX_REPLY_BYTES = 160 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
 _TOO_MANY = 429
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 _ANY = "*/*"
@@ -46,7 +48,7 @@ class Pulse(Enum):
     ALIVE = "alive"
     DEAD = "dead"
     SILENT = "silent"
-    """No answer in time: dead, or busy."""
+    """Nothing is known: no answer in time, or this process could not ask. Dead, or busy."""
 
 
 class Upstream:
@@ -96,8 +98,8 @@ class Upstream:
                 return Pulse.ALIVE if response.status == 200 else Pulse.DEAD
         except TimeoutError:
             return Pulse.SILENT
-        except (aiohttp.ClientError, OSError):
-            return Pulse.DEAD
+        except (aiohttp.ClientError, OSError) as error:
+            return Pulse.SILENT if _is_our_own(error) else Pulse.DEAD
 
     async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
         """See `Engine.complete`."""
@@ -135,8 +137,10 @@ class Upstream:
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
                 response = await self._session.post(url, data=request.body, headers=headers, allow_redirects=False)
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError):
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             # Never reached, so nothing runs there.
+            if _is_our_own(error):
+                raise EngineBusyError(errors.engine_unavailable(busy=True)) from None
             raise EngineUnreachedError from None
         except TimeoutError:
             raise errors.engine_timeout() from None
@@ -212,6 +216,11 @@ class Upstream:
                 if len(pending) > MAX_EVENT_BYTES:
                     raise errors.engine_unavailable()
         raise errors.engine_unavailable()
+
+
+def _is_our_own(error: Exception) -> bool:
+    """Whether this process, not the engine, is out of something: it has no descriptor or port left for one more connection."""
+    return isinstance(error, OSError) and error.errno in _EXHAUSTED
 
 
 async def _from_first_part(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -1,12 +1,15 @@
 """The probe tells the router who is there, for as long as the process lives."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from domicile.data_plane.egress import EgressPolicy
-from domicile.data_plane.engines.probe import EngineProbe
-from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.engines.probe import EngineProbe, Watch
+from domicile.data_plane.engines.upstream import Pulse, Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.data_plane.routing import Router
 from domicile.kernel.geography import country_set
@@ -35,3 +38,24 @@ async def test_a_dead_engine_is_found_dead_and_a_restarted_one_alive(tmp_path: P
             with suppress(asyncio.CancelledError):
                 await probing
             await upstream.close()
+
+
+ALIVE, DEAD, SILENT = Pulse.ALIVE, Pulse.DEAD, Pulse.SILENT
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ([(ALIVE, 0), (DEAD, 0)], [True, False]),
+        ([(ALIVE, 0), (DEAD, 1), (ALIVE, 2), (DEAD, 3)], [True, None, True, None]),
+        ([(DEAD, 1), (DEAD, 2), (DEAD, 3)], [None, None, False]),
+        ([(DEAD, 1), (DEAD, 1)], [None, False]),
+        ([(SILENT, 0), (SILENT, 0), (SILENT, 0)], [None, None, False]),
+        ([(SILENT, 0), (SILENT, 0), (SILENT, 1), (SILENT, 1), (SILENT, 1)], [None, None, None, None, None]),
+    ],
+)
+def test_failed_probes_weigh_less_while_requests_are_answered(
+    seen: Sequence[tuple[Pulse, int]], expected: Sequence[bool | None]
+) -> None:
+    watch = Watch()
+    assert [watch.healthy(pulse, answers) for pulse, answers in seen] == expected

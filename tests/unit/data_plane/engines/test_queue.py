@@ -33,7 +33,7 @@ async def test_beyond_the_bound_it_is_503_and_a_place_goes_to_whoever_waits(tmp_
         assert third.headers["retry-after"] == "1"
         assert not second.done()
         first.cancel()
-        answer = await asyncio.wait_for(second, 5)
+        answer = await asyncio.wait_for(second, 30)
         assert answer.status_code == 200
         condition = region.router.condition("one")
         await until(lambda: condition.outstanding == 0, what="all places are free")

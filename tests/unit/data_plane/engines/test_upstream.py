@@ -1,8 +1,10 @@
 """An engine over HTTP: when its answer counts as begun, and what becomes of one that breaks off."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from domicile.data_plane.egress import EgressPolicy
-from domicile.data_plane.engines.port import EngineFailedError, EngineRequest, EngineUnreachedError
-from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.engines.port import EngineBusyError, EngineFailedError, EngineRequest, EngineUnreachedError
+from domicile.data_plane.engines.upstream import Pulse, Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.data_plane.routing import Placement, Router
 from domicile.kernel.errors import DomicileError
@@ -105,6 +107,32 @@ async def test_only_the_engine_that_ships_is_told_whose_turn_it_is(tmp_path: Pat
         await runner.cleanup()
     project = place.reservation.admission.caller.project.project_id
     assert server.tenants == [project if embedded else None]
+
+
+async def test_without_a_descriptor_nothing_is_said_of_the_engine() -> None:
+    async with engine(b"{}") as (server, upstream, place):
+        with no_descriptor_left():
+            assert await upstream.probe() is Pulse.SILENT
+            with pytest.raises(EngineBusyError):
+                await upstream.complete(place, EngineRequest(b"{}"))
+        assert server.seen == []
+        assert await upstream.complete(place, EngineRequest(b"{}")) == b"{}"
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize("kind", ["stream", "stream_bytes"])

@@ -182,14 +182,14 @@ class TestStream:
         assert INTERNAL not in answer.text
         [row] = await region.ledger(1)
         assert (row.outcome, row.counted_by, row.output_tokens) == ("engine_broke_off", "platform", 1)
-        await stub.until_open(0, within_s=2)
+        await stub.until_open(0)
 
     async def test_an_engine_that_stalls_is_a_timeout_event(self, tmp_path: Path, stub: StubEngine) -> None:
         settings = engine_settings("one", socket=stub.socket, idle_timeout_s=0.3)
         async with region_under_test(tmp_path, [settings]) as region:
             answer = await region.chat("do:stall", stream=True)
             assert events(answer)[-1]["error"]["code"] == "engine_timeout"
-            await stub.until_open(0, within_s=2)
+            await stub.until_open(0)
             [row] = await region.ledger(1)
             assert row.outcome == "engine_broke_off"
 
@@ -240,7 +240,20 @@ class TestEngineRefusals:
         async with region_under_test(tmp_path, [settings]) as region:
             answer = await region.chat("do:hang", stream=stream)
             assert (answer.status_code, error_of(answer)["code"]) == (504, "engine_timeout")
-            await stub.until_open(0, within_s=2)
+            await stub.until_open(0)
+
+    async def test_a_request_that_was_sent_is_504_whatever_a_probe_has_seen_meanwhile(
+        self, tmp_path: Path, stub: StubEngine, stream: bool
+    ) -> None:
+        settings = engine_settings("one", socket=stub.socket, first_byte_timeout_s=0.3)
+        async with region_under_test(tmp_path, [settings]) as region:
+            asking = asyncio.create_task(region.chat("do:hang", stream=stream))
+            condition = region.router.condition("one")
+            await until(lambda: condition.turns.running or asking.done(), what="the engine is asked")
+            region.router.report("one", healthy=False)
+            answer = await asking
+            assert (answer.status_code, error_of(answer)["code"]) == (504, "engine_timeout")
+            assert answer.headers["x-should-retry"] == "false"
 
 
 @pytest.mark.parametrize("command", ["garbage", "half", "utf8", "deep"])
