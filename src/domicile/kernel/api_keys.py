@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from domicile.kernel.ids import BASE62, RESERVED_REGION_CODES, is_region_code, random_base62
 
 ADMIN = "admin"
+_PAIRS = tuple(first + second for first in BASE62 for second in BASE62)
 _SHAPE = re.compile(r"sk-([a-z][a-z0-9]{1,7})-1([0-9A-Za-z]{32})([0-9A-Za-z]{6})", re.ASCII)
 
 
@@ -51,11 +52,9 @@ def parse(text: str, installation_id: str) -> ParsedKey | None:
 def checksum(body: str, installation_id: str) -> str:
     """Six base62 digits of the CRC-32 over installation and body."""
     number = zlib.crc32(f"domicile:{installation_id}:{body}".encode())
-    digits = []
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        digits.append(BASE62[digit])
-    return "".join(reversed(digits))
+    rest, last = divmod(number, len(_PAIRS))
+    first, middle = divmod(rest, len(_PAIRS))
+    return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]
 
 
 def sha256(secret: str) -> bytes:

@@ -3,12 +3,16 @@
 The patterns are what the boundary checks on every id that crosses, so that no free text can pass as an id.
 """
 
-import secrets
+import os
 from typing import Annotated
 
 from msgspec import Meta
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+_FAIR = 256 - 256 % len(BASE62)
+_DIGITS = bytes(ord(BASE62[byte % len(BASE62)]) for byte in range(256))
+_SURPLUS = bytes(range(_FAIR, 256))
 
 # Words that stand where a region's code stands in a key, or that OpenAI's keys use there (design 2).
 RESERVED_REGION_CODES = frozenset({"admin", "proj", "svcacct", "none", "sess", "org"})
@@ -29,7 +33,12 @@ PublicKeyId = Annotated[str, Meta(pattern=r"^pk_[0-9a-f]{16}\Z")]
 
 def random_base62(length: int) -> str:
     """`length` characters, each from 62, from the operating system's secure source."""
-    return "".join(secrets.choice(BASE62) for _ in range(length))
+    text = b""
+    while len(text) < length:
+        # An eighth more than is missing: one byte in 32 is dropped, so that all characters stay equally likely.
+        missing = length - len(text)
+        text += os.urandom(missing + missing // 8 + 1).translate(_DIGITS, _SURPLUS)
+    return text[:length].decode()
 
 
 def new_id(prefix: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from domicile.kernel.errors import RenderedError
 from domicile.web.application import Exchange
+from domicile.web.counters import PlainCounter, PlainHistogram
 
 # From an answer out of memory to a long completion on a slow engine.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -38,56 +39,56 @@ class HttpMetrics:
     """Requests by route template, status and code; how long they took; how many are being answered; refused heads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
+        self._requests = PlainCounter(
             "domicile_http_requests",
             "Requests answered, by the route's template, the status and the error's code.",
             ["method", "route", "status", "code"],
-            registry=registry,
+            registry,
         )
-        self._first_byte = Histogram(
+        self._first_byte = PlainHistogram(
             "domicile_http_first_byte_seconds",
             "From the head of a request to the head of its answer.",
-            ["route"],
+            "route",
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._duration = Histogram(
+        self._duration = PlainHistogram(
             "domicile_http_request_duration_seconds",
             "From the head of a request to the end of its answer, streams included.",
-            ["route"],
+            "route",
             buckets=_BUCKETS,
             registry=registry,
         )
-        self._in_flight = Gauge("domicile_http_requests_in_flight", "Requests being answered now.", registry=registry)
-        self._bytes = Counter(
-            "domicile_http_body_bytes", "Bytes of bodies, in and out.", ["direction"], registry=registry
-        )
-        self._refused = Counter(
+        self._in_flight = 0
+        in_flight = Gauge("domicile_http_requests_in_flight", "Requests being answered now.", registry=registry)
+        in_flight.set_function(lambda: self._in_flight)
+        self._bytes = PlainCounter("domicile_http_body_bytes", "Bytes of bodies, in and out.", ["direction"], registry)
+        self._refused = PlainCounter(
             "domicile_http_heads_refused",
             "Requests refused on their head or by the protocol, before any of the body was parsed.",
             ["status", "code"],
-            registry=registry,
+            registry,
         )
 
     def began(self) -> None:
         """A request's head has come."""
-        self._in_flight.inc()
+        self._in_flight += 1
 
     def ended(self, exchange: Exchange) -> None:
         """Its answer has ended, or never came."""
-        self._in_flight.dec()
+        self._in_flight -= 1
         method = exchange.method if exchange.method in _METHODS else "other"
         route = exchange.route or _UNKNOWN_ROUTE
-        self._requests.labels(method, route, str(exchange.status or 0), _code(exchange.code)).inc()
-        self._duration.labels(route).observe(exchange.duration_s)
+        self._requests.add(1, method, route, str(exchange.status or 0), _code(exchange.code))
+        self._duration.observe(exchange.duration_s, route)
         if exchange.first_byte_s is not None:
-            self._first_byte.labels(route).observe(exchange.first_byte_s)
-        self._bytes.labels("in").inc(exchange.bytes_in)
-        self._bytes.labels("out").inc(exchange.bytes_out)
+            self._first_byte.observe(exchange.first_byte_s, route)
+        self._bytes.add(exchange.bytes_in, "in")
+        self._bytes.add(exchange.bytes_out, "out")
 
     def refused(self, answer: RenderedError) -> None:
         """A head was refused by the protocol. Nothing of it is known but why."""
-        self._refused.labels(str(answer.status), _code(answer.code)).inc()
+        self._refused.add(1, str(answer.status), _code(answer.code))
 
 
 def _code(code: str | None) -> str:

@@ -1,5 +1,6 @@
 """Identifiers: a new one matches its pattern, and nothing that could carry text does."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -24,6 +25,20 @@ def test_a_new_id_matches_its_pattern(prefix: str, type_: Any) -> None:
     made = ids.new_id(prefix)
     assert msgspec.convert(made, type_) == made
     assert ids.new_id(prefix) != made
+
+
+@pytest.mark.parametrize("length", [0, 1, 24, 32, 1000])
+def test_random_text_is_as_long_as_it_is_asked_for(length: int) -> None:
+    text = ids.random_base62(length)
+    assert len(text) == length
+    assert set(text) <= set(ids.BASE62)
+
+
+def test_every_character_is_equally_likely(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all 256 bytes, each character stands for four, and those that are left over are dropped."""
+    every_byte = bytes(range(256))
+    monkeypatch.setattr("os.urandom", lambda _count: every_byte)
+    assert Counter(ids.random_base62(248)) == dict.fromkeys(ids.BASE62, 4)
 
 
 @pytest.mark.contract("C07")

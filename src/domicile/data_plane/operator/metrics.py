@@ -4,7 +4,7 @@ No label names a project, a key or anything that a caller wrote. How much a proj
 ledger and in the control plane's usage, for those who may see it there, and not in what every monitoring system copies.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Gauge
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +16,7 @@ from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_s
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.persistence.database import Database
+from domicile.web.counters import PlainCounter
 from domicile.web.http_metrics import exposition
 
 
@@ -23,34 +24,34 @@ class WorkMetrics:
     """Counts as requests end: the meter tells it of every entry and of every event of the region."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._tokens = Counter(
+        self._tokens = PlainCounter(
             "domicile_tokens",
             "Tokens metered, by the model's snapshot and direction; cached and reasoning are parts of input and output.",
             ["model", "direction"],
-            registry=registry,
+            registry,
         )
-        self._characters = Counter(
-            "domicile_characters", "Characters spoken, by the model's snapshot.", ["model"], registry=registry
+        self._characters = PlainCounter(
+            "domicile_characters", "Characters spoken, by the model's snapshot.", ["model"], registry
         )
-        self._audio = Counter(
-            "domicile_audio_seconds", "Audio transcribed, by the model's snapshot.", ["model"], registry=registry
+        self._audio = PlainCounter(
+            "domicile_audio_seconds", "Audio transcribed, by the model's snapshot.", ["model"], registry
         )
-        self._images = Counter("domicile_images", "Images made, by the model's snapshot.", ["model"], registry=registry)
-        self._engine_requests = Counter(
+        self._images = PlainCounter("domicile_images", "Images made, by the model's snapshot.", ["model"], registry)
+        self._engine_requests = PlainCounter(
             "domicile_engine_requests",
             "Requests that an engine has worked on, and how they ended.",
             ["engine", "outcome", "counted_by"],
-            registry=registry,
+            registry,
         )
-        self._events = Counter(
+        self._events = PlainCounter(
             "domicile_region_events",
             "What happened to the region itself: refused snapshots, gaps in metering.",
             ["type"],
-            registry=registry,
+            registry,
         )
         for kind in RegionEventType:
             # From the start at 0, so that the first one is an increase.
-            self._events.labels(kind.value)
+            self._events.add(0, kind.value)
 
     def recorded(self, entry: LedgerEntry) -> None:
         """An answered request."""
@@ -62,19 +63,19 @@ class WorkMetrics:
             ("output_reasoning", usage.output_reasoning_tokens),
         ):
             if count:
-                self._tokens.labels(entry.model, direction).inc(count)
+                self._tokens.add(count, entry.model, direction)
         for counter, amount in (
             (self._characters, usage.characters),
             (self._audio, usage.audio_milliseconds / 1000),
             (self._images, usage.images),
         ):
             if amount:
-                counter.labels(entry.model).inc(amount)
-        self._engine_requests.labels(entry.engine, entry.outcome.value, entry.counted_by.value).inc()
+                counter.add(amount, entry.model)
+        self._engine_requests.add(1, entry.engine, entry.outcome.value, entry.counted_by.value)
 
     def happened(self, kind: RegionEventType) -> None:
         """An event of the region."""
-        self._events.labels(kind.value).inc()
+        self._events.add(1, kind.value)
 
 
 class Metrics:
