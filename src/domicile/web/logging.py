@@ -1,57 +1,121 @@
-"""Structured logs, one JSON object to a line on standard error."""
+"""Structured logs, one JSON object to a line on standard error.
 
+A line of an event loop is written with those that follow it within `WRITE_AFTER_S`: a write for each takes longer than making
+it. Warnings, errors and lines of other threads are written at once, with all that waits.
+"""
+
+import asyncio
+import atexit
 import contextlib
+import json
 import logging
 import sys
-from typing import TextIO, cast
+import threading
+import time
+from typing import Any, TextIO
 
+import msgspec
 import structlog
+
+WRITE_AFTER_S = 0.02
+_WAITING_MAX = 256
+_encoder = msgspec.json.Encoder(enc_hook=repr)
 
 
 def configure_logging(level: str = "info") -> None:
     """`level`: debug, info, warning or error. Libraries log warnings and worse only, and never with a traceback:
     the text of an exception may quote what a caller sent."""
     number = logging.getLevelNamesMapping()[level.upper()]
+    lines = LineWriter(sys.stderr)
+    atexit.register(lines.write_waiting)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _without_exceptions,
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Unbreakable(sys.stderr))),
+        logger_factory=lambda *_names: lines,
         cache_logger_on_first_use=True,
     )
     # What a handler cannot write it would report, with a traceback, to the same stream.
     logging.raiseExceptions = False
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _LibraryHandler(lines)
     handler.setFormatter(_LibraryFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-class _Unbreakable:
-    """A stream whose lines are lost, and nothing else, when its disk is full or its reader has gone: a region serves on."""
+class LineWriter:
+    """A logger of lines. They are lost, and nothing else, when the disk is full or the reader has gone: a region serves on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._waiting: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The one that writes what waits."""
+        # Re-entrant: a signal's handler may log while this thread writes.
+        self._lock = threading.RLock()
 
-    def write(self, text: str) -> int:
-        """As many characters as were given, written or not."""
-        with contextlib.suppress(OSError):
-            self._stream.write(text)
-        return len(text)
+    def info(self, line: str) -> None:
+        """Written soon when this thread runs an event loop, else at once."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.warning(line)
+            return
+        with self._lock:
+            self._waiting.append(line)
+            if len(self._waiting) >= _WAITING_MAX:
+                self.write_waiting()
+            elif self._loop is not loop:
+                self._loop = loop
+                loop.call_later(WRITE_AFTER_S, self.write_waiting)
 
-    def flush(self) -> None:
-        """As far as it goes."""
-        with contextlib.suppress(OSError):
-            self._stream.flush()
+    debug = info
+
+    def warning(self, line: str) -> None:
+        """Written at once, with all that waits."""
+        with self._lock:
+            self._waiting.append(line)
+            self.write_waiting()
+
+    error = critical = exception = warning
+
+    def write_waiting(self) -> None:
+        """Everything, in the order in which it came."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            lines, self._waiting, self._loop = self._waiting, [], None
+            if lines:
+                self._stream.write("\n".join((*lines, "")))
+                self._stream.flush()
 
 
-def _without_exceptions(_logger: object, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+def _line(_logger: object, level: str, event: structlog.typing.EventDict) -> str:
+    """The event as JSON. A traceback is left out: it may quote what a caller sent."""
     event.pop("exc_info", None)
     event.pop("stack_info", None)
-    return event
+    event["level"] = level
+    event["timestamp"] = _timestamp()
+    return _json(event)
+
+
+def _timestamp() -> str:
+    """Now, in UTC, to the microsecond."""
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds // 1000:06}Z"
+
+
+def _json(event: Any) -> str:
+    try:
+        return _encoder.encode(event).decode()
+    except (UnicodeError, ValueError, TypeError, OverflowError):
+        # Half of a surrogate pair, or a number that msgspec has no form for.
+        return json.dumps(event, default=repr)
+
+
+class _LibraryHandler(logging.Handler):
+    def __init__(self, lines: LineWriter) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.warning(self.format(record))
 
 
 class _LibraryFormatter(logging.Formatter):
@@ -59,15 +123,12 @@ class _LibraryFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        message = structlog.processors.JSONRenderer()(
-            None,
-            "",
+        return _json(
             {
                 "event": "library",
                 "logger": record.name,
                 "level": record.levelname.lower(),
                 "at": record.lineno,
                 "type": kind,
-            },
+            }
         )
-        return str(message)
