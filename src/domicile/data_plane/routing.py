@@ -6,7 +6,8 @@ equivalence group, which was checked there too, so whatever is bound to a snapsh
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from domicile.catalogue.endpoints import Endpoint
@@ -117,6 +118,13 @@ class Router:
             )
             for engine in engines
         }
+        self._by_binding: defaultdict[tuple[Endpoint, str], list[_Engine]] = defaultdict(list)
+        """The engines that answer for a snapshot at an endpoint. They never change: found once, not for each request."""
+        for engine in self._engines.values():
+            for snapshot in engine.settings.models:
+                for endpoint in Endpoint:
+                    if engine.settings.serves(endpoint, snapshot):
+                        self._by_binding[endpoint, snapshot].append(engine)
         self._choices = 0
 
     def route(
@@ -209,10 +217,10 @@ class Router:
         there are none."""
         return any(engine.condition.alive for engine in self._engines.values()) or not self._engines
 
-    def _bound(self, endpoint: Endpoint, snapshot: str) -> list[_Engine]:
-        return [engine for engine in self._engines.values() if engine.settings.serves(endpoint, snapshot)]
+    def _bound(self, endpoint: Endpoint, snapshot: str) -> Sequence[_Engine]:
+        return self._by_binding.get((endpoint, snapshot), ())
 
-    def _able(self, bound: list[_Engine], reservation: Reservation, needs: frozenset[str]) -> list[_Engine]:
+    def _able(self, bound: Sequence[_Engine], reservation: Reservation, needs: frozenset[str]) -> list[_Engine]:
         with_modalities = [engine for engine in bound if needs <= engine.settings.modalities]
         if not with_modalities:
             missing = sorted(needs - frozenset().union(*(engine.settings.modalities for engine in bound)))

@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-from sqlalchemy import Table
+from sqlalchemy import Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,4 +11,9 @@ ConflictInsert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 def insert_into(connection: AsyncConnection, table: Table) -> ConflictInsert:
     """An INSERT of the connection's dialect."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    return insert_for(connection.dialect, table)
+
+
+def insert_for(dialect: Dialect, table: Table) -> ConflictInsert:
+    """An INSERT of the dialect."""
+    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
