@@ -25,6 +25,13 @@ _MAX_INTEGER_LENGTH = len("-9223372036854775808")
 _MAX_ECHO = 200
 # Possessive, and an unterminated string ends with the body: linear in time and constant in memory whatever is sent.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_UNDECIDED = object()
+_CONTAINERS = frozenset({dict, list})
+_DIGITS_TO_ZERO = bytes(ord("0") if chr(byte) in "0123456789" else ord(" ") for byte in range(256))
+_LONG_NUMBER = b"0" * 19
+_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
 _BRACKET = re.compile(rb"[\[\]{}]")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MESSAGE_PATH = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`\Z")
@@ -57,6 +64,54 @@ def converted(value: Any, type_: type[T], *, from_text: bool = False) -> T:
 
 def parse_json(body: bytes, *, max_values: int | None = None) -> Any:
     """The body as plain values, with every rule above but the type. Raises `DomicileError` 400."""
+    value = _quickly_parsed(body, max_values)
+    return _slowly_parsed(body, max_values) if value is _UNDECIDED else value
+
+
+def _quickly_parsed(body: bytes, max_values: int | None) -> Any:
+    """The value where it is certain that every rule is kept, at a fifth of the cost; else `_UNDECIDED`.
+
+    msgspec keeps all rules but four: the number of values, the depth, integers beyond 64 bits and members that stand twice.
+    """
+    # A value costs its body a byte at least, so a short body cannot hold too many.
+    if (
+        max_values is not None
+        and len(body) > max_values
+        and len(body) - len(body.translate(None, b',[{"')) > max_values
+    ):
+        return _UNDECIDED
+    # An integer that is too large has nineteen digits or more.
+    if _LONG_NUMBER in body.translate(_DIGITS_TO_ZERO) or _ESCAPED_COLON.search(body):
+        return _UNDECIDED
+    try:
+        value = _decoder.decode(body)
+        # A member that stands twice is lost, and its colon with it. Other colons are those of strings, as many in both.
+        if _encoder.encode(value).count(b":") != body.count(b":"):
+            return _UNDECIDED
+    except (ValueError, RecursionError):
+        # msgspec's own errors are ValueErrors.
+        return _UNDECIDED
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper_than(MAX_DEPTH, value):
+        return _UNDECIDED
+    return value
+
+
+def _is_deeper_than(limit: int, value: Any) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [
+            below
+            for each in level
+            if type(each) in _CONTAINERS
+            for below in (each.values() if type(each) is dict else each)
+        ]
+        if not level:
+            return False
+    return any(type(each) in _CONTAINERS for each in level)
+
+
+def _slowly_parsed(body: bytes, max_values: int | None) -> Any:
+    """The reader whose word is final, and who says what is wrong."""
     if max_values is not None:
         _check_count(body, max_values)
     _check_depth(body)
