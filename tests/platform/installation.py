@@ -130,6 +130,7 @@ listen = {self._listener(region.port)}
 operator_listen = {self._listener(0)}
 requires = {region.requires}
 {f'rows_of = "{region.rows_of}"' if region.rows_of else ""}
+usage_every_s = 0.5
 data = "{region.code}"
 {self._database(region.code, region.engine_country)}
 enrollment_token_file = "{region.code}/enrollment-token"

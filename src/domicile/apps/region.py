@@ -215,6 +215,7 @@ async def _open_meter(
         writer=new_id("wr_"),
         clock=clock,
         durable=settings.durable_metering,
+        report_every_s=settings.usage_every_s,
         observer=operator.work,
     )
     await meter.start()

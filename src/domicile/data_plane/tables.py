@@ -1,6 +1,6 @@
 """The tables of a region. Two databases, because two roles write them (design 8): the region's own state, and metering."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, true
 
 region_metadata = MetaData()
 metering_metadata = MetaData()
@@ -80,6 +80,11 @@ metering_writer = Table(
     Column("started_at_ms", BigInteger, nullable=False),
     Column("seen_at_ms", BigInteger, nullable=False),
     Column("closed_at_ms", BigInteger),
+    # The number of its last report, and the sequence of the last entry that a report tells of.
+    Column("last_number", BigInteger, nullable=False, server_default="0"),
+    Column("reported_through", BigInteger, nullable=False, server_default="0"),
+    # Whether it is closed and all that it wrote has been reported.
+    Column("is_settled", Boolean, nullable=False, server_default=true()),
 )
 
 ledger = Table(
@@ -107,6 +112,10 @@ ledger = Table(
     Column("audio_milliseconds", BigInteger, nullable=False, server_default="0"),
     Column("images", BigInteger, nullable=False, server_default="0"),
     Column("image_size", String),
+    # Who wrote it, and as its how manieth: what is behind the writer's `reported_through` has not been reported yet.
+    Column("writer", String),
+    Column("sequence", BigInteger),
+    Index("ix_ledger_writer_sequence", "writer", "sequence"),
 )
 
 outbox = Table(

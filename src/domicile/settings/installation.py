@@ -35,6 +35,8 @@ class RegionSettings(HasDatabase):
     """The folder under which all of this region's data lies."""
     enrollment_token_file: Path | None = None
     durable_metering: bool = False
+    usage_every_s: Annotated[float, Field(ge=0, le=60)] = 10.0
+    """How long usage is summed before it is reported to the control plane. Each entry is on disk within a second anyway."""
     drain_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
     """How long answers in flight may go on after SIGTERM. What is cut off then is told so, and metered."""
     drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 0.0

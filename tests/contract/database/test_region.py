@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -14,9 +15,11 @@ from tests.unit.data_plane.region_parts import INSTALLATION, NOW_MS, Publisher, 
 from domicile.boundary.audit import RegionEventType
 from domicile.boundary.enrollment import EnrollmentToken
 from domicile.boundary.signing import public_key_bytes
+from domicile.boundary.usage import UsageReport
 from domicile.data_plane.identity import IdentityRepository
 from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.metering.repository import MeteringRepository, OutboxRow
+from domicile.data_plane.metering.repository import DELTAS_OF_A_REPORT, MeteringRepository, OutboxRow, Reported
+from domicile.data_plane.metering.unreported import ENTRIES_AT_ONCE
 from domicile.data_plane.snapshot.repository import SnapshotRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError
@@ -28,9 +31,15 @@ FIRST, SECOND, THIRD = ("wr_" + letter * 24 for letter in "ABC")
 GAP, STARTED = RegionEventType.METERING_GAP, RegionEventType.STARTED
 
 
-def new_meter(database: Database, writer: str) -> Meter:
+def new_meter(database: Database, writer: str, *, report_every_s: float = 0) -> Meter:
     return Meter(
-        MeteringRepository(database), CurrentSnapshot(), region="eu", writer=writer, clock=SetClock(), durable=False
+        MeteringRepository(database),
+        CurrentSnapshot(),
+        region="eu",
+        writer=writer,
+        clock=SetClock(),
+        durable=False,
+        report_every_s=report_every_s,
     )
 
 
@@ -54,7 +63,10 @@ async def test_ledger_and_outbox(databases: Open) -> None:
     await meter.flush()
     reports = await in_outbox(database)
     assert requests_in(reports) == len(await in_ledger(database)) == 600
-    assert [report.number for report, _ in reports] == [1, 2, 3, 4]
+    assert [report.number for report, _ in reports] == [1, 2]
+    for number in (600, 601):
+        meter.record(ledger_entry(f"req_{number}"))
+        await meter.flush()
     repository = MeteringRepository(database)
     waiting = await repository.waiting(FIRST, 10)
     assert numbers(waiting) == [(FIRST, number) for number in (1, 2, 3, 4)]
@@ -65,39 +77,93 @@ async def test_ledger_and_outbox(databases: Open) -> None:
     assert [code for _, code in await in_outbox(database)] == ["wrong_region", None]
 
 
-async def test_a_batch_that_comes_again_after_an_unknown_end_changes_nothing(databases: Open) -> None:
+async def test_entries_that_come_again_after_an_unknown_end_change_nothing(databases: Open) -> None:
     database = await databases("metering")
     repository = MeteringRepository(database)
     await repository.open_writer(FIRST, NOW_MS)
     entries = [ledger_entry(f"req_{number}") for number in range(3)]
-    reports = [OutboxRow(FIRST, 1, "/boundary/v1/usage", b"first")]
-    for body in (b"first", b"again"):
-        await repository.append(entries, [OutboxRow(FIRST, 1, "/boundary/v1/usage", body)])
+    for count in (2, 3):
+        await repository.append(FIRST, 1, entries[:count])
     assert len(await in_ledger(database)) == 3
-    assert await repository.waiting(FIRST, 10) == reports
+    reported = await repository.report("eu", FIRST, 0, (), with_usage=True)
+    assert reported == Reported(1, is_all=True)
+    assert requests_in(await in_outbox(database)) == 3
 
 
-async def test_what_failed_is_written_again_exactly_as_it_was(databases: Open) -> None:
-    """The first attempt was committed and its answer was lost: what was recorded since goes under the next number."""
+async def test_what_failed_is_reported_again_exactly_as_it_was(databases: Open) -> None:
+    """The first attempt was committed and its answer was lost: what came since goes under the next number."""
     database = await databases("metering")
     meter = new_meter(database, FIRST)
+    await meter.start()
     repository = meter._repository
-    append = repository.append
+    report = repository.report
 
-    async def committed_but_lost(*arguments: object) -> None:
-        await append(*arguments)  # type: ignore[arg-type]
+    async def committed_but_lost(*arguments: Any, **named: Any) -> None:
+        await report(*arguments, **named)
         raise OSError("the connection broke during the commit")
 
-    repository.append = committed_but_lost  # type: ignore[method-assign, assignment]
+    repository.report = committed_but_lost  # type: ignore[method-assign, assignment]
     meter.record(ledger_entry("req_1"))
     with pytest.raises(OSError, match="broke"):
         await meter.flush()
-    repository.append = append  # type: ignore[method-assign]
+    repository.report = report  # type: ignore[method-assign]
     meter.record(ledger_entry("req_2"))
+    meter.event(GAP)
     await meter.flush()
     reports = await in_outbox(database)
-    assert [report.number for report, _ in reports] == [1, 2]
+    assert [report.number for report, _ in reports] == [1, 2, 3, 4]
     assert requests_in(reports) == len(await in_ledger(database)) == 2
+    assert events_in(reports) == [STARTED, GAP]
+
+
+async def test_what_a_killed_writer_has_not_reported_is_reported_once_by_another(databases: Open) -> None:
+    database = await databases("metering")
+    repository = MeteringRepository(database)
+    killed = new_meter(database, FIRST, report_every_s=3600)
+    await killed.start()
+    killed.record(ledger_entry("req_0"))
+    await killed.flush()
+    count = ENTRIES_AT_ONCE + 7
+    for number in range(1, count):
+        killed.record(ledger_entry(f"req_{number}", key_id=f"key_{number % 300:024}"))
+    await killed.flush()
+    assert requests_in(await in_outbox(database)) == 1, "the first report was due, the next is not"
+    if database.is_shared:
+        await silence(database, FIRST)
+    for writer in (SECOND, THIRD):
+        following = new_meter(database, writer)
+        await following.start()
+        await following.show_life_now()
+        await following.flush()
+        following.record(ledger_entry(f"by {writer}"))
+        await following.flush()
+        await repository.close_writer(writer, NOW_MS)
+    reports = await in_outbox(database)
+    assert requests_in(reports) == len(await in_ledger(database)) == count + 2
+    usage = [report for report, _ in reports if isinstance(report, UsageReport)]
+    assert max(len(report.deltas) for report in usage) <= DELTAS_OF_A_REPORT
+    assert events_in(reports).count(GAP) == 1
+
+
+async def test_a_writer_that_was_taken_for_dead_reports_only_what_nobody_has(
+    databases: Open, postgresql: PostgresServer
+) -> None:
+    database = await databases("metering", postgresql.database())
+    slow, sibling = new_meter(database, FIRST, report_every_s=3600), new_meter(database, SECOND)
+    for meter in (slow, sibling):
+        await meter.start()
+        await meter.flush()
+    for number in range(5):
+        slow.record(ledger_entry(f"req_{number}"))
+        await slow.flush()
+    await silence(database, FIRST)
+    await sibling.show_life_now()
+    await sibling.flush()
+    slow.record(ledger_entry("req_5"))
+    slow.report_soon()
+    await slow.flush()
+    reports = await in_outbox(database)
+    assert requests_in(reports) == len(await in_ledger(database)) == 6
 
 
 async def test_on_a_file_an_unclosed_writer_was_killed(databases: Open, request: pytest.FixtureRequest) -> None:
@@ -115,7 +181,8 @@ async def test_a_silent_writer_is_reported_by_one_of_its_siblings(databases: Ope
     repositories = [MeteringRepository(database), MeteringRepository(other)]
     for writer in (FIRST, SECOND, THIRD):
         await repositories[0].open_writer(writer, NOW_MS)
-    await repositories[0].append([], [OutboxRow(FIRST, 1, "/boundary/v1/usage", b"of the dead")])
+    await repositories[0].append(FIRST, 1, [ledger_entry("of the dead")])
+    await repositories[0].report("eu", FIRST, 0, (), with_usage=True)
     assert await repositories[1].waiting(THIRD, 10) == []
     await silence(database, FIRST)
     found = await asyncio.gather(

@@ -161,7 +161,9 @@ async def region_under_test(
         snapshots.swap(table)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(database_in(folder, "metering"))
-        meter = Meter(MeteringRepository(database), snapshots, region="eu", writer=WRITER, clock=clock, durable=False)
+        metering = MeteringRepository(database)
+        await metering.open_writer(WRITER, clock.now_ms())
+        meter = Meter(metering, snapshots, region="eu", writer=WRITER, clock=clock, durable=False, report_every_s=0)
         egress = EgressPolicy(country_set(["EEA+CH"]))
         upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in engines]
         for upstream in upstreams:

@@ -1,24 +1,21 @@
 """The meter: takes entries from the request path in memory and writes them in batches, once a second at the latest.
 
+Entries are reported by sums, every ten seconds or so: a key that is always in use costs one delta then, not one each flush.
+
 At most the last second is lost to a killed process, and the next start reports that as a gap. With `durable` an answer
 waits until its entry is on disk.
 """
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from domicile.boundary import protocol
-from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
-from domicile.boundary.usage import UsageReport
-from domicile.data_plane.metering.aggregation import usage_deltas
+from domicile.boundary.audit import RegionEvent, RegionEventType
 from domicile.data_plane.metering.entry import LedgerEntry
-from domicile.data_plane.metering.repository import MeteringRepository, OutboxRow
+from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.clock import Clock
 
@@ -28,16 +25,7 @@ FLUSH_EVERY_S = 0.5
 # A transaction of this many rows takes a few milliseconds, so that writing never stalls the request path.
 ENTRIES_PER_TRANSACTION = 256
 SHOW_LIFE_EVERY_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """What one transaction writes. An attempt that failed may have been committed all the same, so the next one writes
-    exactly the same: with other entries under the same number, some would never be reported."""
-
-    entries: list[LedgerEntry]
-    events: list[RegionEvent]
-    reports: list[OutboxRow]
+REPORT_EVERY_S = 10.0
 
 
 class MeterObserver(Protocol):
@@ -64,9 +52,13 @@ class Meter:
         writer: str,
         clock: Clock,
         durable: bool,
+        report_every_s: float = REPORT_EVERY_S,
         observer: "MeterObserver | None" = None,
     ) -> None:
-        """`observer` is told of every entry and event, for the metrics."""
+        """`report_every_s`: how long entries are summed before they are reported.
+
+        `observer` is told of every entry and event, for the metrics.
+        """
         self._repository = repository
         self._snapshots = snapshots
         self._region = region
@@ -76,7 +68,10 @@ class Meter:
         self._observer = observer
         self._entries: list[LedgerEntry] = []
         self._events: list[RegionEvent] = []
-        self._batch: _Batch | None = None
+        self._report_every_s = report_every_s
+        self._reported_at = -report_every_s
+        self._attempted: tuple[tuple[RegionEvent, ...], bool] | None = None
+        """The report whose end is not known: an attempt that failed may have been committed all the same."""
         self._number = 0
         self._life_shown_at = 0.0
         self._stopping = False
@@ -84,6 +79,9 @@ class Meter:
         self._written = asyncio.Condition()
         self._recorded_count = 0
         self._written_count = 0
+        self._reported_count = 0
+        self._owes_for_the_dead = True
+        """Whether a killed process may have left entries that nobody has reported."""
         self._event_count = 0
         self._written_event_count = 0
         self.reported = asyncio.Event()
@@ -143,6 +141,7 @@ class Meter:
             await self._try_to_show_life()
             await self._try_to_flush()
         self.event(RegionEventType.STOPPED)
+        self.report_soon()
         if await self._try_to_flush():
             await self._repository.close_writer(self.writer, self._clock.now_ms())
 
@@ -164,48 +163,65 @@ class Meter:
             return False
         return True
 
-    async def _try_to_show_life(self) -> None:
+    async def show_life_now(self) -> None:
         """Where replicas share a database: says that this one lives, and reports the siblings that no longer do."""
+        self._report_killed(await self._repository.show_life(self.writer, self._clock.now_ms()))
+
+    def report_soon(self) -> None:
+        """The next flush reports whatever has been summed."""
+        self._reported_at = -self._report_every_s
+
+    async def _try_to_show_life(self) -> None:
         if time.monotonic() - self._life_shown_at < SHOW_LIFE_EVERY_S:
             return
         try:
-            self._report_killed(await self._repository.show_life(self.writer, self._clock.now_ms()))
+            await self.show_life_now()
         except SQLAlchemyError as error:
             log.error("life_not_shown", type=type(error).__name__)
         self._life_shown_at = time.monotonic()
 
     def _report_killed(self, count: int) -> None:
         if count:
+            self._owes_for_the_dead = True
             log.warning("metering_gap", writers=count)
             self.event(RegionEventType.METERING_GAP)
 
     async def flush(self) -> None:
-        """Everything taken so far is on disk when this returns. Raises what the database raises, losing nothing."""
-        while self._batch or self._entries or self._events:
-            batch = self._batch = self._batch or self._next_batch()
-            await self._repository.append(batch.entries, batch.reports)
-            self._batch = None
-            del self._entries[: len(batch.entries)]
-            del self._events[: len(batch.events)]
-            self._number += len(batch.reports)
-            self.reported.set()
+        """Everything taken so far is on disk when this returns, and reported when it is time for that.
+
+        Raises what the database raises, losing nothing.
+        """
+        while self._entries:
+            batch = self._entries[:ENTRIES_PER_TRANSACTION]
+            await self._repository.append(self.writer, self._written_count + 1, batch)
+            del self._entries[: len(batch)]
             async with self._written:
-                self._written_count += len(batch.entries)
-                self._written_event_count += len(batch.events)
+                self._written_count += len(batch)
                 self._written.notify_all()
+        while self._attempted or self._events or self._is_usage_due:
+            await self._report()
 
-    def _next_batch(self) -> _Batch:
-        entries, events = self._entries[:ENTRIES_PER_TRANSACTION], self._events[:ENTRIES_PER_TRANSACTION]
-        return _Batch(entries, events, self._reports(entries, events))
+    @property
+    def _is_usage_due(self) -> bool:
+        is_time = time.monotonic() - self._reported_at >= self._report_every_s
+        return is_time and (self._written_count > self._reported_count or self._owes_for_the_dead)
 
-    def _reports(self, entries: list[LedgerEntry], events: list[RegionEvent]) -> list[OutboxRow]:
-        reports: list[OutboxRow] = []
-        if entries:
-            number = self._number + 1
-            usage = UsageReport(self._region, self.writer, number, usage_deltas(entries))
-            reports.append(OutboxRow(self.writer, number, protocol.USAGE, msgspec.json.encode(usage)))
-        if events:
-            number = self._number + len(reports) + 1
-            audit = AuditReport(self._region, self.writer, number, tuple(events))
-            reports.append(OutboxRow(self.writer, number, protocol.AUDIT, msgspec.json.encode(audit)))
-        return reports
+    async def _report(self) -> None:
+        # After an attempt that failed exactly the same again: other events under its number would never be reported.
+        events, with_usage = self._attempted = self._attempted or (
+            tuple(self._events[:ENTRIES_PER_TRANSACTION]),
+            self._is_usage_due,
+        )
+        written = self._written_count
+        reported = await self._repository.report(self._region, self.writer, self._number, events, with_usage=with_usage)
+        self._attempted = None
+        del self._events[: len(events)]
+        if reported.last_number != self._number:
+            self._number = reported.last_number
+            self.reported.set()
+        if with_usage and reported.is_all:
+            self._reported_at, self._reported_count = time.monotonic(), written
+            self._owes_for_the_dead = False
+        async with self._written:
+            self._written_event_count += len(events)
+            self._written.notify_all()

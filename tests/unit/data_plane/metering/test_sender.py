@@ -42,7 +42,9 @@ class Sending:
 
     def new_meter(self, writer: str, now_ms: int | None = None) -> Meter:
         clock = SetClock() if now_ms is None else SetClock(now_ms)
-        return Meter(self.repository, CurrentSnapshot(), region="eu", writer=writer, clock=clock, durable=False)
+        return Meter(
+            self.repository, CurrentSnapshot(), region="eu", writer=writer, clock=clock, durable=False, report_every_s=0
+        )
 
     async def report(self, count: int = 1) -> None:
         """Makes `count` reports of one request each."""

@@ -1,0 +1,87 @@
+"""Ledger entries that no report tells of yet, as deltas for the control plane (contract C07: this is all that leaves)."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, cast, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.boundary.usage import ImageSize, ServiceTier, Usage, UsageDelta
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.tables import ledger
+
+ENTRIES_AT_ONCE = 2048
+"""Summed by one statement: what it gives is turned into deltas on the event loop, in some milliseconds at the most."""
+_MINUTE_MS = 60_000
+_QUANTITIES = (
+    ledger.c.input_tokens,
+    ledger.c.input_cached_tokens,
+    ledger.c.output_tokens,
+    ledger.c.output_reasoning_tokens,
+    ledger.c.characters,
+    ledger.c.audio_milliseconds,
+    ledger.c.images,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreported:
+    """One delta for each minute x project x key x model x endpoint x tier x image size among the entries."""
+
+    deltas: tuple[UsageDelta, ...]
+    through: int
+    """The sequence of the last entry that they tell of."""
+    is_all: bool
+
+
+async def read_unreported(connection: AsyncConnection, writer: str, after: int) -> Unreported:
+    """The sums of a writer's entries behind a sequence: of the first `ENTRIES_AT_ONCE` of them."""
+    chosen = (ledger.c.writer == writer) & (ledger.c.sequence > after) & (ledger.c.sequence <= after + ENTRIES_AT_ONCE)
+    through = (await connection.execute(select(func.max(ledger.c.sequence)).where(chosen))).scalar_one()
+    if through is None:
+        return Unreported((), after, is_all=True)
+    # Written out: two bound parameters would be two expressions to PostgreSQL, which groups by one of them.
+    minute = ledger.c.at_ms // literal_column(str(_MINUTE_MS), BigInteger)
+    kinds = (
+        minute,
+        ledger.c.organization_id,
+        ledger.c.project_id,
+        ledger.c.key_id,
+        ledger.c.model,
+        ledger.c.endpoint,
+        ledger.c.tier,
+        ledger.c.batch,
+        ledger.c.image_size,
+    )
+    sums = (cast(func.sum(column), BigInteger) for column in _QUANTITIES)
+    query = select(*kinds, func.count(), *sums).where(chosen).group_by(*kinds).order_by(func.min(ledger.c.sequence))
+    rows = (await connection.execute(query)).all()
+    return Unreported(tuple(_delta(*row) for row in rows), through, is_all=through < after + ENTRIES_AT_ONCE)
+
+
+def _delta(
+    minute: int,
+    organization: str,
+    project: str,
+    key: str,
+    model: str,
+    endpoint: str,
+    tier: str,
+    batch: bool,
+    image_size: str | None,
+    requests: int,
+    *quantities: int,
+) -> UsageDelta:
+    return UsageDelta(
+        minute=minute,
+        organization_id=organization,
+        project_id=project,
+        key_id=key,
+        model=model,
+        fine_tuned_model=None,
+        endpoint=Endpoint(endpoint),
+        tier=ServiceTier(tier),
+        batch=batch,
+        requests=requests,
+        usage=Usage(*quantities),
+        image_size=None if image_size is None else ImageSize(image_size),
+    )
