@@ -9,7 +9,7 @@ from domicile.boundary.usage import ImageSize, ServiceTier, Usage, UsageDelta
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.tables import ledger
 
-ENTRIES_AT_ONCE = 2048
+ENTRIES_AT_ONCE = 1024
 """Summed by one statement: what it gives is turned into deltas on the event loop, in some milliseconds at the most."""
 _MINUTE_MS = 60_000
 _QUANTITIES = (
