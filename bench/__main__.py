@@ -1,4 +1,5 @@
-"""What the platform adds to a chat request, what TLS costs, and what `domicile up` does. Loopback only; three minutes or so.
+"""What the platform adds to a chat request, what TLS costs, what `domicile up` does, and what
+grows with keys, usage and bodies. Loopback only; five minutes or so.
 
     make bench            prints the figures
 
@@ -11,7 +12,9 @@ import tempfile
 from pathlib import Path
 
 from bench.cost_of_up import cost_of_up
+from bench.growth import growth
 from bench.latency import added_latency
+from bench.processor_time import processor_time
 from bench.tls_cost import cost_of_tls
 from domicile.web.logging import configure_logging
 
@@ -24,9 +27,12 @@ def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {load:.1f} before it began")
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as folder:
         added_latency(Path(folder) / "latency")
+        processor_time(Path(folder) / "processor")
         cost_of_tls(Path(folder) / "tls")
         (Path(folder) / "cost").mkdir()
         cost_of_up(Path(folder) / "cost")
+        (Path(folder) / "growth").mkdir()
+        growth(Path(folder) / "growth")
 
 
 if __name__ == "__main__":

