@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-
 from tests.platform.installation import Installation
 
 REQUESTS = 2_000

@@ -17,9 +17,9 @@ from domicile.boundary.enrollment import EnrollmentToken
 from domicile.boundary.signing import public_key_bytes
 from domicile.boundary.usage import UsageReport
 from domicile.data_plane.identity import IdentityRepository
+from domicile.data_plane.metering import unreported
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import DELTAS_OF_A_REPORT, MeteringRepository, OutboxRow, Reported
-from domicile.data_plane.metering.unreported import ENTRIES_AT_ONCE
 from domicile.data_plane.snapshot.repository import SnapshotRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError
@@ -116,14 +116,17 @@ async def test_what_failed_is_reported_again_exactly_as_it_was(databases: Open) 
     assert events_in(reports) == [STARTED, GAP]
 
 
-async def test_what_a_killed_writer_has_not_reported_is_reported_once_by_another(databases: Open) -> None:
+async def test_what_a_killed_writer_has_not_reported_is_reported_once_by_another(
+    databases: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     database = await databases("metering")
     repository = MeteringRepository(database)
     killed = new_meter(database, FIRST, report_every_s=3600)
     await killed.start()
     killed.record(ledger_entry("req_0"))
     await killed.flush()
-    count = ENTRIES_AT_ONCE + 7
+    monkeypatch.setattr(unreported, "ENTRIES_AT_ONCE", 512)
+    count = 512 + 7
     for number in range(1, count):
         killed.record(ledger_entry(f"req_{number}", key_id=f"key_{number % 300:024}"))
     await killed.flush()

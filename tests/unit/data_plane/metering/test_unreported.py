@@ -12,7 +12,7 @@ from domicile.boundary.usage import ImageSize, ServiceTier, Usage, UsageDelta
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.metering.entry import LedgerEntry, Outcome
 from domicile.data_plane.metering.repository import MeteringRepository
-from domicile.data_plane.metering.unreported import ENTRIES_AT_ONCE, read_unreported
+from domicile.data_plane.metering.unreported import read_unreported
 from domicile.persistence.database import Database
 from tests.unit.data_plane.metering.entries import MINUTE, ledger_entry
 from tests.unit.data_plane.region_parts import KEY_ID, NOW_MS, ORGANIZATION, PROJECT, WRITER, database_in
@@ -96,7 +96,7 @@ async def test_nothing_is_lost_or_doubled(database: Database) -> None:
             key_id=f"key_{chosen.randrange(50):024}",
             usage=Usage(*(chosen.randrange(10**9) for _ in Usage.__struct_fields__)),
         )
-        for number in range(ENTRIES_AT_ONCE)
+        for number in range(2000)
     ]
     deltas = await usage_deltas(database, made)
     assert sum(delta.requests for delta in deltas) == len(made)
