@@ -36,6 +36,7 @@ from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.kernel.geography import country_set
+from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
 from domicile.settings.engines import EngineSettings
 from domicile.settings.fetch_hosts import FetchHost
@@ -45,7 +46,6 @@ from tests.platform.processes import Process, eventually
 from tests.unit.data_plane.metering.entries import in_ledger
 from tests.unit.data_plane.region_parts import (
     INSTALLATION,
-    WRITER,
     SetClock,
     current_snapshot,
     database_in,
@@ -161,9 +161,9 @@ async def region_under_test(
         snapshots.swap(table)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(database_in(folder, "metering"))
-        metering = MeteringRepository(database)
-        await metering.open_writer(WRITER, clock.now_ms())
-        meter = Meter(metering, snapshots, region="eu", writer=WRITER, clock=clock, durable=False, report_every_s=0)
+        metering, writer = MeteringRepository(database), new_id("wr_")
+        await metering.open_writer(writer, clock.now_ms())
+        meter = Meter(metering, snapshots, region="eu", writer=writer, clock=clock, durable=False, report_every_s=0)
         egress = EgressPolicy(country_set(["EEA+CH"]))
         upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in engines]
         for upstream in upstreams:
