@@ -226,7 +226,9 @@ def test_one_killed_under_load_fails_only_what_it_had_open(eu: Region) -> None:
     broken = [attempt for attempt in attempts if attempt.failed]
     # What failed was open on the dead replica when it died, and nothing else was.
     assert all(isinstance(error, APIConnectionError) for error in running.refused)
-    assert len(running.refused) == len(broken) <= CLIENTS
+    assert len(running.refused) == len(broken)
+    # Each client had one request open. On a slow machine it may knock again before the process is known to be dead.
+    assert len([attempt for attempt in broken if attempt.began_at <= killed_at]) <= CLIENTS
     assert [attempt for attempt in broken if attempt.replica != victim or attempt.began_at > dead_at] == []
     at_risk = [
         attempt
