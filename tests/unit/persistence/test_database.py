@@ -71,17 +71,17 @@ async def test_a_cancelled_transaction_leaves_nothing_and_the_writer_usable(data
             await asyncio.Event().wait()
 
     task = asyncio.create_task(hang())
-    await asyncio.wait_for(inside.wait(), 5)
+    await asyncio.wait_for(inside.wait(), 30)
     task.cancel()
     await asyncio.wait({task}, timeout=5)
     assert task.cancelled()
-    async with asyncio.timeout(5), database.transaction() as connection:
+    async with asyncio.timeout(30), database.transaction() as connection:
         await connection.execute(text("INSERT INTO parent VALUES (2)"))
     assert await count(database) == 1
 
 
 async def test_a_reader_keeps_its_view_and_does_not_wait_for_the_writer(database: Database) -> None:
-    async with asyncio.timeout(5), database.reading() as view:
+    async with asyncio.timeout(30), database.reading() as view:
         assert (await view.execute(text("SELECT count(*) FROM parent"))).scalar() == 0
         async with database.transaction() as connection:
             await connection.execute(text("INSERT INTO parent VALUES (1)"))

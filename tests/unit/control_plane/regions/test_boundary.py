@@ -144,7 +144,9 @@ async def test_a_poll_waits_for_the_next_snapshot(platform: Platform) -> None:
         assert polls.latest.manifest.number > held.manifest.number
 
 
-async def test_a_change_waits_for_every_replica_in_contact_but_not_for_long(platform: Platform) -> None:
+async def test_a_change_waits_for_every_replica_in_contact_but_not_for_long(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     us = await platform.enrolled("us")
     second = await platform.region("us", key=us.key)
     second.token = us.token
@@ -154,11 +156,11 @@ async def test_a_change_waits_for_every_replica_in_contact_but_not_for_long(plat
         started = time.monotonic()
         await platform.project()
         # The second replica polled once and never again: it is waited for, for one second.
-        assert 0.9 <= time.monotonic() - started < 3
+        assert 0.9 <= time.monotonic() - started < 20
         async with _polling(second, held):
-            started = time.monotonic()
+            # Both poll, so it returns by their word, and would not by the clock.
+            monkeypatch.setattr("domicile.control_plane.channel.ACKNOWLEDGEMENT_S", 3600.0)
             await platform.project()
-            assert time.monotonic() - started < 0.9
 
 
 async def test_numbers_grow_over_restarts(start: Start) -> None:
@@ -188,7 +190,7 @@ async def test_a_poll_ends_when_the_control_plane_stops(start: Start) -> None:
         started = time.monotonic()
         platform.running.publisher.close()
         assert (await poll).status == 204
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 20
 
 
 class _Polls:
