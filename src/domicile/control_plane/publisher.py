@@ -17,10 +17,9 @@ from domicile.boundary.snapshot_v1 import SCHEMA_1
 from domicile.boundary.time import SignedTime
 from domicile.control_plane import tables
 from domicile.control_plane.channel import Channel, Contact, Publication, Version
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.control_plane.publisher_keys import PublisherKeys, Signer
 from domicile.control_plane.region_shards import RegionShards
-from domicile.control_plane.transactions import Reading
+from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
@@ -46,6 +45,7 @@ class Publisher:
     ) -> None:
         """`directory`: each region's code and public host. `catalogue_version`: 16 hex digits."""
         self._database = database
+        self._reader = Reader(database)
         self._clock = clock
         self._installation_id = installation_id
         self._keys = keys
@@ -182,8 +182,7 @@ class Publisher:
         if version is None:
             return None
         shards = self._shards[code]
-        async with self._database.reading(rows_of=EVERY_ORGANIZATION) as connection:
-            await shards.refresh(Reading(connection), self._clock.now_ms())
+        await shards.refresh(self._reader, self._clock.now_ms())
         # Stamped last: a region takes the time of a snapshot that it has waited for as the time that it is.
         now_ms, signer = self._clock.now_ms(), self._keys.current()
         manifests = {

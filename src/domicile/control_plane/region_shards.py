@@ -21,7 +21,7 @@ from domicile.boundary.snapshot import (
 )
 from domicile.boundary.snapshot_v1 import SCHEMA_1, encode_shard_of_schema_1
 from domicile.control_plane.shards import Members, read_destroyed, read_members, read_shard
-from domicile.control_plane.transactions import Reading
+from domicile.control_plane.transactions import Platform, Reader
 
 REREAD_EVERY_S = 9.0
 """How often one shard is read that nothing has touched."""
@@ -54,18 +54,20 @@ class RegionShards:
         """Ids of projects and organizations whose records, or whose keys' records, have changed."""
         self._touched.update(ids)
 
-    async def refresh(self, reading: Reading, now_ms: int) -> None:
-        """Reads again what may have changed. `reading` must have begun after this was called. Raises what it raises."""
+    async def refresh(self, reader: Reader, now_ms: int) -> None:
+        """Reads again what may have changed. Raises what the database raises; then nothing has changed here."""
+        # Before the view of the database begins: what is touched after that may be missing in the view, and stays touched.
         touched, self._touched = self._touched, set()
         try:
-            destroyed = await read_destroyed(reading, self._region, now_ms)
-            if not self._is_whole:
-                self._members = await read_members(reading, self._region, now_ms)
-            fresh = {}
-            for index in self._stale(touched | (destroyed ^ self._destroyed), now_ms):
-                shard = await read_shard(reading, self._region, index, self._members.get(index, ()), now_ms)
-                # Beside the event loop: a large shard takes milliseconds.
-                fresh[index] = await asyncio.to_thread(_encode, shard)
+            async with reader.reading(Platform()) as reading:
+                destroyed = await read_destroyed(reading, self._region, now_ms)
+                if not self._is_whole:
+                    self._members = await read_members(reading, self._region, now_ms)
+                fresh = {}
+                for index in self._stale(touched | (destroyed ^ self._destroyed), now_ms):
+                    shard = await read_shard(reading, self._region, index, self._members.get(index, ()), now_ms)
+                    # Beside the event loop: a large shard takes milliseconds.
+                    fresh[index] = await asyncio.to_thread(_encode, shard)
         except BaseException:
             self._touched |= touched
             raise

@@ -5,12 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, ShardReference
-from domicile.control_plane import region_shards, shards
+from domicile.control_plane import region_shards, shards, tables
 from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.control_plane.region_shards import RegionShards
-from domicile.control_plane.transactions import Reading
+from domicile.control_plane.transactions import Asker, Reader, Reading
 from tests.unit.control_plane.platform_under_test import Platform, ShiftedClock
 from tests.unit.control_plane.region_double import RegionDouble
 
@@ -18,16 +19,13 @@ ORGANIZATION = "/v1/organization"
 DAY_MS = 24 * 3_600_000
 
 
-@asynccontextmanager
-async def _reading(platform: Platform) -> AsyncIterator[Reading]:
-    async with platform.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
-        yield Reading(connection)
+def _reader(platform: Platform) -> Reader:
+    return Reader(platform.running.database)
 
 
 async def _whole(platform: Platform, region: str, now_ms: int) -> tuple[ShardReference, ...]:
     fresh = RegionShards(region)
-    async with _reading(platform) as reading:
-        await fresh.refresh(reading, now_ms)
+    await fresh.refresh(_reader(platform), now_ms)
     return fresh.references(SNAPSHOT_SCHEMA)
 
 
@@ -114,15 +112,13 @@ async def test_what_nothing_names_is_right_after_its_turn(platform: Platform, mo
     monkeypatch.setattr(region_shards, "REREAD_EVERY_S", 0.0)
     kept = RegionShards("us")
     now_ms = 1
-    async with _reading(platform) as reading:
-        await kept.refresh(reading, now_ms)
+    await kept.refresh(_reader(platform), now_ms)
     before = kept.references(SNAPSHOT_SCHEMA)
     # Nobody names this one: it does not come through a change.
     async with platform.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
         await connection.exec_driver_sql("UPDATE api_key SET revoked_at_ms = 1")
     for _ in range(64):
-        async with _reading(platform) as reading:
-            await kept.refresh(reading, now_ms)
+        await kept.refresh(_reader(platform), now_ms)
     after = kept.references(SNAPSHOT_SCHEMA)
     assert after != before
     assert after == await _whole(platform, "us", now_ms)
@@ -141,9 +137,32 @@ async def test_a_reading_that_fails_loses_no_change(platform: Platform, monkeypa
         with monkeypatch.context() as patch:
             patch.setattr(region_shards, "read_shard", broken)
             with pytest.raises(OSError):
-                async with _reading(platform) as reading:
-                    await kept.refresh(reading, 1)
-        async with _reading(platform) as reading:
-            await kept.refresh(reading, 1)
+                await kept.refresh(_reader(platform), 1)
+        await kept.refresh(_reader(platform), 1)
         assert kept.references(SNAPSHOT_SCHEMA) == await _whole(platform, "us", 1)
         await platform.account(project["id"])
+
+
+async def test_a_change_that_meets_a_view_that_has_begun_is_not_lost(platform: Platform) -> None:
+    """PostgreSQL takes its view before anything is read: a key that is revoked in this instant is still live there."""
+    await platform.enrolled("us")
+    project = await platform.project()
+    account = await platform.account(project["id"])
+    kept = RegionShards("us")
+    await kept.refresh(_reader(platform), 1)
+
+    class Overtaken(Reader):
+        """The view begins, and only then is the key revoked."""
+
+        @asynccontextmanager
+        async def reading(self, asker: Asker) -> AsyncIterator[Reading]:
+            async with super().reading(asker) as view:
+                await view.first(select(tables.api_key.c.id))
+                path = f"{ORGANIZATION}/projects/{project['id']}/service_accounts/{account['id']}"
+                assert (await platform.ask("DELETE", path))[0] == 200
+                kept.touch([project["id"]])
+                yield view
+
+    await kept.refresh(Overtaken(platform.running.database), 1)
+    await kept.refresh(_reader(platform), 1)
+    assert kept.references(SNAPSHOT_SCHEMA) == await _whole(platform, "us", 1)

@@ -12,9 +12,8 @@ import pytest
 
 from domicile.boundary import protocol, signing
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, digest, encode_shard
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
 from domicile.control_plane.region_shards import RegionShards
-from domicile.control_plane.transactions import Reading
+from domicile.control_plane.transactions import Reader
 from domicile.kernel.ids import new_id
 from tests.unit.control_plane.platform_under_test import CATALOGUE, Platform, Start
 from tests.unit.control_plane.region_double import NOTHING_HELD, Held, RegionDouble
@@ -57,8 +56,7 @@ async def test_a_region_is_told_of_its_own_projects_and_keys_alone(platform: Pla
         assert set(held.keys) == {made[code]["key"]}
         # As it is after changes, and as it is read whole, which is after a restart.
         read = RegionShards(code)
-        async with platform.running.database.reading(rows_of=EVERY_ORGANIZATION) as connection:
-            await read.refresh(Reading(connection), 1)
+        await read.refresh(Reader(platform.running.database), 1)
         assert set(read.references(SNAPSHOT_SCHEMA)) == set(held.manifest.shards)
         crossed = b"".join((*(encode_shard(shard) for shard in held.shards), *read.bodies().values()))
         assert all(value.encode() in crossed for value in made[code].values())
