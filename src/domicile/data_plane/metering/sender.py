@@ -26,7 +26,8 @@ RETRY_MAX_S = 3.0
 # Refusals of the report itself. All others are of the call, by the control plane or by a proxy before it, and will pass:
 # a report that was set aside is usage that nobody is billed for.
 _FINAL_STATUSES = frozenset({400, 403, 409, 413, 422})
-_TEMPORARY = frozenset({"bad_signature", "unknown_region", UNKNOWN_CODE})
+# An operator mends these: an unknown model is one that the control plane's catalogue lacks and this region's has.
+_TEMPORARY = frozenset({"bad_signature", "unknown_region", "unknown_model", UNKNOWN_CODE})
 
 
 class OutboxSender:

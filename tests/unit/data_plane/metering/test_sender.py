@@ -158,6 +158,7 @@ async def test_a_duplicate_is_deleted_like_a_new_one(sending: Sending) -> None:
         pytest.param(answers(429, envelope("rate_limit_exceeded")), id="429"),
         pytest.param(answers(403, envelope("bad_signature")), id="bad-signature"),
         pytest.param(answers(403, envelope("unknown_region")), id="unknown-region"),
+        pytest.param(answers(403, envelope("unknown_model")), id="older-catalogue"),
         pytest.param(answers(200, b"<html>welcome</html>"), id="html"),
         pytest.param(answers(200, b'{"new":"\xff"}'), id="no-utf-8"),
         pytest.param(hangs_up, id="hangs-up"),
