@@ -50,7 +50,8 @@ class Resident(Generic[ModelT]):
     ) -> None:
         """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side.
 
-        `streams_max`: how many streams may be under way, where each keeps much in memory; the next waits for one to end.
+        `streams_max`: how many streams may be under way, where each keeps much in memory; the next waits for one to end. A
+        tenant leaves one of them to the others, whatever its own take.
         `unload`: what a model needs beyond being forgotten; quick.
         """
         self.name = name
@@ -61,7 +62,8 @@ class Resident(Generic[ModelT]):
         self._loading: asyncio.Task[ModelT] | None = None
         self._places = Places(workers + WAITING_MAX)
         self._turns = Turns(workers)
-        self._streams = Turns(streams_max or workers + WAITING_MAX)
+        streams = streams_max or workers + WAITING_MAX
+        self._streams = Turns(streams, of_one=max(1, streams - 1))
         self._model: ModelT | None = None
         self._users = 0
         self._unloading: asyncio.TimerHandle | None = None

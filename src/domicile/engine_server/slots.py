@@ -105,8 +105,7 @@ class SlotQueue:
         self._line.discard(ticket, ticket.tenant, ticket.priority)
 
     def _grant(self) -> None:
-        while self._idle and self._line:
-            ticket = self._line.pop()
+        while self._idle and (ticket := self._line.pop()) is not None:
             # One that was cancelled in this very step has not left the line yet.
             if ticket.granted.cancelled():
                 continue

@@ -6,8 +6,9 @@ names it; requests without a name are one tenant.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from domicile.engine_server.errors import Refusal
@@ -45,18 +46,20 @@ class Line(Generic[ItemT]):
         if not turns:
             del self._waiting[priority]
 
-    def pop(self) -> ItemT:
-        """The next one. Raises ValueError when nobody waits."""
-        priority = min(self._waiting)
-        turns = self._waiting[priority]
-        tenant = next(iter(turns))
-        own = turns.pop(tenant)
-        item = own.popleft()
-        if own:
-            turns[tenant] = own  # to the back: the next tenant's turn
-        elif not turns:
-            del self._waiting[priority]
-        return item
+    def pop(self, may: Callable[[Tenant], bool] = lambda _: True) -> ItemT | None:
+        """The next one of those tenants that `may`. None when none of them waits."""
+        for priority in sorted(self._waiting):
+            turns = self._waiting[priority]
+            for tenant, own in turns.items():
+                if may(tenant):
+                    item = own.popleft()
+                    del turns[tenant]
+                    if own:
+                        turns[tenant] = own  # to the back: the next tenant's turn
+                    elif not turns:
+                        del self._waiting[priority]
+                    return item
+        return None
 
 
 class Places:
@@ -99,9 +102,12 @@ class Places:
 class Turns:
     """A semaphore for which tenants take turns."""
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, of_one: int | None = None) -> None:
+        """At most so many at once, of all tenants and of one. `of_one`: as many as of all, if it is not given."""
         self._free = at_once
-        self._line: Line[asyncio.Future[None]] = Line()
+        self._of_one = of_one or at_once
+        self._held: Counter[Tenant] = Counter()
+        self._line: Line[_Waiter] = Line()
 
     @asynccontextmanager
     async def turn(self, tenant: Tenant) -> AsyncIterator[None]:
@@ -110,28 +116,43 @@ class Turns:
         try:
             yield
         finally:
-            self._pass_on()
+            self._end(tenant)
 
     async def _wait(self, tenant: Tenant) -> None:
-        if self._free:
-            self._free -= 1
+        if self._may_begin(tenant):
+            self._begin(tenant)
             return
-        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._line.add(granted, tenant)
+        waiter = _Waiter(tenant, asyncio.get_running_loop().create_future())
+        self._line.add(waiter, tenant)
         try:
-            await granted
+            await waiter.granted
         except asyncio.CancelledError:
-            if granted.cancelled():
-                self._line.discard(granted, tenant)
+            if waiter.granted.cancelled():
+                self._line.discard(waiter, tenant)
             else:
-                self._pass_on()
+                self._end(tenant)
             raise
 
-    def _pass_on(self) -> None:
-        while self._line:
-            granted = self._line.pop()
-            # One that was cancelled in this very step has not left the line yet.
-            if not granted.cancelled():
-                granted.set_result(None)
-                return
+    def _may_begin(self, tenant: Tenant) -> bool:
+        return self._free > 0 and self._held[tenant] < self._of_one
+
+    def _begin(self, tenant: Tenant) -> None:
+        self._free -= 1
+        self._held[tenant] += 1
+
+    def _end(self, tenant: Tenant) -> None:
         self._free += 1
+        self._held[tenant] -= 1
+        if not self._held[tenant]:
+            del self._held[tenant]
+        while (waiter := self._line.pop(self._may_begin)) is not None:
+            # One that was cancelled in this very step has not left the line yet.
+            if not waiter.granted.cancelled():
+                self._begin(waiter.tenant)
+                waiter.granted.set_result(None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Waiter:
+    tenant: Tenant
+    granted: "asyncio.Future[None]"

@@ -237,6 +237,24 @@ async def test_of_streams_that_keep_much_in_memory_so_many_are_under_way_and_no_
         assert await second == "second"
 
 
+async def test_a_tenant_leaves_a_stream_to_the_others() -> None:
+    """Two recordings of an hour would otherwise be all that anybody hears for many minutes."""
+
+    def endless(_: int, __: threading.Event) -> Iterator[int]:
+        yield from iter(int, 1)
+
+    async with asyncio.timeout(10), resident(Loader(), streams_max=2) as model:
+        first, second = model.stream(endless, "flood"), model.stream(endless, "flood")
+        async with aclosing(first), aclosing(second):
+            assert await anext(first) == 0
+            waiting = asyncio.create_task(anext(second))
+            await asyncio.to_thread(lambda: None)
+            assert [item async for item in model.stream(lambda model, _: iter([7]), "single")] == [7]
+            assert not waiting.done()
+            await first.aclose()
+            assert await waiting == 0
+
+
 async def test_what_the_work_raises_is_raised_and_the_worker_goes_on() -> None:
     def fail(_: int, __: threading.Event) -> int:
         raise Refusal(400, "invalid_value", "Not so.", "input")

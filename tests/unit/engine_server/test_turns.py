@@ -50,3 +50,23 @@ async def test_a_turn_granted_to_one_that_leaves_goes_to_the_next() -> None:
     await asyncio.wait([granted])
     async with asyncio.timeout(10), turns.turn("next"):
         pass
+
+
+async def test_one_tenant_does_not_hold_every_place() -> None:
+    turns = Turns(2, of_one=1)
+    began: list[str] = []
+    end = asyncio.Event()
+
+    async def hold(tenant: str) -> None:
+        async with turns.turn(tenant):
+            began.append(tenant)
+            await end.wait()
+
+    tasks = [asyncio.create_task(hold(tenant)) for tenant in ("flood", "flood", "single")]
+    async with asyncio.timeout(10):
+        while len(began) < 2:
+            await asyncio.sleep(0)
+        assert began == ["flood", "single"]
+        end.set()
+        await asyncio.gather(*tasks)
+    assert began == ["flood", "single", "flood"]
