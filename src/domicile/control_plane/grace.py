@@ -2,7 +2,8 @@
 
 A wall clock that was set a week ahead would otherwise destroy at once what can never be had back. So the grace is over
 only when the date has come *and* this much time has been counted, minute by minute, by a clock that cannot be set. Time
-during which no control plane runs is not counted: a destruction may come later than its date, never earlier.
+during which no control plane runs, or its database is away, is not counted: a destruction may come later than its date, and
+is credited with a minute at most that was not its own.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ class GraceCounter:
         self._counted_until = monotonic()
 
     async def run(self) -> None:
-        """Counts until it is cancelled. What a failing database keeps from being written is counted the next time."""
+        """Counts until it is cancelled."""
         while True:
             await asyncio.sleep(COUNT_EVERY_S)
             try:
@@ -47,11 +48,14 @@ class GraceCounter:
                 log.error("grace_not_counted", type=type(error).__name__)
 
     async def count(self) -> None:
-        """Adds the time since the last count."""
+        """Adds the time since the last count. What a failing database keeps from being written is lost.
+
+        Counted later, it would be counted for a destruction as well that was asked for in between.
+        """
         now = self._monotonic()
         elapsed_ms = int((now - self._counted_until) * 1000)
+        self._counted_until = now
         table = tables.destruction
         waiting = update(table).where(table.c.counted_ms < GRACE_MS)
         async with self._database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
             await connection.execute(waiting.values(counted_ms=table.c.counted_ms + elapsed_ms))
-        self._counted_until = now

@@ -1,11 +1,13 @@
 """The end of a project: only archived ones, only by the operator, only after seven days, and only once (design 5)."""
 
 import msgspec
+import pytest
 
 from domicile.boundary import protocol
 from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
 from domicile.boundary.snapshot import Tombstone
 from domicile.kernel.ids import new_id
+from domicile.persistence.unavailable import DatabaseUnavailableError
 from tests.unit.control_plane.platform_under_test import Platform, ShiftedClock, code_of
 from tests.unit.control_plane.region_double import Answer, Held, RegionDouble
 
@@ -102,6 +104,26 @@ async def test_a_clock_that_jumps_destroys_nothing(platform: Platform, clock: Sh
     assert len(await _tombstones(platform, us)) == 1
     clock.ahead_ms = us.ahead_ms = 0
     assert await _tombstones(platform, us) == [], "a clock that was set back takes its word back"
+
+
+async def test_no_destruction_is_credited_with_time_before_it(
+    platform: Platform, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was away for long, and the destruction is asked for before the next count."""
+    us = await platform.enrolled("us")
+    project_id = await _archived(platform)
+
+    def away(**_: object) -> None:
+        raise DatabaseUnavailableError("away")
+
+    clock.elapsed_s = 8 * 24 * 3600
+    with monkeypatch.context() as patch, pytest.raises(DatabaseUnavailableError):
+        patch.setattr(platform.running.database, "transaction", away)
+        await platform.running.grace.count()
+    await _call(platform, "POST", project_id)
+    clock.ahead_ms = us.ahead_ms = 8 * DAY_MS
+    await platform.running.grace.count()
+    assert await _tombstones(platform, us) == []
 
 
 async def test_an_active_or_unknown_project_is_not_destroyed(platform: Platform) -> None:
