@@ -67,6 +67,7 @@ from domicile.persistence.database import Database
 from domicile.settings.installation import ControlSettings, Installation
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.application import Application
+from domicile.web.body_memory import BodyMemory
 from domicile.web.http_metrics import HttpMetrics, new_registry
 from domicile.web.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError, OperatorKeys
@@ -77,6 +78,8 @@ log = structlog.get_logger("control")
 
 MIGRATIONS = Path(domicile.control_plane.__file__).parent / "migrations"
 DRAIN_S = 2.0
+# Of calls that are not answered yet, a half of it at most: a signature covers the body, so who calls is known when it has come.
+BOUNDARY_BODY_MEMORY_BYTES = 256 * 1024 * 1024
 # A snapshot is renewed every ten seconds, and the poll after it says what the region trusts then.
 TAKEN_S = 30
 # What an operator can put right: one line, no traceback.
@@ -162,7 +165,8 @@ async def control_plane(
         grace = GraceCounter(database, monotonic)
         routes = admin_routes(authentication, endpoints, health_check(parts.reader), metrics.show)
         admin = Application(routes, observer=observer)
-        boundary = Application(boundary_routes(authentication, endpoints), observer=observer)
+        bodies = BodyMemory(BOUNDARY_BODY_MEMORY_BYTES)
+        boundary = Application(boundary_routes(authentication, endpoints), observer=observer, body_memory=bodies)
         admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary_listen)
         common = {"drain_s": DRAIN_S, "on_refusal": observer.refused}
         admin_server = admin_listener.serve(

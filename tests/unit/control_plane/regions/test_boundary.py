@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 import pytest
 
+from domicile.apps import control
 from domicile.boundary import protocol, signing
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, digest, encode_shard
 from domicile.control_plane.region_shards import RegionShards
@@ -100,6 +101,23 @@ async def test_unsigned_and_wrongly_signed_calls_are_refused(platform: Platform)
     for path in (protocol.USAGE, protocol.AUDIT):
         assert (await us.send("POST", path, b"{}", headers={})).code == "bad_signature"
     assert (await us.send("GET", f"{protocol.SHARD}/{'0' * 64}", b"", headers={})).code == "bad_signature"
+
+
+@pytest.fixture
+def small_body_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A control plane that is started with it holds half a megabyte."""
+    monkeypatch.setattr(control, "BOUNDARY_BODY_MEMORY_BYTES", 1024 * 1024)
+
+
+@pytest.mark.usefixtures("small_body_memory")
+async def test_bodies_of_unanswered_calls_are_bounded_together(platform: Platform) -> None:
+    """A body comes before its signature can be checked: a thousand connections of 16 MiB would end the control plane."""
+    us = await platform.enrolled("us")
+    body = bytes(768 * 1024)
+    answer = await us.send("POST", protocol.USAGE, body, headers=us.signature("POST", protocol.USAGE, b"another"))
+    assert answer.status == 503
+    assert (await us.send("POST", protocol.USAGE, b"{}", headers={})).code == "bad_signature"
+    await us.current()
 
 
 @pytest.mark.contract("C14")
