@@ -34,6 +34,8 @@ HEAD_TIMEOUT_S = 30.0
 # A client that takes nothing of its answer for so long holds an engine for nobody. Less than this is kept for it here.
 STALL_TIMEOUT_S = 60.0
 MAX_UNSENT_BYTES = 16 * 1024
+# Requests of a connection that wait for the answers before theirs. One read may bring thousands of small ones.
+MAX_PIPELINED = 16
 # Of one listener. The processes set what their descriptors allow (`apps/descriptors.py`).
 MAX_CONNECTIONS = 1024
 
@@ -213,6 +215,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _judge_head(self, method: bytes, version: str) -> DomicileError | None:
         """Completes the scope. Returns why the request is refused, or None."""
         try:
+            if len(self.pipeline) >= MAX_PIPELINED:
+                raise errors.service_unavailable(
+                    "Too many requests wait on this connection. Wait for their answers.", 1
+                )
             check_head(method, version, self.headers)
             path, raw_path, query = read_target(self.url)
             scope = cast(Scope, self.scope)

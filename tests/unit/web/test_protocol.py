@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domicile.kernel import errors
 from domicile.web import lingering
-from domicile.web.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT
+from domicile.web.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT, MAX_PIPELINED
 from domicile.web.receive_buffer import ReceiveBuffer
 from tests.platform.certificates import Issuer
 from tests.unit.web.live_server import CUT_OFF, LiveServer, RawAnswer, RecordingApplication, live_server
@@ -427,6 +427,19 @@ class TestConnections:
             assert json.loads(connection.answer().body) == {"held": True}
             assert json.loads(connection.answer().body) == {"said": "second"}
             assert json.loads(connection.answer().body) == {"said": "third"}
+
+    def test_so_many_may_be_pipelined_and_no_more(self, servers: Servers, recording: RecordingApplication) -> None:
+        """Twelve megabytes of small requests once took 600 of memory, from one connection, and nobody needs a key for that."""
+        server = servers.plain
+        with server.connect() as connection:
+            connection.send(b"GET /held HTTP/1.1\r\nHost: h\r\n\r\n" + HELLO % b"next" * 1000)
+            assert recording.held.wait(5)
+            server.call(recording.release.set)
+            assert json.loads(connection.answer().body) == {"held": True}
+            for _ in range(MAX_PIPELINED):
+                assert json.loads(connection.answer().body) == {"said": "next"}
+            assert_refused(connection.answer(), 503, "service_unavailable")
+            assert connection.rest() == b""
 
     def test_a_request_in_single_bytes_is_understood(self, servers: Servers) -> None:
         with servers.plain.connect() as connection:
