@@ -39,4 +39,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # File by file all the same: a file's own installation is started once.
         chance = random.Random(seed)
         place = {path: chance.random() for path in sorted({str(item.path) for item in items})}
-        items.sort(key=lambda item: (place[str(item.path)], str(item.path), chance.random()))
+        within = {item: 0.0 if item.get_closest_marker("in_order") else chance.random() for item in items}
+        items.sort(key=lambda item: (place[str(item.path)], str(item.path), within[item]))

@@ -1,8 +1,10 @@
 """Processes that die: a region serves on what it has, nothing is counted twice, nobody is answered elsewhere (C16)."""
 
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx2
 import pytest
@@ -72,6 +74,14 @@ def test_a_new_key_works_as_soon_as_its_creation_has_returned(day: Installation)
 
 
 @pytest.mark.contract("C16")
+def entries_on_disk(day: Installation, project_id: str) -> int:
+    """Of a project, in the European region's ledger."""
+    file = day.folder / "eu" / "metering.db"
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as ledger:
+        (count,) = ledger.execute("SELECT count(*) FROM ledger WHERE project_id = ?", (project_id,)).fetchone()
+    return int(count)
+
+
 def test_with_the_control_plane_gone_a_region_serves_restarts_and_reports_later(
     day: Installation, key: IssuedKey
 ) -> None:
@@ -88,9 +98,8 @@ def test_with_the_control_plane_gone_a_region_serves_restarts_and_reports_later(
     day.wait_until_ready("eu")
     for _ in range(2):
         assert ask(client) == "echo: hello"
-    # Killed outright: entries older than a second are safe.
-    time_before = time.monotonic()
-    eventually(lambda: time.monotonic() - time_before > 1.5, what="the last second is over")
+    # Killed outright: entries that are on disk are safe, after a second at the latest on a machine that is not busy.
+    eventually(lambda: entries_on_disk(day, key.project_id) == 6, what="the ledger has them")
     day.processes["region-eu"].kill()
     day.start_region("eu")
     day.wait_until_ready("eu")

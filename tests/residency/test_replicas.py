@@ -24,6 +24,10 @@ REPORTED_WITHIN_S = 30.0
 CLIENTS = 6
 
 
+# One is killed for good, and the last starts from what the others have saved.
+pytestmark = pytest.mark.in_order
+
+
 @dataclass
 class Region:
     """The region eu with two replicas."""
@@ -31,6 +35,18 @@ class Region:
     installation: Installation
     first: str
     second: str
+
+    def new_key(self) -> IssuedKey:
+        """A key that both replicas know. Making one waits for them a second at most, and a busy one may need longer."""
+        key = self.installation.new_key("eu")
+        for replica in (self.first, self.second):
+            eventually(lambda at=replica: self.knows(at, key), what="the replica knows the key")  # type: ignore[misc]
+        return key
+
+    def knows(self, replica: str, key: IssuedKey) -> bool:
+        """Whether a replica lets it in."""
+        headers = {"authorization": f"Bearer {key.secret}"}
+        return httpx2.get(f"{replica}/v1/models", headers=headers).status_code == 200
 
     def client(self, replica: str, key: IssuedKey) -> OpenAI:
         return OpenAI(api_key=key.secret, base_url=f"{replica}/v1", max_retries=0)
@@ -161,7 +177,7 @@ def answers_beyond(running: Load, count: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_restart_of_the_database_fails_no_request_and_loses_no_count(eu: Region, postgresql: PostgresServer) -> None:
-    key = eu.installation.new_key("eu")
+    key = eu.new_key()
     with load([eu.first, eu.second], key) as running:
         answers_beyond(running, 30)
         postgresql.restart()
@@ -191,7 +207,7 @@ def test_a_rotation_of_the_root_key_fails_no_request_and_reaches_every_replica(e
     here = eu.installation
     old, new = tmp_path / "old-root.key", tmp_path / "new-root.key"
     (here.folder / "control" / "root.key").rename(old)
-    key, us_key = here.new_key("eu"), here.new_key("us")
+    key, us_key = eu.new_key(), here.new_key("us")
     both, us = [eu.first, eu.second], [here.region_url("us")]
     # Paced, so that the commands get their share of a small machine.
     with load(both, key, 2, 0.05) as running, load(us, us_key, 1, 0.05) as running_in_us:
@@ -214,7 +230,7 @@ def test_a_rotation_of_the_root_key_fails_no_request_and_reaches_every_replica(e
 
 
 def test_one_killed_under_load_fails_only_what_it_had_open(eu: Region) -> None:
-    key, victim = eu.installation.new_key("eu"), eu.second
+    key, victim = eu.new_key(), eu.second
     with load([eu.first, eu.second], key) as running:
         answers_beyond(running, 100)
         killed_at = time.monotonic()

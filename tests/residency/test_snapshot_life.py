@@ -21,6 +21,10 @@ from tests.residency.hostile_relay import HostileRelay
 Forge = Callable[["Siege"], bytes]
 
 
+# Keys are rotated in the second half: what is older is refused for another reason then.
+pytestmark = pytest.mark.in_order
+
+
 class Siege:
     """An installation whose boundary is in hostile hands, with a key that lives and one that was revoked."""
 

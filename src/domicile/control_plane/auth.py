@@ -81,7 +81,7 @@ class Authentication:
         key = presented_key(headers.raw)
         parsed = api_keys.parse(key, self._installation_id)
         if parsed is None:
-            raise errors.invalid_key(key[-4:])
+            raise errors.invalid_key(key)
         if parsed.realm != api_keys.ADMIN:
             raise errors.admin_key_required()
         return key
@@ -96,7 +96,7 @@ class Authentication:
         key = self.admin_key(headers)
         found = await self._live_admin_key(key)
         if found is None:
-            raise errors.invalid_key(key[-4:])
+            raise errors.invalid_key(key)
         organization = headers.get("openai-organization")
         if organization is not None and organization != found.organization_id:
             raise errors.mismatched_project("OpenAI-Organization")
@@ -109,7 +109,7 @@ class Authentication:
             return Operator()
         if api_keys.parse(key, self._installation_id) is not None:
             raise _operator_key_required()
-        raise errors.invalid_key(key[-4:])
+        raise errors.invalid_key(key)
 
     def check_signed(self, headers: Headers) -> None:
         """403 `bad_signature` for a call without a region's signature, or with the time of another day."""

@@ -30,8 +30,12 @@ def conflicting_keys() -> DomicileError:
     )
 
 
-def invalid_key(last_four: str) -> DomicileError:
-    """A key that is malformed, unknown, expired, revoked, or whose project is archived: one text for all of these."""
+def invalid_key(key: str) -> DomicileError:
+    """A key that is malformed, unknown, expired, revoked, or whose project is archived: one text for all of these.
+
+    It shows the key's last four characters, and none of what is so short that they would be much of it.
+    """
+    last_four = key[-4:] if len(key) >= 16 else ""
     return DomicileError(
         Category.UNAUTHENTICATED,
         "invalid_api_key",

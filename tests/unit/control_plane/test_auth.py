@@ -32,11 +32,13 @@ async def test_an_unknown_key_is_answered_with_its_last_four_characters_only(sha
     unknown = api_keys.generate(api_keys.ADMIN, shared.running.identity.installation_id)
     elsewhere = api_keys.generate(api_keys.ADMIN, "inst_" + "0" * 24)
     for path in (PROJECTS, OPERATOR):
-        for key in (elsewhere, "nonsense-1234", "opk-" + "0" * 40):
+        for key in (elsewhere, "nonsense-of-some-length-1234", "opk-" + "0" * 40):
             status, answer = await shared.ask("GET", path, key=key)
             assert (status, code_of(answer)) == (401, "invalid_api_key"), (path, key)
             assert key[-4:] in answer["error"]["message"]
             assert key[-8:] not in answer["error"]["message"]
+        # Of what is this short, four would be much of it.
+        assert "1234" not in (await shared.ask("GET", path, key="nonsense-1234"))[1]["error"]["message"]
     status, answer = await shared.ask("GET", PROJECTS, key=unknown)
     assert (status, code_of(answer)) == (401, "invalid_api_key")
 

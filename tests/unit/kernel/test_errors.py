@@ -67,7 +67,7 @@ def test_the_host_is_the_last_word_for_a_wrong_region() -> None:
     ("error", "status"),
     [
         (errors.missing_key(), 401),
-        (errors.invalid_key("abcd"), 401),
+        (errors.invalid_key("sk-us-0123456789abcd"), 401),
         (errors.mismatched_project("OpenAI-Project"), 401),
         (errors.model_not_found("x"), 404),
         (errors.model_not_eligible("x", "/v1/embeddings", "eu", ["y"]), 400),

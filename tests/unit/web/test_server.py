@@ -59,7 +59,7 @@ async def asked(slow: Slow, drain_s: float) -> AsyncIterator[tuple[HttpServer, "
 
 async def test_a_request_in_flight_ends_before_the_server_does_and_no_new_one_comes_in() -> None:
     slow = Slow()
-    async with asked(slow, 5) as (server, running, url), httpx2.AsyncClient(timeout=10) as client:
+    async with asked(slow, 60) as (server, running, url), httpx2.AsyncClient(timeout=10) as client:
         answer = asyncio.create_task(client.get(url))
         await asyncio.wait_for(slow.entered.wait(), 30)
         server.stop()

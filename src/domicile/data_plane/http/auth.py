@@ -47,9 +47,9 @@ class Authenticator:
         secret = presented_key(headers)
         key = self._parse(secret)
         if key is None:
-            raise errors.invalid_key(secret[-4:] if len(secret) >= 16 else "")
+            raise errors.invalid_key(secret)
         if key.realm != self._region:
-            raise self._elsewhere(key) or errors.invalid_key(secret[-4:])
+            raise self._elsewhere(key) or errors.invalid_key(secret)
         table = self._snapshots.table
         if table is None:
             raise _no_snapshot()
@@ -78,7 +78,7 @@ class Authenticator:
         return None if host is None else errors.incorrect_hostname(host)
 
     def _look_up(self, table: SnapshotTable, key: ParsedKey) -> Caller:
-        refused = errors.invalid_key(key.secret[-4:])
+        refused = errors.invalid_key(key.secret)
         record = table.keys.get(api_keys.sha256(key.secret))
         if record is None or (record.expires_at_ms is not None and record.expires_at_ms <= self._clock.now_ms()):
             raise refused
