@@ -73,7 +73,6 @@ def test_a_new_key_works_as_soon_as_its_creation_has_returned(day: Installation)
         assert day.client("us", issued.secret).models.list().data
 
 
-@pytest.mark.contract("C16")
 def entries_on_disk(day: Installation, project_id: str) -> int:
     """Of a project, in the European region's ledger."""
     file = day.folder / "eu" / "metering.db"
@@ -82,6 +81,7 @@ def entries_on_disk(day: Installation, project_id: str) -> int:
     return int(count)
 
 
+@pytest.mark.contract("C16")
 def test_with_the_control_plane_gone_a_region_serves_restarts_and_reports_later(
     day: Installation, key: IssuedKey
 ) -> None:
