@@ -35,7 +35,8 @@ async def test_a_whole_answer(region: RegionUnderTest) -> None:
     assert reply.keys() <= REPLY_MEMBERS
     assert reply["choices"][0].keys() <= CHOICE_MEMBERS
     assert reply["choices"][0]["message"]["content"]
-    assert reply["usage"]["prompt_tokens_details"]["cached_tokens"] == 0
+    # A server that others have asked the same may have it still.
+    assert 0 <= reply["usage"]["prompt_tokens_details"]["cached_tokens"] <= reply["usage"]["prompt_tokens"]
     assert says_nothing_of_the_vendor(answer)
     [row] = await region.ledger(1)
     assert (row.outcome, row.counted_by) == ("complete", "engine")
