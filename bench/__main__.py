@@ -16,7 +16,7 @@ from bench.growth import growth
 from bench.latency import added_latency
 from bench.processor_time import processor_time
 from bench.tls_cost import cost_of_tls
-from domicile.web.logging import configure_logging
+from domicile.web.observability.logging import configure_logging
 
 
 def main() -> None:

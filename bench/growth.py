@@ -14,7 +14,7 @@ from domicile.data_plane.metering.entry import CountedBy, LedgerEntry, Outcome
 from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
-from domicile.web.json_body import MAX_VALUES, parse_json
+from domicile.web.bodies.json_body import MAX_VALUES, parse_json
 
 KEYS = (1_000, 100_000)
 ACTIVE_KEYS = (250, 1_000, 10_000)

@@ -20,12 +20,12 @@ from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, Shard
 from domicile.boundary.usage import ServiceTier, Usage, UsageDelta, UsageReport
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.catalogue.endpoints import Endpoint
-from domicile.control_plane import tables
-from domicile.control_plane.auth import EnrolledRegion
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
-from domicile.control_plane.publisher import Publisher
-from domicile.control_plane.publisher_keys import PublisherKeys
-from domicile.control_plane.transactions import Reader
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
+from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.principals.principal import EnrolledRegion
+from domicile.control_plane.publication.publisher import Publisher
+from domicile.control_plane.publication.publisher_keys import PublisherKeys
 from domicile.control_plane.usage.service import Usage as UsageService
 from domicile.data_plane.snapshot.table import SnapshotTable
 from domicile.data_plane.snapshot.verification import verify_shard
@@ -87,7 +87,7 @@ class Region:
 
     async def take(self) -> None:
         """The publication that is current now, as `SnapshotSubscription` takes it."""
-        publication = self._publisher._channels["us"].current
+        publication = self._publisher._feeds["us"].current
         assert publication is not None
         signed = publication.manifests[SNAPSHOT_SCHEMA]
         manifest = open_manifest(public_key_bytes(self._publisher.signer.key), signed)

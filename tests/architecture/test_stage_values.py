@@ -12,8 +12,8 @@ MADE_ONLY_IN = {
     "Admission": ("data_plane/policy/admit.py",),
     "Reservation": ("data_plane/limits/",),
     "Placement": ("data_plane/routing.py",),
-    "Administrator": ("control_plane/auth.py",),
-    "Operator": ("control_plane/auth.py",),
+    "Administrator": ("control_plane/principals/authentication.py",),
+    "Operator": ("control_plane/principals/authentication.py",),
     "Destination": ("data_plane/egress.py",),
     # The others talk to their own children on this machine: the engine to llama.cpp, the supervisor to what it has started.
     "ClientSession": ("data_plane/egress.py", "engine_server/llama.py", "apps/local/", "cli/"),

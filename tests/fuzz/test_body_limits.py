@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from domicile.web.body_limits import BODY_LIMITS, body_limit
+from domicile.web.bodies.body_limits import BODY_LIMITS, body_limit
 from tests.fuzz.answers import check_answer
 from tests.fuzz.endpoints import POSTS, Endpoint, Targets
 from tests.fuzz.wire import Wire, request

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from domicile.web.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT
+from domicile.web.server.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT
 from tests.fuzz.answers import check_answer
 from tests.fuzz.endpoints import ENDPOINTS, Endpoint, Targets
 from tests.fuzz.hostile_requests import QUICK, attack

@@ -11,8 +11,8 @@ import httpx2
 import msgspec
 import pytest
 
-from domicile.web.protocol import HEAD_TIMEOUT_S
-from domicile.web.requests import BODY_TIMEOUT_S
+from domicile.web.bodies.reading import BODY_TIMEOUT_S
+from domicile.web.server.protocol import HEAD_TIMEOUT_S
 from tests.fuzz.process_figures import descriptors, resident_bytes
 from tests.platform.installation import Installation, IssuedKey
 from tests.platform.processes import eventually

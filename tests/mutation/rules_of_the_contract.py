@@ -160,15 +160,15 @@ MUTANTS = [
     Mutant(
         "C12",
         "after the head the socket is never read",
-        "web/unread.py",
+        "web/server/discard.py",
         '        transport.pause_reading()\n        if sys.platform == "linux":',
         "        if not transport:",
-        "tests/unit/web/test_protocol.py -k never_read",
+        "tests/unit/web/server/test_protocol.py -k never_read",
     ),
     Mutant(
         "C12",
         "what still comes is dropped in the kernel",
-        "web/unread.py",
+        "web/server/discard.py",
         "len(_NOWHERE), socket.MSG_TRUNC)",
         "len(_NOWHERE), 0)",
         FOREIGN,
@@ -176,10 +176,10 @@ MUTANTS = [
     Mutant(
         "C12",
         "what shared the read of a refused head is overwritten",
-        "web/receive_buffer.py",
+        "web/server/receive_buffer.py",
         "            self.memory[:size] = self._zeros[:size]",
         "            pass",
-        f"{FOREIGN} tests/unit/web/test_receive_buffer.py",
+        f"{FOREIGN} tests/unit/web/server/test_receive_buffer.py",
     ),
     Mutant(
         "C12",
@@ -192,10 +192,10 @@ MUTANTS = [
     Mutant(
         "C12",
         "the control plane refuses a prompt on its head",
-        "control_plane/head_gates.py",
+        "control_plane/principals/head_gates.py",
         "            raise _elsewhere(scope, authentication, directory)\n\n    return judge\n\n\ndef boundary_gate",
         "            return\n\n    return judge\n\n\ndef boundary_gate",
-        "tests/unit/control_plane/test_head_gates.py",
+        "tests/unit/control_plane/principals/test_head_gates.py",
     ),
     Mutant(
         "C12",
@@ -208,7 +208,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a region gets only its own projects and keys",
-        "control_plane/shards.py",
+        "control_plane/publication/shards.py",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         'and_(tables.project.c.status == "active")',
         "tests/unit/control_plane/regions/test_boundary.py",
@@ -216,7 +216,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a region is told of its own destroyed projects only",
-        "control_plane/shards.py",
+        "control_plane/publication/shards.py",
         "and_(tables.project.c.region == region, is_over(now_ms))",
         "is_over(now_ms)",
         "tests/unit/control_plane/projects/test_destruction.py",
@@ -224,7 +224,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a revoked key leaves the snapshot",
-        "control_plane/shards.py",
+        "control_plane/publication/shards.py",
         "            key.c.revoked_at_ms.is_(None),\n",
         "",
         BAD_DAYS,
@@ -232,7 +232,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "an archived project's keys leave the snapshot",
-        "control_plane/shards.py",
+        "control_plane/publication/shards.py",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         "and_(tables.project.c.region == region)",
         f"{BAD_DAYS} tests/unit/control_plane",
@@ -248,7 +248,7 @@ MUTANTS = [
     Mutant(
         "C17",
         "the directory names every configured region",
-        "control_plane/publisher.py",
+        "control_plane/publication/publisher.py",
         "for code, host in sorted(directory.items()))",
         'for code, host in sorted(directory.items()) if code != "jp")',
         THIRD,
@@ -352,10 +352,10 @@ MUTANTS = [
     Mutant(
         "C12",
         "over TLS, nothing behind a refused head is decrypted",
-        "web/tls_connection.py",
+        "web/server/tls_connection.py",
         "        while self.is_reading and not self._said_goodbye:",
         "        while True:",
-        "tests/unit/web/test_tls.py -k refused_record",
+        "tests/unit/web/server/test_tls.py -k refused_record",
     ),
     Mutant(
         "C21",

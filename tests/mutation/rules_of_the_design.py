@@ -89,7 +89,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "a member that stands twice is refused",
-        "web/json_body.py",
+        "web/bodies/json_body.py",
         "    if len(value) != len(pairs):",
         "    if False:",
         TABLE,
@@ -113,18 +113,18 @@ MUTANTS = [
     Mutant(
         "design 8",
         "nobody goes around the TLS proxy",
-        "web/protocol.py",
+        "web/server/protocol.py",
         "        if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):",
         "        if False:",
-        "tests/unit/web/test_trusted_proxies.py -k stranger",
+        "tests/unit/web/server/test_trusted_proxies.py -k stranger",
     ),
     Mutant(
         "design 8",
         "what reached the TLS proxy in clear is refused",
-        "web/protocol.py",
+        "web/server/protocol.py",
         "            if self.trusted_proxies is not None and came_in_clear(self.headers):",
         "            if False:",
-        "tests/unit/web/test_trusted_proxies.py -k named_proxy",
+        "tests/unit/web/server/test_trusted_proxies.py -k named_proxy",
     ),
     Mutant(
         "design 7",
@@ -217,7 +217,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "a deleted admin key opens nothing",
-        "control_plane/auth.py",
+        "control_plane/principals/authentication.py",
         "            table.c.deleted_at_ms.is_(None),\n",
         "",
         "tests/unit/control_plane/test_paging.py",
@@ -233,10 +233,10 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what a client sends back is taken out before an engine is asked",
-        "web/dropped_members.py",
+        "web/bodies/dropped_members.py",
         "            found[path] = value.pop(name) is not None or found.get(path, False)",
         "            found[path] = value[name] is not None or found.get(path, False)",
-        "tests/unit/web/test_tolerant_json.py",
+        "tests/unit/web/bodies/test_tolerant_json.py",
     ),
     Mutant(
         "design 4",
@@ -297,10 +297,10 @@ MUTANTS = [
     Mutant(
         "design 4.2",
         "a member that stands twice is not read quickly",
-        "web/json_body.py",
+        "web/bodies/json_body.py",
         'if _encoder.encode(value).count(b":") != body.count(b":"):',
         "if False:",
-        "tests/unit/web/test_json_readers.py",
+        "tests/unit/web/bodies/test_json_readers.py",
     ),
     Mutant(
         "design 2",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trustme
 
-from domicile.web.tls_certificate import ServerCertificate
+from domicile.web.server.tls_certificate import ServerCertificate
 
 NAMES = ("127.0.0.1", "localhost")
 

@@ -11,7 +11,7 @@ import uvloop
 from domicile.apps.region import run
 from domicile.kernel.clock import SystemClock
 from domicile.settings.load import load_installation
-from domicile.web.logging import configure_logging
+from domicile.web.observability.logging import configure_logging
 
 
 class WrongClock:

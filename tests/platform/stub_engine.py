@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from domicile.web import multipart
+from domicile.web.bodies import multipart
 from tests.pictures import encoded
 
 received: list[dict[str, Any]] = []

@@ -12,9 +12,9 @@ import httpx2
 import pytest
 
 from domicile.catalogue.endpoints import Endpoint
-from domicile.web.body_limits import body_limit
-from domicile.web.json_body import MAX_DEPTH, MAX_VALUES
-from domicile.web.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT
+from domicile.web.bodies.body_limits import body_limit
+from domicile.web.bodies.json_body import MAX_DEPTH, MAX_VALUES
+from domicile.web.server.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT
 from tests.platform.installation import Installation
 from tests.residency.marked_requests import FORMS, PLAIN, marked_bodies
 

@@ -30,36 +30,36 @@ from domicile.control_plane import secret_files
 from domicile.control_plane.agreements.service import Agreements
 from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.audit.service import AuditLog
-from domicile.control_plane.auth import Authentication
 from domicile.control_plane.changes import Changes
+from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.first_start import InstallationIdentity, open_installation
 from domicile.control_plane.grace import GraceCounter
-from domicile.control_plane.head_gates import admin_gate, boundary_gate
 from domicile.control_plane.http import Endpoints, admin_routes, boundary_routes, health_check
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.keys.service import AdminKeys, ProjectKeys, ServiceAccounts
 from domicile.control_plane.metrics import ControlMetrics
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
 from domicile.control_plane.organizations.service import Organizations
+from domicile.control_plane.principals.authentication import Authentication
+from domicile.control_plane.principals.head_gates import admin_gate, boundary_gate
 from domicile.control_plane.projects.destruction import Destructions
 from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.projects.service import Projects
-from domicile.control_plane.publisher import Publisher
-from domicile.control_plane.publisher_keys import PublisherKeys
-from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
-from domicile.control_plane.regions.epochs import Epochs
-from domicile.control_plane.regions.service import RegionChangedError, Regions
-from domicile.control_plane.retention.endpoints import RetentionEndpoints
-from domicile.control_plane.retention.service import RetentionControls
-from domicile.control_plane.rotation import (
+from domicile.control_plane.publication.publisher import Publisher
+from domicile.control_plane.publication.publisher_keys import PublisherKeys
+from domicile.control_plane.publisher_key_rotation import (
     RegionsLeftBehindError,
     regions_without,
     rotate_publisher_key,
     rotate_root_key,
 )
+from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.regions.epochs import Epochs
+from domicile.control_plane.regions.service import RegionChangedError, Regions
+from domicile.control_plane.retention.endpoints import RetentionEndpoints
+from domicile.control_plane.retention.service import RetentionControls
 from domicile.control_plane.secret_files import SecretFileError
-from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.service import Usage
 from domicile.kernel.clock import Clock, SystemClock
@@ -67,16 +67,16 @@ from domicile.persistence.database import Database
 from domicile.settings.installation import ControlSettings, Installation
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.application import Application
-from domicile.web.body_memory import BodyMemory
-from domicile.web.http_metrics import HttpMetrics, new_registry
-from domicile.web.logging import configure_logging
+from domicile.web.bodies.body_memory import BodyMemory
+from domicile.web.observability.http_metrics import HttpMetrics, new_registry
+from domicile.web.observability.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError, OperatorKeys
-from domicile.web.server import HttpServer, serving, stop_event
-from domicile.web.tls_certificate import CertificateError
+from domicile.web.server.http_server import HttpServer, serving, stop_event
+from domicile.web.server.tls_certificate import CertificateError
 
 log = structlog.get_logger("control")
 
-MIGRATIONS = Path(domicile.control_plane.__file__).parent / "migrations"
+MIGRATIONS = Path(domicile.control_plane.__file__).parent / "database" / "migrations"
 DRAIN_S = 2.0
 # Of calls that are not answered yet, a half of it at most: a signature covers the body, so who calls is known when it has come.
 BOUNDARY_BODY_MEMORY_BYTES = 256 * 1024 * 1024

@@ -6,9 +6,9 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from domicile.settings.listener import Listener
-from domicile.web.server import HttpServer, bind
-from domicile.web.tls_certificate import ServerCertificate
-from domicile.web.trusted_proxies import TrustedProxies
+from domicile.web.server.http_server import HttpServer, bind
+from domicile.web.server.tls_certificate import ServerCertificate
+from domicile.web.server.trusted_proxies import TrustedProxies
 
 
 class BoundListener:

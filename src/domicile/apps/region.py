@@ -64,11 +64,11 @@ from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
 from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
-from domicile.web.body_memory import BodyMemory
-from domicile.web.logging import configure_logging
+from domicile.web.bodies.body_memory import BodyMemory
+from domicile.web.observability.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError
-from domicile.web.server import HttpServer, StopSignals, serving, stop_signals
-from domicile.web.tls_certificate import CertificateError
+from domicile.web.server.http_server import HttpServer, StopSignals, serving, stop_signals
+from domicile.web.server.tls_certificate import CertificateError
 
 log = structlog.get_logger("region")
 

@@ -20,9 +20,9 @@ from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.secret_files import write_secret
 from domicile.persistence.database import Database
 from domicile.settings.installation import RegionSettings
-from domicile.web.http_metrics import HttpMetrics, new_registry
+from domicile.web.observability.http_metrics import HttpMetrics, new_registry
 from domicile.web.operator_keys import OperatorKeys
-from domicile.web.server import HttpServer
+from domicile.web.server.http_server import HttpServer
 
 log = structlog.get_logger("operator")
 

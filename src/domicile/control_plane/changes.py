@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.control_plane.audit.repository import Event, insert_event
-from domicile.control_plane.auth import Actor
-from domicile.control_plane.publisher import Publisher
-from domicile.control_plane.transactions import Reading, Writing
+from domicile.control_plane.database.transactions import Reading, Writing
+from domicile.control_plane.principals.principal import Actor
+from domicile.control_plane.publication.publisher import Publisher
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from domicile.control_plane import tables
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.grace import GRACE_MS
-from domicile.control_plane.transactions import Reading, Writing
 from domicile.kernel import errors
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 
 from domicile.catalogue.endpoints import Endpoint
-from domicile.control_plane import tables
 from domicile.control_plane.agreements.repository import Agreement
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Startup
 from domicile.control_plane.changes import Change
+from domicile.control_plane.database import tables
 from domicile.control_plane.organizations.service import new_organization, store_organization
+from domicile.control_plane.principals.principal import Startup
 from domicile.kernel.clock import Clock
 from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database

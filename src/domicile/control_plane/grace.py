@@ -13,8 +13,8 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy import ColumnElement, and_, update
 
-from domicile.control_plane import tables
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from domicile.persistence.database import Database
 
 log = structlog.get_logger("grace")

@@ -10,22 +10,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from domicile.boundary import protocol
-from domicile.control_plane import tables
 from domicile.control_plane.audit.endpoints import AuditEndpoints
-from domicile.control_plane.auth import Administrator, Authentication, EnrolledRegion, Operator
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Platform, Reader
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
+from domicile.control_plane.principals.authentication import Authentication
+from domicile.control_plane.principals.principal import Administrator, EnrolledRegion, Operator
 from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
-from domicile.control_plane.transactions import Platform, Reader
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.kinds import KINDS
 from domicile.kernel import errors
 from domicile.web.application import log_caller
-from domicile.web.body_limits import body_limit
-from domicile.web.requests import json_response, read_body
+from domicile.web.bodies.body_limits import body_limit
+from domicile.web.bodies.reading import json_response, read_body
 
 Handler = Callable[[Request], Awaitable[Response]]
 AdminHandler = Callable[[Administrator, Request], Awaitable[Response]]

@@ -11,9 +11,9 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 from starlette.requests import Request
 
-from domicile.control_plane import tables
-from domicile.control_plane.auth import Administrator, Operator
-from domicile.control_plane.transactions import Reading, Writing
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
+from domicile.control_plane.principals.principal import Administrator, Operator
 from domicile.kernel import errors
 
 HEADER = "Idempotency-Key"

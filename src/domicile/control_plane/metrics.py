@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry, Gauge
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.control_plane.auth import Operator
+from domicile.control_plane.principals.principal import Operator
 from domicile.control_plane.regions.service import Regions, RegionStatus
-from domicile.web.http_metrics import exposition
+from domicile.web.observability.http_metrics import exposition
 
 
 class ControlMetrics:

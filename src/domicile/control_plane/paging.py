@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Table, select, tuple_
 
+from domicile.control_plane.database.transactions import Reading
 from domicile.control_plane.query import Query
-from domicile.control_plane.transactions import Reading
 from domicile.kernel import errors
 
 DEFAULT_LIMIT = 20

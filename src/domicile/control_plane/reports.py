@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.boundary.audit import AuditReport
 from domicile.boundary.usage import UsageReport
-from domicile.control_plane import tables
-from domicile.control_plane.auth import EnrolledRegion
-from domicile.control_plane.transactions import Writing
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Writing
+from domicile.control_plane.principals.principal import EnrolledRegion
 from domicile.kernel import errors
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 LENGTH = struct.Struct(">I")
 CONTENT_BYTES_MAX = 32 * 1024 * 1024
-"""Of one recording: above what a request may bring (`web/body_limits.py`)."""
+"""Of one recording: above what a request may bring (`web/bodies/body_limits.py`)."""
 INSPECTION_BYTES_MAX = 256
 MEMORY_BYTES_MAX = 256 * 1024 * 1024
 """What the inspector may take beside what it has when it is ready. A recording of 28 MiB needs about 60 MiB."""

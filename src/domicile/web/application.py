@@ -15,7 +15,7 @@ from domicile.kernel import errors
 from domicile.kernel.dependency import DependencyUnavailableError, dependency_unavailable
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import random_base62
-from domicile.web.body_memory import BodyMemory
+from domicile.web.bodies.body_memory import BodyMemory
 
 log = structlog.get_logger("http")
 
@@ -33,7 +33,7 @@ class ClientDisconnectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class RequestRecord:
     """One request and its answer, as far as they may be logged and counted: nothing of it was chosen by the caller."""
 
     method: str
@@ -55,7 +55,7 @@ class Observer(Protocol):
         """A request's head has come."""
         ...
 
-    def ended(self, exchange: Exchange) -> None:
+    def ended(self, record: RequestRecord) -> None:
         """Nothing more happens for it."""
         ...
 
@@ -131,10 +131,10 @@ class Application:
         finally:
             if hold is not None:
                 hold.release()
-            exchange = answer.exchange(code)
-            answer.log(exchange)
+            record = answer.record(code)
+            answer.log(record)
             if self._observer is not None:
-                self._observer.ended(exchange)
+                self._observer.ended(record)
 
 
 class _Answer:
@@ -190,8 +190,8 @@ class _Answer:
         await self.send({"type": "http.response.start", "status": rendered.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": rendered.body})
 
-    def exchange(self, code: str | None) -> Exchange:
-        return Exchange(
+    def record(self, code: str | None) -> RequestRecord:
+        return RequestRecord(
             method=self._scope["method"],
             route=getattr(self._scope.get("route"), "path", None),
             status=self._status,
@@ -202,17 +202,17 @@ class _Answer:
             duration_s=time.monotonic() - self._started,
         )
 
-    def log(self, exchange: Exchange) -> None:
+    def log(self, record: RequestRecord) -> None:
         log.info(
             "request",
             request_id=self.request_id,
-            method=exchange.method,
-            route=exchange.route,
-            status=exchange.status,
-            code=exchange.code,
-            ms=int(exchange.duration_s * 1000),
-            bytes_in=exchange.bytes_in,
-            bytes_out=exchange.bytes_out,
+            method=record.method,
+            route=record.route,
+            status=record.status,
+            code=record.code,
+            ms=int(record.duration_s * 1000),
+            bytes_in=record.bytes_in,
+            bytes_out=record.bytes_out,
             engine=self._engine,
             **self._scope[_LOGGED],
         )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.contract.database.conftest import MIGRATIONS, NewUrl
 from tests.platform.postgresql import PostgresServer
 
-from domicile.control_plane.tables import metadata as control_metadata
+from domicile.control_plane.database.tables import metadata as control_metadata
 from domicile.data_plane.tables import metering_metadata, region_metadata
 from domicile.persistence.migration import alembic_config, migrate
 

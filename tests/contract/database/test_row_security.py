@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from tests.platform.postgresql import PostgresServer
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, Start, settings
 
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION, OWNED_ROWS
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION, OWNED_ROWS
 from domicile.persistence.database import Database
 from domicile.settings.load import SettingsError
 

@@ -11,7 +11,7 @@ from openai import AsyncOpenAI, ConflictError
 from sqlalchemy import text
 
 from domicile.boundary.enrollment import decode_token
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from domicile.kernel import api_keys
 from domicile.kernel.ids import new_id
 from tests.platform.postgresql import PostgresServer

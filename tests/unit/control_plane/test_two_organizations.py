@@ -20,7 +20,7 @@ from sqlalchemy import select
 from domicile.boundary import protocol
 from domicile.boundary.usage import ServiceTier, Usage, UsageDelta, UsageReport
 from domicile.catalogue.endpoints import Endpoint
-from domicile.control_plane import tables
+from domicile.control_plane.database import tables
 from domicile.control_plane.usage.kinds import KINDS
 from domicile.kernel.ids import new_id
 from tests.architecture.authorization import Entry, read_table

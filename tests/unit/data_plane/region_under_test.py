@@ -40,7 +40,7 @@ from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
 from domicile.settings.engines import EngineSettings
 from domicile.settings.fetch_hosts import FetchHost
-from domicile.web.server import HttpServer, bind, serving
+from domicile.web.server.http_server import HttpServer, bind, serving
 from tests.platform.inspectors import inspector_in
 from tests.platform.processes import Process, eventually
 from tests.unit.data_plane.metering.entries import in_ledger

@@ -8,7 +8,7 @@ import pytest
 from domicile.kernel.errors import Category, DomicileError
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import ImagePart, UserMessage
-from domicile.web.json_body import decode_json
+from domicile.web.bodies.json_body import decode_json
 
 USER = {"role": "user", "content": "Hello"}
 BASE: dict[str, Any] = {"model": "gpt-4o", "messages": [USER]}

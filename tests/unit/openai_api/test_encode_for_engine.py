@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domicile.openai_api.chat import PLATFORM_PARAMETERS, ChatCompletionRequest, encode_for_engine
-from domicile.web.json_body import decode_json
+from domicile.web.bodies.json_body import decode_json
 
 TEXT = st.text(max_size=20)
 NAME = st.from_regex(r"[a-zA-Z0-9_-]{1,8}", fullmatch=True)

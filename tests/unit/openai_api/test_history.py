@@ -14,8 +14,8 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.openai_api import chat_reply
 from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
 from domicile.openai_api.chat_rules import check_chat_request
-from domicile.web.dropped_members import DroppedMembers
-from domicile.web.tolerant_json import Decoded, decode_dropping
+from domicile.web.bodies.dropped_members import DroppedMembers
+from domicile.web.bodies.tolerant_json import Decoded, decode_dropping
 
 DROPPED = DroppedMembers(load_catalogue().parameters[Endpoint.CHAT_COMPLETIONS].dropped)
 CALLS = [

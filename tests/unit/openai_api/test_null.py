@@ -12,8 +12,8 @@ from domicile.kernel.errors import DomicileError
 from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
 from domicile.openai_api.chat_messages import AssistantMessage
 from domicile.openai_api.closed import Closed, ModelRequest
-from domicile.web.dropped_members import DroppedMembers
-from domicile.web.tolerant_json import decode_dropping
+from domicile.web.bodies.dropped_members import DroppedMembers
+from domicile.web.bodies.tolerant_json import decode_dropping
 from tests.unit.openai_api.test_specification import REQUEST, subclasses
 
 NOTHING_DROPPED = DroppedMembers(())

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from domicile.kernel import errors
 from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.web.application import Application, ClientDisconnectedError
-from domicile.web.logging import configure_logging
-from domicile.web.server import HttpServer, bind, serving, stop_event
+from domicile.web.observability.logging import configure_logging
+from domicile.web.server.http_server import HttpServer, bind, serving, stop_event
 
 SECRET = "the patient in room 4"
 

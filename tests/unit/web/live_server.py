@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from domicile.web.application import Application
-from domicile.web.requests import read_body, read_json
-from domicile.web.server import HttpServer, bind, serving
+from domicile.web.bodies.reading import read_body, read_json
+from domicile.web.server.http_server import HttpServer, bind, serving
 from tests.platform.certificates import Issuer
 
 DEADLINE_S = 10.0

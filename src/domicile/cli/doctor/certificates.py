@@ -8,7 +8,7 @@ from cryptography import x509
 
 from domicile.cli.doctor.finding import Finding, fail, ok, warn
 from domicile.settings.installation import Installation
-from domicile.web.tls_certificate import CertificateError, ServerCertificate
+from domicile.web.server.tls_certificate import CertificateError, ServerCertificate
 
 # What renews certificates by itself does so with a third of their life left: a month, usually.
 EXPIRY_WARN = timedelta(days=14)

@@ -6,8 +6,8 @@ import msgspec
 from sqlalchemy import insert, select, update
 
 from domicile.catalogue.endpoints import Endpoint
-from domicile.control_plane import tables
-from domicile.control_plane.transactions import Reading, Writing
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from domicile.control_plane import tables
 from domicile.control_plane.agreements.repository import Agreement, find_agreement, update_agreement
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Changes
-from domicile.control_plane.shards import regions_of
-from domicile.control_plane.transactions import Reading
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading
+from domicile.control_plane.principals.principal import Operator
+from domicile.control_plane.publication.shards import regions_of
 from domicile.kernel import errors
 from domicile.settings.installation import RegionSettings
 

@@ -11,13 +11,13 @@ from domicile.boundary.usage import Received
 from domicile.control_plane.audit.kinds import SHOWN_AS, kinds_of_types, known_kinds
 from domicile.control_plane.audit.repository import AuditRow
 from domicile.control_plane.audit.service import AuditFilter, AuditLog
-from domicile.control_plane.auth import Administrator, EnrolledRegion, Operator
 from domicile.control_plane.paging import listing, window
+from domicile.control_plane.principals.principal import Administrator, EnrolledRegion, Operator
 from domicile.control_plane.query import Query
 from domicile.kernel import errors
 from domicile.kernel.clock import seconds
-from domicile.web.json_body import decode_json
-from domicile.web.requests import json_response
+from domicile.web.bodies.json_body import decode_json
+from domicile.web.bodies.reading import json_response
 
 _TIMES = ("effective_at[gt]", "effective_at[gte]", "effective_at[lt]", "effective_at[lte]")
 _PARAMETERS = {

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, insert, select
 
-from domicile.control_plane import tables
 from domicile.control_plane.audit.kinds import KINDS
-from domicile.control_plane.auth import Actor, Administrator, EnrolledRegion, Operator
-from domicile.control_plane.transactions import Reading, Writing
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
+from domicile.control_plane.principals.principal import Actor, Administrator, EnrolledRegion, Operator
 from domicile.kernel.ids import new_id
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement
 
 from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
-from domicile.control_plane import tables
 from domicile.control_plane.audit.repository import AuditRow, Event, find_sequence, insert_event, list_events
-from domicile.control_plane.auth import Administrator, EnrolledRegion, Operator
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reader, Writing
 from domicile.control_plane.deletion_records import record_destroyed
+from domicile.control_plane.principals.principal import Administrator, EnrolledRegion, Operator
 from domicile.control_plane.reports import receive, require_own
-from domicile.control_plane.transactions import Reader, Writing
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database

@@ -6,18 +6,18 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.control_plane.auth import Administrator
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.keys.repository import AdminKey, ProjectKey, ServiceAccount
 from domicile.control_plane.keys.service import AdminKeys, Expiry, NewProjectKey, ProjectKeys, ServiceAccounts
 from domicile.control_plane.names import Name
 from domicile.control_plane.paging import PAGE_PARAMETERS, listing, window
+from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.query import Query
 from domicile.kernel import api_keys, errors
 from domicile.kernel.clock import seconds
-from domicile.web.body_limits import body_limit
-from domicile.web.requests import json_response, read_json
+from domicile.web.bodies.body_limits import body_limit
+from domicile.web.bodies.reading import json_response, read_json
 
 BODY_LIMIT = body_limit("/v1/organization")
 

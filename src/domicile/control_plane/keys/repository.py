@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 
-from domicile.control_plane import tables
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.paging import Window, read_page
 from domicile.control_plane.projects.repository import Project
-from domicile.control_plane.transactions import Reading, Writing
 from domicile.kernel import errors
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Administrator
 from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.database.transactions import Reader, Writing
 from domicile.control_plane.idempotency import Attempt, find_made, remember
 from domicile.control_plane.keys.repository import (
     AdminKey,
@@ -29,10 +29,10 @@ from domicile.control_plane.keys.repository import (
     update_account,
 )
 from domicile.control_plane.paging import Window
+from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import Project, get_project
 from domicile.control_plane.projects.service import require_active
 from domicile.control_plane.query import MAX_TIME_S
-from domicile.control_plane.transactions import Reader, Writing
 from domicile.kernel import api_keys, errors
 from domicile.kernel.ids import new_id
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from domicile.control_plane.agreements.repository import Agreement, find_agreement, insert_agreement
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.database.transactions import Reader, Writing
 from domicile.control_plane.idempotency import Attempt, Made, find_made, remember
 from domicile.control_plane.keys.service import NewAdminKey, new_admin_key, show_admin_key_again, store_admin_key
 from domicile.control_plane.organizations.repository import (
@@ -15,7 +15,7 @@ from domicile.control_plane.organizations.repository import (
     list_organizations,
 )
 from domicile.control_plane.paging import Window
-from domicile.control_plane.transactions import Reader, Writing
+from domicile.control_plane.principals.principal import Operator
 from domicile.kernel.ids import new_id
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
-from domicile.control_plane import tables
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Change, Changes
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.deletion_records import Destruction, find_destruction, list_destructions
 from domicile.control_plane.grace import GRACE_MS
+from domicile.control_plane.principals.principal import Operator
 from domicile.control_plane.projects.repository import Project, project_of
-from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
 
 

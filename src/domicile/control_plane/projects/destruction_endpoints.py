@@ -5,12 +5,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.control_plane.auth import Operator
 from domicile.control_plane.deletion_records import Destruction
+from domicile.control_plane.principals.principal import Operator
 from domicile.control_plane.projects.destruction import Destructions
 from domicile.control_plane.query import Query
 from domicile.kernel.clock import Clock, seconds
-from domicile.web.requests import json_response
+from domicile.web.bodies.reading import json_response
 
 
 class DestructionEndpoints:

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from domicile.boundary.retention import ProjectRetention
-from domicile.control_plane import tables
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.paging import Window, read_page
-from domicile.control_plane.transactions import Reading, Writing
 from domicile.kernel import errors
 
 

@@ -6,10 +6,11 @@ from typing import Any
 from domicile.boundary.retention import ProjectRetention
 from domicile.control_plane.agreements.service import require_agreement
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Administrator
 from domicile.control_plane.changes import Changes
+from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.idempotency import Attempt, find_made, remember
 from domicile.control_plane.paging import Window
+from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import (
     Project,
     archive_project,
@@ -19,7 +20,6 @@ from domicile.control_plane.projects.repository import (
     rename_project,
 )
 from domicile.control_plane.regions.repository import find_region
-from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import new_id

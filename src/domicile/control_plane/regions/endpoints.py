@@ -8,15 +8,15 @@ from starlette.responses import Response
 from domicile.boundary.enrollment import EnrollmentRequest
 from domicile.boundary.snapshot import SnapshotQuery
 from domicile.boundary.time import TimeQuery
-from domicile.control_plane.auth import EnrolledRegion, Operator
 from domicile.control_plane.idempotency import read_attempt
+from domicile.control_plane.principals.principal import EnrolledRegion, Operator
 from domicile.control_plane.query import Query
 from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import Regions, RegionStatus
 from domicile.kernel.clock import seconds
-from domicile.web.body_limits import body_limit
-from domicile.web.json_body import decode_json
-from domicile.web.requests import json_response, read_json
+from domicile.web.bodies.body_limits import body_limit
+from domicile.web.bodies.json_body import decode_json
+from domicile.web.bodies.reading import json_response, read_json
 
 BODY_LIMIT = body_limit("/boundary/v1/enroll")
 

@@ -6,11 +6,11 @@ newer. An epoch is newer than every number of the epochs before.
 
 from sqlalchemy import insert, select, update
 
-from domicile.control_plane import tables
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Changes
-from domicile.control_plane.publisher import FIRST_EPOCH, Publisher
+from domicile.control_plane.database import tables
+from domicile.control_plane.principals.principal import Operator
+from domicile.control_plane.publication.publisher import FIRST_EPOCH, Publisher
 
 
 class Epochs:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import insert, select, update
 
-from domicile.control_plane import tables
-from domicile.control_plane.transactions import Reading, Writing
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
 
 
 @dataclass(frozen=True, slots=True)

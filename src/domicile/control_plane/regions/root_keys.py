@@ -4,9 +4,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import EnrolledRegion
 from domicile.control_plane.changes import Changes
-from domicile.control_plane.publisher import Publisher
+from domicile.control_plane.principals.principal import EnrolledRegion
+from domicile.control_plane.publication.publisher import Publisher
 from domicile.control_plane.regions.repository import take_root_key, taken_root_keys
 
 log = structlog.get_logger("root_keys")

@@ -11,11 +11,12 @@ from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, E
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
 from domicile.boundary.time import SignedTime
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import EnrolledRegion, Operator, Startup
 from domicile.control_plane.changes import Change, Changes
-from domicile.control_plane.channel import Contact, Version
+from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.idempotency import Attempt, find_made, remember, rename_made
-from domicile.control_plane.publisher import Publisher
+from domicile.control_plane.principals.principal import EnrolledRegion, Operator, Startup
+from domicile.control_plane.publication.publisher import Publisher
+from domicile.control_plane.publication.snapshot_feed import Contact, Version
 from domicile.control_plane.regions.repository import (
     EnrolledIdentity,
     StoredToken,
@@ -30,7 +31,6 @@ from domicile.control_plane.regions.repository import (
     use_token,
 )
 from domicile.control_plane.regions.root_keys import RootKeys
-from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 from domicile.settings.installation import Installation, RegionSettings

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.boundary.retention import ProjectRetention, Retention
-from domicile.control_plane.auth import Administrator
+from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.retention.service import RetentionControls
-from domicile.web.body_limits import body_limit
-from domicile.web.requests import json_response, read_json
+from domicile.web.bodies.body_limits import body_limit
+from domicile.web.bodies.reading import json_response, read_json
 
 BODY_LIMIT = body_limit("/v1/organization")
 

@@ -3,9 +3,9 @@
 from sqlalchemy import select, update
 
 from domicile.boundary.retention import ProjectRetention
-from domicile.control_plane import tables
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.projects.repository import Project, project_of
-from domicile.control_plane.transactions import Reading, Writing
 
 
 async def list_followers(reading: Reading, organization_id: str) -> list[Project]:

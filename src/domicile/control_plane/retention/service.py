@@ -3,14 +3,14 @@
 from domicile.boundary.retention import ProjectRetention, Retention, effective_retention
 from domicile.control_plane.agreements.repository import Agreement, find_agreement
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Administrator
 from domicile.control_plane.changes import Changes
+from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.organizations.repository import get_organization, update_retention
+from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import get_project
 from domicile.control_plane.projects.service import require_active
+from domicile.control_plane.publication.shards import regions_of
 from domicile.control_plane.retention.repository import list_followers, update_project_retention
-from domicile.control_plane.shards import regions_of
-from domicile.control_plane.transactions import Reader
 from domicile.kernel import errors
 from domicile.settings.installation import Installation
 

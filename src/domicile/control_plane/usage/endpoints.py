@@ -7,15 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.boundary.usage import Received, UsageReport
-from domicile.control_plane.auth import Administrator, EnrolledRegion
+from domicile.control_plane.principals.principal import Administrator, EnrolledRegion
 from domicile.control_plane.query import MAX_TIME_S, Query
 from domicile.control_plane.usage.kinds import IMAGE_SIZES, IMAGE_SOURCES, Grouping, ImageSource, UsageKind
 from domicile.control_plane.usage.repository import UsageSum
 from domicile.control_plane.usage.service import Bucket, BucketWidth, Usage, UsageQuestion
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock, seconds
-from domicile.web.json_body import decode_json
-from domicile.web.requests import json_response
+from domicile.web.bodies.json_body import decode_json
+from domicile.web.bodies.reading import json_response
 
 _LIMITS = {BucketWidth.MINUTE: (60, 1440), BucketWidth.HOUR: (24, 168), BucketWidth.DAY: (7, 31)}
 _PARAMETERS_OF_ALL = {

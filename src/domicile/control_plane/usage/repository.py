@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, select
 
 from domicile.boundary.usage import Usage, UsageDelta
-from domicile.control_plane import tables
-from domicile.control_plane.transactions import Reading, Writing
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading, Writing
 
 _QUANTITIES = Usage.__struct_fields__
 """Columns of the same names."""

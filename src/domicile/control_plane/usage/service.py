@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, false
 
 from domicile.boundary.usage import UsageReport
-from domicile.control_plane import tables
-from domicile.control_plane.auth import Administrator, EnrolledRegion
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.principals.principal import Administrator, EnrolledRegion
 from domicile.control_plane.reports import receive, require_own
-from domicile.control_plane.transactions import Reader
 from domicile.control_plane.usage.kinds import IMAGE_SOURCES, Grouping, ImageSource, UsageKind
 from domicile.control_plane.usage.repository import UsageSum, add_usage, all_belong, sum_usage
 from domicile.kernel import errors

@@ -10,9 +10,9 @@ from domicile.data_plane.inference.exchange import Exchange, StreamedExchange
 from domicile.data_plane.inference.interruption import Interruption
 from domicile.data_plane.inference.story import Answer, AnswerStream, Inference
 from domicile.openai_api.closed import ModelRequest
-from domicile.web.json_body import MAX_VALUES
-from domicile.web.requests import read_json_by
-from domicile.web.tolerant_json import decode_dropping
+from domicile.web.bodies.json_body import MAX_VALUES
+from domicile.web.bodies.reading import read_json_by
+from domicile.web.bodies.tolerant_json import decode_dropping
 
 ENGINE_HEADER = "domicile-engine"
 IGNORED_HEADER = "domicile-ignored"

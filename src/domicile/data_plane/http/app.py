@@ -17,7 +17,7 @@ from domicile.data_plane.http.moderations import Moderations
 from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
-from domicile.web.body_memory import BodyMemory
+from domicile.web.bodies.body_memory import BodyMemory
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from domicile.data_plane.inference.audio_transcription import TranscriptionExcha
 from domicile.data_plane.inference.story import Inference
 from domicile.openai_api.audio_speech import SpeechRequest
 from domicile.openai_api.audio_transcription import LISTS, MAX_FILE_BYTES, TranscriptionRequest, TranslationRequest
-from domicile.web.body_limits import body_limit
-from domicile.web.requests import read_form
+from domicile.web.bodies.body_limits import body_limit
+from domicile.web.bodies.reading import read_form
 
 TRANSCRIPTION_LIMIT_BYTES = body_limit("/v1/audio/transcriptions")
 TRANSLATION_LIMIT_BYTES = body_limit("/v1/audio/translations")

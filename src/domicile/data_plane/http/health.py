@@ -6,7 +6,7 @@ from starlette.responses import Response
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel import errors
-from domicile.web.requests import json_response
+from domicile.web.bodies.reading import json_response
 
 
 class Health:

@@ -13,7 +13,7 @@ from domicile.data_plane.inference.story import Answer, Inference
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.openai_api.images import ImageRequest, bytes_of, decode_images, encode_images, with_link
-from domicile.web.body_limits import body_limit
+from domicile.web.bodies.body_limits import body_limit
 
 BODY_LIMIT_BYTES = body_limit("/v1/images/generations")
 

@@ -8,7 +8,7 @@ from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Router
 from domicile.kernel import errors
 from domicile.openai_api.models import Answering, Model, ModelList
-from domicile.web.requests import json_response
+from domicile.web.bodies.reading import json_response
 
 
 class Models:

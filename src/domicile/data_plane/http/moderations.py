@@ -7,7 +7,7 @@ from domicile.data_plane.http.answering import read_request, whole_answer
 from domicile.data_plane.inference.moderations import ModerationsExchange
 from domicile.data_plane.inference.story import Inference
 from domicile.openai_api.moderations import ModerationRequest
-from domicile.web.body_limits import body_limit
+from domicile.web.bodies.body_limits import body_limit
 
 BODY_LIMIT_BYTES = body_limit("/v1/moderations")
 

@@ -14,7 +14,7 @@ from domicile.openai_api.audio_transcription import (
     check_transcription_request,
     fields_for_engine,
 )
-from domicile.web.multipart import write_form
+from domicile.web.bodies.multipart import write_form
 
 RequestT = TypeVar("RequestT", TranscriptionRequest, TranslationRequest)
 

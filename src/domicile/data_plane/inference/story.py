@@ -31,7 +31,7 @@ from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.openai_api.closed import ModelRequest
-from domicile.web.dropped_members import DroppedMembers
+from domicile.web.bodies.dropped_members import DroppedMembers
 
 log = structlog.get_logger("inference")
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from domicile.data_plane.blocks import Block, Blocks
 from domicile.kernel import errors
 from domicile.kernel.clock import seconds
-from domicile.web.requests import json_response, read_json
+from domicile.web.bodies.reading import json_response, read_json
 
 BODY_LIMIT = 4 * 1024
 

@@ -13,7 +13,7 @@ from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.clock import seconds
 from domicile.persistence.database import Database
-from domicile.web.requests import json_response
+from domicile.web.bodies.reading import json_response
 
 
 class HealthDetail:

@@ -16,8 +16,8 @@ from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_s
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.persistence.database import Database
-from domicile.web.counters import PlainCounter
-from domicile.web.http_metrics import exposition
+from domicile.web.observability.counters import PlainCounter
+from domicile.web.observability.http_metrics import exposition
 
 
 class WorkMetrics:

@@ -22,7 +22,7 @@ from domicile.openai_api.completions import CompletionRequest
 from domicile.openai_api.embeddings import EmbeddingRequest
 from domicile.openai_api.images import ImageRequest
 from domicile.openai_api.moderations import ModerationRequest
-from domicile.web.dropped_members import DroppedMembers
+from domicile.web.bodies.dropped_members import DroppedMembers
 
 # The whole list: an endpoint that is not here admits nothing.
 SERVED: Mapping[Endpoint, tuple[type[ModelRequest], Callable[[Members], Inspect]]] = MappingProxyType(

@@ -22,7 +22,7 @@ from domicile.engine_server.transcription.request import (
     decode as decode_request,
 )
 from domicile.engine_server.transcription.transcript import Segment, Transcript
-from domicile.web.multipart import OVERHEAD_BYTES_MAX
+from domicile.web.bodies.multipart import OVERHEAD_BYTES_MAX
 
 if TYPE_CHECKING:
     from domicile.engine_server.transcription.model import Whisper

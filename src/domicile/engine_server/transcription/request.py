@@ -5,7 +5,7 @@ from typing import Literal
 
 from domicile.engine_server.errors import Refusal, invalid, other_model, unsupported
 from domicile.engine_server.transcription.languages import code_of
-from domicile.web.multipart import Form, FormError, read_form
+from domicile.web.bodies.multipart import Form, FormError, read_form
 
 MODEL_ID = "whisper-base"
 FILE_BYTES_MAX = 25 * 1024 * 1024

@@ -15,10 +15,10 @@ from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
 from domicile.control_plane.audit.event_types import TENANT_TYPES, TYPES
 from domicile.control_plane.audit.kinds import KINDS, OPERATOR_KINDS, SHOWN_AS
 from domicile.control_plane.audit.repository import Event
-from domicile.control_plane.auth import Operator
 from domicile.control_plane.changes import Change, Changes
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
-from domicile.control_plane.transactions import Reader, Reading, Writing
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
+from domicile.control_plane.database.transactions import Reader, Reading, Writing
+from domicile.control_plane.principals.principal import Operator
 from domicile.kernel.clock import SystemClock
 from domicile.kernel.ids import new_id
 from tests.fuzz.specification.cut import SUBSET

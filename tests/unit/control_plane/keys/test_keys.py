@@ -8,7 +8,7 @@ from openai import AuthenticationError, BadRequestError, NotFoundError
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from domicile.kernel import api_keys
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, ShiftedClock, code_of
 

@@ -8,7 +8,7 @@ from openai import BadRequestError, NotFoundError, PermissionDeniedError
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
 
 PROJECTS = "/v1/organization/projects"

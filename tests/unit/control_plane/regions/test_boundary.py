@@ -13,8 +13,8 @@ import pytest
 from domicile.apps import control
 from domicile.boundary import protocol, signing
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, digest, encode_shard
-from domicile.control_plane.region_shards import RegionShards
-from domicile.control_plane.transactions import Reader
+from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.publication.region_shards import RegionShards
 from domicile.kernel.ids import new_id
 from tests.unit.control_plane.platform_under_test import CATALOGUE, Platform, Start
 from tests.unit.control_plane.region_double import NOTHING_HELD, Held, RegionDouble
@@ -175,7 +175,7 @@ async def test_a_change_waits_for_every_replica_in_contact_but_not_for_long(
         assert 0.9 <= time.monotonic() - started < 20
         async with _polling(second, held):
             # Both poll, so it returns by their word, and would not by the clock.
-            monkeypatch.setattr("domicile.control_plane.channel.ACKNOWLEDGEMENT_S", 3600.0)
+            monkeypatch.setattr("domicile.control_plane.publication.snapshot_feed.ACKNOWLEDGEMENT_S", 3600.0)
             await platform.project()
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from domicile.boundary.enrollment import decode_token
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from domicile.control_plane.regions.service import RegionChangedError
 from domicile.settings.installation import Installation
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, ShiftedClock, Start, code_of, settings

@@ -8,7 +8,7 @@ import msgspec
 
 from domicile.boundary import protocol
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
-from domicile.control_plane.publisher_keys import rotate
+from domicile.control_plane.publication.publisher_keys import rotate
 from domicile.kernel.clock import SystemClock
 from tests.unit.control_plane.platform_under_test import Platform, Start
 from tests.unit.control_plane.region_double import Answer, Held, RegionDouble

@@ -10,7 +10,7 @@ from domicile.boundary import protocol, signing
 from domicile.boundary.enrollment import decode_token
 from domicile.boundary.publisher_key import RootSuccession
 from domicile.boundary.snapshot import READABLE_SCHEMAS, SignedManifest, SnapshotQuery
-from domicile.control_plane.rotation import RegionsLeftBehindError, regions_without, rotate_root_key
+from domicile.control_plane.publisher_key_rotation import RegionsLeftBehindError, regions_without, rotate_root_key
 from domicile.kernel.clock import SystemClock
 from tests.unit.control_plane.platform_under_test import Platform, Start
 from tests.unit.control_plane.region_double import RegionDouble

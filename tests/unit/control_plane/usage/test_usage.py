@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from domicile.boundary.usage import ServiceTier, Usage, UsageDelta
 from domicile.catalogue.endpoints import Endpoint
-from domicile.control_plane.enforcement import EVERY_ORGANIZATION
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from domicile.kernel.ids import new_id
 from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
 from tests.unit.control_plane.usage.consumer import DAY, consumer, sums

@@ -17,7 +17,7 @@ from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
-from domicile.web.server import serving
+from domicile.web.server.http_server import serving
 from tests.unit.data_plane.region_parts import SetClock, database_in, engine_settings, region_settings
 
 REPLICA = "rep_" + "R" * 24

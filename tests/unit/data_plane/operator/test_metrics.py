@@ -9,8 +9,8 @@ from domicile.boundary.snapshot import Shard
 from domicile.boundary.usage import Usage
 from domicile.data_plane.metering.entry import CountedBy, Outcome
 from domicile.kernel.errors import incorrect_hostname, render
-from domicile.web.application import Exchange
-from domicile.web.http_metrics import HttpMetrics, exposition, new_registry
+from domicile.web.application import RequestRecord
+from domicile.web.observability.http_metrics import HttpMetrics, exposition, new_registry
 from tests.unit.data_plane.metering.entries import ledger_entry
 from tests.unit.data_plane.operator.listener import Listener, operator_listener
 from tests.unit.data_plane.region_parts import KEY_ID, NOW_MS, ORGANIZATION, PROJECT, current_snapshot, occupied
@@ -108,7 +108,7 @@ async def test_each_listener_counts_for_itself(tmp_path: Path) -> None:
         assert not any(name.startswith("domicile_tokens_total") for name in await metrics_of(other))
 
 
-def exchange(**members: object) -> Exchange:
+def exchange(**members: object) -> RequestRecord:
     values: dict[str, object] = {
         "method": "POST",
         "route": "/v1/chat/completions",
@@ -120,7 +120,7 @@ def exchange(**members: object) -> Exchange:
         "duration_s": 0.2,
         **members,
     }
-    return Exchange(**values)  # type: ignore[arg-type]
+    return RequestRecord(**values)  # type: ignore[arg-type]
 
 
 def test_labels_are_of_closed_sets() -> None:

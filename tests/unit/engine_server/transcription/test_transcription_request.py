@@ -4,7 +4,7 @@ import pytest
 
 from domicile.engine_server.errors import Refusal
 from domicile.engine_server.transcription.request import FILE_BYTES_MAX, MODEL_ID, Task, TranscriptionRequest, decode
-from domicile.web.multipart import write_form
+from domicile.web.bodies.multipart import write_form
 
 
 def read(task: Task = "transcribe", file: bytes | None = b"sound", **fields: Any) -> TranscriptionRequest:

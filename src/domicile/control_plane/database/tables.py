@@ -1,0 +1,281 @@
+"""The control plane's tables. Each row of a customer's carries its organization, and no table holds a secret or content."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Connection,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    event,
+)
+
+from domicile.control_plane.database.row_rules import statements
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_RETENTION = (
+    "'modified_abuse_monitoring', 'zero_data_retention', "
+    "'enhanced_modified_abuse_monitoring', 'enhanced_zero_data_retention'"
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    # One row: its presence says that the first start has been completed.
+    Column("single", Integer, primary_key=True, autoincrement=False),
+    Column("installation_id", String, nullable=False),
+    Column("first_organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint("single = 1", name="single"),
+)
+
+organization = Table(
+    "organization",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("retention", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint(f"retention IN ({_RETENTION})", name="retention"),
+)
+
+agreement = Table(
+    "agreement",
+    metadata,
+    Column("organization_id", String, ForeignKey("organization.id"), primary_key=True),
+    Column("enterprise_agreement", Boolean, nullable=False),
+    Column("zdr_eligible", Boolean, nullable=False),
+    # Paths of endpoints, a JSON array.
+    Column("zdr_endpoints", String, nullable=False),
+    Column("enhanced_zdr", Boolean, nullable=False),
+)
+
+region = Table(
+    "region",
+    metadata,
+    # Only enrolled regions, for ever (design 6).
+    Column("code", String, primary_key=True),
+    Column("residency", String, nullable=False, unique=True),
+    # A JSON array, which may only shrink.
+    Column("countries", String, nullable=False),
+    Column("public_key", LargeBinary, nullable=False, unique=True),
+    Column("enrolled_at_ms", BigInteger, nullable=False),
+    CheckConstraint("length(public_key) = 32", name="public_key"),
+)
+
+enrollment_token = Table(
+    "enrollment_token",
+    metadata,
+    Column("sha256", LargeBinary, primary_key=True),
+    Column("region", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("used_at_ms", BigInteger),
+    CheckConstraint("length(sha256) = 32", name="sha256"),
+)
+
+root_key_taken = Table(
+    "root_key_taken",
+    metadata,
+    # The newest root key that an enrolled region has said it trusts. No row: it is of a version that does not say so.
+    Column("region", String, ForeignKey("region.code"), primary_key=True),
+    Column("key_id", String, nullable=False),
+    Column("taken_at_ms", BigInteger, nullable=False),
+)
+
+publication = Table(
+    "publication",
+    metadata,
+    # The last snapshot that was signed for a region: numbers grow over restarts.
+    Column("region", String, primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+)
+
+project = Table(
+    "project",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("region", String, ForeignKey("region.code"), nullable=False),
+    Column("retention", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("archived_at_ms", BigInteger),
+    UniqueConstraint("id", "organization_id"),
+    CheckConstraint(f"retention IN ({_RETENTION}, 'organization_default', 'none')", name="retention"),
+    CheckConstraint("status IN ('active', 'archived')", name="status"),
+    CheckConstraint("(status = 'archived') = (archived_at_ms IS NOT NULL)", name="archived_at"),
+    Index(None, "organization_id", "created_at_ms", "id"),
+    Index(None, "region", "status"),
+)
+
+destruction = Table(
+    "destruction",
+    metadata,
+    # Projects that the operator has told to be destroyed. From `due_at_ms` on it is a tombstone, which stays for ever.
+    Column("project_id", String, ForeignKey("project.id"), primary_key=True),
+    Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("requested_at_ms", BigInteger, nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False),
+    # How much of the grace has been counted, by a clock that cannot jump. See `grace`.
+    Column("counted_ms", BigInteger, nullable=False),
+    # When the region had destroyed what it held, in its own words: with it the row is the deletion record.
+    Column("destroyed_at_ms", BigInteger),
+)
+
+service_account = Table(
+    "service_account",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("deleted_at_ms", BigInteger),
+    ForeignKeyConstraint(("project_id", "organization_id"), ("project.id", "project.organization_id")),
+    UniqueConstraint("id", "project_id", "organization_id"),
+    CheckConstraint("role IN ('owner', 'member', 'none')", name="role"),
+    Index(None, "project_id", "created_at_ms", "id"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    # A revoked key stays as a row: usage of its last minutes may still be on its way.
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    Column("service_account_id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("last_four", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),
+    Column("revoked_at_ms", BigInteger),
+    ForeignKeyConstraint(
+        ("service_account_id", "project_id", "organization_id"),
+        ("service_account.id", "service_account.project_id", "service_account.organization_id"),
+    ),
+    CheckConstraint("length(sha256) = 32", name="sha256"),
+    CheckConstraint("length(last_four) = 4", name="last_four"),
+    Index(None, "project_id", "created_at_ms", "id"),
+)
+
+admin_key = Table(
+    "admin_key",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("last_four", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),
+    # A deleted key stays as a row: it is a cursor for clients that page through the list.
+    Column("deleted_at_ms", BigInteger),
+    CheckConstraint("length(sha256) = 32", name="sha256"),
+    CheckConstraint("length(last_four) = 4", name="last_four"),
+    Index(None, "organization_id", "created_at_ms", "id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    # Caller, path and key of a call, as one hash. No body and no header is stored.
+    Column("scope_sha256", LargeBinary, primary_key=True),
+    # Absent for the operator's calls.
+    Column("organization_id", String, ForeignKey("organization.id")),
+    Column("body_sha256", LargeBinary, nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("key_id", String),
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint("length(scope_sha256) = 32", name="scope_sha256"),
+    CheckConstraint("length(body_sha256) = 32", name="body_sha256"),
+    Index(None, "created_at_ms"),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    # SQLite counts by itself in an INTEGER only.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    # Absent for what concerns a region itself: only the operator reads those.
+    # The row comes before the change, so what it names may not exist until the transaction ends.
+    Column("organization_id", String, ForeignKey("organization.id", deferrable=True, initially="DEFERRED")),
+    Column("project_id", String, ForeignKey("project.id", deferrable=True, initially="DEFERRED")),
+    Column("region", String),
+    Column("type", String, nullable=False),
+    Column("resource_id", String, nullable=False),
+    Column("actor_type", String, nullable=False),
+    Column("actor_id", String),
+    Column("effective_at_ms", BigInteger, nullable=False),
+    # A JSON object: what was asked for. Never a key's value.
+    Column("detail", String, nullable=False),
+    CheckConstraint("actor_type IN ('api_key', 'operator', 'region', 'installation')", name="actor_type"),
+    Index(None, "organization_id", "sequence"),
+    sqlite_autoincrement=True,
+)
+
+received_report = Table(
+    "received_report",
+    metadata,
+    # Usage and audit reports are numbered in one sequence per writer, and each number counts once.
+    Column("region", String, ForeignKey("region.code"), primary_key=True),
+    Column("writer", String, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("received_at_ms", BigInteger, nullable=False),
+)
+
+usage_minute = Table(
+    "usage_minute",
+    metadata,
+    Column("organization_id", String, ForeignKey("organization.id"), primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("region", String, ForeignKey("region.code"), primary_key=True),
+    Column("project_id", String, ForeignKey("project.id"), primary_key=True),
+    Column("key_id", String, ForeignKey("api_key.id"), primary_key=True),
+    Column("model", String, primary_key=True),
+    # Empty where the base snapshot itself answered: a primary key takes no NULL.
+    Column("fine_tuned_model", String, primary_key=True),
+    Column("endpoint", String, primary_key=True),
+    Column("tier", String, primary_key=True),
+    Column("batch", Boolean, primary_key=True),
+    # Empty where no image of a listed size was made.
+    Column("image_size", String, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("input_cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("output_reasoning_tokens", BigInteger, nullable=False),
+    Column("characters", BigInteger, nullable=False),
+    Column("audio_milliseconds", BigInteger, nullable=False),
+    Column("images", BigInteger, nullable=False),
+    CheckConstraint("tier IN ('default', 'scale')", name="tier"),
+)
+
+
+@event.listens_for(metadata, "after_create")
+def _enforce(_metadata: MetaData, connection: Connection, **_options: object) -> None:
+    for statement in statements(connection.dialect.name):
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,71 @@
+"""What a query may do, by its type: `Reading` reads; only `Writing` writes, and services get one only after an audit row."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from sqlalchemy import Delete, Insert, Row, Select, Table, Update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
+from domicile.persistence.database import Database
+from domicile.persistence.inserting import ConflictInsert, insert_into
+
+
+class Asker(Protocol):
+    """Who asks: the database shows an administrator the rows of one organization, whatever the query says."""
+
+    @property
+    def rows_of(self) -> str:
+        """An organization's id, or `EVERY_ORGANIZATION`."""
+        ...
+
+
+class Platform:
+    """The control plane's own work: finding out who asks, and telling the regions."""
+
+    rows_of = EVERY_ORGANIZATION
+
+
+class Reading:
+    """A consistent view of the database."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def first(self, query: Select[*tuple[Any, ...]]) -> Row[*tuple[Any, ...]] | None:
+        """The first row, or None."""
+        return (await self._connection.execute(query)).first()
+
+    async def all(self, query: Select[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Every row."""
+        return (await self._connection.execute(query)).all()
+
+
+class Writing(Reading):
+    """A transaction that may write."""
+
+    def insert_into(self, table: Table) -> ConflictInsert:
+        """An INSERT that can say what happens when the row is there already."""
+        return insert_into(self._connection, table)
+
+    async def execute(self, statement: Insert | Update | Delete) -> int:
+        """Runs it and says how many rows it touched."""
+        return (await self._connection.execute(statement)).rowcount
+
+    async def execute_many(self, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
+        """Runs one statement for all rows, which the driver sends together."""
+        await self._connection.execute(statement, rows)
+
+
+class Reader:
+    """Read access to the database, and nothing else."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def reading(self, asker: Asker) -> AsyncIterator[Reading]:
+        """A consistent view of the asker's rows while the block runs."""
+        async with self._database.reading(rows_of=asker.rows_of) as connection:
+            yield Reading(connection)

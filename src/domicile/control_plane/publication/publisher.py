@@ -1,0 +1,228 @@
+"""Builds, numbers, signs and keeps each region's snapshot, and knows which replicas hold it (design 2)."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import structlog
+from sqlalchemy import insert, select, update
+
+from domicile.boundary import protocol, signing
+from domicile.boundary.snapshot import (
+    SNAPSHOT_SCHEMA,
+    DirectoryEntry,
+    Manifest,
+    SnapshotQuery,
+)
+from domicile.boundary.snapshot_v1 import SCHEMA_1
+from domicile.boundary.time import SignedTime
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.publication.publisher_keys import PublisherKeys, Signer
+from domicile.control_plane.publication.region_shards import RegionShards
+from domicile.control_plane.publication.snapshot_feed import Contact, Publication, SnapshotFeed, Version
+from domicile.kernel import errors
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+
+log = structlog.get_logger("publisher")
+
+FIRST_EPOCH = 1
+
+
+class Publisher:
+    """One feed for each configured region. `open` it before use, `run` it beside the listeners, `close` it to stop."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        installation_id: str,
+        keys: PublisherKeys,
+        directory: Mapping[str, str],
+        catalogue_version: str,
+        renewal_s: float = protocol.RENEWAL_S,
+    ) -> None:
+        """`directory`: each region's code and public host. `catalogue_version`: 16 hex digits."""
+        self._database = database
+        self._reader = Reader(database)
+        self._clock = clock
+        self._installation_id = installation_id
+        self._keys = keys
+        self._directory = tuple(DirectoryEntry(code, host) for code, host in sorted(directory.items()))
+        self._catalogue_version = catalogue_version
+        self._renewal_s = renewal_s
+        self._feeds = {code: SnapshotFeed() for code in directory}
+        self._shards = {code: RegionShards(code) for code in directory}
+        self._closed = asyncio.Event()
+
+    async def open(self) -> None:
+        """Publishes every region's first snapshot of this process."""
+        for code in self._feeds:
+            await self._publish(code)
+
+    async def run(self) -> None:
+        """Renews every snapshot until `close`: each manifest then says how fresh it is, and expired keys have gone."""
+        while not self._closed.is_set():
+            try:
+                async with asyncio.timeout(self._renewal_s):
+                    await self._closed.wait()
+            except TimeoutError:
+                for code in self._feeds:
+                    await self._try_publish(code)
+
+    def close(self) -> None:
+        """Ends every poll and every wait."""
+        self._closed.set()
+        for feed in self._feeds.values():
+            feed.close()
+
+    async def publish(self, touched: Mapping[str, Iterable[str]]) -> None:
+        """Publishes what has been committed and waits for the replicas in contact, `ACKNOWLEDGEMENT_S` at most.
+
+        `touched`: by region, the ids of the projects and organizations whose records have changed.
+        """
+        for code, ids in touched.items():
+            if code in self._shards:
+                self._shards[code].touch(ids)
+        await asyncio.gather(*(self._publish_and_wait(code) for code in touched))
+
+    @property
+    def signer(self) -> Signer:
+        """Who signs now."""
+        return self._keys.current()
+
+    def signed_time(self, nonce: bytes) -> SignedTime:
+        """The time, signed by the key that signs snapshots."""
+        signer = self._keys.current()
+        return signing.sign_time(signer.key, signer.certificate, nonce, self._clock.now_ms())
+
+    @property
+    def region_codes(self) -> list[str]:
+        """Of every configured region."""
+        return list(self._feeds)
+
+    async def newer(self, code: str, replica: str, query: SnapshotQuery) -> Publication | None:
+        """A poll: acknowledges what the replica holds, and waits for something newer. None when time is over.
+
+        409 when the replica holds what this database knows nothing of: it was restored from a backup, and its content may
+        be older than the region's. It must never pass for newer because enough time has gone by.
+        """
+        feed = self._feeds.get(code)
+        if feed is None:
+            return None
+        held = _held(feed, query)
+        feed.heard_from(replica, held)
+        if feed.is_behind:
+            raise errors.conflict(
+                "new_epoch_required",
+                f"A replica of region '{code}' holds a snapshot that this control plane has never published: its database "
+                "was restored from a backup. Nothing is published for that region until the operator has declared a new "
+                "epoch ('domicile control new-epoch').",
+            )
+        return await feed.newer(held, protocol.LONG_POLL_S)
+
+    def is_behind(self, code: str) -> bool:
+        """Whether this region waits for a new epoch."""
+        feed = self._feeds.get(code)
+        return feed is not None and feed.is_behind
+
+    def ahead(self, code: str) -> Version:
+        """The newest that a replica of this region has said to hold since the start."""
+        feed = self._feeds.get(code)
+        return feed.ahead if feed else (0, 0)
+
+    def shard(self, code: str, sha256: str) -> bytes | None:
+        """A shard of this region's current snapshot or of the one before it."""
+        feed = self._feeds.get(code)
+        return None if feed is None else feed.shard(sha256)
+
+    def version(self, code: str) -> Version:
+        """What was published last for this region."""
+        feed = self._feeds.get(code)
+        return feed.version if feed else (0, 0)
+
+    def contacts(self, code: str) -> dict[str, Contact]:
+        """The replicas of this region that were heard within the last hour."""
+        feed = self._feeds.get(code)
+        return feed.contacts() if feed else {}
+
+    async def _publish_and_wait(self, code: str) -> None:
+        feed = self._feeds.get(code)
+        if feed is None or not await self._try_publish(code):
+            return
+        await feed.acknowledged(feed.version)
+
+    async def _try_publish(self, code: str) -> bool:
+        try:
+            await self._publish(code)
+        except Exception as error:
+            # What is committed stays committed; the renewal, soon, publishes it.
+            log.error("publication_failed", region=code, type=type(error).__name__)
+            return False
+        return True
+
+    async def _publish(self, code: str) -> None:
+        feed = self._feeds[code]
+        ticket = feed.ask()
+        async with feed.lock:
+            if feed.covered >= ticket:
+                # Another publication began after this change was committed, and holds it.
+                return
+            covers = feed.asked
+            publication = await self._build(code, feed.ahead)
+            if publication is None:
+                log.error("new_epoch_required", region=code)
+                return
+            feed.put(publication)
+            feed.covered = covers
+
+    async def _build(self, code: str, ahead: Version) -> Publication | None:
+        version = await self._next_version(code, ahead)
+        if version is None:
+            return None
+        shards = self._shards[code]
+        await shards.refresh(self._reader, self._clock.now_ms())
+        # Stamped last: a region takes the time of a snapshot that it has waited for as the time that it is.
+        now_ms, signer = self._clock.now_ms(), self._keys.current()
+        manifests = {
+            schema: signing.sign_manifest(
+                signer.key,
+                Manifest(
+                    schema=schema,
+                    installation_id=self._installation_id,
+                    region=code,
+                    epoch=version[0],
+                    number=version[1],
+                    issued_at_ms=now_ms,
+                    key_id=signer.key_id,
+                    catalogue_version=self._catalogue_version,
+                    directory=self._directory,
+                    shards=shards.references(schema),
+                ),
+                None if schema == SCHEMA_1 else signer.certificate,
+            )
+            for schema in (SCHEMA_1, SNAPSHOT_SCHEMA)
+        }
+        return Publication(version, manifests, shards.bodies(), signer.serial, signer.successions)
+
+    async def _next_version(self, code: str, ahead: Version) -> Version | None:
+        """Taken before the content is read: a higher number never holds older content. None: it would not be newer."""
+        table = tables.publication
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(select(table).where(table.c.region == code))).first()
+            if row is not None and (row.epoch, row.number) < ahead:
+                return None
+            if row is None:
+                await connection.execute(insert(table).values(region=code, epoch=FIRST_EPOCH, number=1))
+                return FIRST_EPOCH, 1
+            await connection.execute(update(table).where(table.c.region == code).values(number=row.number + 1))
+            return row.epoch, row.number + 1
+
+
+def _held(feed: SnapshotFeed, query: SnapshotQuery) -> Version:
+    """What the replica holds. What was signed under another certificate than the current counts as nothing."""
+    current = feed.current
+    if query.serial and current is not None and query.serial != current.serial:
+        return 0, 0
+    return query.epoch, query.number

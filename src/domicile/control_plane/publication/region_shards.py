@@ -1,0 +1,113 @@
+"""A region's shards in memory, encoded: read whole once, and from then on only where something has changed.
+
+Reading 100,000 keys takes a second. So a change names what it touches, and only that shard is read again; a renewal reads
+those alone in which a key has expired, or a project's grace is over. One shard is read again with each renewal all the
+same: should a change ever forget to name what it touched, its shard is right within ten minutes.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from domicile.boundary.snapshot import (
+    SHARD_COUNT,
+    SNAPSHOT_SCHEMA,
+    Shard,
+    ShardReference,
+    digest,
+    encode_shard,
+    shard_index,
+)
+from domicile.boundary.snapshot_v1 import SCHEMA_1, encode_shard_of_schema_1
+from domicile.control_plane.database.transactions import Platform, Reader
+from domicile.control_plane.publication.shards import Members, read_destroyed, read_members, read_shard
+
+REREAD_EVERY_S = 9.0
+"""How often one shard is read that nothing has touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """One shard in each schema that is served, by its digest; without those in which it is empty."""
+
+    references: dict[int, ShardReference]
+    bodies: dict[str, bytes]
+    expires_at_ms: int | None
+    """When the first of its keys expires."""
+
+
+class RegionShards:
+    """One region's. `touch` what has changed and was committed, then `refresh`. One `refresh` at a time."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._members: Members = {}
+        self._touched: set[str] = set()
+        self._destroyed: frozenset[str] = frozenset()
+        self._encoded: dict[int, _Encoded] = {}
+        self._is_whole = False
+        self._reread_index = 0
+        self._reread_at = time.monotonic()
+
+    def touch(self, ids: Iterable[str]) -> None:
+        """Ids of projects and organizations whose records, or whose keys' records, have changed."""
+        self._touched.update(ids)
+
+    async def refresh(self, reader: Reader, now_ms: int) -> None:
+        """Reads again what may have changed. Raises what the database raises; then nothing has changed here."""
+        # Before the view of the database begins: what is touched after that may be missing in the view, and stays touched.
+        touched, self._touched = self._touched, set()
+        try:
+            async with reader.reading(Platform()) as reading:
+                destroyed = await read_destroyed(reading, self._region, now_ms)
+                if not self._is_whole:
+                    self._members = await read_members(reading, self._region, now_ms)
+                fresh = {}
+                for index in self._stale(touched | (destroyed ^ self._destroyed), now_ms):
+                    shard = await read_shard(reading, self._region, index, self._members.get(index, ()), now_ms)
+                    # Beside the event loop: a large shard takes milliseconds.
+                    fresh[index] = await asyncio.to_thread(_encode, shard)
+        except BaseException:
+            self._touched |= touched
+            raise
+        self._encoded.update(fresh)
+        self._destroyed, self._is_whole = destroyed, True
+
+    def references(self, schema: int) -> tuple[ShardReference, ...]:
+        """What a manifest of this schema names, by the shards' index."""
+        found = (self._encoded[index].references.get(schema) for index in sorted(self._encoded))
+        return tuple(reference for reference in found if reference is not None)
+
+    def bodies(self) -> dict[str, bytes]:
+        """Every shard in every schema, by its SHA-256 in hex."""
+        return {name: body for encoded in self._encoded.values() for name, body in encoded.bodies.items()}
+
+    def _stale(self, touched: set[str], now_ms: int) -> set[int]:
+        """The shards to be read."""
+        stale = set() if self._is_whole else set(self._members)
+        for identifier in touched:
+            index = shard_index(identifier)
+            self._members.setdefault(index, set()).add(identifier)
+            stale.add(index)
+        for index, encoded in self._encoded.items():
+            if encoded.expires_at_ms is not None and encoded.expires_at_ms <= now_ms:
+                stale.add(index)
+        if time.monotonic() - self._reread_at >= REREAD_EVERY_S:
+            self._reread_at = time.monotonic()
+            self._reread_index = (self._reread_index + 1) % SHARD_COUNT
+            stale.add(self._reread_index)
+        return stale
+
+
+def _encode(shard: Shard) -> _Encoded:
+    references, bodies = {}, {}
+    of_schema_1 = encode_shard_of_schema_1(shard)
+    whole = encode_shard(shard) if shard.tombstones or of_schema_1 is not None else None
+    for schema, body in ((SCHEMA_1, of_schema_1), (SNAPSHOT_SCHEMA, whole)):
+        if body is not None:
+            name = digest(body)
+            references[schema] = ShardReference(shard.index, name)
+            bodies[name] = body
+    expiries = [key.expires_at_ms for key in shard.keys if key.expires_at_ms is not None]
+    return _Encoded(references, bodies, min(expiries, default=None))

@@ -1,0 +1,151 @@
+"""A region's shards as they are in the database: its active projects, their live keys, their organizations, no names."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
+
+from domicile.boundary.retention import ProjectRetention, Retention
+from domicile.boundary.snapshot import (
+    KeyRecord,
+    OrganizationRecord,
+    ProjectRecord,
+    Shard,
+    Tombstone,
+    shard_index,
+)
+from domicile.catalogue.endpoints import Endpoint
+from domicile.control_plane.database import tables
+from domicile.control_plane.database.transactions import Reading
+from domicile.control_plane.grace import is_over
+
+Members = dict[int, set[str]]
+"""The ids of projects and organizations that fall into each shard."""
+
+_PAGE = 500
+"""Rows that are turned into records at a time, some 3 ms of the event loop."""
+
+
+async def read_members(reading: Reading, region: str, now_ms: int) -> Members:
+    """Of all that the region is told of."""
+    members: Members = defaultdict(set)
+    project = tables.project
+    active = select(project.c.id, project.c.organization_id).where(_is_active_in(region))
+    for row in await _pages(reading, active, project.c.id):
+        members[shard_index(row.id)].add(row.id)
+        members[shard_index(row.organization_id)].add(row.organization_id)
+    for project_id in await read_destroyed(reading, region, now_ms):
+        members[shard_index(project_id)].add(project_id)
+    return members
+
+
+async def read_shard(reading: Reading, region: str, index: int, ids: Collection[str], now_ms: int) -> Shard:
+    """What the region is told of these projects and organizations. Equal content is in the same order."""
+    return Shard(
+        region,
+        index,
+        await _organizations(reading, region, ids),
+        await _projects(reading, region, ids),
+        await _keys(reading, region, ids, now_ms),
+        await _tombstones(reading, region, ids, now_ms),
+    )
+
+
+async def read_destroyed(reading: Reading, region: str, now_ms: int) -> frozenset[str]:
+    """The ids of projects whose grace is over. No job has to run for that: the next renewal tells the region."""
+    destruction, project = tables.destruction, tables.project
+    query = (
+        select(destruction.c.project_id)
+        .join(project, project.c.id == destruction.c.project_id)
+        .where(_is_destroyed_in(region, now_ms))
+    )
+    return frozenset(row.project_id for row in await reading.all(query))
+
+
+async def regions_of(reading: Reading, organization_id: str) -> list[str]:
+    """The regions that are told of an organization: those in which it has an active project."""
+    table = tables.project
+    query = select(table.c.region).where(table.c.organization_id == organization_id, table.c.status == "active")
+    return [row.region for row in await reading.all(query.distinct())]
+
+
+async def _organizations(reading: Reading, region: str, ids: Collection[str]) -> tuple[OrganizationRecord, ...]:
+    organization, agreement, project = tables.organization, tables.agreement, tables.project
+    owners = select(project.c.organization_id).where(_is_active_in(region))
+    query = (
+        select(organization.c.id, organization.c.retention, agreement)
+        .join(agreement, agreement.c.organization_id == organization.c.id)
+        .where(organization.c.id.in_(ids), organization.c.id.in_(owners))
+    )
+    return tuple(
+        OrganizationRecord(
+            organization_id=row.id,
+            enterprise_agreement=row.enterprise_agreement,
+            zdr_eligible=row.zdr_eligible,
+            zdr_endpoints=tuple(sorted(msgspec.json.decode(row.zdr_endpoints, type=list[Endpoint]))),
+            enhanced_zdr=row.enhanced_zdr,
+            retention=Retention(row.retention),
+        )
+        for row in await _pages(reading, query, organization.c.id)
+    )
+
+
+async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tuple[ProjectRecord, ...]:
+    table = tables.project
+    query = select(table.c.id, table.c.organization_id, table.c.retention).where(
+        table.c.id.in_(ids), _is_active_in(region)
+    )
+    return tuple(
+        ProjectRecord(row.id, row.organization_id, ProjectRetention(row.retention))
+        for row in await _pages(reading, query, table.c.id)
+    )
+
+
+async def _keys(reading: Reading, region: str, ids: Collection[str], now_ms: int) -> tuple[KeyRecord, ...]:
+    key, project = tables.api_key, tables.project
+    query = (
+        select(key.c.id, key.c.project_id, key.c.sha256, key.c.expires_at_ms)
+        .join(project, project.c.id == key.c.project_id)
+        .where(
+            key.c.project_id.in_(ids),
+            _is_active_in(region),
+            key.c.revoked_at_ms.is_(None),
+            or_(key.c.expires_at_ms.is_(None), key.c.expires_at_ms > now_ms),
+        )
+    )
+    rows = await _pages(reading, query, key.c.id)
+    return tuple(KeyRecord(row.id, row.project_id, row.sha256, row.expires_at_ms) for row in rows)
+
+
+async def _tombstones(reading: Reading, region: str, ids: Collection[str], now_ms: int) -> tuple[Tombstone, ...]:
+    destruction, project = tables.destruction, tables.project
+    query = (
+        select(destruction.c.project_id, destruction.c.due_at_ms)
+        .join(project, project.c.id == destruction.c.project_id)
+        .where(destruction.c.project_id.in_(ids), _is_destroyed_in(region, now_ms))
+        .order_by(destruction.c.project_id)
+    )
+    return tuple(Tombstone(row.project_id, row.due_at_ms) for row in await reading.all(query))
+
+
+def _is_active_in(region: str) -> ColumnElement[bool]:
+    """The one place that decides what a region is told of: a project of another region, or its key, never is."""
+    return and_(tables.project.c.region == region, tables.project.c.status == "active")
+
+
+def _is_destroyed_in(region: str, now_ms: int) -> ColumnElement[bool]:
+    return and_(tables.project.c.region == region, is_over(now_ms))
+
+
+async def _pages(reading: Reading, query: Select[*tuple[Any, ...]], key: Any) -> list[Row[*tuple[Any, ...]]]:
+    """All rows in the order of their key, read in pages: other work of the event loop gets its turn between them."""
+    rows: list[Row[*tuple[Any, ...]]] = []
+    page = await reading.all(query.order_by(key).limit(_PAGE))
+    while page:
+        rows.extend(page)
+        if len(page) < _PAGE:
+            break
+        page = await reading.all(query.where(key > page[-1].id).order_by(key).limit(_PAGE))
+    return rows

@@ -1,0 +1,398 @@
+"""uvicorn's HTTP/1.1 protocol with what it lacks: limits on heads, a deadline for them, and a gate that judges a head first.
+
+The gate authenticates on the head alone (design 4.1). When it refuses, the parser stops inside its callback: what came with
+the head in the same read is neither parsed nor copied, and what comes later is never read.
+"""
+
+import asyncio
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import httptools
+import structlog
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError, RenderedError
+from domicile.web.server.answer_cycle import AnswerCycle, AnswerTransport
+from domicile.web.server.lingering import LingeringEnd
+from domicile.web.server.refusals import encode_refusal, make_refusal
+from domicile.web.server.request_head import check_head, malformed, read_target, without_upgrade
+from domicile.web.server.trusted_proxies import TrustedProxies, came_in_clear, https_required
+
+log = structlog.get_logger("http")
+
+HeadGate = Callable[[Scope], None]
+"""Judges a request by its head: raises `DomicileError` to refuse it. What it finds out, it puts into the scope."""
+RefusalObserver = Callable[[RenderedError], None]
+
+MAX_HEADER_BYTES = 64 * 1024
+MAX_HEADER_COUNT = 100
+HEAD_TIMEOUT_S = 30.0
+# A client that takes nothing of its answer for so long holds an engine for nobody. Less than this is kept for it here.
+STALL_TIMEOUT_S = 60.0
+MAX_UNSENT_BYTES = 16 * 1024
+# Requests of a connection that wait for the answers before theirs. One read may bring thousands of small ones.
+MAX_PIPELINED = 16
+# Of one listener. The processes set what their descriptors allow (`apps/descriptors.py`).
+MAX_CONNECTIONS = 1024
+
+
+class _RefusedError(Exception):
+    """Stops the parser inside a callback. Never leaves this module."""
+
+
+class _Parsing(enum.Enum):
+    """What the next byte belongs to."""
+
+    NOTHING = enum.auto()
+    HEAD = enum.auto()
+    BODY = enum.auto()
+
+
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """Answers every refusal of its own in the error envelope and closes the connection after it.
+
+    Of pipelined requests each refusal takes its turn: it is written after the answers to those before it.
+    """
+
+    head_gate: HeadGate | None = None
+    on_refusal: RefusalObserver | None = None
+    trusted_proxies: TrustedProxies | None = None
+    refusal_headers: Sequence[tuple[str, str]] = ()
+    max_connections = MAX_CONNECTIONS
+    head_timeout_s = HEAD_TIMEOUT_S
+    stall_timeout_s = STALL_TIMEOUT_S
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._parsing = _Parsing.NOTHING
+        self._is_head_request = False
+        self._head_bytes = 0
+        self._silent_bytes = 0
+        self._heard = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._in_flight: AnswerCycle | None = None
+        # The parser stops at an offer to change the protocol; the head is parsed again without it.
+        self._offered_upgrade = False
+        # Once set, no byte is parsed any more, and none is read that was not read before.
+        self._refused = False
+        self._refusal_in_turn: RenderedError | None = None
+        self._end: LingeringEnd
+
+    # What the transport tells ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._end = LingeringEnd(self.loop, transport)
+        if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):
+            self._refused = True
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
+        if len(self.connections) > self.max_connections:
+            self._turn_away()
+            return
+        self._start_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_deadline()
+        self.resume_writing()
+        self._end.close()
+        # uvicorn tells the request that came last, which may still be waiting for its turn.
+        unfinished = self._unfinished_answer()
+        if unfinished is not None:
+            unfinished.disconnected = True
+            unfinished.message_event.set()
+        super().connection_lost(exc)
+        # Each answer refers back to this protocol: otherwise only the garbage collector would free a connection.
+        self.cycle = self._in_flight = None  # type: ignore[assignment]
+
+    def data_received(self, data: memoryview) -> None:  # type: ignore[override]
+        """`data` is valid during the call only: its owner overwrites it afterwards."""
+        if self._refused:
+            return
+        self._heard = False
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            if not self._refused:
+                self._refuse(malformed())
+            return
+        # The parser keeps a header's value until its end: what it swallows without a word must have an end.
+        self._silent_bytes = 0 if self._heard else self._silent_bytes + len(data)
+        if self._silent_bytes > MAX_HEADER_BYTES:
+            self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
+
+    def _parse(self, data: memoryview) -> None:
+        """An offer to upgrade is ignored (RFC 9110 7.8). The parser ends the message at one, whatever its body: so a new
+        parser reads the same head without the offer, and then what follows it."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+            head = without_upgrade(self.parser.get_method(), self.url, self.parser.get_http_version(), self.headers)
+            self._offered_upgrade = False
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self.parser.feed_data(head)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            # Not `close`, which would wait for the client to take what is left.
+            self._stalled = self.loop.call_later(self.stall_timeout_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def shutdown(self) -> None:
+        if self._end.has_begun:
+            self.transport.close()
+            return
+        self._stop_deadline()
+        super().shutdown()
+
+    # What the parser tells -------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._heard = True
+        # Not at every byte, as uvicorn does: line ends between two requests would keep a connection for ever.
+        self._unset_keepalive_if_required()
+        self._parsing = _Parsing.HEAD
+        self._is_head_request = False
+        self._head_bytes = 0
+        self._start_deadline()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer comes after the head was judged, so it is counted and dropped: it must not become a header.
+        if self._parsing is _Parsing.HEAD:
+            super().on_header(name, value)
+        self._count_head(len(name) + len(value) + 4)
+
+    def on_headers_complete(self) -> None:
+        self._heard = True
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if self.parser.should_upgrade() and method != b"CONNECT":
+            self._offered_upgrade = True
+            return
+        self._stop_deadline()
+        self._is_head_request = method == b"HEAD"
+        refusal = self._judge_head(method, version)
+        if refusal is not None:
+            self._answer_in_turn(self._refusal(refusal))
+            raise _RefusedError
+        self._start_request(keep_alive=version != "1.0" and self.parser.should_keep_alive())
+        self._parsing = _Parsing.BODY
+
+    def on_body(self, body: bytes) -> None:
+        self._heard = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._offered_upgrade:
+            return
+        self._heard = True
+        self._parsing = _Parsing.NOTHING
+        self._stop_deadline()
+        super().on_message_complete()
+
+    # The request -----------------------------------------------------------------------------------------------------
+
+    def _judge_head(self, method: bytes, version: str) -> DomicileError | None:
+        """Completes the scope. Returns why the request is refused, or None."""
+        try:
+            if len(self.pipeline) >= MAX_PIPELINED:
+                raise errors.service_unavailable(
+                    "Too many requests wait on this connection. Wait for their answers.", 1
+                )
+            check_head(method, version, self.headers)
+            path, raw_path, query = read_target(self.url)
+            scope = cast(Scope, self.scope)
+            scope["method"], scope["http_version"] = method.decode("ascii"), version
+            scope["path"], scope["raw_path"], scope["query_string"] = path, raw_path, query
+            if self.trusted_proxies is not None and came_in_clear(self.headers):
+                raise https_required()
+            if self.head_gate is not None:
+                self.head_gate(scope)
+        except DomicileError as error:
+            return error
+        except Exception as error:
+            # Fails closed. The text of an unforeseen exception may quote the head.
+            log.error("unforeseen", type=type(error).__name__)
+            return errors.internal_error()
+        return None
+
+    def _start_request(self, *, keep_alive: bool) -> None:
+        """Passes the request on, or lets it wait for the answers to those before it."""
+        # An answer that ended while this head was arriving has started the timer again.
+        self._unset_keepalive_if_required()
+        waits = self._unfinished_answer() is not None
+        self.cycle = AnswerCycle(
+            scope=self.scope,
+            transport=cast(Any, AnswerTransport(self.transport, self._end_after_answer)),
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if waits:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
+
+    # What uvicorn tells ----------------------------------------------------------------------------------------------
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._in_flight = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        if self._end.has_begun:
+            # The answer has ended the connection: nothing that was pipelined behind it is answered.
+            return
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and self._refusal_in_turn is not None:
+            self._write_refusal(self._refusal_in_turn)
+
+    def _end_after_answer(self) -> None:
+        """An answer is complete and ends the connection, perhaps with a part of its request's body still on its way."""
+        if self._in_flight is None or not self._in_flight.more_body or self.transport.is_closing():
+            self.transport.close()
+        else:
+            self._stop_reading()
+            self._end.begin()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(errors.invalid_request(msg))
+
+    # Limits ----------------------------------------------------------------------------------------------------------
+
+    def _count_head(self, size: int) -> None:
+        self._heard = True
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADER_COUNT:
+            self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
+            raise _RefusedError
+
+    def _start_deadline(self) -> None:
+        self._stop_deadline()
+        self._deadline = self.loop.call_later(self.head_timeout_s, self._timed_out)
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _timed_out(self) -> None:
+        self._refuse(errors.request_timeout())
+
+    # Refusals --------------------------------------------------------------------------------------------------------
+
+    def _unfinished_answer(self) -> AnswerCycle | None:
+        cycle = self._in_flight
+        return cycle if cycle is not None and not cycle.response_complete else None
+
+    def _refusal(self, error: DomicileError) -> RenderedError:
+        # The date, as on every answer.
+        own = [(name.decode(), value.decode()) for name, value in self.server_state.default_headers]
+        return make_refusal(error, (*own, *self.refusal_headers))
+
+    def _turn_away(self) -> None:
+        """One connection too many. It is not waited for: its descriptor is what is short."""
+        self._refused = True
+        self._send_refusal(self._refusal(errors.service_unavailable("This server has too many connections.", 1)))
+        self.transport.close()
+
+    def _refuse(self, error: DomicileError) -> None:
+        answer = self._refusal(error)
+        if self._parsing is not _Parsing.BODY:
+            self._answer_in_turn(answer)
+            return
+        # The body of a request that was passed on is at fault: the refusal takes the place of that request's answer.
+        cycle = self.cycle
+        if cycle is not self._in_flight:
+            self.pipeline.popleft()
+            self._answer_in_turn(answer)
+        elif cycle.response_started:
+            # Bytes of another answer in between, or after it, would be worse than none.
+            self._stop_reading()
+            self.transport.close()
+        else:
+            self._stop_reading()
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._write_refusal(answer)
+
+    def _answer_in_turn(self, answer: RenderedError) -> None:
+        self._stop_reading()
+        self._stop_deadline()
+        if self._unfinished_answer() is None:
+            self._write_refusal(answer)
+        else:
+            self._refusal_in_turn = answer
+
+    def _stop_reading(self) -> None:
+        self._refused = True
+        # uvicorn resumes what it has paused itself, whenever a handler asks for more: so it must think that nothing is.
+        self.flow.resume_reading()
+        self._end.stop_reading()
+
+    def _write_refusal(self, answer: RenderedError) -> None:
+        self._unset_keepalive_if_required()
+        self._stop_deadline()
+        if not self.transport.is_closing():
+            self._send_refusal(answer)
+            self._end.begin()
+
+    def _send_refusal(self, answer: RenderedError) -> None:
+        if self.on_refusal is not None:
+            self.on_refusal(answer)
+        self.transport.write(encode_refusal(answer, to_head=self._is_head_request))
+
+
+def protocol_class(
+    *,
+    head_gate: HeadGate | None,
+    on_refusal: RefusalObserver | None,
+    trusted_proxies: TrustedProxies | None,
+    refusal_headers: Sequence[tuple[str, str]] = (),
+    max_connections: int = MAX_CONNECTIONS,
+    head_timeout_s: float = HEAD_TIMEOUT_S,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
+) -> type[LimitedHttpProtocol]:
+    """A protocol class of one listener: its connections show each head to `head_gate` first.
+
+    They wait `head_timeout_s` for it, and `stall_timeout_s` for a client that reads nothing of its answer. Every refusal of
+    the protocol has the `refusal_headers`. Connections beyond `max_connections` are answered 503 and closed.
+    """
+    members = {
+        "head_gate": staticmethod(head_gate) if head_gate else None,
+        "on_refusal": staticmethod(on_refusal) if on_refusal else None,
+        "trusted_proxies": trusted_proxies,
+        "refusal_headers": tuple(refusal_headers),
+        "max_connections": max_connections,
+        "head_timeout_s": head_timeout_s,
+        "stall_timeout_s": stall_timeout_s,
+    }
+    return type("ListenerProtocol", (LimitedHttpProtocol,), members)

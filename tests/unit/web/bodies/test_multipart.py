@@ -1,0 +1,101 @@
+import logging
+
+import pytest
+
+from domicile.web.bodies.multipart import (
+    FIELD_BYTES_MAX,
+    PARTS_MAX,
+    Form,
+    FormError,
+    UnknownFieldError,
+    read_form,
+    write_form,
+)
+
+TYPE = "multipart/form-data; boundary=b"
+FILE = frozenset({"file"})
+
+
+def part(head: str, content: bytes) -> bytes:
+    return b"--b\r\n" + head.encode() + b"\r\n\r\n" + content + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    return b"".join(parts) + b"--b--\r\n"
+
+
+def named(name: str, content: bytes = b"x") -> bytes:
+    return part(f'Content-Disposition: form-data; name="{name}"', content)
+
+
+def test_what_is_written_is_read_again() -> None:
+    content = bytes(range(256)) * 300 + b"\r\n--b--\r\n"
+    body, content_type = write_form([("model", "m"), ("list[]", "a"), ("list[]", "ü")], [("file", content)])
+    assert read_form(body, content_type, files=FILE) == Form({"model": ["m"], "list[]": ["a", "ü"]}, {"file": content})
+
+
+def test_a_file_is_a_file_by_its_field_whatever_the_client_calls_it() -> None:
+    """A client's name for a file may be content: it is nowhere in what was read, nor is its type."""
+    secret = 'Content-Disposition: form-data; name="file"; filename="patient.mp3"\r\nContent-Type: audio/secret'
+    read = read_form(form(part(secret, b"1"), named("model")), TYPE, files=FILE)
+    assert read == Form({"model": ["x"]}, {"file": b"1"})
+    assert read_form(form(named("file", b"2")), TYPE, files=FILE).files == {"file": b"2"}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "param"),
+    [
+        (b"", TYPE, None),
+        (b"no form at all", TYPE, None),
+        (form(named("model"))[:-6], TYPE, None),
+        (named("model"), TYPE, None),
+        (form(part("Content-Disposition: form-data", b"")), TYPE, None),
+        (form(part('Content-Disposition: attachment; name="x"', b"")), TYPE, None),
+        (
+            form(part('Content-Disposition: form-data; name="file"\r\nContent-Transfer-Encoding: base64', b"")),
+            TYPE,
+            None,
+        ),
+        (form(named("model", b"\xff")), TYPE, "model"),
+        (form(named("model", b"x" * (FIELD_BYTES_MAX + 1))), TYPE, "model"),
+        (form(named("file"), named("file")), TYPE, "file"),
+        (form(*[named("model")] * (PARTS_MAX + 1)), TYPE, None),
+        (form(named("model")), "multipart/form-data", None),
+        (form(named("model")), "multipart/form-data; boundary=" + "b" * 80, None),
+        (form(named("model")), "application/json", None),
+        # Reading it took time by the square of its length.
+        (form(named("model")), 'multipart/form-data; x="' + ";" * 60_000 + '"; boundary=b', None),
+        (form(part("X: " + "y" * 20_000, b"")), TYPE, None),
+    ],
+)
+def test_a_damaged_or_oversized_form_is_an_error(
+    body: bytes, content_type: str, param: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG), pytest.raises(FormError) as caught:
+        read_form(body, content_type, files=FILE)
+    assert caught.value.param == param
+    assert str(caught.value) == "invalid form"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"This is a form.\r\n", b"-- \r\n\r\n--a\r\n"])
+@pytest.mark.parametrize("after", [b"", b"\r\n", b"That was it.", b"--b\r\nmore\r\n--b--\r\n"])
+def test_what_stands_before_the_first_and_behind_the_last_boundary_is_ignored(before: bytes, after: bytes) -> None:
+    body = before + form(named("model"), named("file", b"2")) + after
+    assert read_form(body, TYPE, files=FILE) == Form({"model": ["x"]}, {"file": b"2"})
+
+
+@pytest.mark.parametrize("content", [b"text", b"\xff\xfe", b"x" * (FIELD_BYTES_MAX + 1)])
+def test_a_field_that_nobody_knows_is_named_whatever_it_holds(content: bytes) -> None:
+    body = form(named("model"), named("audio", content))
+    with pytest.raises(UnknownFieldError) as caught:
+        read_form(body, TYPE, files=FILE, texts=frozenset({"model"}))
+    assert caught.value.param == "audio"
+    with pytest.raises(UnknownFieldError) as caught:
+        read_form(form(named("n" * 1000)), TYPE, files=FILE, texts=frozenset({"model"}))
+    assert caught.value.param == "n" * 64
+
+
+def test_a_list_is_known_by_its_name() -> None:
+    read = read_form(form(named("words[]"), named("words[]")), TYPE, files=FILE, texts=frozenset({"words"}))
+    assert read.fields == {"words[]": ["x", "x"]}
