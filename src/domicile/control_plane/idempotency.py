@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 from starlette.requests import Request
 
+from domicile.control_plane import control_errors
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.principals.principal import Administrator, Operator
@@ -65,7 +66,7 @@ async def find_made(reading: Reading, attempt: Attempt | None, now_ms: int) -> M
     if row is None:
         return None
     if row.body_sha256 != attempt.body_sha256:
-        raise errors.conflict(
+        raise control_errors.conflict(
             "idempotency_key_reused",
             f"This {HEADER} was used for another request within the last 24 hours. Send a new request under a new key.",
         )

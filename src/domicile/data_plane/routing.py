@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane import region_errors
 from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
 from domicile.data_plane.limits.fair_turns import FairTurns
 from domicile.data_plane.limits.reservation import Reservation
@@ -137,15 +138,15 @@ class Router:
         snapshot = admission.model.name
         bound = self._bound(admission.endpoint, snapshot)
         if not bound:
-            raise errors.model_not_found(admission.requested)
+            raise region_errors.model_not_found(admission.requested)
         able = self._able(bound, reservation, admission.needs if needs is None else needs)
         usable = [engine for engine in able if engine.condition.is_usable and engine.settings.name not in tried]
         if not usable or len(tried) > RETRIES:
-            raise errors.engine_unavailable()
+            raise region_errors.engine_unavailable()
         project = admission.caller.project.project_id
         free = [engine for engine in usable if engine.condition.turns.has_room(project)]
         if not free:
-            raise errors.engine_unavailable(busy=True)
+            raise region_errors.engine_unavailable(busy=True)
         chosen = min(free, key=lambda engine: (engine.condition.outstanding, engine.condition.chosen_last))
         self._choices += 1
         chosen.condition.chosen_last = self._choices
@@ -225,7 +226,7 @@ class Router:
         if not with_modalities:
             missing = sorted(needs - frozenset().union(*(engine.settings.modalities for engine in bound)))
             named = ", ".join(missing or sorted(needs))
-            raise errors.modality_not_supported(
+            raise region_errors.modality_not_supported(
                 _param(reservation.admission, missing),
                 f"No engine of this region can serve this model with: {named}. Send other input, or name another model.",
             )

@@ -15,6 +15,7 @@ from domicile.kernel import errors
 from domicile.kernel.dependency import DependencyUnavailableError, dependency_unavailable
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import random_base62
+from domicile.web import error_rendering, http_errors
 from domicile.web.bodies.body_memory import BodyMemory
 
 log = structlog.get_logger("http")
@@ -127,7 +128,7 @@ class Application:
         except Exception as error:
             code = "internal_error"
             log.error("unforeseen", request_id=answer.request_id, type=type(error).__name__, at=_raised_at(error))
-            await answer.fail(errors.internal_error())
+            await answer.fail(http_errors.internal_error())
         finally:
             if hold is not None:
                 hold.release()
@@ -184,7 +185,7 @@ class _Answer:
             # The head has gone out: breaking off is the only honest end, and the server breaks off an answer that is
             # not whole. Streams report their own errors as events.
             return
-        rendered = errors.render(error)
+        rendered = error_rendering.render(error)
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in rendered.headers]
         headers.append((b"content-length", str(len(rendered.body)).encode()))
         await self.send({"type": "http.response.start", "status": rendered.status, "headers": headers})
@@ -225,7 +226,7 @@ async def _unknown_url(scope: Scope, _receive: Receive, _send: Send) -> None:
 def _from_starlette(error: HTTPException, scope: MutableMapping[str, Any]) -> DomicileError:
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
-        return errors.method_not_allowed(scope["method"], allowed)
+        return http_errors.method_not_allowed(scope["method"], allowed)
     return errors.unknown_url(scope["method"], scope["path"])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from domicile.kernel import errors
+from domicile.web import http_errors
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -15,9 +15,9 @@ def presented_key(headers: Headers) -> str:
     """
     keys = set(_keys(headers))
     if not keys or None in keys:
-        raise errors.missing_key()
+        raise http_errors.missing_key()
     if len(keys) > 1:
-        raise errors.conflicting_keys()
+        raise http_errors.conflicting_keys()
     (key,) = keys
     assert key is not None
     return key

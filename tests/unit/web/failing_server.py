@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from domicile.kernel import errors
+from domicile.data_plane import region_errors
 from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.web.application import Application, ClientDisconnectedError
 from domicile.web.observability.logging import configure_logging
@@ -46,13 +46,13 @@ async def explode_late(_request: Request) -> Response:
 
 
 async def refuse(_request: Request) -> Response:
-    raise errors.model_not_found(SECRET)
+    raise region_errors.model_not_found(SECRET)
 
 
 async def refuse_late(_request: Request) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"first"
-        raise errors.model_not_found(SECRET)
+        raise region_errors.model_not_found(SECRET)
 
     return StreamingResponse(pieces())
 

@@ -5,6 +5,7 @@ from sqlalchemy import or_, select
 from starlette.datastructures import Headers
 
 from domicile.boundary import signing
+from domicile.control_plane import control_errors
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Platform, Reader
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion, Operator
@@ -32,7 +33,7 @@ class Authentication:
         if parsed is None:
             raise errors.invalid_key(key)
         if parsed.realm != api_keys.ADMIN:
-            raise errors.admin_key_required()
+            raise control_errors.admin_key_required()
         return key
 
     def region_of(self, key: str) -> str | None:

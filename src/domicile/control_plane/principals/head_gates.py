@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from domicile.boundary import protocol
+from domicile.control_plane import control_errors
 from domicile.control_plane.principals.authentication import Authentication
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
@@ -63,4 +64,4 @@ def _elsewhere(scope: Scope, authentication: Authentication, directory: Mapping[
     host = None if code is None else directory.get(code)
     if host is not None:
         return errors.incorrect_hostname(host)
-    return errors.no_model_endpoint(scope["method"], scope["path"], list(directory.values()))
+    return control_errors.no_model_endpoint(scope["method"], scope["path"], list(directory.values()))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from domicile.control_plane import control_errors
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.database import tables
@@ -31,7 +32,7 @@ class Destructions:
         async with self._changes.begin(operator) as change:
             project = await _project(change, project_id)
             if project.archived_at_ms is None:
-                raise errors.conflict(
+                raise control_errors.conflict(
                     "project_not_archived",
                     f"Project '{project_id}' is active. Only an archived project can be destroyed.",
                 )
@@ -58,7 +59,7 @@ class Destructions:
             if known is None:
                 raise errors.not_found("destruction of project", project_id)
             if known.is_told(change.now_ms):
-                raise errors.conflict(
+                raise control_errors.conflict(
                     "destruction_begun", f"The grace of project '{project_id}' is over: its region has been told."
                 )
             writing = await change.record(_event("project.destruction_cancelled", project, {}))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from domicile.boundary.retention import ProjectRetention
+from domicile.control_plane import control_errors
 from domicile.control_plane.agreements.service import require_agreement
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Changes
@@ -101,9 +102,9 @@ class Projects:
             project = await get_project(change, administrator.organization_id, project_id)
             region = self.region(project)
             if residency not in {None, region.residency}:
-                raise errors.residency_immutable()
+                raise control_errors.residency_immutable()
             if geography is not None and geography.upper() != region.geography:
-                raise errors.residency_immutable()
+                raise control_errors.residency_immutable()
             require_active(project)
             if name is None or name == project.name:
                 return project
@@ -124,7 +125,7 @@ class Projects:
 
     def _resolve(self, residency: str | None, geography: str | None) -> RegionSettings | None:
         if residency is not None and geography is not None:
-            raise errors.invalid_residency(
+            raise control_errors.invalid_residency(
                 "Give 'residency' or the older 'geography', not both. " + self._choices(), "geography"
             )
         for region in self._installation.regions:
@@ -139,7 +140,9 @@ class Projects:
         return None
 
     def _unknown(self, param: str, value: str) -> DomicileError:
-        return errors.invalid_residency(f"'{value}' is not a {param} of this platform. " + self._choices(), param)
+        return control_errors.invalid_residency(
+            f"'{value}' is not a {param} of this platform. " + self._choices(), param
+        )
 
     def _choices(self) -> str:
         regions = self._installation.regions

@@ -15,12 +15,12 @@ from domicile.boundary.snapshot import (
 )
 from domicile.boundary.snapshot_v1 import SCHEMA_1
 from domicile.boundary.time import SignedTime
+from domicile.control_plane import control_errors
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.publication.publisher_keys import PublisherKeys, Signer
 from domicile.control_plane.publication.region_shards import RegionShards
 from domicile.control_plane.publication.snapshot_feed import Contact, Publication, SnapshotFeed, Version
-from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 
@@ -114,7 +114,7 @@ class Publisher:
         held = _held(feed, query)
         feed.heard_from(replica, held)
         if feed.is_behind:
-            raise errors.conflict(
+            raise control_errors.conflict(
                 "new_epoch_required",
                 f"A replica of region '{code}' holds a snapshot that this control plane has never published: its database "
                 "was restored from a backup. Nothing is published for that region until the operator has declared a new "

@@ -10,6 +10,7 @@ from domicile.boundary import signing
 from domicile.boundary.enrollment import EnrollmentReceipt, EnrollmentRequest, EnrollmentToken, encode_token
 from domicile.boundary.snapshot import SignedManifest, SnapshotQuery
 from domicile.boundary.time import SignedTime
+from domicile.control_plane import control_errors
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.database.transactions import Reader
@@ -145,7 +146,7 @@ class Regions:
         common = publication.manifests.keys() & set(held.schemas)
         if not common:
             served = ", ".join(map(str, sorted(publication.manifests)))
-            raise errors.conflict(
+            raise control_errors.conflict(
                 "no_common_schema", f"This control plane serves the snapshot's schemas {served} only."
             )
         signed = publication.manifests[max(common)]
@@ -203,7 +204,7 @@ async def _require_sameness(
 ) -> None:
     for other in await list_regions(change):
         if (other.code == request.region) != (other.public_key == request.public_key):
-            raise errors.conflict(
+            raise control_errors.conflict(
                 "region_already_enrolled",
                 f"Region '{other.code}' is enrolled with another identity. A region's identity is its own and for ever.",
             )
@@ -261,6 +262,6 @@ def _invalid_token() -> DomicileError:
 
 
 def _differs(code: str, reason: str) -> DomicileError:
-    return errors.conflict(
+    return control_errors.conflict(
         "region_mismatch", f"Region '{code}' is configured otherwise at the control plane: {reason}."
     )

@@ -1,6 +1,7 @@
 """Who may set which retention (design 5). Nothing here ever weakens what a region requires, not even by way of a default."""
 
 from domicile.boundary.retention import ProjectRetention, Retention, effective_retention
+from domicile.control_plane import control_errors
 from domicile.control_plane.agreements.repository import Agreement, find_agreement
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Changes
@@ -11,7 +12,6 @@ from domicile.control_plane.projects.repository import get_project
 from domicile.control_plane.projects.service import require_active
 from domicile.control_plane.publication.shards import regions_of
 from domicile.control_plane.retention.repository import list_followers, update_project_retention
-from domicile.kernel import errors
 from domicile.settings.installation import Installation
 
 
@@ -45,7 +45,7 @@ class RetentionControls:
             if not retention.is_zero:
                 for project in followers:
                     if project.region in self._demanding:
-                        raise errors.retention_required_by_region(project.region, followed_by=project.id)
+                        raise control_errors.retention_required_by_region(project.region, followed_by=project.id)
             _require_grant(await find_agreement(change, organization.id), retention)
             if retention is organization.retention:
                 return
@@ -67,7 +67,7 @@ class RetentionControls:
             organization = await get_organization(change, project.organization_id)
             effective = effective_retention(retention, organization.retention)
             if project.region in self._demanding and not effective.is_zero:
-                raise errors.retention_required_by_region(project.region)
+                raise control_errors.retention_required_by_region(project.region)
             if retention is not ProjectRetention.ORGANIZATION_DEFAULT:
                 _require_grant(await find_agreement(change, organization.id), effective)
             if retention is project.retention:
@@ -86,6 +86,6 @@ class RetentionControls:
 def _require_grant(agreement: Agreement, retention: Retention) -> None:
     """Enhanced ZDR is ZDR, so it needs both."""
     if retention.is_enhanced and not agreement.enhanced_zdr:
-        raise errors.enhanced_zdr_approval_required(retention)
+        raise control_errors.enhanced_zdr_approval_required(retention)
     if retention.is_zero and not agreement.zdr_eligible:
-        raise errors.zdr_eligibility_required_to_set(retention)
+        raise control_errors.zdr_eligibility_required_to_set(retention)

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import ClientTimeout
 from yarl import URL
 
+from domicile.data_plane import region_errors
 from domicile.data_plane.egress import (
     EgressPolicy,
     EgressRefusedError,
@@ -111,4 +112,4 @@ def _data_url(image: RemoteImage, data: bytes) -> str:
 
 
 def _refused(image: RemoteImage, why: str) -> DomicileError:
-    return errors.url_not_allowed(image.param, f"This image is not fetched: {why}. Send the image itself.")
+    return region_errors.url_not_allowed(image.param, f"This image is not fetched: {why}. Send the image itself.")

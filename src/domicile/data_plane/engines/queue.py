@@ -10,6 +10,7 @@ from types import TracebackType
 
 import structlog
 
+from domicile.data_plane import region_errors
 from domicile.data_plane.circuit_breaker import Trial
 from domicile.data_plane.engines.port import (
     Engine,
@@ -22,7 +23,6 @@ from domicile.data_plane.engines.port import (
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.limits.fair_turns import NoRoomError
 from domicile.data_plane.routing import EngineCondition, Placement, Router
-from domicile.kernel import errors
 from domicile.kernel.errors import Category, DomicileError
 from domicile.settings.engines import EngineSettings
 
@@ -103,7 +103,7 @@ class _Turn:
                 await turns.wait(self._project)
         except (TimeoutError, NoRoomError):
             self._condition.breaker.ended(self._trial)
-            raise EngineBusyError(errors.engine_unavailable(busy=True)) from None
+            raise EngineBusyError(region_errors.engine_unavailable(busy=True)) from None
         except asyncio.CancelledError:
             self._condition.breaker.ended(self._trial)
             raise LeftQueueError from None

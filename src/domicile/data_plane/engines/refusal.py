@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from domicile.data_plane import region_errors
 from domicile.data_plane.engines.context_overflow import CODES, Overflow, overflow_error, overflow_in
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
@@ -63,11 +64,11 @@ def engine_refusal(
     if status in {400, 413, 422}:
         return _bad_request(body, input_member=input_member, is_embedded=is_embedded)
     if status in {401, 403, 404, 405}:
-        return errors.engine_misconfigured()
+        return region_errors.engine_misconfigured()
     if status in {408, 504}:
-        return errors.engine_timeout()
+        return region_errors.engine_timeout()
     seconds = int(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else 1
-    return errors.engine_unavailable(min(max(seconds, 1), 60))
+    return region_errors.engine_unavailable(min(max(seconds, 1), 60))
 
 
 def _bad_request(body: bytes, *, input_member: str, is_embedded: bool) -> DomicileError:

@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp import ClientResponse, ClientTimeout
 from yarl import URL
 
+from domicile.data_plane import region_errors
 from domicile.data_plane.egress import EgressPolicy, session_to, session_to_socket
 from domicile.data_plane.engines.credential import credential_of
 from domicile.data_plane.engines.port import (
@@ -22,7 +23,6 @@ from domicile.data_plane.engines.port import (
 from domicile.data_plane.engines.refusal import engine_refusal
 from domicile.data_plane.engines.vendor import Vendor
 from domicile.data_plane.routing import Placement
-from domicile.kernel import errors
 from domicile.kernel.errors import Category, DomicileError
 from domicile.settings.engines import EngineSettings
 
@@ -108,14 +108,14 @@ class Upstream:
             async with asyncio.timeout(self._first_byte_timeout_s):
                 raw = await _read_whole(response)
         except TimeoutError:
-            raise errors.engine_timeout() from None
+            raise region_errors.engine_timeout() from None
         except (aiohttp.ClientError, OSError):
             raise EngineFailedError from None
         finally:
             response.release()
         reply = self._vendor.reply(raw)
         if reply is None:
-            raise errors.engine_unavailable()
+            raise region_errors.engine_unavailable()
         return reply
 
     async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
@@ -140,10 +140,10 @@ class Upstream:
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             # Never reached, so nothing runs there.
             if _is_our_own(error):
-                raise EngineBusyError(errors.engine_unavailable(busy=True)) from None
+                raise EngineBusyError(region_errors.engine_unavailable(busy=True)) from None
             raise EngineUnreachedError from None
         except TimeoutError:
-            raise errors.engine_timeout() from None
+            raise region_errors.engine_timeout() from None
         except (aiohttp.ClientError, OSError):
             raise EngineFailedError from None
         if response.status == 200:
@@ -169,7 +169,7 @@ class Upstream:
                 # To its empty yield: only a generator that has begun closes its connection when it is closed.
                 await anext(ready)
         except TimeoutError:
-            raise errors.engine_timeout() from None
+            raise region_errors.engine_timeout() from None
         except DomicileError as error:
             if error.category is Category.UNAVAILABLE:
                 raise EngineFailedError(error) from None
@@ -189,9 +189,9 @@ class Upstream:
                 limit_s = self._idle_timeout_s
                 yield part
         except TimeoutError:
-            raise errors.engine_timeout() from None
+            raise region_errors.engine_timeout() from None
         except (aiohttp.ClientError, OSError):
-            raise errors.engine_unavailable() from None
+            raise region_errors.engine_unavailable() from None
         finally:
             # Not `release`: an unfinished answer must end with its connection, so that the engine stops working on it.
             response.close()
@@ -214,8 +214,8 @@ class Upstream:
                     if _LAST_EVENT.search(data):
                         return
                 if len(pending) > MAX_EVENT_BYTES:
-                    raise errors.engine_unavailable()
-        raise errors.engine_unavailable()
+                    raise region_errors.engine_unavailable()
+        raise region_errors.engine_unavailable()
 
 
 def _is_our_own(error: Exception) -> bool:
@@ -239,7 +239,7 @@ async def _read_whole(response: ClientResponse) -> bytes:
     async for part in response.content.iter_any():
         body += part
         if len(body) > MAX_REPLY_BYTES:
-            raise errors.engine_unavailable()
+            raise region_errors.engine_unavailable()
     return bytes(body)
 
 

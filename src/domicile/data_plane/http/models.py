@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.catalogue.catalogue import ModelEntry
+from domicile.data_plane import region_errors
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Router
-from domicile.kernel import errors
 from domicile.openai_api.models import Answering, Model, ModelList
 from domicile.web.bodies.reading import json_response
 
@@ -30,7 +30,7 @@ class Models:
         for model in self._served():
             if found is not None and model.name == found.name:
                 return json_response(self._shown(name, model))
-        raise errors.model_not_found(name)
+        raise region_errors.model_not_found(name)
 
     def _served(self) -> tuple[ModelEntry, ...]:
         return tuple(model for model in self._policy.models() if self._router.labels(model.name))

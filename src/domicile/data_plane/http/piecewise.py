@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from domicile.data_plane.inference.exchange import EVENT_STREAM
 from domicile.data_plane.inference.interruption import Interruption
 from domicile.kernel import errors
+from domicile.web import error_rendering
 from domicile.web.application import ClientDisconnectedError
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class PiecewiseResponse(Response):
         if not (self._has_begun and self._is_events):
             return
         error = errors.service_unavailable("This server is stopping. Send the request again.")
-        event = b"data: " + errors.envelope(error) + b"\n\n"
+        event = b"data: " + error_rendering.envelope(error) + b"\n\n"
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_EVENT_S):
                 await send({"type": "http.response.body", "body": event, "more_body": False})

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane import region_errors
 from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest, LeftQueueError
 from domicile.data_plane.inference.exchange import Exchange, Part, RequestT, Shown, StreamedExchange
 from domicile.data_plane.inference.interruption import Interruption
@@ -27,10 +28,10 @@ from domicile.data_plane.policy.admit import admit
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Placement, Router
-from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.openai_api.closed import ModelRequest
+from domicile.web import error_rendering
 from domicile.web.bodies.dropped_members import DroppedMembers
 
 log = structlog.get_logger("inference")
@@ -249,7 +250,7 @@ class Inference:
             if exchange.is_raw(request):
                 # There is no place for an error among these bytes: the answer breaks off, and is seen to be unfinished.
                 raise
-            yield b"data: " + errors.envelope(error) + b"\n\n"
+            yield b"data: " + error_rendering.envelope(error) + b"\n\n"
         finally:
             self._finish(reservation, metered, outcome)
         if outcome is Outcome.COMPLETE:
@@ -293,4 +294,4 @@ def _read(read: Callable[[], Part]) -> Part:
     except (ValueError, RecursionError):
         # msgspec's own errors are ValueErrors; so is that of invalid UTF-8.
         log.error("engine_reply_unknown")
-        raise errors.engine_unavailable() from None
+        raise region_errors.engine_unavailable() from None

@@ -6,6 +6,7 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
+from domicile.data_plane import region_errors
 from domicile.data_plane.policy.image_input import check_image, is_data_url
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
@@ -66,5 +67,5 @@ def image_address(url: str, param: str, rule: ParameterRule) -> tuple[Address, .
 def refusal(rule: ParameterRule, param: str) -> DomicileError:
     """The error for a refused parameter or member, with the catalogue's reason."""
     if rule.code == "url_not_allowed":
-        return errors.url_not_allowed(param, rule.reason)
+        return region_errors.url_not_allowed(param, rule.reason)
     return errors.unsupported_parameter(param, rule.reason)

@@ -8,7 +8,7 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.tables import Feature, FeatureLimitsTable
-from domicile.kernel import errors
+from domicile.data_plane import region_errors
 from domicile.openai_api.closed import ModelRequest
 
 
@@ -22,10 +22,10 @@ def check_model_limits(
         # Those with a replacement first: the replacement is what the caller can do.
         for name in (*limit.instead, *limit.refuse):
             if name in asked:
-                raise errors.unsupported_by_model(name, instead=limit.instead.get(name))
+                raise region_errors.unsupported_by_model(name, instead=limit.instead.get(name))
         for name in limit.default_only:
             if name in asked:
-                raise errors.only_default_supported(name, str(getattr(request, name)))
+                raise region_errors.only_default_supported(name, str(getattr(request, name)))
         if limit.refused_roles:
             _check_roles(getattr(request, "messages", ()), limit.refused_roles)
 
@@ -34,4 +34,4 @@ def _check_roles(messages: Any, refused: tuple[str, ...]) -> None:
     for index, message in enumerate(messages):
         role = type(message).__struct_config__.tag
         if role in refused:
-            raise errors.role_not_supported(f"messages[{index}].role", str(role))
+            raise region_errors.role_not_supported(f"messages[{index}].role", str(role))

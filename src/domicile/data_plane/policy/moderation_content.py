@@ -1,8 +1,8 @@
 """The content of a moderation request (contract C23)."""
 
 from domicile.catalogue.catalogue import ModelEntry
+from domicile.data_plane import region_errors
 from domicile.data_plane.policy.content import Content, Inspect, Members, image_address
-from domicile.kernel import errors
 from domicile.openai_api.moderations import ModerationRequest
 
 
@@ -15,7 +15,7 @@ def moderation_inspection(members: Members) -> Inspect:
         needs = {"text"} if any(True for _ in request.texts()) else set()
         if images:
             if "image" not in model.modalities:
-                raise errors.modality_not_supported(
+                raise region_errors.modality_not_supported(
                     images[0][0], f"The model '{model.name}' moderates text only. Send images to another model."
                 )
             needs.add("image")

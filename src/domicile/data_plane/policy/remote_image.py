@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from domicile.data_plane import region_errors
 from domicile.data_plane.policy.content import Address, refusal
-from domicile.kernel import errors
 from domicile.settings.fetch_hosts import FetchHost
 
 IMAGES_MAX = 10
@@ -38,7 +38,7 @@ def allowed_images(hosts: Iterable[FetchHost], addresses: Iterable[Address]) -> 
             raise refusal(address.rule, address.param)
         found.append(RemoteImage(address.param, address.url, parts[1], int(parts[2] or 443)))
         if len(found) > IMAGES_MAX:
-            raise errors.url_not_allowed(
+            raise region_errors.url_not_allowed(
                 address.param, f"At most {IMAGES_MAX} images of one request are fetched. Send the others themselves."
             )
     return tuple(found)

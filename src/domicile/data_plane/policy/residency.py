@@ -6,9 +6,9 @@ from typing import Any
 
 from domicile.catalogue.catalogue import Catalogue, Ineligible, ModelEntry
 from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane import region_errors
 from domicile.data_plane.policy.content import refusal
 from domicile.data_plane.policy.endpoint_rules import EndpointRules, endpoint_rules
-from domicile.kernel import errors
 from domicile.openai_api.closed import ModelRequest
 from domicile.settings.engines import EngineSettings
 from domicile.settings.fetch_hosts import FetchHost
@@ -70,12 +70,12 @@ class ResidencyPolicy:
         """The snapshot that a name means. Raises 404 for an unknown name, 400 for one that is not eligible here."""
         model = self.catalogue.find_model(name)
         if model is None:
-            raise errors.model_not_found(name)
+            raise region_errors.model_not_found(name)
         eligibility = self.catalogue.eligibility(endpoint, model.name, self.rows)
         if eligibility.reason is Ineligible.ENDPOINT:
-            raise errors.endpoint_not_eligible(endpoint, self.region)
+            raise region_errors.endpoint_not_eligible(endpoint, self.region)
         if eligibility.reason is Ineligible.MODEL:
-            raise errors.model_not_eligible(name, endpoint, self.region, list(eligibility.eligible_models))
+            raise region_errors.model_not_eligible(name, endpoint, self.region, list(eligibility.eligible_models))
         return model
 
     def check_parameters(self, endpoint: Endpoint, request: ModelRequest, asked: frozenset[str]) -> None:

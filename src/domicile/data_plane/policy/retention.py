@@ -1,6 +1,7 @@
 """Retention: what the region and the project demand before anything runs (design 5, contract C01 to C03)."""
 
 from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane import region_errors
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.kernel import errors
@@ -11,9 +12,9 @@ def check_store(policy: ResidencyPolicy, caller: Caller, store: object) -> None:
     if store is not True:
         return
     if not policy.allows_storing:
-        raise errors.store_not_allowed(f"region '{policy.region}' keeps no completions.")
+        raise region_errors.store_not_allowed(f"region '{policy.region}' keeps no completions.")
     if caller.retention.is_zero:
-        raise errors.store_not_allowed("your project has Zero Data Retention.")
+        raise region_errors.store_not_allowed("your project has Zero Data Retention.")
     raise errors.unsupported_parameter("store", "Stored completions are not served yet.")
 
 
@@ -34,7 +35,7 @@ def check_zdr(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint) -> No
     if not (policy.requires_zdr and endpoint.is_zdr_applicable):
         return
     if endpoint not in caller.organization.zdr_endpoints or not caller.retention.is_zero:
-        raise errors.zdr_required(endpoint, policy.region)
+        raise region_errors.zdr_required(endpoint, policy.region)
 
 
 def check_image(
@@ -48,4 +49,4 @@ def check_image(
         return
     if not (caller.organization.enhanced_zdr and caller.retention.is_enhanced):
         is_readable = policy.reads_images(endpoint, snapshot)
-        raise errors.enhanced_zdr_required(first_image, policy.region, is_readable=is_readable)
+        raise region_errors.enhanced_zdr_required(first_image, policy.region, is_readable=is_readable)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from domicile.data_plane import region_errors
 from domicile.data_plane.tables import image_link
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
@@ -57,7 +58,7 @@ class ImageLinks:
         )
         async with self._database.reading() as connection:
             if (await connection.execute(held)).scalar_one() >= PROJECT_BYTES_MAX:
-                raise errors.rate_limit_exceeded(
+                raise region_errors.rate_limit_exceeded(
                     f"Your project's image links hold {PROJECT_BYTES_MAX // 1024**2} MiB, which is all they may. Each is gone "
                     "an hour after it was made: wait, or ask for 'response_format': 'b64_json'.",
                     _RETRY_AFTER_S,

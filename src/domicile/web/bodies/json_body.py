@@ -15,6 +15,7 @@ from msgspec import inspect
 
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
+from domicile.web import http_errors
 
 T = TypeVar("T")
 
@@ -126,13 +127,13 @@ def _slowly_parsed(body: bytes, max_values: int | None) -> Any:
             # A lone surrogate cannot be encoded again; a pair has become one character by now.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError:
-        raise errors.invalid_json("it is not valid UTF-8") from None
+        raise http_errors.invalid_json("it is not valid UTF-8") from None
     except UnicodeEncodeError:
-        raise errors.invalid_json("it holds half of a surrogate pair") from None
+        raise http_errors.invalid_json("it holds half of a surrogate pair") from None
     except json.JSONDecodeError as error:
-        raise errors.invalid_json(f"{error.msg} (line {error.lineno}, column {error.colno})") from None
+        raise http_errors.invalid_json(f"{error.msg} (line {error.lineno}, column {error.colno})") from None
     except _RefusedJsonError as error:
-        raise errors.invalid_json(str(error)) from None
+        raise http_errors.invalid_json(str(error)) from None
     return value
 
 
@@ -146,7 +147,7 @@ def _check_count(body: bytes, limit: int) -> None:
     else:
         too_many = strings > limit
     if too_many:
-        raise errors.invalid_json(f"it holds more than {limit} values")
+        raise http_errors.invalid_json(f"it holds more than {limit} values")
 
 
 def _count_of_values(body: bytes) -> int:
@@ -161,7 +162,7 @@ def _check_depth(body: bytes) -> None:
     for match in _BRACKET.finditer(_STRING.sub(b"", body)):
         depth += 1 if match[0] in b"[{" else -1
         if depth > MAX_DEPTH:
-            raise errors.invalid_json(f"it is nested more than {MAX_DEPTH} levels deep")
+            raise http_errors.invalid_json(f"it is nested more than {MAX_DEPTH} levels deep")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

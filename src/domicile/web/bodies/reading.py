@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from domicile.kernel import errors
+from domicile.web import http_errors
 from domicile.web.application import BODY_HOLD, ClientDisconnectedError
 from domicile.web.bodies import multipart
 from domicile.web.bodies.body_memory import BodyHold
@@ -34,7 +35,7 @@ async def read_body(request: Request, *, limit_bytes: int, large_member: str | N
     _refuse_encoding(request)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit_bytes:
-        raise errors.too_large(limit_bytes, large_member)
+        raise http_errors.too_large(limit_bytes, large_member)
     hold: BodyHold | None = request.scope.get(BODY_HOLD)
     body = bytearray()
     try:
@@ -42,11 +43,11 @@ async def read_body(request: Request, *, limit_bytes: int, large_member: str | N
             async for part in request.stream():
                 body += part
                 if len(body) > limit_bytes:
-                    raise errors.too_large(limit_bytes, large_member)
+                    raise http_errors.too_large(limit_bytes, large_member)
                 if hold is not None:
                     hold.grow_to(len(body))
     except TimeoutError:
-        raise errors.request_timeout() from None
+        raise http_errors.request_timeout() from None
     except ClientDisconnect:
         raise ClientDisconnectedError from None
     return bytes(body)
@@ -66,7 +67,7 @@ async def read_json_by(request: Request, decode: Callable[[bytes], T], *, limit_
     """What `decode` makes of the body, under the same rules."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
-        raise errors.unsupported_media_type("application/json")
+        raise http_errors.unsupported_media_type("application/json")
     body = (await read_body(request, limit_bytes=limit_bytes)).removeprefix(codecs.BOM_UTF8)
     if len(body) > _LARGE_BYTES:
         return await asyncio.to_thread(decode, body)
@@ -82,7 +83,7 @@ async def read_form(
     """
     content_type = request.headers.get("content-type", "")
     if not is_form(content_type):
-        raise errors.unsupported_media_type(MEDIA_TYPE)
+        raise http_errors.unsupported_media_type(MEDIA_TYPE)
     body = await read_body(request, limit_bytes=limit_bytes, large_member=file)
     try:
         form = await asyncio.to_thread(
@@ -95,7 +96,7 @@ async def read_form(
     if file not in form.files:
         raise errors.missing_parameter(file)
     if len(form.files[file]) > file_limit_bytes:
-        raise errors.too_large(file_limit_bytes, file)
+        raise http_errors.too_large(file_limit_bytes, file)
     members: dict[str, Any] = dict(form.files)
     for sent, values in form.fields.items():
         name = sent.removesuffix("[]")
@@ -111,7 +112,7 @@ def _refuse_encoding(request: Request) -> None:
     for value in request.headers.getlist("content-encoding"):
         for encoding in value.split(","):
             if encoding.strip().lower() not in {"", "identity"}:
-                raise errors.unsupported_content_encoding(encoding.strip()[:_SHOWN])
+                raise http_errors.unsupported_content_encoding(encoding.strip()[:_SHOWN])
 
 
 def _fields(type_: Any) -> frozenset[str]:

@@ -9,8 +9,8 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from starlette.responses import Response
 
-from domicile.kernel.errors import RenderedError
 from domicile.web.application import RequestRecord
+from domicile.web.error_rendering import RenderedError
 from domicile.web.observability.counters import PlainCounter, PlainHistogram
 
 # From an answer out of memory to a long completion on a slow engine.

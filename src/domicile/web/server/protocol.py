@@ -15,7 +15,9 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from domicile.kernel import errors
-from domicile.kernel.errors import DomicileError, RenderedError
+from domicile.kernel.errors import DomicileError
+from domicile.web import http_errors
+from domicile.web.error_rendering import RenderedError
 from domicile.web.server.answer_cycle import AnswerCycle, AnswerTransport
 from domicile.web.server.lingering import LingeringEnd
 from domicile.web.server.refusals import encode_refusal, make_refusal
@@ -125,7 +127,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         # The parser keeps a header's value until its end: what it swallows without a word must have an end.
         self._silent_bytes = 0 if self._heard else self._silent_bytes + len(data)
         if self._silent_bytes > MAX_HEADER_BYTES:
-            self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
+            self._refuse(http_errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
 
     def _parse(self, data: memoryview) -> None:
         """An offer to upgrade is ignored (RFC 9110 7.8). The parser ends the message at one, whatever its body: so a new
@@ -233,7 +235,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         except Exception as error:
             # Fails closed. The text of an unforeseen exception may quote the head.
             log.error("unforeseen", type=type(error).__name__)
-            return errors.internal_error()
+            return http_errors.internal_error()
         return None
 
     def _start_request(self, *, keep_alive: bool) -> None:
@@ -292,7 +294,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._heard = True
         self._head_bytes += size
         if self._head_bytes > MAX_HEADER_BYTES or len(self.headers) > MAX_HEADER_COUNT:
-            self._refuse(errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
+            self._refuse(http_errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
             raise _RefusedError
 
     def _start_deadline(self) -> None:
@@ -305,7 +307,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _timed_out(self) -> None:
-        self._refuse(errors.request_timeout())
+        self._refuse(http_errors.request_timeout())
 
     # Refusals --------------------------------------------------------------------------------------------------------
 

@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import structlog
 
-from domicile.kernel import errors
-from domicile.kernel.errors import DomicileError, RenderedError
+from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import new_id
+from domicile.web import error_rendering
+from domicile.web.error_rendering import RenderedError
 
 log = structlog.get_logger("http")
 
 
 def make_refusal(error: DomicileError, headers: Sequence[tuple[str, str]]) -> RenderedError:
     """The error as an answer with an id of its own, and its log line: nothing of the request but why it was refused."""
-    rendered, request_id = errors.render(error), new_id("req_")
+    rendered, request_id = error_rendering.render(error), new_id("req_")
     log.info("refused", request_id=request_id, status=rendered.status, code=rendered.code)
     return replace(rendered, headers=(*rendered.headers, ("x-request-id", request_id), *headers))
 

@@ -355,10 +355,10 @@ def test_writing_transactions_begin_in_these_places_only() -> None:
     assert begin == {
         "changes.py",  # every change, after its audit row
         "first_start.py",  # the same, before anybody can ask
-        "rotation.py",  # the same, while nobody or somebody else serves
+        "publisher_key_rotation.py",  # the same, while nobody or somebody else serves
         "reports.py",  # usage and audit events of regions: facts, not changes
         "usage/service.py",
         "audit/service.py",
-        "publisher.py",  # the number of a snapshot
+        "publication/publisher.py",  # the number of a snapshot
         "grace.py",  # time that has gone by
     }

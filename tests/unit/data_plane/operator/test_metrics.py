@@ -8,8 +8,9 @@ from domicile.boundary.audit import RegionEventType
 from domicile.boundary.snapshot import Shard
 from domicile.boundary.usage import Usage
 from domicile.data_plane.metering.entry import CountedBy, Outcome
-from domicile.kernel.errors import incorrect_hostname, render
+from domicile.kernel.errors import incorrect_hostname
 from domicile.web.application import RequestRecord
+from domicile.web.error_rendering import render
 from domicile.web.observability.http_metrics import HttpMetrics, exposition, new_registry
 from tests.unit.data_plane.metering.entries import ledger_entry
 from tests.unit.data_plane.operator.listener import Listener, operator_listener

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from domicile.kernel.errors import Category, DomicileError, envelope
+from domicile.kernel.errors import Category, DomicileError
 from domicile.web.bodies.json_body import MAX_DEPTH, decode_json, parse_json
+from domicile.web.error_rendering import envelope
 
 
 class Inner(Struct, forbid_unknown_fields=True):

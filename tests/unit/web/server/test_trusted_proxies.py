@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from domicile.kernel.errors import RenderedError
+from domicile.web.error_rendering import RenderedError
 from domicile.web.server.trusted_proxies import TrustedProxies, came_in_clear
 from tests.platform.certificates import Issuer
 from tests.unit.web.live_server import DEADLINE_S, LOOPS, RecordingApplication, live_server

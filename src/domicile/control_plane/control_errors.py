@@ -1,0 +1,60 @@
+"""Errors that only callers of the control plane meet. See `kernel.errors` for the rules."""
+
+from domicile.kernel.errors import Category, DomicileError
+
+
+def admin_key_required() -> DomicileError:
+    return DomicileError(
+        Category.FORBIDDEN,
+        "admin_key_required",
+        "This endpoint takes an admin key (sk-admin-...), not a project's key.",
+    )
+
+
+def no_model_endpoint(method: str, path: str, hosts: list[str]) -> DomicileError:
+    """A request for a region that reached the control plane. `hosts`: the regions' public hosts."""
+    return DomicileError(
+        Category.NOT_FOUND,
+        "unknown_url",
+        f"Invalid URL ({method} {path}). This host serves the Admin API. Requests to models go to the host of the "
+        f"project's region: {', '.join(sorted(hosts))}.",
+    )
+
+
+def conflict(code: str, message: str) -> DomicileError:
+    return DomicileError(Category.CONFLICT, code, message)
+
+
+def retention_required_by_region(region: str, followed_by: str | None = None) -> DomicileError:
+    """`followed_by`: the project there for which an organization's value would have become the weaker one."""
+    message = f"Region '{region}' requires Zero Data Retention; a weaker retention cannot be set there."
+    if followed_by is not None:
+        message += f" Project '{followed_by}' there follows the organization: give it a retention of its own first."
+    return DomicileError(Category.FORBIDDEN, "retention_required_by_region", message, param="retention_type")
+
+
+def zdr_eligibility_required_to_set(retention: str) -> DomicileError:
+    return _not_granted("zdr_eligibility_required", retention, "eligibility for Zero Data Retention")
+
+
+def enhanced_zdr_approval_required(retention: str) -> DomicileError:
+    return _not_granted("enhanced_zdr_approval_required", retention, "an approval of enhanced Zero Data Retention")
+
+
+def _not_granted(code: str, retention: str, needed: str) -> DomicileError:
+    message = f"'{retention}' needs {needed}, which your organization does not have. Ask the operator to record it."
+    return DomicileError(Category.FORBIDDEN, code, message, param="retention_type")
+
+
+def residency_immutable() -> DomicileError:
+    """Contract C10."""
+    return DomicileError(
+        Category.INVALID,
+        "residency_immutable",
+        "A project's region is fixed when it is created and can never be changed. Create a new project in the other region.",
+        param="residency",
+    )
+
+
+def invalid_residency(message: str, param: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "invalid_residency", message, param=param)

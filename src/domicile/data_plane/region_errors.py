@@ -1,0 +1,114 @@
+"""Errors that only callers of a region meet. See `kernel.errors` for the rules."""
+
+from domicile.kernel.errors import Category, DomicileError
+
+
+def unsupported_by_model(param: str, instead: str | None) -> DomicileError:
+    """OpenAI's text word for word: clients read it to send the replacement by themselves."""
+    hint = "" if instead is None else f" Use '{instead}' instead."
+    message = f"Unsupported parameter: '{param}' is not supported with this model.{hint}"
+    return DomicileError(Category.INVALID, "unsupported_parameter", message, param=param)
+
+
+def only_default_supported(param: str, value: str) -> DomicileError:
+    """OpenAI's text, of a number whose only supported value is 1."""
+    return _unsupported_value(param, value, " Only the default (1) value is supported.")
+
+
+def role_not_supported(param: str, role: str) -> DomicileError:
+    """OpenAI's text. `param`: the path of the role."""
+    return _unsupported_value(param, f"'{role}'", "")
+
+
+def _unsupported_value(param: str, value: str, hint: str) -> DomicileError:
+    message = f"Unsupported value: '{param}' does not support {value} with this model.{hint}"
+    return DomicileError(Category.INVALID, "unsupported_value", message, param=param)
+
+
+def store_not_allowed(reason: str) -> DomicileError:
+    return DomicileError(
+        Category.INVALID, "store_not_allowed", f"'store' must not be true here: {reason}", param="store"
+    )
+
+
+def model_not_found(model: str) -> DomicileError:
+    return DomicileError(
+        Category.NOT_FOUND,
+        "model_not_found",
+        f"The model '{model}' does not exist or you do not have access to it. GET /v1/models lists what you can use.",
+        param="model",
+    )
+
+
+def model_not_eligible(model: str, endpoint: str, region: str, eligible: list[str]) -> DomicileError:
+    names = ", ".join(eligible) if eligible else "none"
+    return DomicileError(
+        Category.INVALID,
+        "model_not_eligible",
+        f"The model '{model}' is not eligible for {endpoint} in region '{region}'. Eligible here: {names}.",
+        param="model",
+    )
+
+
+def endpoint_not_eligible(endpoint: str, region: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "endpoint_not_eligible", f"{endpoint} is not eligible in region '{region}'.")
+
+
+def modality_not_supported(param: str, message: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "modality_not_supported", message, param=param)
+
+
+def url_not_allowed(param: str, reason: str) -> DomicileError:
+    return DomicileError(Category.INVALID, "url_not_allowed", reason, param=param)
+
+
+def zdr_required(endpoint: str, region: str) -> DomicileError:
+    """Contract C02."""
+    return DomicileError(
+        Category.FORBIDDEN,
+        "zdr_required",
+        f"In region '{region}', {endpoint} needs Zero Data Retention approved for it. "
+        "Ask the operator of this platform to approve the endpoint, or your admin to set the project's retention.",
+    )
+
+
+def enhanced_zdr_required(param: str, region: str, *, is_readable: bool) -> DomicileError:
+    """Contract C03. `is_readable`: whether an engine could read the image if the retention were set."""
+    message = (
+        f"In region '{region}', image inputs need enhanced Zero Data Retention. Remove the image, or ask your admin to "
+    )
+    message += "set the project's retention to an enhanced one after the operator has approved it."
+    if not is_readable:
+        message += " Even then, no engine of this region reads images for this model: name another model."
+    return DomicileError(Category.INVALID, "enhanced_zdr_required", message, param=param)
+
+
+def rate_limit_exceeded(message: str, retry_after_s: int) -> DomicileError:
+    return DomicileError(Category.RATE_LIMITED, "rate_limit_exceeded", message, retry_after_s=retry_after_s)
+
+
+def engine_unavailable(retry_after_s: int = 1, *, busy: bool = False) -> DomicileError:
+    why = "has as much to do as it may" if busy else "is out of reach at the moment"
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "engine_unavailable",
+        f"Every engine of this region that can answer for this model {why}. Try again shortly.",
+        retry_after_s=retry_after_s,
+    )
+
+
+def engine_misconfigured() -> DomicileError:
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "engine_misconfigured",
+        "The engine for this model refused the platform's own request. Tell the operator of this platform.",
+    )
+
+
+def engine_timeout(retry_after_s: int = 1) -> DomicileError:
+    return DomicileError(
+        Category.TIMEOUT,
+        "engine_timeout",
+        "The engine for this model did not answer in time. Try again, with a shorter request if you can.",
+        retry_after_s=retry_after_s,
+    )
