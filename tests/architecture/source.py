@@ -4,8 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[2] / "src" / "domicile"
-ROOT = SOURCE.parents[1]
+SOURCE = Path(__file__).parents[2] / "src"
+ROOT = SOURCE.parent
 
 
 def modules(folder: Path = SOURCE) -> Iterator[tuple[str, ast.Module]]:

@@ -12,9 +12,9 @@ TABLE = read_table()
 
 # An engine's own application is on a Unix socket or behind a secret of each start: its one caller is its region.
 LISTENERS = {
-    "apps/control.py": "control and boundary",
-    "data_plane/http/app.py": "region",
-    "data_plane/operator/app.py": "region operator",
+    "domicile/apps/control.py": "control and boundary",
+    "domicile/data_plane/http/app.py": "region",
+    "domicile/data_plane/operator/app.py": "region operator",
 }
 
 

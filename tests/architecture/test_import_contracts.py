@@ -14,28 +14,33 @@ pytestmark = pytest.mark.xdist_group("import-contracts")
 
 # (module that is made to sin, what it imports, the contract that must break)
 VIOLATIONS = [
-    ("kernel/ids.py", "domicile.catalogue.endpoints", "planes"),
-    ("catalogue/endpoints.py", "domicile.web.server.http_server", "planes"),
-    ("boundary/usage.py", "domicile.openai_api.chat", "planes"),
-    ("openai_api/chat.py", "domicile.boundary.usage", "planes"),
-    ("control_plane/principals/authentication.py", "domicile.data_plane.routing", "planes"),
-    ("data_plane/routing.py", "domicile.control_plane.principals.authentication", "planes"),
-    ("cli/main.py", "domicile.apps.region", "planes"),
-    ("data_plane/policy/admit.py", "domicile.data_plane.routing", "region"),
-    ("data_plane/limits/reservation.py", "domicile.data_plane.engines.port", "region"),
-    ("data_plane/metering/meter.py", "domicile.data_plane.inference", "region"),
-    ("data_plane/egress.py", "domicile.data_plane.identity", "region"),
-    ("data_plane/engines/upstream.py", "domicile.data_plane.engines.vendors.choice", "vendors"),
-    ("control_plane/principals/authentication.py", "domicile.openai_api.chat", "control-plane-sees-no-content"),
-    ("engine_server/app.py", "domicile.boundary.usage", "engines-see-no-boundary"),
-    ("apps/control.py", "domicile.data_plane.routing", "app-control"),
-    ("apps/region.py", "domicile.control_plane.principals.authentication", "app-region"),
-    ("apps/engine.py", "domicile.boundary.usage", "app-engine"),
-    ("apps/inspector.py", "domicile.openai_api.chat", "app-inspector"),
-    ("data_plane/routing.py", "domicile.media.sound", "decoders"),
-    ("confinement/walls.py", "domicile.media.sound", "planes"),
-    ("apps/local/__main__.py", "domicile.control_plane.principals.authentication", "app-local"),
-    ("cli/main.py", "domicile.data_plane.routing", "app-local"),
+    ("domicile/kernel/ids.py", "domicile.catalogue.endpoints", "planes"),
+    ("domicile/catalogue/endpoints.py", "domicile.web.server.http_server", "planes"),
+    ("domicile/boundary/usage.py", "domicile.openai_api.chat", "planes"),
+    ("domicile/openai_api/chat.py", "domicile.boundary.usage", "planes"),
+    ("domicile/control_plane/principals/authentication.py", "domicile.data_plane.routing", "planes"),
+    ("domicile/data_plane/routing.py", "domicile.control_plane.principals.authentication", "planes"),
+    ("domicile/cli/main.py", "domicile.apps.region", "planes"),
+    ("domicile/data_plane/policy/admit.py", "domicile.data_plane.routing", "region"),
+    ("domicile/data_plane/limits/reservation.py", "domicile.data_plane.engines.port", "region"),
+    ("domicile/data_plane/metering/meter.py", "domicile.data_plane.inference", "region"),
+    ("domicile/data_plane/egress.py", "domicile.data_plane.identity", "region"),
+    ("domicile/data_plane/engines/upstream.py", "domicile.data_plane.engines.vendors.choice", "vendors"),
+    (
+        "domicile/control_plane/principals/authentication.py",
+        "domicile.openai_api.chat",
+        "control-plane-sees-no-content",
+    ),
+    ("domicile_engines/app.py", "domicile.boundary.usage", "engines-see-no-plane"),
+    ("domicile/apps/control.py", "domicile.data_plane.routing", "app-control"),
+    ("domicile/apps/region.py", "domicile.control_plane.principals.authentication", "app-region"),
+    ("domicile_engines/__main__.py", "domicile.apps.listeners", "engines-see-no-plane"),
+    ("domicile/apps/region.py", "domicile_engines.serving", "engines-apart"),
+    ("domicile/apps/inspector.py", "domicile.openai_api.chat", "app-inspector"),
+    ("domicile/data_plane/routing.py", "domicile.media.sound", "decoders"),
+    ("domicile/confinement/walls.py", "domicile.media.sound", "planes"),
+    ("domicile/apps/local/__main__.py", "domicile.control_plane.principals.authentication", "app-local"),
+    ("domicile/cli/main.py", "domicile.data_plane.routing", "app-local"),
 ]
 
 
@@ -55,8 +60,8 @@ def lint(source: Path, cache: Path, *contracts: str) -> subprocess.CompletedProc
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    shutil.copytree(SOURCE, folder / "domicile", ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    shutil.copytree(SOURCE, folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "src"
 
 
 def test_the_contracts_hold(copy: Path) -> None:
@@ -66,7 +71,7 @@ def test_the_contracts_hold(copy: Path) -> None:
 
 @pytest.mark.parametrize(("module", "imported", "contract"), VIOLATIONS)
 def test_a_violation_is_caught(copy: Path, module: str, imported: str, contract: str) -> None:
-    file = copy / "domicile" / module
+    file = copy / module
     original = file.read_text("utf-8")
     try:
         file.write_text(f"{original}\nimport {imported}\n")

@@ -8,15 +8,20 @@ import pytest
 from tests.architecture.source import SOURCE, modules
 
 MADE_ONLY_IN = {
-    "Caller": ("data_plane/http/auth.py", "data_plane/jobs/"),
-    "Admission": ("data_plane/policy/admit.py",),
-    "Reservation": ("data_plane/limits/",),
-    "Placement": ("data_plane/routing.py",),
-    "Administrator": ("control_plane/principals/authentication.py",),
-    "Operator": ("control_plane/principals/authentication.py",),
-    "Destination": ("data_plane/egress.py",),
+    "Caller": ("domicile/data_plane/http/auth.py", "domicile/data_plane/jobs/"),
+    "Admission": ("domicile/data_plane/policy/admit.py",),
+    "Reservation": ("domicile/data_plane/limits/",),
+    "Placement": ("domicile/data_plane/routing.py",),
+    "Administrator": ("domicile/control_plane/principals/authentication.py",),
+    "Operator": ("domicile/control_plane/principals/authentication.py",),
+    "Destination": ("domicile/data_plane/egress.py",),
     # The others talk to their own children on this machine: the engine to llama.cpp, the supervisor to what it has started.
-    "ClientSession": ("data_plane/egress.py", "engine_server/llama.py", "apps/local/", "cli/"),
+    "ClientSession": (
+        "domicile/data_plane/egress.py",
+        "domicile_engines/llama.py",
+        "domicile/apps/local/",
+        "domicile/cli/",
+    ),
 }
 
 

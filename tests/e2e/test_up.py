@@ -156,5 +156,5 @@ def _engines(up: RunningUp) -> list[int]:
     return [
         pid
         for pid in descendants(up.process.pid)
-        if is_alive(pid) and b"domicile.apps.engine" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if is_alive(pid) and b"domicile_engines" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]

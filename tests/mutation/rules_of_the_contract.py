@@ -2,7 +2,7 @@
 
 from tests.mutation.mutant import Mutant
 
-POLICY = "data_plane/policy"
+POLICY = "domicile/data_plane/policy"
 FOREIGN = "tests/residency/test_foreign_key.py"
 TABLE = "tests/residency/test_error_table.py"
 BAD_DAYS = "tests/residency/test_bad_days.py"
@@ -45,7 +45,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "no content in logs",
-        "data_plane/http/chat_completions.py",
+        "domicile/data_plane/http/chat_completions.py",
         "        answer = streamed_answer if body.streams",
         '        __import__("sys").stderr.write(str(body) + "\\n")\n        answer = streamed_answer if body.streams',
         CANARY,
@@ -53,7 +53,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "no content in files",
-        "data_plane/http/chat_completions.py",
+        "domicile/data_plane/http/chat_completions.py",
         "        answer = streamed_answer if body.streams",
         '        sys = __import__("sys")\n'
         '        with open(sys.argv[2].replace("domicile.toml", "eu/left"), "a") as file:\n'
@@ -64,7 +64,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "a report is counted once",
-        "control_plane/reports.py",
+        "domicile/control_plane/reports.py",
         "        return None\n    await writing",
         "        return writing\n    await writing",
         "tests/unit/control_plane/usage",
@@ -72,7 +72,7 @@ MUTANTS = [
     Mutant(
         "C09",
         "an unknown geography is an error, not the default",
-        "control_plane/projects/service.py",
+        "domicile/control_plane/projects/service.py",
         '            raise self._unknown("residency", residency)',
         "            return None",
         TABLE,
@@ -80,7 +80,7 @@ MUTANTS = [
     Mutant(
         "C10",
         "a project never moves",
-        "control_plane/projects/service.py",
+        "domicile/control_plane/projects/service.py",
         "            if residency not in {None, region.residency}:",
         "            if False:",
         TABLE,
@@ -88,7 +88,7 @@ MUTANTS = [
     Mutant(
         "C01",
         "a European project needs agreement and eligibility",
-        "control_plane/projects/service.py",
+        "domicile/control_plane/projects/service.py",
         "            await require_agreement(change, administrator.organization_id, region)\n",
         "",
         "tests/unit/control_plane/projects",
@@ -96,7 +96,7 @@ MUTANTS = [
     Mutant(
         "C08",
         "an engine stands inside the region",
-        "settings/installation.py",
+        "domicile/settings/installation.py",
         "if engine.country not in allowed:",
         "if False:",
         f"{THIRD} -k outside",
@@ -128,7 +128,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "an embedded engine stands in for no other",
-        "settings/engines.py",
+        "domicile/settings/engines.py",
         "if together and one.embedded is not other.embedded:",
         "if False:",
         "tests/unit/settings/test_engines.py",
@@ -136,7 +136,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "a redirect from an engine is not followed",
-        "data_plane/engines/upstream.py",
+        "domicile/data_plane/engines/upstream.py",
         "data=request.body, headers=headers, allow_redirects=False)",
         "data=request.body, headers=headers, allow_redirects=True)",
         "tests/contract/backends -k redirect",
@@ -144,7 +144,7 @@ MUTANTS = [
     Mutant(
         "C11",
         "a project that names no region is born in the default one",
-        "control_plane/projects/service.py",
+        "domicile/control_plane/projects/service.py",
         "or self._installation.region(self._installation.default_region)",
         'or self._installation.region("eu")',
         "tests/unit/control_plane/projects",
@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "another region's key is answered from the head",
-        "data_plane/http/auth.py",
+        "domicile/data_plane/http/auth.py",
         "            raise self._elsewhere(key) or errors.invalid_key(secret)",
         "            raise errors.invalid_key(secret)",
         FOREIGN,
@@ -160,7 +160,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "after the head the socket is never read",
-        "web/server/discard.py",
+        "domicile/web/server/discard.py",
         '        transport.pause_reading()\n        if sys.platform == "linux":',
         "        if not transport:",
         "tests/unit/web/server/test_protocol.py -k never_read",
@@ -168,7 +168,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "what still comes is dropped in the kernel",
-        "web/server/discard.py",
+        "domicile/web/server/discard.py",
         "len(_NOWHERE), socket.MSG_TRUNC)",
         "len(_NOWHERE), 0)",
         FOREIGN,
@@ -176,7 +176,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "what shared the read of a refused head is overwritten",
-        "web/server/receive_buffer.py",
+        "domicile/web/server/receive_buffer.py",
         "            self.memory[:size] = self._zeros[:size]",
         "            pass",
         f"{FOREIGN} tests/unit/web/server/test_receive_buffer.py",
@@ -184,7 +184,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "every request that is not public is judged on its head",
-        "data_plane/http/front.py",
+        "domicile/data_plane/http/front.py",
         '            scope[CALLER] = authenticator.authenticate(scope["headers"])',
         "            pass",
         "tests/unit/data_plane/http",
@@ -192,7 +192,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "the control plane refuses a prompt on its head",
-        "control_plane/principals/head_gates.py",
+        "domicile/control_plane/principals/head_gates.py",
         "            raise _elsewhere(scope, authentication, directory)\n\n    return judge\n\n\ndef boundary_gate",
         "            return\n\n    return judge\n\n\ndef boundary_gate",
         "tests/unit/control_plane/principals/test_head_gates.py",
@@ -200,7 +200,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "the host stands last in the message",
-        "kernel/errors.py",
+        "domicile/kernel/errors.py",
         'Please make your request to {host}"',
         'Please make your request to {host} instead"',
         FOREIGN,
@@ -208,7 +208,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a region gets only its own projects and keys",
-        "control_plane/publication/shards.py",
+        "domicile/control_plane/publication/shards.py",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         'and_(tables.project.c.status == "active")',
         "tests/unit/control_plane/regions/test_boundary.py",
@@ -216,7 +216,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a region is told of its own destroyed projects only",
-        "control_plane/publication/shards.py",
+        "domicile/control_plane/publication/shards.py",
         "and_(tables.project.c.region == region, is_over(now_ms))",
         "is_over(now_ms)",
         "tests/unit/control_plane/projects/test_destruction.py",
@@ -224,7 +224,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a revoked key leaves the snapshot",
-        "control_plane/publication/shards.py",
+        "domicile/control_plane/publication/shards.py",
         "            key.c.revoked_at_ms.is_(None),\n",
         "",
         BAD_DAYS,
@@ -232,7 +232,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "an archived project's keys leave the snapshot",
-        "control_plane/publication/shards.py",
+        "domicile/control_plane/publication/shards.py",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         "and_(tables.project.c.region == region)",
         f"{BAD_DAYS} tests/unit/control_plane",
@@ -240,7 +240,7 @@ MUTANTS = [
     Mutant(
         "C16",
         "a region starts from its saved snapshot",
-        "apps/region.py",
+        "domicile/apps/region.py",
         "        await subscription.restore()\n",
         "",
         BAD_DAYS,
@@ -248,7 +248,7 @@ MUTANTS = [
     Mutant(
         "C17",
         "the directory names every configured region",
-        "control_plane/publication/publisher.py",
+        "domicile/control_plane/publication/publisher.py",
         "for code, host in sorted(directory.items()))",
         'for code, host in sorted(directory.items()) if code != "jp")',
         THIRD,
@@ -264,7 +264,7 @@ MUTANTS = [
     Mutant(
         "C20",
         "an unknown parameter is refused",
-        "openai_api/closed.py",
+        "domicile/openai_api/closed.py",
         "forbid_unknown_fields=True, ",
         "",
         TABLE,
@@ -272,7 +272,7 @@ MUTANTS = [
     Mutant(
         "C28",
         "a schema that cannot be enforced is refused",
-        "engine_server/chat/enforcement.py",
+        "domicile_engines/chat/enforcement.py",
         '                raise refused(schema.param, "it cannot be enforced; its patterns are the likely reason.")',
         "                pass",
         "tests/contract/engine/test_refusals.py -k cannot_enforce",
@@ -280,7 +280,7 @@ MUTANTS = [
     Mutant(
         "C02",
         "a European project is never set to less than ZDR",
-        "control_plane/retention/service.py",
+        "domicile/control_plane/retention/service.py",
         "            if project.region in self._demanding and not effective.is_zero:",
         "            if False:",
         "tests/unit/control_plane/retention",
@@ -288,7 +288,7 @@ MUTANTS = [
     Mutant(
         "C02",
         "an organization's default weakens no European project",
-        "control_plane/retention/service.py",
+        "domicile/control_plane/retention/service.py",
         "            if not retention.is_zero:",
         "            if False:",
         "tests/unit/control_plane/retention",
@@ -296,7 +296,7 @@ MUTANTS = [
     Mutant(
         "C03",
         "enhanced retention needs the operator's approval",
-        "control_plane/retention/service.py",
+        "domicile/control_plane/retention/service.py",
         "    if retention.is_enhanced and not agreement.enhanced_zdr:",
         "    if False:",
         "tests/unit/control_plane/retention",
@@ -312,7 +312,7 @@ MUTANTS = [
     Mutant(
         "C13",
         "an organization sees its own usage only",
-        "control_plane/usage/service.py",
+        "domicile/control_plane/usage/service.py",
         "            table.c.organization_id == administrator.organization_id,",
         "            table.c.organization_id.is_not(None),",
         "tests/unit/control_plane/usage tests/residency/test_two_organizations.py",
@@ -320,7 +320,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "usage of another region's project is refused",
-        "control_plane/usage/service.py",
+        "domicile/control_plane/usage/service.py",
         "            if not await all_belong(writing, report.region, report.deltas):",
         "            if False:",
         "tests/unit/control_plane/usage",
@@ -328,7 +328,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "usage names a snapshot of the catalogue",
-        "control_plane/usage/service.py",
+        "domicile/control_plane/usage/service.py",
         "        if not self._models.issuperset(delta.model for delta in report.deltas):",
         "        if False:",
         "tests/unit/control_plane/usage",
@@ -336,7 +336,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "an expired key is refused by the region itself",
-        "data_plane/http/auth.py",
+        "domicile/data_plane/http/auth.py",
         "record.expires_at_ms <= self._clock.now_ms()",
         "record.expires_at_ms < 0",
         "tests/unit/data_plane/http",
@@ -344,7 +344,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "a session connects only where it was made for",
-        "data_plane/egress.py",
+        "domicile/data_plane/egress.py",
         "        if (req.url.host, req.url.port) != self._allowed:",
         "        if False:",
         "tests/unit/data_plane/test_egress.py",
@@ -352,7 +352,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "over TLS, nothing behind a refused head is decrypted",
-        "web/server/tls_connection.py",
+        "domicile/web/server/tls_connection.py",
         "        while self.is_reading and not self._said_goodbye:",
         "        while True:",
         "tests/unit/web/server/test_tls.py -k refused_record",
@@ -360,7 +360,7 @@ MUTANTS = [
     Mutant(
         "C21",
         "no engine's address is passed on",
-        "openai_api/images.py",
+        "domicile/openai_api/images.py",
         "    if not isinstance(image.b64_json, str):",
         "    if False:",
         "tests/unit/openai_api/test_images.py",
@@ -368,7 +368,7 @@ MUTANTS = [
     Mutant(
         "C19",
         "a limit is the same in every region",
-        "data_plane/http/completions.py",
+        "domicile/data_plane/http/completions.py",
         'BODY_LIMIT_BYTES = body_limit("/v1/completions")',
         'BODY_LIMIT_BYTES = body_limit("/v1/completions") // (2 if "eu" in __import__("sys").argv else 1)',
         "tests/residency/test_parity.py",
@@ -376,7 +376,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "what a caller sets as a header is not logged",
-        "web/application.py",
+        "domicile/web/application.py",
         "    scope[_LOGGED].update(ids)",
         '    scope[_LOGGED].update(ids)\n    scope[_LOGGED]["agent"] = str(scope["headers"])',
         "tests/residency/test_canary_everywhere.py -k urls",
@@ -384,7 +384,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "what a recording says of itself is not logged",
-        "data_plane/http/audio.py",
+        "domicile/data_plane/http/audio.py",
         "        answer = streamed_answer if body.streams else whole_answer\n",
         "        answer = streamed_answer if body.streams else whole_answer\n"
         '        __import__("sys").stderr.write(str(body.file) + "\\n")\n',
@@ -393,7 +393,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "no name that an administrator chose crosses",
-        "control_plane/projects/service.py",
+        "domicile/control_plane/projects/service.py",
         "            await insert_project(writing, project)\n",
         "            await insert_project(writing, project)\n"
         '            __import__("sys").stderr.write(name + "\\n")\n',

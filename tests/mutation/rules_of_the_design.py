@@ -2,14 +2,14 @@
 
 from tests.mutation.mutant import Mutant
 
-POLICY = "data_plane/policy"
+POLICY = "domicile/data_plane/policy"
 TABLE = "tests/residency/test_error_table.py"
 
 MUTANTS = [
     Mutant(
         "design 4",
         "one tenant's prompt cache is not another's",
-        "data_plane/inference/story.py",
+        "domicile/data_plane/inference/story.py",
         "        return placement.reservation.admission.caller.project.project_id",
         '        return "everybody"',
         "tests/e2e/test_chat.py -k tenant",
@@ -17,7 +17,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a snapshot's signature is checked",
-        "boundary/signing.py",
+        "domicile/boundary/signing.py",
         "    except (InvalidSignature, ValueError) as error:\n        raise BadSignatureError from error",
         "    except (InvalidSignature, ValueError):\n        return",
         "tests/unit/boundary tests/unit/data_plane/snapshot",
@@ -33,7 +33,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an older snapshot is refused",
-        "data_plane/snapshot/verification.py",
+        "domicile/data_plane/snapshot/verification.py",
         "    if position <= held:",
         "    if False:",
         "tests/unit/data_plane/snapshot",
@@ -41,7 +41,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a root key is succeeded by its own word alone",
-        "data_plane/snapshot/succession.py",
+        "domicile/data_plane/snapshot/succession.py",
         "        if enrollment.root_key is None or succession.before != public_key_id(enrollment.root_key):",
         "        if False:",
         "tests/unit/data_plane/snapshot/test_succession.py",
@@ -49,7 +49,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an old succession is no news when its root key comes back",
-        "data_plane/snapshot/succession.py",
+        "domicile/data_plane/snapshot/succession.py",
         "        if succession.serial <= max(held.serial, enrollment.serial):",
         "        if False:",
         "tests/unit/data_plane/snapshot/test_succession.py",
@@ -57,7 +57,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "who is named as a root key shows that he has it",
-        "boundary/signing.py",
+        "domicile/boundary/signing.py",
         "    _verify(signed.succession.public_key, signed.possession, _POSSESSION_PREFIX + message)\n",
         "",
         "tests/unit/data_plane/snapshot/test_succession.py",
@@ -65,7 +65,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a new root key is on disk before what it has certified counts",
-        "data_plane/snapshot/subscription.py",
+        "domicile/data_plane/snapshot/subscription.py",
         "            await self._repository.save(signed, shards, position, root_key=root_key, succeeds=before.root_key)\n",
         "",
         "tests/unit/data_plane/snapshot/test_subscription.py -k RootRotation",
@@ -73,7 +73,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "another region's snapshot is refused",
-        "data_plane/snapshot/verification.py",
+        "domicile/data_plane/snapshot/verification.py",
         "    if manifest.region != region:",
         "    if False:",
         "tests/unit/data_plane/snapshot",
@@ -81,7 +81,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a shard's bytes are those of the manifest",
-        "data_plane/snapshot/verification.py",
+        "domicile/data_plane/snapshot/verification.py",
         "    if digest(body) != sha256:",
         "    if False:",
         "tests/unit/data_plane/snapshot",
@@ -89,7 +89,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "a member that stands twice is refused",
-        "web/bodies/json_body.py",
+        "domicile/web/bodies/json_body.py",
         "    if len(value) != len(pairs):",
         "    if False:",
         TABLE,
@@ -97,7 +97,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an idempotency key is not used for something else",
-        "control_plane/idempotency.py",
+        "domicile/control_plane/idempotency.py",
         "    if row.body_sha256 != attempt.body_sha256:",
         "    if False:",
         "tests/unit/control_plane/test_idempotency.py",
@@ -105,7 +105,7 @@ MUTANTS = [
     Mutant(
         "design 8",
         "a listener beyond loopback is not in clear",
-        "settings/listener.py",
+        "domicile/settings/listener.py",
         "        if not self.speaks_tls:\n            raise ValueError(\n",
         "        if False:\n            raise ValueError(\n",
         "tests/unit/settings/test_listener.py",
@@ -113,7 +113,7 @@ MUTANTS = [
     Mutant(
         "design 8",
         "nobody goes around the TLS proxy",
-        "web/server/protocol.py",
+        "domicile/web/server/protocol.py",
         "        if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):",
         "        if False:",
         "tests/unit/web/server/test_trusted_proxies.py -k stranger",
@@ -121,7 +121,7 @@ MUTANTS = [
     Mutant(
         "design 8",
         "what reached the TLS proxy in clear is refused",
-        "web/server/protocol.py",
+        "domicile/web/server/protocol.py",
         "            if self.trusted_proxies is not None and came_in_clear(self.headers):",
         "            if False:",
         "tests/unit/web/server/test_trusted_proxies.py -k named_proxy",
@@ -129,7 +129,7 @@ MUTANTS = [
     Mutant(
         "design 7",
         "a database that cannot work now is no defect",
-        "persistence/unavailable.py",
+        "domicile/persistence/unavailable.py",
         "        return sqlite_code & 0xFF in _SQLITE_CODES",
         "        return False",
         "tests/unit/persistence",
@@ -137,7 +137,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a region goes by the control plane's clock",
-        "data_plane/clock.py",
+        "domicile/data_plane/clock.py",
         "        return self.machine.now_ms() + self._ahead_ms",
         "        return self.machine.now_ms()",
         "tests/unit/data_plane/test_clock.py",
@@ -145,7 +145,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an old snapshot does not set the clock back",
-        "data_plane/clock.py",
+        "domicile/data_plane/clock.py",
         "        if not is_fresh:",
         "        if False:",
         "tests/unit/data_plane/test_clock.py",
@@ -153,7 +153,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what the platform cuts off is not put down to the client",
-        "data_plane/inference/interruption.py",
+        "domicile/data_plane/inference/interruption.py",
         "        self.outcome = Outcome.CUT_OFF",
         "        self.outcome = Outcome.CLIENT_LEFT",
         "tests/residency/test_draining.py -k outlives",
@@ -161,7 +161,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "a link to an image opens for an hour",
-        "data_plane/storage/image_links.py",
+        "domicile/data_plane/storage/image_links.py",
         " or row.expires_at_ms <= self._clock.now_ms()",
         "",
         "tests/unit/data_plane/storage",
@@ -169,7 +169,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "an archived project's links are gone",
-        "data_plane/storage/image_links.py",
+        "domicile/data_plane/storage/image_links.py",
         " or not self._is_live(row.project_id)",
         "",
         "tests/unit/data_plane/storage",
@@ -177,7 +177,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "what rests behind a link is ciphertext",
-        "data_plane/storage/image_links.py",
+        "domicile/data_plane/storage/image_links.py",
         "nonce + AESGCM(key).encrypt(nonce, picture, _bound_to(project_id, image_id, expires_at_ms))",
         "nonce + AESGCM(key).encrypt(nonce, picture, _bound_to(project_id, image_id, expires_at_ms)) + picture",
         "tests/unit/data_plane/storage",
@@ -185,7 +185,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "a ciphertext belongs to its project and its hour",
-        "data_plane/storage/image_links.py",
+        "domicile/data_plane/storage/image_links.py",
         '    return f"domicile image link\\n{project_id}\\n{image_id}\\n{expires_at_ms}".encode("ascii")',
         '    return b""',
         "tests/unit/data_plane/storage",
@@ -193,7 +193,7 @@ MUTANTS = [
     Mutant(
         "design 7",
         "an image is what it claims",
-        "data_plane/policy/image_input.py",
+        "domicile/data_plane/policy/image_input.py",
         "    if header.kind != claimed:",
         "    if False:",
         "tests/unit/data_plane/policy/test_image_input.py",
@@ -201,7 +201,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "no jump of a clock ends the grace of a destruction",
-        "control_plane/grace.py",
+        "domicile/control_plane/grace.py",
         "    return and_(table.c.due_at_ms <= now_ms, table.c.counted_ms >= GRACE_MS)",
         "    return and_(table.c.due_at_ms <= now_ms)",
         "tests/unit/control_plane/projects/test_destruction.py",
@@ -209,7 +209,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "the time of the control plane is signed for the question",
-        "boundary/signing.py",
+        "domicile/boundary/signing.py",
         "    _verify(certificate.public_key, signed.signature, _time_message(signed.certificate, nonce, signed.now_ms))",
         "    pass",
         "tests/unit/data_plane/test_control_link.py",
@@ -217,7 +217,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "a deleted admin key opens nothing",
-        "control_plane/principals/authentication.py",
+        "domicile/control_plane/principals/authentication.py",
         "            table.c.deleted_at_ms.is_(None),\n",
         "",
         "tests/unit/control_plane/test_paging.py",
@@ -225,7 +225,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what an engine lacks is not asked of it",
-        "data_plane/routing.py",
+        "domicile/data_plane/routing.py",
         "        parameters = wishes.asked - wishes.ignorable",
         "        parameters: frozenset[str] = frozenset()",
         "tests/unit/data_plane/test_routing.py",
@@ -233,7 +233,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what a client sends back is taken out before an engine is asked",
-        "web/bodies/dropped_members.py",
+        "domicile/web/bodies/dropped_members.py",
         "            found[path] = value.pop(name) is not None or found.get(path, False)",
         "            found[path] = value[name] is not None or found.get(path, False)",
         "tests/unit/web/bodies/test_tolerant_json.py",
@@ -249,7 +249,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "a library's telemetry is switched off",
-        "confinement/surroundings.py",
+        "domicile/confinement/surroundings.py",
         '    "ORT_DISABLE_TELEMETRY": "1",',
         '    "ORT_DISABLE_TELEMETRY": "0",',
         "tests/unit/apps/test_imports.py",
@@ -257,7 +257,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "an engine opens no socket of a network",
-        "confinement/seccomp.py",
+        "domicile/confinement/seccomp.py",
         "        yield (_RETURN, 0, 0, _ERRNO | errno.EACCES)",
         "        yield (_RETURN, 0, 0, _ALLOW)",
         "tests/unit/confinement",
@@ -265,7 +265,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "an engine without its walls does not start",
-        "apps/engine.py",
+        "domicile_engines/__main__.py",
         '        sys.exit(f"domicile engine: it is not started without its walls (docs/security.md): {error}")',
         "        print(error, file=sys.stderr)",
         "tests/unit/confinement -k does_not_start",
@@ -273,7 +273,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "a decoder can open nothing",
-        "apps/inspector.py",
+        "domicile/apps/inspector.py",
         "        confine_decoder(MEMORY_BYTES_MAX)",
         "        pass",
         "tests/unit/data_plane/inspection",
@@ -281,7 +281,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's recordings do not hold every inspector",
-        "data_plane/limits/fair_turns.py",
+        "domicile/data_plane/limits/fair_turns.py",
         "        return self._running < self._places and self._held[project] < self._places_of_one",
         "        return self._running < self._places",
         "tests/unit/data_plane/limits",
@@ -289,7 +289,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "a free place at an engine goes to the project with the fewest",
-        "data_plane/limits/fair_turns.py",
+        "domicile/data_plane/limits/fair_turns.py",
         "key=lambda each: self._held[each] + (each == project)",
         "key=lambda each: 0",
         "tests/unit/data_plane/limits",
@@ -297,7 +297,7 @@ MUTANTS = [
     Mutant(
         "design 4.2",
         "a member that stands twice is not read quickly",
-        "web/bodies/json_body.py",
+        "domicile/web/bodies/json_body.py",
         'if _encoder.encode(value).count(b":") != body.count(b":"):',
         "if False:",
         "tests/unit/web/bodies/test_json_readers.py",
@@ -305,7 +305,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a blocked project's links are shut too",
-        "data_plane/http/auth.py",
+        "domicile/data_plane/http/auth.py",
         'table is not None and project_id in table.projects and not self._blocks.cover("", project_id)',
         "table is not None and project_id in table.projects",
         "tests/residency/test_image_links.py",
@@ -313,15 +313,15 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's flood leaves places in the embedded engine's queue",
-        "engine_server/turns.py",
+        "domicile_engines/turns.py",
         "        if self._taken.get(tenant, 0) + count > self._free - count:",
         "        if count > self._free:",
-        "tests/unit/engine_server/test_turns.py",
+        "tests/unit/domicile_engines/test_turns.py",
     ),
     Mutant(
         "design 1",
         "the recordings of one chat are counted before any is transcribed",
-        "data_plane/policy/audio_input.py",
+        "domicile/data_plane/policy/audio_input.py",
         "        if self._parts > PARTS_MAX:",
         "        if False:",
         "tests/unit/data_plane/policy/test_admit.py -k recordings",

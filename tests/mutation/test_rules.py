@@ -20,7 +20,7 @@ MUTANTS = [*rules_of_the_contract.MUTANTS, *rules_of_the_design.MUTANTS]
 
 
 def mutate(folder: Path, mutant: Mutant) -> None:
-    file = folder / "domicile" / mutant.file
+    file = folder / mutant.file
     text = file.read_text("utf-8")
     assert text.count(mutant.before) == 1, f"{mutant.file} no longer holds the text of this mutant exactly once"
     file.write_text(text.replace(mutant.before, mutant.after))
@@ -30,12 +30,12 @@ def mutate(folder: Path, mutant: Mutant) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.contract}: {mutant.rule}")
 def test_a_rule_that_is_switched_off_makes_a_test_fail(tmp_path: Path, mutant: Mutant) -> None:
-    shutil.copytree(SOURCE, tmp_path / "domicile", ignore=shutil.ignore_patterns("__pycache__"))
-    mutate(tmp_path, mutant)
+    shutil.copytree(SOURCE, tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    mutate(tmp_path / "src", mutant)
     outcome = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(mutant.tests)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "src")},
         capture_output=True,
         text=True,
         check=False,

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from domicile.engine_server.embeddings.model import MiniLm
-from domicile.engine_server.moderation.categories import LEARNED
-from domicile.engine_server.moderation.features import features
-from domicile.engine_server.moderation.text_model import HEADS_FILE, embed
+from domicile_engines.embeddings.model import MiniLm
+from domicile_engines.moderation.categories import LEARNED
+from domicile_engines.moderation.features import features
+from domicile_engines.moderation.text_model import HEADS_FILE, embed
 from training.moderation.texts import TRAINING_SET, Labelled, read
 
 PENALTY = 0.1

@@ -15,12 +15,6 @@ from starlette.routing import Route
 
 import domicile.control_plane
 from domicile.apps.databases import open_database
-from domicile.apps.descriptors import (
-    CONTROL_LINK_CONNECTIONS,
-    connections_of_a_listener,
-    raise_descriptor_limit,
-)
-from domicile.apps.lifeline import follow_parent
 from domicile.apps.listeners import BoundListener
 from domicile.boundary.signing import public_key_id
 from domicile.catalogue.catalogue import Catalogue, load_catalogue
@@ -64,6 +58,12 @@ from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.service import Usage
 from domicile.kernel.clock import Clock, SystemClock
 from domicile.persistence.database import Database
+from domicile.process.descriptors import (
+    CONTROL_LINK_CONNECTIONS,
+    connections_of_a_listener,
+    raise_descriptor_limit,
+)
+from domicile.process.lifeline import follow_parent
 from domicile.settings.installation import ControlSettings, Installation
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.application import Application

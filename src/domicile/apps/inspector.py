@@ -11,10 +11,10 @@ import socket
 import sys
 from pathlib import Path
 
-from domicile.apps.core_dumps import forbid_core_dumps
 from domicile.confinement.seccomp import ConfinementError
 from domicile.confinement.surroundings import move_into
 from domicile.confinement.walls import confine_decoder, confine_to_unix_sockets
+from domicile.process.core_dumps import forbid_core_dumps
 
 
 def main() -> None:

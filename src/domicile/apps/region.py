@@ -15,10 +15,7 @@ from typing import Any
 import structlog
 import uvloop
 
-from domicile.apps.core_dumps import forbid_core_dumps
 from domicile.apps.databases import open_database
-from domicile.apps.descriptors import connections_of_a_listener, raise_descriptor_limit
-from domicile.apps.lifeline import follow_parent
 from domicile.apps.listeners import BoundListener
 from domicile.apps.region_operator import RegionOperator, Shown
 from domicile.boundary.audit import RegionEventType
@@ -62,6 +59,9 @@ from domicile.kernel.clock import Clock, SystemClock
 from domicile.kernel.geography import country_set
 from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
+from domicile.process.core_dumps import forbid_core_dumps
+from domicile.process.descriptors import connections_of_a_listener, raise_descriptor_limit
+from domicile.process.lifeline import follow_parent
 from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.bodies.body_memory import BodyMemory

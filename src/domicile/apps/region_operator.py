@@ -6,7 +6,6 @@ from pathlib import Path
 
 import structlog
 
-from domicile.apps.descriptors import OPERATOR_CONNECTIONS
 from domicile.apps.listeners import BoundListener
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.clock import RegionClock
@@ -19,6 +18,7 @@ from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.secret_files import write_secret
 from domicile.persistence.database import Database
+from domicile.process.descriptors import OPERATOR_CONNECTIONS
 from domicile.settings.installation import RegionSettings
 from domicile.web.observability.http_metrics import HttpMetrics, new_registry
 from domicile.web.operator_keys import OperatorKeys

@@ -67,7 +67,7 @@ class EngineProcess:
 def start(socket: Path, *options: str, **popen: Any) -> EngineProcess:
     """Start an engine; it is not ready yet."""
     log = socket.with_suffix(".log")
-    command = [sys.executable, "-m", "domicile.apps.engine", "--socket", str(socket), *options]
+    command = [sys.executable, "-m", "domicile_engines", "--socket", str(socket), *options]
     with log.open("ab") as stderr:
         process = subprocess.Popen(command, stdout=stderr, stderr=stderr, **popen)
     return EngineProcess(socket, log, process)

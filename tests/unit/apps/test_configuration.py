@@ -16,10 +16,10 @@ from domicile.apps.local.ports import PortError, free_port, public_ports
 from domicile.apps.local.processes import Programs, process_table
 from domicile.apps.local.toml_text import to_toml
 from domicile.catalogue.catalogue import load_catalogue
-from domicile.engine_server.chat.request import decode
-from domicile.engine_server.errors import Refusal
 from domicile.settings.installation import Installation
 from domicile.settings.load import SettingsError, load_installation
+from domicile_engines.chat.request import decode
+from domicile_engines.errors import Refusal
 
 PORTS = {"control": 8700, "us": 8701, "eu": 8702}
 SNAPSHOTS = [

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from domicile.apps.descriptors import connections_of_a_listener
+from domicile.process.descriptors import connections_of_a_listener
 
 RAISE = """
 import resource
-from domicile.apps.descriptors import raise_descriptor_limit
+from domicile.process.descriptors import raise_descriptor_limit
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
 raise_descriptor_limit()

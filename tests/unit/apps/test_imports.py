@@ -17,22 +17,28 @@ def test_no_decoder_and_no_model_is_in_a_process_that_reaches_a_network(app: str
 
 
 @pytest.mark.parametrize(
-    ("app", "at_the_first_library"),
-    [("region", "off"), ("control", "off"), ("local.__main__", "off"), ("engine", "none"), ("inspector", "none")],
+    ("module", "at_the_first_library"),
+    [
+        ("domicile.apps.region", "off"),
+        ("domicile.apps.control", "off"),
+        ("domicile.apps.local.__main__", "off"),
+        ("domicile_engines.__main__", "none"),
+        ("domicile.apps.inspector", "none"),
+    ],
 )
-def test_telemetry_is_off_before_any_library_is_imported(app: str, at_the_first_library: str) -> None:
+def test_telemetry_is_off_before_any_library_is_imported(module: str, at_the_first_library: str) -> None:
     """The last two import none until they have their walls around them."""
     code = f"""
 import os, sys
 class Watch:
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names and top not in {{"domicile", "_distutils_hack", "org"}}:
+        if top not in sys.stdlib_module_names and top not in {{"domicile", "domicile_engines", "_distutils_hack", "org"}}:
             off = os.environ.get("ORT_DISABLE_TELEMETRY") == "1" and os.environ.get("HF_HUB_OFFLINE") == "1"
             print("off" if off else "on", flush=True)
             os._exit(0)
 sys.meta_path.insert(0, Watch())
-import domicile.apps.{app}
+import {module}
 print("none")
 """
     environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}

@@ -22,7 +22,7 @@ class Programs:
 
     control: tuple[str, ...] = (*_PYTHON, "domicile.apps.control")
     region: tuple[str, ...] = (*_PYTHON, "domicile.apps.region")
-    engine: tuple[str, ...] = (*_PYTHON, "domicile.apps.engine")
+    engine: tuple[str, ...] = (*_PYTHON, "domicile_engines")
 
 
 @dataclass(frozen=True, slots=True)

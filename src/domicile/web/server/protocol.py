@@ -38,7 +38,7 @@ STALL_TIMEOUT_S = 60.0
 MAX_UNSENT_BYTES = 16 * 1024
 # Requests of a connection that wait for the answers before theirs. One read may bring thousands of small ones.
 MAX_PIPELINED = 16
-# Of one listener. The processes set what their descriptors allow (`apps/descriptors.py`).
+# Of one listener. The processes set what their descriptors allow (`process/descriptors.py`).
 MAX_CONNECTIONS = 1024
 
 
