@@ -60,7 +60,7 @@ def up(
         arguments += ["--config", str(config)]
     if no_agreement:
         arguments.append("--no-agreement")
-    _become("local", arguments)
+    _become("domicile.apps.local", arguments)
 
 
 class _ServesByDefault(TyperGroup):
@@ -81,7 +81,7 @@ region_app = typer.Typer(
 @control_app.command("serve")
 def control(config: ConfigOption = _DEFAULT_CONFIG, log_level: LogLevelOption = LogLevel.INFO) -> None:
     """Run the control plane in the foreground."""
-    _become("control", ["--config", str(config), "--log-level", log_level])
+    _become("domicile.apps.control", ["--config", str(config), "--log-level", log_level])
 
 
 @control_app.command("rotate-key")
@@ -92,7 +92,7 @@ def rotate_key(
     config: ConfigOption = _DEFAULT_CONFIG,
 ) -> None:
     """Replace the key that signs snapshots. Regions that have seen the new one never take the old one again."""
-    _become("control", ["--config", str(config), "--rotate-key", str(root_key)])
+    _become("domicile.apps.control", ["--config", str(config), "--rotate-key", str(root_key)])
 
 
 @control_app.command("rotate-root")
@@ -112,7 +112,7 @@ def rotate_root(
 ) -> None:
     """Replace the root key. Regions take the new one by the old one's word, and say so: 'domicile regions list'."""
     behind = [argument for code in leave_behind or [] for argument in ("--leave-behind", code)]
-    _become("control", ["--config", str(config), "--rotate-root", str(root_key), str(new_root_key), *behind])
+    _become("domicile.apps.control", ["--config", str(config), "--rotate-root", str(root_key), str(new_root_key), *behind])
 
 
 @control_app.command("new-epoch")
@@ -137,7 +137,7 @@ def region(
     arguments = ["--config", str(config), "--region", code, "--log-level", log_level]
     if port is not None:
         arguments += ["--port", str(port)]
-    _become("region", arguments)
+    _become("domicile.apps.region", arguments)
 
 
 def engine(
@@ -150,7 +150,7 @@ def engine(
     arguments = [*_embedded_options(config, code), "--log-level", log_level]
     if threads is not None:
         arguments += ["--threads", str(threads)]
-    _become("engine", arguments)
+    _become("domicile_engines", arguments)
 
 
 def _embedded_options(config: Path, code: str) -> list[str]:
@@ -177,8 +177,8 @@ def _embedded_options(config: Path, code: str) -> list[str]:
     return options
 
 
-def _become(app: str, arguments: list[str]) -> None:
+def _become(module: str, arguments: list[str]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     # -P: a file of the current folder must not be imported in the place of a module.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", f"domicile.apps.{app}", *arguments])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])
