@@ -12,7 +12,7 @@ LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --qu
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up test test-shuffled test-long lint format contract bench train-moderation lock clean
+.PHONY: help install up check test test-shuffled test-long lint hooks format contract bench train-moderation lock clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ $(NODE_MODULES)/.installed: tests/node/package.json tests/node/package-lock.json
 up: $(VENV)/.installed ## start the control plane, two regions and their engines on this machine
 	@$(BIN)/domicile up --data $(DATA) --port-base $(PORT)
 
+check: lint ## in about a minute: format, lint, types, import contracts and the unit tests
+	@$(BIN)/python -m pytest -q -n 2 tests/unit
+
 test: lint ## lint, types, imports and all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
 
@@ -50,6 +53,9 @@ lint: install ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff format --check src tests bench training
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+hooks: install ## let git check format and lint before each commit (in this clone only)
+	@git config core.hooksPath .githooks
 
 format: install ## let ruff rewrite the code
 	@$(BIN)/ruff check --fix src tests bench training
