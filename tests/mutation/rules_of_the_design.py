@@ -106,7 +106,7 @@ MUTANTS = [
         "design 8",
         "a listener beyond loopback is not in clear",
         "domicile/settings/listener.py",
-        "        if not self.speaks_tls:\n            raise ValueError(\n",
+        "        if not self.tls.is_spoken:\n            raise ValueError(\n",
         "        if False:\n            raise ValueError(\n",
         "tests/unit/settings/test_listener.py",
     ),

@@ -104,15 +104,19 @@ default_region = "us"
 
 [control]
 listen = {self._listener(self.control_port)}
-boundary_listen = {self._listener(self.boundary_port)}
-boundary_url = "{boundary}"
-{"" if self.issuer is None else f'boundary_ca_file = "{self.issuer.ca_file}"'}
 country = "{self.home[1]}"
 data = "control"
-operator_key_file = "control/operator.key"
-admin_key_file = "control/admin.key"
-first_organization_agreement = {str(self.agreement).lower()}
+operator = {{ key_file = "control/operator.key" }}
 {self._database("control", self.home[1])}
+
+[control.boundary]
+listen = {self._listener(self.boundary_port)}
+url = "{boundary}"
+{"" if self.issuer is None else f'ca_file = "{self.issuer.ca_file}"'}
+
+[control.first_organization]
+admin_key_file = "control/admin.key"
+agreement = {str(self.agreement).lower()}
 {blocks}"""
         )
 
@@ -127,13 +131,13 @@ geography = "{region.code.upper()}"
 countries = {region.countries}
 public_url = "{self.scheme}://127.0.0.1:{region.port}"
 listen = {self._listener(region.port)}
-operator_listen = {self._listener(0)}
+operator.listen = {self._listener(0)}
 requires = {region.requires}
 {f'rows_of = "{region.rows_of}"' if region.rows_of else ""}
-usage_every_s = 0.5
+usage.report_every_s = 0.5
 data = "{region.code}"
 {self._database(region.code, region.engine_country)}
-enrollment_token_file = "{region.code}/enrollment-token"
+enrollment.token_file = "{region.code}/enrollment-token"
 
 [[regions.engines]]
 name = "stub"
@@ -152,12 +156,12 @@ idle_timeout_s = 5
     def _listener(self, port: int) -> str:
         if self.issuer is None:
             return f"{{ port = {port} }}"
-        files = f'tls_certificate_file = "{self.issuer.certificate_file}", tls_key_file = "{self.issuer.key_file}"'
-        return f"{{ port = {port}, {files} }}"
+        files = f'certificate_file = "{self.issuer.certificate_file}", key_file = "{self.issuer.key_file}"'
+        return f"{{ port = {port}, tls = {{ {files} }} }}"
 
     def _database(self, plane: str, country: str) -> str:
         url = self.database_urls.get(plane)
-        return "" if url is None else f'database_url = "{url}"\ndatabase_country = "{country}"'
+        return "" if url is None else f'database = {{ url = "{url}", country = "{country}" }}'
 
     @property
     def config(self) -> Path:

@@ -64,7 +64,7 @@ def ledger(own: Installation) -> list[tuple[str, int]]:
 
 def test_a_stream_that_outlives_the_drain_is_told_so_and_metered(own: Installation) -> None:
     key = own.new_key("eu").secret
-    set_drain(own, "drain_s = 1")
+    set_drain(own, "drain.timeout_s = 1")
     with httpx2.Client(timeout=20) as client:
         answer = stream(own, client, "do:endless", key)
         lines = answer.iter_lines()
@@ -80,7 +80,7 @@ def test_a_stream_that_outlives_the_drain_is_told_so_and_metered(own: Installati
 
 def test_what_the_platform_ends_is_not_put_down_to_the_client(own: Installation) -> None:
     key = own.new_key("eu").secret
-    set_drain(own, "drain_s = 1")
+    set_drain(own, "drain.timeout_s = 1")
     answers: list[httpx2.Response] = []
     with httpx2.Client(timeout=20) as client:
         leaves = stream(own, client, "do:endless", key)
@@ -102,7 +102,7 @@ def test_what_the_platform_ends_is_not_put_down_to_the_client(own: Installation)
 
 def test_it_is_not_ready_first_and_still_serves_until_a_second_signal(own: Installation) -> None:
     key = own.new_key("eu").secret
-    set_drain(own, "drain_s = 30\ndrain_notice_s = 300")
+    set_drain(own, "drain.timeout_s = 30\ndrain.notice_s = 300")
     with httpx2.Client(timeout=20) as client:
         answer = stream(own, client, "do:endless", key)
         lines = answer.iter_lines()

@@ -123,17 +123,17 @@ async def control_plane(
     """Serves both listeners while the block runs. `monotonic`: seconds, by which the grace of destructions is counted."""
     settings = installation.control
     secret_files.make_folder(settings.data)
-    operator_keys = OperatorKeys(settings.operator_key_file)
+    operator_keys = OperatorKeys(settings.operator.key_file)
     registry = new_registry()
     observer = HttpMetrics(registry)
-    database = await open_database(settings, settings.data / "control.db", MIGRATIONS)
+    database = await open_database(settings.database, settings.data / "control.db", MIGRATIONS)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.close)
         await _require_row_security(database)
         identity = await open_installation(
             database,
             clock,
-            with_agreement=settings.first_organization_agreement,
+            with_agreement=settings.first_organization.agreement,
             hand_over=lambda secret: _hand_over(settings, secret),
         )
         directory = {region.code: region.public_host for region in installation.regions}
@@ -167,7 +167,7 @@ async def control_plane(
         admin = Application(routes, observer=observer)
         bodies = BodyMemory(BOUNDARY_BODY_MEMORY_BYTES)
         boundary = Application(boundary_routes(authentication, endpoints), observer=observer, body_memory=bodies)
-        admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary_listen)
+        admin_listener, boundary_listener = BoundListener(settings.listen), BoundListener(settings.boundary.listen)
         common = {"drain_s": DRAIN_S, "on_refusal": observer.refused}
         admin_server = admin_listener.serve(
             admin,
@@ -191,7 +191,7 @@ async def _require_row_security(database: Database) -> None:
     """Keeping organizations apart is never left to the code alone where the database could see to it as well."""
     if await database.row_security_is_escaped():
         raise SettingsError(
-            "the role of control.database_url is a superuser or has BYPASSRLS, so PostgreSQL would not keep organizations "
+            "the role of url in [control.database] is a superuser or has BYPASSRLS, so PostgreSQL would not keep organizations "
             "apart: give the control plane a role of its own that has neither (docs/databases.md)"
         )
 
@@ -235,7 +235,7 @@ async def rotate_root(installation: Installation, root_key_file: Path, new_file:
 
 @contextlib.asynccontextmanager
 async def _database_of(settings: ControlSettings) -> AsyncIterator[Database]:
-    database = await open_database(settings, settings.data / "control.db", MIGRATIONS)
+    database = await open_database(settings.database, settings.data / "control.db", MIGRATIONS)
     try:
         yield database
     finally:
@@ -311,8 +311,8 @@ async def _serving(servers: Sequence[HttpServer], publisher: Publisher, grace: G
 
 
 def _hand_over(settings: ControlSettings, secret: str) -> None:
-    if settings.admin_key_file is not None:
-        secret_files.write_secret(settings.admin_key_file, f"{secret}\n".encode())
+    if settings.first_organization.admin_key_file is not None:
+        secret_files.write_secret(settings.first_organization.admin_key_file, f"{secret}\n".encode())
         return
     sys.stdout.write(f"The first admin key, shown this once: {secret}\n")
     sys.stdout.flush()

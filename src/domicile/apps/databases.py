@@ -9,17 +9,17 @@ from domicile.kernel.geography import Destination
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
 from domicile.persistence.postgresql import Password
-from domicile.settings.database import HasDatabase
+from domicile.settings.database import DatabaseSettings
 
 
 async def open_database(
-    settings: HasDatabase, file: Path, migrations: Path, *, destination: Destination | None = None
+    settings: DatabaseSettings, file: Path, migrations: Path, *, destination: Destination | None = None
 ) -> Database:
     """The configured server's, or the SQLite file's where none is configured. The caller closes it.
 
     Raises OSError, which stops the start, when it cannot be used.
     """
-    url, password = settings.database_url or sqlite_url(file), password_of(settings)
+    url, password = settings.url or sqlite_url(file), password_of(settings)
     try:
         await migrate(url, migrations, destination=destination, password=password)
     except SQLAlchemyError as error:
@@ -28,7 +28,7 @@ async def open_database(
     return Database(url, destination=destination, password=password)
 
 
-def password_of(settings: HasDatabase) -> Password | None:
+def password_of(settings: DatabaseSettings) -> Password | None:
     """Reads the password's file whenever a connection is made, which fails while it cannot be read. None without a file."""
-    file = settings.database_password_file
+    file = settings.password_file
     return None if file is None else lambda: file.read_text("utf-8").strip()

@@ -17,9 +17,10 @@ class BoundListener:
     def __init__(self, settings: Listener, port: int | None = None) -> None:
         """`port`: another one than the configured. Raises OSError when it is taken; `CertificateError` for an unusable pair."""
         self._certificate: ServerCertificate | None = None
-        if settings.tls_certificate_file is not None and settings.tls_key_file is not None:
-            self._certificate = ServerCertificate(settings.tls_certificate_file, settings.tls_key_file)
-        self._proxies = TrustedProxies(settings.trusted_proxies) if settings.trusted_proxies else None
+        if settings.tls.pair is not None:
+            self._certificate = ServerCertificate(*settings.tls.pair)
+        proxies = settings.tls.trusted_proxies
+        self._proxies = TrustedProxies(proxies) if proxies else None
         self._socket: socket.socket = bind(settings.host, settings.port if port is None else port)
 
     @property

@@ -99,15 +99,15 @@ async def run(
         region = await _Region.compose(installation, settings, clock, stack)
         server = listener.serve(
             build_application(
-                region.endpoints, region.operator.http, BodyMemory(settings.body_memory_mib * 1024 * 1024)
+                region.endpoints, region.operator.http, BodyMemory(settings.limits.body_memory_mib * 1024 * 1024)
             ),
             head_gate=head_gate(region.endpoints.authenticator),
-            drain_s=settings.drain_s,
+            drain_s=settings.drain.timeout_s,
             on_refusal=region.operator.http.refused,
             refusal_headers=refusal_headers(settings.code),
             max_connections=connections_of_a_listener(),
         )
-        await _serve([server, region.operator.listen(stack)], region, stop, settings.drain_notice_s)
+        await _serve([server, region.operator.listen(stack)], region, stop, settings.drain.notice_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +193,10 @@ class _Region:
 
 async def _open_database(settings: RegionSettings, name: str, egress: EgressPolicy, stack: AsyncExitStack) -> Database:
     """Two files on SQLite; on a server both schemas lie in the one database that is configured."""
-    url, country = settings.database_url, settings.database_country
+    url, country = settings.database.url, settings.database.country
     destination = None if url is None or country is None else egress.database(url, country)
     file = settings.data / f"{name}.db"
-    database = await open_database(settings, file, _MIGRATIONS / name, destination=destination)
+    database = await open_database(settings.database, file, _MIGRATIONS / name, destination=destination)
     stack.push_async_callback(database.close)
     return database
 
@@ -214,8 +214,8 @@ async def _open_meter(
         region=settings.code,
         writer=new_id("wr_"),
         clock=clock,
-        durable=settings.durable_metering,
-        report_every_s=settings.usage_every_s,
+        durable=settings.usage.durable,
+        report_every_s=settings.usage.report_every_s,
         observer=operator.work,
     )
     await meter.start()
@@ -241,9 +241,9 @@ def _open_link(
     installation: Installation, identity: Identity, replica: str, clock: RegionClock, stack: AsyncExitStack
 ) -> ControlLink:
     """It finds out by itself how the control plane's clock differs: without that no snapshot would come to tell the region."""
-    control, ca_file = installation.control, installation.control.boundary_ca_file
+    control, ca_file = installation.control, installation.control.boundary.ca_file
     try:
-        link = ControlLink(control.boundary_url, control.country, identity, replica, clock.machine, ca_file=ca_file)
+        link = ControlLink(control.boundary.url, control.country, identity, replica, clock.machine, ca_file=ca_file)
     except OSError:
         raise StartError(f"{ca_file} cannot be read as certificates in PEM") from None
     stack.push_async_callback(link.close)
@@ -272,13 +272,13 @@ async def _identify(
 
 
 def _read_token(settings: RegionSettings) -> EnrollmentToken:
-    file = settings.enrollment_token_file
+    file = settings.enrollment.token_file
     try:
         token = decode_token("" if file is None else file.read_text("ascii").strip())
     except (OSError, ValueError):
         raise StartError(
             f"region '{settings.code}' is not enrolled yet: run 'domicile regions enroll {settings.code}' and put the "
-            f"token into the file that enrollment_token_file names"
+            f"token into the file that token_file in its block [regions.enrollment] names"
         ) from None
     if token.region != settings.code:
         raise StartError(f"the enrollment token is for region '{token.region}', this is '{settings.code}'")

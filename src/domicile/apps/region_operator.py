@@ -83,7 +83,7 @@ class RegionOperator:
         if self.endpoints is None:
             raise RuntimeError("there is nothing to show yet")
         application = build_operator_application(self.endpoints, self._keys)
-        listener = BoundListener(self._settings.operator_listen)
+        listener = BoundListener(self._settings.operator.listen)
         stack.callback(listener.close)
         url = listener.url
         file = self._settings.data / URL_FILE

@@ -53,6 +53,6 @@ def enroll_region(
         return
     print(made["token"])
     note(
-        f"Put it into the file that 'enrollment_token_file' of region '{code}' names, with mode 0600, and start the "
-        f"region: 'domicile region {code}'. It is good once, until {moment('expires_at')(made)}."
+        f"Put it into the file that 'token_file' in [regions.enrollment] of region '{code}' names, with mode 0600, and start "
+        f"the region: 'domicile region {code}'. It is good once, until {moment('expires_at')(made)}."
     )

@@ -1,43 +1,39 @@
 """Where a plane keeps its rows: its own folder by default, a PostgreSQL server when the configuration names one."""
 
-from pathlib import Path
-from typing import Annotated
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from domicile.kernel.geography import country
+from domicile.settings.paths import ConfigPath
+from domicile.settings.values import Block, Country
 
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 
 
-class HasDatabase(BaseModel):
-    """What a plane's block says of its database. Without `database_url`: SQLite files in the plane's `data` folder."""
+class DatabaseSettings(Block):
+    """A plane's database. Without `url`: SQLite files in the plane's `data` folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    database_url: str | None = None
+    url: str | None = None
     """`postgresql+asyncpg://ROLE@HOST/NAME`, or `...@/NAME?host=FOLDER` for a Unix socket."""
-    database_country: Annotated[str, AfterValidator(country)] | None = None
-    """Where the database server stands. Demanded of every server, and held against the plane's countries."""
-    database_password_file: Path | None = None
-    """The role's password: secrets are named by reference, never written into the configuration."""
+    country: Country | None = None
+    """Where the database server stands. Required for every server, and checked against the plane's countries."""
+    password_file: ConfigPath | None = None
+    """The role's password: the configuration names the file of a secret, and never holds the secret."""
 
     @model_validator(mode="after")
-    def _usable_database(self) -> "HasDatabase":
-        if self.database_url is None:
-            if self.database_country is not None or self.database_password_file is not None:
-                raise ValueError("database_country and database_password_file belong to a database_url")
+    def _usable(self) -> "DatabaseSettings":
+        if self.url is None:
+            if self.country is not None or self.password_file is not None:
+                raise ValueError("country and password_file belong to a url: name the database's url as well")
             return self
         try:
-            url = make_url(self.database_url)
+            url = make_url(self.url)
         except ArgumentError:
-            raise ValueError("database_url is not a URL") from None
+            raise ValueError("url is not a URL") from None
         if url.drivername not in _DRIVERS:
-            raise ValueError(f"database_url starts with one of: {', '.join(f'{driver}:' for driver in _DRIVERS)}")
+            raise ValueError(f"url must start with one of: {', '.join(f'{driver}:' for driver in _DRIVERS)}")
         if url.password is not None:
-            raise ValueError("database_url must not hold the password: put it into the file of database_password_file")
-        if url.drivername == "postgresql+asyncpg" and self.database_country is None:
-            raise ValueError("a database server needs database_country: the country in which it stands")
+            raise ValueError("url must not hold the password: put it into the file of password_file")
+        if url.drivername == "postgresql+asyncpg" and self.country is None:
+            raise ValueError("a database server needs country: the country in which it stands")
         return self

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from domicile.catalogue.endpoints import Endpoint
+from domicile.settings.paths import ConfigPath
 from domicile.settings.values import Block, Country, HttpUrl, is_loopback
 
 Vendor = Literal["openai_compatible", "azure_openai", "openai"]
@@ -40,10 +40,10 @@ class EngineSettings(Block):
     private_network: bool = False
     """Whether nobody else is on the way to it. Demanded of an `http` URL beyond loopback: no prompt crosses a network in clear
     because a line was missing."""
-    socket: Path | None = None
-    ca_file: Path | None = None
+    socket: ConfigPath | None = None
+    ca_file: ConfigPath | None = None
     """Certificates to trust for this engine, in place of the system's."""
-    api_key_file: Path | None = None
+    api_key_file: ConfigPath | None = None
     """Holds the key that is sent to the engine. Read again when it changes, and never logged."""
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
     """The environment variable that holds it, read at the start."""
@@ -59,9 +59,9 @@ class EngineSettings(Block):
 
     embedded: bool = False
     """Whether `domicile up` starts the embedded engine server for it, on `socket`."""
-    vision_model: Path | None = None
+    vision_model: ConfigPath | None = None
     """For an embedded engine: a vision model of the operator's own, a GGUF file; its name there is `vision`."""
-    vision_mmproj: Path | None = None
+    vision_mmproj: ConfigPath | None = None
     """The projector that belongs to it."""
     models: Annotated[dict[str, str], Field(min_length=1)]
     """Which of the engine's models answers for which snapshot. For Azure: which deployment."""

@@ -1,20 +1,60 @@
 """The shape of `domicile.toml` (design 6). An unknown member is an error: a misspelt one must not be ignored."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from domicile.kernel.geography import UnknownCountryError, country_set
-from domicile.settings.database import HasDatabase
+from domicile.settings.database import DatabaseSettings
 from domicile.settings.engines import EngineSettings, group_problems
 from domicile.settings.fetch_hosts import FetchHost
 from domicile.settings.listener import Listener
+from domicile.settings.paths import ConfigPath
 from domicile.settings.values import Block, Country, HttpUrl, RegionCode
 
 
-class RegionSettings(HasDatabase):
+class EnrollmentSettings(Block):
+    """How a region proves itself to the control plane at its first start."""
+
+    token_file: ConfigPath | None = None
+    """The token of `domicile regions enroll`. Of no use once the region is enrolled."""
+
+
+class RegionOperatorSettings(Block):
+    """Where the region's own operator asks for its health and metrics."""
+
+    listen: Listener = Listener(port=0)
+    """Port 0: a free one, named in `DATA/operator-url`."""
+
+
+class UsageSettings(Block):
+    """What becomes of the usage that a region counts."""
+
+    durable: bool = False
+    """Whether an answer waits until its usage is on disk. Without it an entry is on disk within a second."""
+    report_every_s: Annotated[float, Field(ge=0, le=60)] = 10.0
+    """How long usage is summed before it is reported to the control plane, in seconds."""
+
+
+class DrainSettings(Block):
+    """What a region does between SIGTERM and its end."""
+
+    timeout_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
+    """How long answers in flight may go on. An answer that is cut off then says so to its caller, and is metered."""
+    notice_s: Annotated[float, Field(ge=0, le=300)] = 0.0
+    """How long the region goes on accepting while `/readyz` says 503: what a load balancer needs to notice."""
+
+
+class LimitSettings(Block):
+    """What each process of a region may use."""
+
+    body_memory_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 512
+    """How much the larger bodies of unanswered requests may have together; a project has half of it at most. Beyond it: 503.
+    A recording takes up to three times its size in memory."""
+
+
+class RegionSettings(Block):
     """One region. Its code, residency value and countries are for ever (design 6)."""
 
     code: RegionCode
@@ -24,26 +64,19 @@ class RegionSettings(HasDatabase):
     countries: Annotated[tuple[str, ...], Field(min_length=1)]
     public_url: HttpUrl
     listen: Listener
-    operator_listen: Listener = Listener(port=0)
-    """Where the region's own operator asks for its health and metrics. Port 0: a free one, named in `DATA/operator-url`."""
     requires: frozenset[Literal["enterprise", "zdr"]] = frozenset()
     allows_storing: bool = False
     """Whether `store: true` may ever be served here. In the contract only in the US (design 5)."""
     rows_of: RegionCode | None = None
     """Whose rows of the catalogue hold here; its own code's when absent. What is not listed is refused."""
-    data: Path
+    data: ConfigPath
     """The folder under which all of this region's data lies."""
-    enrollment_token_file: Path | None = None
-    durable_metering: bool = False
-    usage_every_s: Annotated[float, Field(ge=0, le=60)] = 10.0
-    """How long usage is summed before it is reported to the control plane. Each entry is on disk within a second anyway."""
-    drain_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
-    """How long answers in flight may go on after SIGTERM. What is cut off then is told so, and metered."""
-    drain_notice_s: Annotated[float, Field(ge=0, le=300)] = 0.0
-    """How long it goes on accepting after SIGTERM while `/readyz` says 503: what a load balancer needs to notice."""
-    body_memory_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 512
-    """How much the larger bodies of unanswered requests may have together in each process; a project has half of it at most.
-    Beyond it: 503. A recording takes up to three times its size in memory."""
+    database: DatabaseSettings = DatabaseSettings()
+    enrollment: EnrollmentSettings = EnrollmentSettings()
+    operator: RegionOperatorSettings = RegionOperatorSettings()
+    usage: UsageSettings = UsageSettings()
+    drain: DrainSettings = DrainSettings()
+    limits: LimitSettings = LimitSettings()
     engines: tuple[EngineSettings, ...] = ()
     fetch_hosts: tuple[FetchHost, ...] = ()
     """From where an image that a caller names by its URL is fetched and put in the URL's place. From nowhere by default."""
@@ -57,9 +90,9 @@ class RegionSettings(HasDatabase):
                     f"engine '{engine.name}' stands in {engine.country}, which is not one of the countries of region "
                     f"'{self.code}': {', '.join(sorted(allowed))}"
                 )
-        if self.database_country is not None and self.database_country not in allowed:
+        if self.database.country is not None and self.database.country not in allowed:
             raise ValueError(
-                f"the database stands in {self.database_country}, which is not one of the countries of region "
+                f"the database stands in {self.database.country}, which is not one of the countries of region "
                 f"'{self.code}': {', '.join(sorted(allowed))}"
             )
         names = [engine.name for engine in self.engines]
@@ -123,29 +156,49 @@ class RegionSettings(HasDatabase):
         return self.rows_of or self.code
 
 
-class ControlSettings(HasDatabase):
+class BoundarySettings(Block):
+    """The listener at which the regions fetch snapshots and report usage."""
+
+    listen: Listener
+    url: HttpUrl
+    """Where the regions reach it."""
+    ca_file: ConfigPath | None = None
+    """PEM: the roots by which regions know its certificate; the system's when absent."""
+
+    @model_validator(mode="after")
+    def _reached_over_tls(self) -> "BoundarySettings":
+        self.listen.require_tls_in("url", self.url)
+        if self.ca_file is not None and not self.url.startswith("https:"):
+            raise ValueError("ca_file is of no use: url does not start with https")
+        return self
+
+
+class ControlOperatorSettings(Block):
+    """Who may use the operator API."""
+
+    key_file: ConfigPath
+    """Holds the operator key. The first start makes it."""
+
+
+class FirstOrganizationSettings(Block):
+    """The organization that the first start makes."""
+
+    admin_key_file: ConfigPath | None = None
+    """Where its first admin key is written at the first start; printed once when absent."""
+    agreement: bool = False
+    """Whether it starts with agreement, ZDR eligibility and every endpoint approved."""
+
+
+class ControlSettings(Block):
     """The control plane: no content, ever."""
 
     listen: Listener
-    boundary_listen: Listener
-    boundary_url: HttpUrl
-    """Where the regions reach the boundary listener."""
-    boundary_ca_file: Path | None = None
-    """PEM: the roots by which regions know the boundary's certificate; the system's when absent."""
     country: Country
-    data: Path
-    operator_key_file: Path
-    admin_key_file: Path | None = None
-    """Where the first admin key is written at the first start; printed once when absent. Only `up` sets it."""
-    first_organization_agreement: bool = False
-    """Whether the first organization starts with agreement, ZDR eligibility and every endpoint approved."""
-
-    @model_validator(mode="after")
-    def _reached_over_tls(self) -> "ControlSettings":
-        self.boundary_listen.require_tls_in("boundary_url", self.boundary_url)
-        if self.boundary_ca_file is not None and not self.boundary_url.startswith("https:"):
-            raise ValueError("boundary_ca_file is of no use: boundary_url does not start with https")
-        return self
+    data: ConfigPath
+    boundary: BoundarySettings
+    operator: ControlOperatorSettings
+    first_organization: FirstOrganizationSettings = FirstOrganizationSettings()
+    database: DatabaseSettings = DatabaseSettings()
 
 
 class Installation(Block):
@@ -155,7 +208,7 @@ class Installation(Block):
     """The region whose country holds the control plane."""
     default_region: RegionCode
     """Where a project is born that names no region (C11)."""
-    catalogue_file: Path | None = None
+    catalogue_file: ConfigPath | None = None
     """An operator's own rows, added to the catalogue that ships."""
     control: ControlSettings
     regions: Annotated[tuple[RegionSettings, ...], Field(min_length=1)]
@@ -177,7 +230,7 @@ class Installation(Block):
                 raise ValueError(f"{name} = '{code}' is none of the regions: {', '.join(sorted(codes))}")
         if self.control.country not in self.region(self.home).country_codes:
             raise ValueError(f"the control plane stands in {self.control.country}, outside its home '{self.home}'")
-        database_country = self.control.database_country
+        database_country = self.control.database.country
         if database_country is not None and database_country not in self.region(self.home).country_codes:
             raise ValueError(
                 f"the control plane's database stands in {database_country}, outside its home '{self.home}'"

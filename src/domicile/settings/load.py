@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from domicile.settings.installation import Installation
+from domicile.settings.moved import moved_settings
+from domicile.settings.paths import with_absolute_paths
 
 
 class SettingsError(Exception):
@@ -30,41 +32,11 @@ def read_document(file: Path) -> dict[str, Any]:
 
 def check_installation(values: dict[str, Any], file: Path) -> Installation:
     """The checked configuration of values that came from `file`. Raises `SettingsError` as `load_installation`."""
+    moved = [f"{file}: {place}: {advice}" for place, advice in moved_settings(values)]
+    if moved:
+        raise SettingsError("\n".join(moved))
     try:
-        return Installation.model_validate(_with_absolute_paths(values, file.resolve().parent))
+        return Installation.model_validate(with_absolute_paths(values, Installation, file.resolve().parent))
     except ValidationError as error:
         lines = [f"{file}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise SettingsError("\n".join(lines)) from error
-
-
-_PATH_MEMBERS = frozenset(
-    {
-        "data",
-        "socket",
-        "operator_key_file",
-        "admin_key_file",
-        "enrollment_token_file",
-        "catalogue_file",
-        "database_password_file",
-        "api_key_file",
-        "ca_file",
-        "tls_certificate_file",
-        "tls_key_file",
-        "boundary_ca_file",
-        "vision_model",
-        "vision_mmproj",
-    }
-)
-
-
-def _with_absolute_paths(value: Any, base: Path) -> Any:
-    if isinstance(value, dict):
-        return {
-            key: str(base / item)
-            if key in _PATH_MEMBERS and isinstance(item, str)
-            else _with_absolute_paths(item, base)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_with_absolute_paths(item, base) for item in value]
-    return value

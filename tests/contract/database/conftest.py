@@ -14,6 +14,7 @@ from tests.unit.data_plane.region_parts import MIGRATIONS as REGION_MIGRATIONS
 from domicile.apps.control import MIGRATIONS as CONTROL_MIGRATIONS
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
+from domicile.settings.database import DatabaseSettings
 
 __all__ = ["clock", "platform", "shared", "start"]
 
@@ -56,7 +57,7 @@ async def databases(new_url: NewUrl) -> AsyncIterator[Open]:
 @pytest.fixture(scope="session")
 def new_database(postgresql: PostgresServer) -> NewDatabase:
     """For the control plane's own tests, which run here on PostgreSQL."""
-    return lambda: {"database_url": postgresql.database(), "database_country": "US"}
+    return lambda: DatabaseSettings(url=postgresql.database(), country="US")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.unit.data_plane.region_parts import region_settings
 
 from domicile.apps.databases import open_database
 from domicile.persistence.unavailable import DatabaseUnavailableError
-from domicile.settings.database import HasDatabase
+from domicile.settings.database import DatabaseSettings
 
 pytestmark = pytest.mark.xdist_group("postgresql")
 
@@ -21,7 +21,7 @@ SERVER = "postgresql+asyncpg://domicile@db.example.com/eu"
 
 
 async def test_without_a_url_it_is_a_file(tmp_path: Path) -> None:
-    database = await open_database(HasDatabase(), tmp_path / "x.db", MIGRATIONS["region"])
+    database = await open_database(DatabaseSettings(), tmp_path / "x.db", MIGRATIONS["region"])
     assert database.url == f"sqlite+aiosqlite:///{tmp_path}/x.db"
     await database.close()
 
@@ -33,7 +33,7 @@ async def test_the_password_comes_from_its_file_and_is_replaced_without_a_restar
     file.write_text("p@ss/word\n")
     postgresql.role_with_password("guarded", "p@ss/word")
     url = postgresql.database(role="guarded")
-    chosen = HasDatabase(database_url=url, database_country="DE", database_password_file=file)
+    chosen = DatabaseSettings(url=url, country="DE", password_file=file)
     database = await open_database(chosen, tmp_path / "x.db", MIGRATIONS["region"])
     assert "ss" not in repr(chosen).replace("password", "") and "ss/" not in database.url
 
@@ -56,26 +56,26 @@ async def test_the_password_comes_from_its_file_and_is_replaced_without_a_restar
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        ({"database_url": SERVER}, "needs database_country"),
-        ({"database_url": SERVER, "database_country": "XX"}, "not an ISO 3166-1"),
-        ({"database_url": SERVER.replace("domicile@", "domicile:secret@")}, "must not hold the password"),
-        ({"database_url": "postgresql://h/d", "database_country": "DE"}, "database_url starts with one of"),
-        ({"database_url": "nonsense"}, "is not a URL"),
-        ({"database_country": "DE"}, "belong to a database_url"),
+        ({"url": SERVER}, "needs country"),
+        ({"url": SERVER, "country": "XX"}, "not an ISO 3166-1"),
+        ({"url": SERVER.replace("domicile@", "domicile:secret@")}, "must not hold the password"),
+        ({"url": "postgresql://h/d", "country": "DE"}, "url must start with one of"),
+        ({"url": "nonsense"}, "is not a URL"),
+        ({"country": "DE"}, "belong to a url"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(members: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason) as caught:
-        HasDatabase(**members)
+        DatabaseSettings(**members)
     assert "domicile:secret" not in "".join(error["msg"] for error in caught.value.errors())
 
 
 def test_a_database_outside_the_region_stops_the_start(tmp_path: Path) -> None:
-    assert region_settings(tmp_path, database_url=SERVER, database_country="CH").database_country == "CH"
+    assert region_settings(tmp_path, database={"url": SERVER, "country": "CH"}).database.country == "CH"
     with pytest.raises(ValidationError, match="the database stands in US"):
-        region_settings(tmp_path, database_url=SERVER, database_country="US")
+        region_settings(tmp_path, database={"url": SERVER, "country": "US"})
     with pytest.raises(ValidationError, match="database stands in DE, outside its home 'us'"):
-        settings(tmp_path, database_url=SERVER, database_country="DE")
+        settings(tmp_path, database={"url": SERVER, "country": "DE"})
 
 
 async def test_a_database_that_cannot_be_used_says_which_and_why(tmp_path: Path, postgresql: PostgresServer) -> None:
@@ -84,6 +84,4 @@ async def test_a_database_that_cannot_be_used_says_which_and_why(tmp_path: Path,
         ("postgresql+asyncpg://domicile@127.0.0.1:9/eu", "127.0.0.1:9/eu: ConnectionRefusedError"),
     ):
         with pytest.raises(OSError, match=reason):
-            await open_database(
-                HasDatabase(database_url=url, database_country="DE"), tmp_path / "x.db", MIGRATIONS["region"]
-            )
+            await open_database(DatabaseSettings(url=url, country="DE"), tmp_path / "x.db", MIGRATIONS["region"])

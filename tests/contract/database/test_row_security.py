@@ -111,4 +111,4 @@ async def test_a_role_for_which_the_wall_does_not_stand_stops_the_start(
     for role in ("postgres", "exempt"):
         url = postgresql.database(role=role)
         with pytest.raises(SettingsError, match="would not keep organizations apart"):
-            await start(settings(tmp_path_factory.mktemp(role), database_url=url, database_country="US"))
+            await start(settings(tmp_path_factory.mktemp(role), database={"url": url, "country": "US"}))

@@ -70,8 +70,11 @@ def follow_parent(let_go: Path | None) -> None:
 def control(config: dict[str, Any], folder: Path, _code: str | None) -> tuple[tuple[str, int], Routes]:
     """Keys at the first start; enrollment as the supervisor sees it."""
     settings = config["control"]
-    for name, key in (("operator_key_file", OPERATOR_KEY), ("admin_key_file", ADMIN_KEY)):
-        path = folder / settings[name]
+    for named, key in (
+        (settings["operator"]["key_file"], OPERATOR_KEY),
+        (settings["first_organization"]["admin_key_file"], ADMIN_KEY),
+    ):
+        path = folder / named
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(key + "\n")
         path.chmod(0o600)
@@ -100,7 +103,7 @@ def region(config: dict[str, Any], folder: Path, code: str | None) -> tuple[tupl
     settings = next(found for found in config["regions"] if found["code"] == code)
     mark = folder / config["control"]["data"] / f"enrolled-{code}"
     if not mark.exists():
-        token = folder / settings["enrollment_token_file"]
+        token = folder / settings["enrollment"]["token_file"]
         if token.read_text().strip() != f"token-{code}" or token.stat().st_mode & 0o077:
             sys.exit(f"region {code}: not enrolled, and the token is wrong or open to others")
         mark.touch()

@@ -108,7 +108,7 @@ def test_everything_of_a_plane_lies_under_its_folder(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     _, installation = laptop(layout)
     control = installation.control
-    for path in (control.data, control.operator_key_file, control.admin_key_file):
+    for path in (control.data, control.operator.key_file, control.first_organization.admin_key_file):
         assert path is not None
         assert path.is_relative_to(tmp_path / "control")
     for region in installation.regions:
@@ -120,7 +120,7 @@ def test_an_operators_file_decides_what_runs_and_up_decides_where(tmp_path: Path
     layout = Layout(tmp_path / "data")
     document = laptop_document(load_catalogue())
     document["catalogue_file"] = "rows.toml"
-    document["control"] |= {"data": "/elsewhere", "first_organization_agreement": False}
+    document["control"] |= {"data": "/elsewhere", "first_organization": {"agreement": False}}
     document["regions"][0] |= {"listen": {"port": 1}, "public_url": "https://us.example.com"}
     document["regions"][0]["engines"].append(
         {"name": "own", "label": "own", "country": "US", "operator": "me", "socket": "own.sock", "models": {"a": "b"}}
@@ -130,18 +130,45 @@ def test_an_operators_file_decides_what_runs_and_up_decides_where(tmp_path: Path
     installation = check(placed, file, layout)
     assert installation.catalogue_file == tmp_path / "own" / "rows.toml"
     assert installation.control.data == tmp_path / "data" / "control"
-    assert not installation.control.first_organization_agreement
+    assert not installation.control.first_organization.agreement
     assert installation.region("us").public_url == "http://127.0.0.1:8701"
     assert installation.region("us").engines[-1].socket == tmp_path / "own" / "own.sock"
     assert overridden(document) == ["data", "listen", "public_url"]
     assert document["control"]["data"] == "/elsewhere", "the document itself is left alone"
 
 
+def test_a_path_of_the_operators_file_stays_beside_that_file(tmp_path: Path) -> None:
+    layout, file = Layout(tmp_path / "data"), tmp_path / "own" / "domicile.toml"
+    document = laptop_document(load_catalogue())
+    url = "postgresql+asyncpg://domicile@db.example.com/us"
+    document["regions"][0]["database"] = {"url": url, "country": "US", "password_file": "password"}
+    placed = place(document, file, layout, PORTS, 15000, agreement=None)
+    assert check(placed, file, layout).region("us").database.password_file == tmp_path / "own" / "password"
+
+
+def test_an_old_name_in_the_operators_file_is_refused_in_the_name_of_that_file(tmp_path: Path) -> None:
+    layout, file = Layout(tmp_path / "data"), tmp_path / "own.toml"
+    document = laptop_document(load_catalogue())
+    document["control"]["boundary_url"] = "http://127.0.0.1:1"
+    with pytest.raises(SettingsError) as refused:
+        check(place(document, file, layout, PORTS, 15000, agreement=None), file, layout)
+    assert str(refused.value) == f"{file}: control.boundary_url: boundary_url is now url in [control.boundary]"
+
+
+@pytest.mark.parametrize("block", ["boundary", "operator", "first_organization"])
+def test_what_should_be_a_block_and_is_none_is_refused(tmp_path: Path, block: str) -> None:
+    layout = Layout(tmp_path)
+    document = laptop_document(load_catalogue())
+    document["control"][block] = "x"
+    with pytest.raises(SettingsError, match=rf"control\.{block}: Input should be a valid dictionary"):
+        check(place(document, tmp_path / "f", layout, PORTS, 15000, agreement=None), tmp_path / "f", layout)
+
+
 @pytest.mark.parametrize(("agreement", "expected"), [(None, True), (False, False)])
 def test_the_agreement_of_the_first_organization(tmp_path: Path, agreement: bool | None, expected: bool) -> None:
     layout = Layout(tmp_path)
     placed = place(laptop_document(load_catalogue()), tmp_path / "f", layout, PORTS, 15000, agreement=agreement)
-    assert check(placed, tmp_path / "f", layout).control.first_organization_agreement is expected
+    assert check(placed, tmp_path / "f", layout).control.first_organization.agreement is expected
 
 
 @pytest.mark.parametrize(

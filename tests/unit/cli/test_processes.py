@@ -9,11 +9,10 @@ home = "us"
 default_region = "us"
 [control]
 listen = { port = 0 }
-boundary_listen = { port = 0 }
-boundary_url = "http://127.0.0.1:1"
+boundary = { listen = { port = 0 }, url = "http://127.0.0.1:1" }
 country = "US"
 data = "control"
-operator_key_file = "control/operator-key"
+operator.key_file = "control/operator-key"
 [[regions]]
 code = "us"
 residency = "US_STORAGE_PROCESSING"

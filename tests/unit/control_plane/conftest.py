@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from domicile.apps.control import control_plane
+from domicile.settings.database import DatabaseSettings
 from domicile.settings.installation import Installation
 from tests.unit.control_plane.platform_under_test import (
     CATALOGUE,
@@ -19,14 +19,14 @@ from tests.unit.control_plane.platform_under_test import (
     settings,
 )
 
-NewDatabase = Callable[[], dict[str, Any]]
+NewDatabase = Callable[[], DatabaseSettings]
 TakeAway = Callable[[Platform], AbstractAsyncContextManager[None]]
 
 
 @pytest.fixture(scope="session")
 def new_database() -> NewDatabase:
-    """What the settings of a control plane say of its database: nothing, so that it is a file. Another folder says more."""
-    return dict
+    """A control plane's database: a file. Another folder's tests replace this by a server."""
+    return DatabaseSettings
 
 
 @pytest.fixture
@@ -44,8 +44,9 @@ async def start(tmp_path: Path, clock: ShiftedClock, new_database: NewDatabase) 
 
         async def start(installation: Installation | None = None, lifetime: AsyncExitStack = stack) -> Platform:
             chosen = installation or settings(tmp_path)
-            if chosen.control.database_url is None:
-                chosen = chosen.model_copy(update={"control": chosen.control.model_copy(update=database)})
+            if chosen.control.database.url is None:
+                control = chosen.control.model_copy(update={"database": database})
+                chosen = chosen.model_copy(update={"control": control})
             running = await lifetime.enter_async_context(
                 control_plane(chosen, clock=clock, catalogue=CATALOGUE, monotonic=clock.monotonic)
             )
@@ -69,7 +70,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory, new_database: NewData
     folder = tmp_path_factory.mktemp("shared")
     async with aiohttp.ClientSession() as session, AsyncExitStack() as stack:
         running = await stack.enter_async_context(
-            control_plane(settings(folder, **new_database()), clock=ShiftedClock(), catalogue=CATALOGUE)
+            control_plane(settings(folder, database=new_database()), clock=ShiftedClock(), catalogue=CATALOGUE)
         )
         platform = Platform(running, folder, session, stack)
         platform.regions = {code: await platform.enrolled(code) for code in ("us", "eu")}

@@ -50,13 +50,11 @@ def settings(folder: Path, **control: Any) -> Installation:
             "default_region": "us",
             "control": {
                 "listen": {"port": 0},
-                "boundary_listen": {"port": 0},
-                "boundary_url": "http://127.0.0.1:1",
+                "boundary": {"listen": {"port": 0}, "url": "http://127.0.0.1:1"},
                 "country": "US",
                 "data": folder / "control",
-                "operator_key_file": folder / "operator.key",
-                "admin_key_file": folder / "admin.key",
-                "first_organization_agreement": True,
+                "operator": {"key_file": folder / "operator.key"},
+                "first_organization": {"admin_key_file": folder / "admin.key", "agreement": True},
                 **control,
             },
             "regions": [

@@ -48,7 +48,7 @@ async def test_the_admin_key_is_printed_once_where_no_file_is_named(
     start: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "admin.key").write_text("not used")
-    installation = settings(tmp_path, admin_key_file=None)
+    installation = settings(tmp_path, first_organization={"agreement": True})
     async with AsyncExitStack() as first:
         platform = await start(installation, first)
         (line,) = [line for line in capsys.readouterr().out.splitlines() if "sk-admin-" in line]

@@ -305,7 +305,7 @@ async def test_no_body_and_no_key_is_stored(platform: Platform) -> None:
 
 
 async def test_the_same_on_postgresql(start: Start, tmp_path: Path, postgresql: PostgresServer) -> None:
-    platform = await start(settings(tmp_path, database_url=postgresql.database(), database_country="US"))
+    platform = await start(settings(tmp_path, database={"url": postgresql.database(), "country": "US"}))
     await platform.enrolled("us")
     for noun in NOUNS:
         call = await creation(platform, noun)

@@ -21,11 +21,10 @@ default_region = "us"
 
 [control]
 listen = {{ port = {admin} }}
-boundary_listen = {{ port = {boundary} }}
-boundary_url = "http://127.0.0.1:{boundary}"
+boundary = {{ listen = {{ port = {boundary} }}, url = "http://127.0.0.1:{boundary}" }}
 country = "US"
 data = "control"
-operator_key_file = "operator.key"
+operator.key_file = "operator.key"
 
 [[regions]]
 code = "us"

@@ -24,11 +24,10 @@ VALUES: dict[str, Any] = {
     "default_region": "us",
     "control": {
         "listen": {"port": 8700},
-        "boundary_listen": {"port": 8701},
-        "boundary_url": "http://127.0.0.1:8701",
+        "boundary": {"listen": {"port": 8701}, "url": "http://127.0.0.1:8701"},
         "country": "US",
         "data": "control",
-        "operator_key_file": "control/operator.key",
+        "operator": {"key_file": "control/operator.key"},
     },
     "regions": [
         {
@@ -150,7 +149,7 @@ def test_outside_the_us_nothing_is_stored_even_without_zdr() -> None:
         ("default_region", "jp", "none of the regions"),
         ("control.country", "DE", "outside its home"),
         ("control.country", "XX", "XX"),
-        ("control.boundary_url", "nowhere", "http"),
+        ("control.boundary.url", "nowhere", "http"),
         ("colour", "blue", "Extra"),
     ],
 )
@@ -206,7 +205,7 @@ def test_paths_are_relative_to_the_file(written: Callable[[dict[str, Any]], Path
     installation = load_installation(written(VALUES | {"catalogue_file": "own.toml"}))
     assert installation.region("eu").data == tmp_path / "eu"
     assert installation.region("eu").engines[0].socket == tmp_path / "engine.sock"
-    assert installation.control.operator_key_file == tmp_path / "control/operator.key"
+    assert installation.control.operator.key_file == tmp_path / "control/operator.key"
     assert installation.catalogue_file == tmp_path / "own.toml"
 
 

@@ -32,8 +32,8 @@ COMMENTS = {
     "home": "The region whose country holds the control plane: keys, agreements, usage. Never content.",
     "default_region": "Where a project is born that names no region.",
     "control": "The control plane.",
-    "boundary_listen": "Where the regions fetch their snapshots and report usage: apart from the Admin API's port.",
-    "first_organization_agreement": "Whether the first organization begins with an Enterprise agreement and Zero Data "
+    "boundary": "Where the regions fetch their snapshots and report usage: apart from the Admin API's port.",
+    "first_organization": "`agreement`: whether the first organization begins with an Enterprise agreement and Zero Data "
     "Retention.\nWithout them it gets no project in a region that requires them.",
     "regions": "A region is this block and nothing else: add a block, and there is a third one. Its code, residency and\n"
     "countries are for ever once it has been started.",

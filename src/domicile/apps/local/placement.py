@@ -10,12 +10,13 @@ from domicile.apps.local.ports import HOST
 from domicile.kernel.ids import is_region_code
 from domicile.settings.installation import Installation
 from domicile.settings.load import SettingsError, check_installation
+from domicile.settings.paths import with_absolute_paths
 
-PLACED_IN_CONTROL = frozenset(
-    {"listen", "boundary_listen", "boundary_url", "data", "operator_key_file", "admin_key_file"}
+_PLACED_IN_CONTROL = (
+    *("listen", "boundary.listen", "boundary.url", "data"),
+    *("operator.key_file", "first_organization.admin_key_file"),
 )
-_ENGINE_FILES = ("api_key_file", "ca_file", "vision_model", "vision_mmproj")
-PLACED_IN_REGION = frozenset({"listen", "public_url", "data", "enrollment_token_file"})
+_PLACED_IN_REGION = ("listen", "public_url", "data", "enrollment.token_file")
 
 
 def region_codes(document: Mapping[str, Any], file: Path) -> list[str]:
@@ -34,11 +35,10 @@ def region_codes(document: Mapping[str, Any], file: Path) -> list[str]:
 
 
 def overridden(document: Mapping[str, Any]) -> list[str]:
-    """Members of the file that `up` decides itself, by their names."""
-    control = document.get("control")
-    found = PLACED_IN_CONTROL & set(control if isinstance(control, dict) else ())
+    """Settings of the file that `up` decides itself, by their names inside the control plane's block or a region's."""
+    found = {name for name in _PLACED_IN_CONTROL if _has(document.get("control"), name)}
     for region in document["regions"]:
-        found |= PLACED_IN_REGION & set(region)
+        found |= {name for name in _PLACED_IN_REGION if _has(region, name)}
     return sorted(found)
 
 
@@ -51,33 +51,30 @@ def place(
     *,
     agreement: bool | None,
 ) -> dict[str, Any]:
-    """The document with ports, URLs, folders and key files. `agreement`: None: the file's word, or true."""
-    placed = deepcopy(dict(document))
+    """The document with ports, URLs, folders and key files. `agreement`: None: the file's word, or true.
+
+    What the operator's file names stays where that file says, so those paths become absolute. Those that `up` chooses are
+    relative, so that the data folder can be moved as a whole.
+    """
+    placed: dict[str, Any] = with_absolute_paths(deepcopy(dict(document)), Installation, file.resolve().parent)
     control = placed.get("control")
     if not isinstance(control, dict):
         raise SettingsError(f"{file}: control: there must be a [control] block; it may hold no more than its country")
-    asked = control.get("first_organization_agreement", True)
-    # Relative paths, so that the data folder can be moved as a whole.
-    control |= {
-        "listen": _listener(ports[CONTROL]),
-        "boundary_listen": _listener(boundary_port),
-        "boundary_url": f"http://{HOST}:{boundary_port}",
-        "data": CONTROL,
-        "operator_key_file": _relative(layout.operator_key, layout),
-        "admin_key_file": _relative(layout.admin_key, layout),
-        "first_organization_agreement": asked if agreement is None else agreement,
-    }
+    _set(control, "listen", _listener(ports[CONTROL]))
+    _set(control, "boundary.listen", _listener(boundary_port))
+    _set(control, "boundary.url", f"http://{HOST}:{boundary_port}")
+    _set(control, "data", CONTROL)
+    _set(control, "operator.key_file", _relative(layout.operator_key, layout))
+    _set(control, "first_organization.admin_key_file", _relative(layout.admin_key, layout))
+    if agreement is not None or not _has(control, "first_organization.agreement"):
+        _set(control, "first_organization.agreement", agreement is not False)
     for region in placed["regions"]:
         code = region["code"]
-        region |= {
-            "public_url": f"http://{HOST}:{ports[code]}",
-            "listen": _listener(ports[code]),
-            "data": code,
-            "enrollment_token_file": _relative(layout.enrollment_token(code), layout),
-        }
-        region["engines"] = _placed_engines(region.get("engines", []), code, file, layout)
-    if isinstance(placed.get("catalogue_file"), str):
-        placed["catalogue_file"] = str(file.resolve().parent / placed["catalogue_file"])
+        _set(region, "public_url", f"http://{HOST}:{ports[code]}")
+        _set(region, "listen", _listener(ports[code]))
+        _set(region, "data", code)
+        _set(region, "enrollment.token_file", _relative(layout.enrollment_token(code), layout))
+        region["engines"] = _placed_engines(region.get("engines", []), code, layout)
     return placed
 
 
@@ -89,25 +86,15 @@ def check(placed: dict[str, Any], file: Path, layout: Layout) -> Installation:
         raise SettingsError(str(error).replace(str(layout.configuration), str(file))) from None
 
 
-def _placed_engines(engines: Any, code: str, file: Path, layout: Layout) -> Any:
+def _placed_engines(engines: Any, code: str, layout: Layout) -> Any:
     """Embedded engines get the socket of the region's one engine process; that of any other stays where the file says."""
     if not isinstance(engines, list) or not all(isinstance(engine, dict) for engine in engines):
         return engines
-    placed = []
-    for engine in (_with_files(engine, file) for engine in engines):
-        if engine.get("embedded") is True and "url" not in engine:
-            placed.append(_ordered(engine | {"socket": _relative(layout.socket(code), layout)}))
-        elif isinstance(engine.get("socket"), str):
-            placed.append(engine | {"socket": str(file.resolve().parent / engine["socket"])})
-        else:
-            placed.append(engine)
-    return placed
-
-
-def _with_files(engine: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Like a socket, an engine's files stay where the operator's file says."""
-    named = {name: engine[name] for name in _ENGINE_FILES if isinstance(engine.get(name), str)}
-    return engine | {name: str(file.resolve().parent / path) for name, path in named.items()}
+    socket = _relative(layout.socket(code), layout)
+    return [
+        _ordered(engine | {"socket": socket}) if engine.get("embedded") is True and "url" not in engine else engine
+        for engine in engines
+    ]
 
 
 def _ordered(engine: dict[str, Any]) -> dict[str, Any]:
@@ -115,6 +102,24 @@ def _ordered(engine: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in engine.items() if key != "models"} | (
         {"models": engine["models"]} if "models" in engine else {}
     )
+
+
+def _set(block: dict[str, Any], name: str, value: Any) -> None:
+    """Sets `boundary.url` in the block `boundary`, which is made where it is absent. Leaves what is no block to validation."""
+    *inner, last = name.split(".")
+    for part in inner:
+        block = block.setdefault(part, {})
+        if not isinstance(block, dict):
+            return
+    block[last] = value
+
+
+def _has(block: Any, name: str) -> bool:
+    for part in name.split("."):
+        if not isinstance(block, dict) or part not in block:
+            return False
+        block = block[part]
+    return True
 
 
 def _listener(port: int) -> dict[str, Any]:

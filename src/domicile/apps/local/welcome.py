@@ -43,7 +43,7 @@ def welcome(installation: Installation, layout: Layout, urls: Mapping[str, str],
 
 def _region_to_try(installation: Installation) -> RegionSettings | None:
     """Not the default one where another is open: to name a region is the point. One without engines cannot answer."""
-    is_agreed = installation.control.first_organization_agreement
+    is_agreed = installation.control.first_organization.agreement
     found = [region for region in installation.regions if region.engines and (is_agreed or not region.requires)]
     return next((region for region in found if region.code != installation.default_region), next(iter(found), None))
 

@@ -18,12 +18,12 @@ _REPLACE = "Replace both files: a running process takes them up by itself."
 def check_certificates(installation: Installation) -> Iterator[Finding]:
     """One finding for each listener that has a certificate."""
     control = installation.control
-    listeners = [("control", "Admin API", control.listen), ("control", "boundary", control.boundary_listen)]
+    listeners = [("control", "Admin API", control.listen), ("control", "boundary", control.boundary.listen)]
     for region in installation.regions:
-        listeners += [(region.code, "API", region.listen), (region.code, "operator", region.operator_listen)]
+        listeners += [(region.code, "API", region.listen), (region.code, "operator", region.operator.listen)]
     for where, name, listener in listeners:
-        if listener.tls_certificate_file is not None and listener.tls_key_file is not None:
-            yield _check(where, f"{name} certificate", listener.tls_certificate_file, listener.tls_key_file)
+        if listener.tls.pair is not None:
+            yield _check(where, f"{name} certificate", *listener.tls.pair)
 
 
 def _check(where: str, check: str, certificate_file: Path, key_file: Path) -> Finding:

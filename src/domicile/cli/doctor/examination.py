@@ -23,7 +23,7 @@ def examine(file: Path) -> Iterator[Finding]:
     for region in installation.regions:
         # Read from a configuration that refuses any engine or store outside: shown, because it is what is asked for.
         where = ", ".join(sorted(region.country_codes))
-        store = f"database in {region.database_country}" if region.database_country else "data in its own folder"
+        store = f"database in {region.database.country}" if region.database.country else "data in its own folder"
         yield ok(region.code, "countries", f"{len(region.engines)} engines and {store}, all inside {where}")
     yield from check_listeners(installation)
     yield from check_certificates(installation)

@@ -17,9 +17,9 @@ ROOM_WARN_BYTES = 2 * GIB
 def check_control_files(control: ControlSettings) -> Iterator[Finding]:
     """The control plane's."""
     folder = control.data
-    secrets = [control.operator_key_file, folder / "publisher.key", folder / "root.key"]
-    named = (control.admin_key_file, control.database_password_file)
-    tls = (control.listen.tls_key_file, control.boundary_listen.tls_key_file)
+    secrets = [control.operator.key_file, folder / "publisher.key", folder / "root.key"]
+    named = (control.first_organization.admin_key_file, control.database.password_file)
+    tls = (control.listen.tls.key_file, control.boundary.listen.tls.key_file)
     secrets += [file for file in (*named, *tls) if file is not None]
     yield from _check_plane("control", folder, secrets)
 
@@ -27,8 +27,8 @@ def check_control_files(control: ControlSettings) -> Iterator[Finding]:
 def check_region_files(region: RegionSettings) -> Iterator[Finding]:
     """A region's."""
     secrets = [region.data / "identity.key", region.data / "operator-key"]
-    named = (region.enrollment_token_file, region.database_password_file)
-    tls = (region.listen.tls_key_file, region.operator_listen.tls_key_file)
+    named = (region.enrollment.token_file, region.database.password_file)
+    tls = (region.listen.tls.key_file, region.operator.listen.tls.key_file)
     secrets += [file for file in (*named, *tls) if file is not None]
     secrets += [engine.api_key_file for engine in region.engines if engine.api_key_file is not None]
     yield from _check_plane(region.code, region.data, secrets)

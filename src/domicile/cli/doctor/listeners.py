@@ -12,17 +12,17 @@ _LOOPBACK = ("127.", "::1", "localhost")
 def check_listeners(installation: Installation) -> Iterator[Finding]:
     """Every listener of the configuration."""
     yield _check("control", "Admin API", installation.control.listen)
-    yield _check("control", "boundary", installation.control.boundary_listen)
+    yield _check("control", "boundary", installation.control.boundary.listen)
     for region in installation.regions:
         yield _check(region.code, "API", region.listen)
-        yield _check(region.code, "operator", region.operator_listen)
+        yield _check(region.code, "operator", region.operator.listen)
 
 
 def _check(where: str, name: str, listener: Listener) -> Finding:
     shown = f"{listener.host}, port {listener.port or 'chosen at the start'}"
     if listener.host.startswith(_LOOPBACK):
         return ok(where, f"{name} listener", f"{shown}: this machine only")
-    if listener.tls_certificate_file is not None:
+    if listener.tls.certificate_file is not None:
         return ok(where, f"{name} listener", f"{shown}: TLS in the process")
-    proxies = ", ".join(str(network) for network in listener.trusted_proxies)
+    proxies = ", ".join(str(network) for network in listener.tls.trusted_proxies)
     return ok(where, f"{name} listener", f"{shown}: in clear behind a TLS proxy, and for {proxies} alone")

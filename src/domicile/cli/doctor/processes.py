@@ -33,14 +33,14 @@ def check_processes(installation: Installation) -> Iterator[Finding]:
 
 def _check_control(control: ControlSettings) -> Iterator[Finding]:
     for name, url, path, pinned in (
-        ("Admin API", _admin_url(control), "/healthz", control.listen.tls_certificate_file),
+        ("Admin API", _admin_url(control), "/healthz", control.listen.tls.certificate_file),
         # Whatever it answers, it is there: this URL is none of its own.
-        ("boundary", control.boundary_url, "/", None),
+        ("boundary", control.boundary.url, "/", None),
     ):
         try:
-            answer = ask(url, path, ca_file=control.boundary_ca_file, pinned=pinned)
+            answer = ask(url, path, ca_file=control.boundary.ca_file, pinned=pinned)
         except UnreachableError as error:
-            if name == "Admin API" and control.listen.trusted_proxies:
+            if name == "Admin API" and control.listen.tls.trusted_proxies:
                 yield warn(
                     "control", name, f"{url} does not answer here", "Ask through its proxy: it answers no others."
                 )
@@ -70,16 +70,16 @@ def _check_clock(where: str, answer: Answer) -> Finding:
 def _check_enrollments(installation: Installation) -> Iterator[Finding]:
     """By the control plane's own word, where its operator key is readable here."""
     control = installation.control
-    key = _line(control.operator_key_file)
+    key = _line(control.operator.key_file)
     if key is None:
         return
     try:
-        pinned = control.listen.tls_certificate_file
+        pinned = control.listen.tls.certificate_file
         answer = ask(_admin_url(control), "/operator/v1/regions", key=key, pinned=pinned)
     except UnreachableError:
         return
     if answer.status == 401:
-        yield fail("control", "operator key", "refused", f"Put the right key into {control.operator_key_file}.")
+        yield fail("control", "operator key", "refused", f"Put the right key into {control.operator.key_file}.")
     known: Any = answer.member("data")
     for region in known if isinstance(known, list) else []:
         code, count = region["code"], len(region["replicas"])
@@ -130,7 +130,7 @@ def _check_region(region: RegionSettings) -> Iterator[Finding]:
         )
         return
     try:
-        answer = ask(url, "/operator/v1/health", key=key, pinned=region.operator_listen.tls_certificate_file)
+        answer = ask(url, "/operator/v1/health", key=key, pinned=region.operator.listen.tls.certificate_file)
     except UnreachableError as error:
         yield fail(region.code, "process", f"{url} does not answer: {error}", f"domicile region {region.code}")
         return
@@ -156,11 +156,15 @@ def _check_correction(code: str, clock: Any) -> Finding:
 
 def _check_snapshot(code: str, snapshot: Any) -> Finding:
     if not snapshot:
-        return fail(code, "snapshot", "none", "Is it enrolled, and does it reach boundary_url? Its log says why not.")
+        return fail(
+            code, "snapshot", "none", "Is it enrolled, and does it reach control.boundary.url? Its log says why not."
+        )
     age = int(snapshot["age_seconds"])
     found = f"epoch {snapshot['epoch']}, number {snapshot['number']}, {age} s old"
     if age >= SNAPSHOT_FAIL_S:
-        return fail(code, "snapshot", found, "No revocation has come for so long: open the way to boundary_url.")
+        return fail(
+            code, "snapshot", found, "No revocation has come for so long: open the way to control.boundary.url."
+        )
     if age >= SNAPSHOT_WARN_S:
         return warn(code, "snapshot", found, "The control plane is out of reach: revocations do not come.")
     return ok(code, "snapshot", found)
@@ -174,14 +178,14 @@ def _check_outbox(code: str, outbox: Any) -> Finding:
     if outbox["refused"]:
         return warn(code, "outbox", found, "Usage that the control plane has refused is not billed: read the log.")
     if age >= OUTBOX_FAIL_S:
-        return fail(code, "outbox", found, "Usage waits for the control plane: open the way to boundary_url.")
+        return fail(code, "outbox", found, "Usage waits for the control plane: open the way to control.boundary.url.")
     if age >= OUTBOX_WARN_S:
         return warn(code, "outbox", found, "Usage waits for the control plane. Nothing is lost.")
     return ok(code, "outbox", found)
 
 
 def _admin_url(control: ControlSettings) -> str:
-    scheme = "http" if control.listen.tls_certificate_file is None else "https"
+    scheme = "http" if control.listen.tls.certificate_file is None else "https"
     return f"{scheme}://{_host(control.listen.host)}:{control.listen.port}"
 
 

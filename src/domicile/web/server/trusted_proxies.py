@@ -35,7 +35,7 @@ class TrustedProxies:
         if not self._said:
             # Once, and without the address: whoever set the networks wrong needs to know, and no more.
             self._said = True
-            log.warning("untrusted_peer_refused", hint="trusted_proxies names whose connections are accepted")
+            log.warning("untrusted_peer_refused", hint="tls.trusted_proxies names whose connections are accepted")
         return False
 
 

@@ -93,7 +93,7 @@ def written(
     answers: Answers,
     *,
     listen: str = "127.0.0.1",
-    listen_extra: str = "behind_tls_proxy = false",
+    tls: str = "behind_proxy = false",
     country: str = "DE",
 ) -> Path:
     """An installation of one region whose every part is `answers`."""
@@ -109,12 +109,11 @@ def written(
 home = "eu"
 default_region = "eu"
 [control]
-listen = {{ host = "{listen}", port = {answers.port}, {listen_extra} }}
-boundary_listen = {{ port = 0 }}
-boundary_url = "http://127.0.0.1:{answers.port}"
+listen = {{ host = "{listen}", port = {answers.port}, tls = {{ {tls} }} }}
+boundary = {{ listen = {{ port = 0 }}, url = "http://127.0.0.1:{answers.port}" }}
 country = "DE"
 data = "control"
-operator_key_file = "control/operator-key"
+operator.key_file = "control/operator-key"
 [[regions]]
 code = "eu"
 residency = "EU_STORAGE_PROCESSING"
@@ -227,8 +226,8 @@ def test_an_engine_is_asked_where_its_health_is_and_one_that_wants_its_key_for_i
 
 
 def test_a_listener_for_other_machines_is_shown_with_who_may_reach_it(tmp_path: Path, answers: Answers) -> None:
-    extra = 'behind_tls_proxy = true, trusted_proxies = ["127.0.0.0/8"]'
-    found = list(examine(written(tmp_path, answers, listen="0.0.0.0", listen_extra=extra)))
+    tls = 'behind_proxy = true, trusted_proxies = ["127.0.0.0/8"]'
+    found = list(examine(written(tmp_path, answers, listen="0.0.0.0", tls=tls)))
     assert {finding.state for finding in found} == {State.OK}
     shown = only([finding for finding in found if finding.check == "Admin API listener"])
     assert "for 127.0.0.0/8 alone" in shown.found
@@ -238,12 +237,12 @@ def test_a_listener_over_tls_is_asked_and_its_certificate_must_be_the_one_in_the
     tmp_path: Path, answers: Answers
 ) -> None:
     issuer = Issuer(tmp_path / "tls", "control.example.com")
-    extra = 'tls_certificate_file = "tls/certificate.pem", tls_key_file = "tls/key.pem"'
+    tls = 'certificate_file = "tls/certificate.pem", key_file = "tls/key.pem"'
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(issuer.certificate_file, issuer.key_file)
     with answering() as admin:
         admin.socket = context.wrap_socket(admin.socket, server_side=True)
-        config = written(tmp_path, answers, listen_extra=extra)
+        config = written(tmp_path, answers, tls=tls)
         config.write_text(config.read_text().replace(f"port = {answers.port}, tls", f"port = {admin.port}, tls"))
         found = list(examine(config))
         assert {finding.state for finding in found} == {State.OK}
@@ -260,15 +259,15 @@ def test_a_listener_over_tls_is_asked_and_its_certificate_must_be_the_one_in_the
 def test_a_certificate_that_ends(tmp_path: Path, answers: Answers, days: int, state: State) -> None:
     issuer = Issuer(tmp_path / "tls")
     issuer.renew(until=datetime.now(UTC) + timedelta(days=days))
-    extra = 'tls_certificate_file = "tls/certificate.pem", tls_key_file = "tls/key.pem"'
-    installation = load_installation(written(tmp_path, answers, listen_extra=extra))
+    tls = 'certificate_file = "tls/certificate.pem", key_file = "tls/key.pem"'
+    installation = load_installation(written(tmp_path, answers, tls=tls))
     assert only(list(check_certificates(installation))).state is state
 
 
 def test_a_key_that_does_not_fit_its_certificate(tmp_path: Path, answers: Answers) -> None:
     Issuer(tmp_path / "other").key_file.replace(Issuer(tmp_path / "tls").key_file)
-    extra = 'tls_certificate_file = "tls/certificate.pem", tls_key_file = "tls/key.pem"'
-    installation = load_installation(written(tmp_path, answers, listen_extra=extra))
+    tls = 'certificate_file = "tls/certificate.pem", key_file = "tls/key.pem"'
+    installation = load_installation(written(tmp_path, answers, tls=tls))
     assert only(list(check_certificates(installation))).state is State.FAIL
 
 

@@ -20,7 +20,7 @@ async def test_the_first_organization_starts_with_all_but_enhanced_zdr(shared: P
 
 
 async def test_it_starts_with_nothing_where_the_configuration_says_so(start: Start, tmp_path: Any) -> None:
-    platform = await start(settings(tmp_path, first_organization_agreement=False))
+    platform = await start(settings(tmp_path, first_organization={"admin_key_file": tmp_path / "admin.key"}))
     first = await platform.operate("GET", "/organization")
     assert (first["enterprise_agreement"], first["zdr_eligible"], first["enhanced_zdr"]) == (False, False, False)
     assert first["zdr_endpoints"] == []
