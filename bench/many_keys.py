@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import insert, text
 
-from domicile.apps.control import MIGRATIONS
+from domicile.apps.control.storage import MIGRATIONS
 from domicile.boundary.signing import open_manifest, public_key_bytes
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, Shard
 from domicile.boundary.usage import ServiceTier, Usage, UsageDelta, UsageReport

@@ -12,7 +12,7 @@ TABLE = read_table()
 
 # An engine's own application is on a Unix socket or behind a secret of each start: its one caller is its region.
 LISTENERS = {
-    "domicile/apps/control.py": "control and boundary",
+    "domicile/apps/control/serving.py": "control and boundary",
     "domicile/data_plane/http/app.py": "region",
     "domicile/data_plane/operator/app.py": "region operator",
 }

@@ -240,8 +240,8 @@ MUTANTS = [
     Mutant(
         "C16",
         "a region starts from its saved snapshot",
-        "domicile/apps/region.py",
-        "        await subscription.restore()\n",
+        "domicile/apps/region/subscription.py",
+        "    await subscription.restore()\n",
         "",
         BAD_DAYS,
     ),

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from domicile.apps.region import main
+from domicile.apps.region.process import main
 
 if __name__ == "__main__":
     connects = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

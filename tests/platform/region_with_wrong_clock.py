@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from domicile.apps.region import run
+from domicile.apps.region.process import run
 from domicile.kernel.clock import SystemClock
 from domicile.settings.load import load_installation
 from domicile.web.observability.logging import configure_logging

@@ -9,9 +9,9 @@ from sqlalchemy.engine import make_url
 from tests.platform.postgresql import PostgresServer
 from tests.unit.control_plane.conftest import NewDatabase, TakeAway, clock, platform, shared, start
 from tests.unit.control_plane.platform_under_test import Platform
-from tests.unit.data_plane.region_parts import MIGRATIONS as REGION_MIGRATIONS
 
-from domicile.apps.control import MIGRATIONS as CONTROL_MIGRATIONS
+from domicile.apps.control.storage import MIGRATIONS as CONTROL_MIGRATIONS
+from domicile.apps.region.storage import MIGRATIONS as REGION_MIGRATIONS
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
 from domicile.settings.database import DatabaseSettings

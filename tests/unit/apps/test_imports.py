@@ -11,7 +11,7 @@ import pytest
 def test_no_decoder_and_no_model_is_in_a_process_that_reaches_a_network(app: str) -> None:
     """Also not by way of something else that imports one."""
     foreign = {"av", "PIL", "onnxruntime", "faster_whisper", "ctranslate2", "xllamacpp", "huggingface_hub", "numpy"}
-    code = f"import sys, domicile.apps.{app}; print(*({foreign!r} & set(sys.modules)))"
+    code = f"import sys, domicile.apps.{app}.process; print(*({foreign!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == []
 
@@ -19,8 +19,8 @@ def test_no_decoder_and_no_model_is_in_a_process_that_reaches_a_network(app: str
 @pytest.mark.parametrize(
     ("module", "at_the_first_library"),
     [
-        ("domicile.apps.region", "off"),
-        ("domicile.apps.control", "off"),
+        ("domicile.apps.region.__main__", "off"),
+        ("domicile.apps.control.__main__", "off"),
         ("domicile.apps.local.__main__", "off"),
         ("domicile_engines.__main__", "none"),
         ("domicile.apps.inspector", "none"),

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from domicile.apps.control import control_plane
+from domicile.apps.control.composition import control_plane
 from domicile.settings.database import DatabaseSettings
 from domicile.settings.installation import Installation
 from tests.unit.control_plane.platform_under_test import (

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from openai import AsyncOpenAI
 
-from domicile.apps.control import ControlPlane
+from domicile.apps.control.composition import ControlPlane
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.kernel.clock import SystemClock
 from domicile.settings.installation import Installation

@@ -107,7 +107,7 @@ async def test_it_follows_its_parent(tmp_path: Path) -> None:
     async with _running(tmp_path, "--follow-parent", "--log-level", "info") as (process, _, _):
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             await process.wait()
     assert process.returncode == 0
 

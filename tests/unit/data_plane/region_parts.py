@@ -3,14 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-import domicile.data_plane
+from domicile.apps.region.foundation import Foundation
+from domicile.apps.region.storage import MIGRATIONS, Storage
 from domicile.boundary.publisher_key import PublisherCertificate, RootSuccession, SignedCertificate, SignedSuccession
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.boundary.signing import (
@@ -34,12 +36,17 @@ from domicile.boundary.snapshot import (
     encode_shard,
     shard_index,
 )
+from domicile.catalogue.catalogue import Catalogue, load_catalogue
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.blocks import Blocks
+from domicile.data_plane.clock import RegionClock
+from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.identity import Enrollment
 from domicile.data_plane.limits.fair_turns import FairTurns
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
+from domicile.kernel.clock import Clock
+from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
 from domicile.settings.engines import EngineSettings
@@ -54,7 +61,6 @@ KEY_ID = "key_" + "K" * 24
 WRITER = "wr_" + "W" * 24
 DIRECTORY = (DirectoryEntry("eu", "eu.example.com:8443"), DirectoryEntry("us", "us.example.com"))
 NOW_MS = 1_800_000_000_000
-MIGRATIONS = Path(domicile.data_plane.__file__).parent / "migrations"
 
 
 # Tasks that nobody holds may be collected while they wait.
@@ -92,6 +98,7 @@ def engine_settings(name: str = "one", **members: Any) -> EngineSettings:
         "country": "DE",
         "operator": "the tests",
         "models": {"gpt-4o-2024-08-06": f"{name}-model"},
+        "equivalence_group": "tests",
         **members,
     }
     if "url" not in values and "socket" not in values:
@@ -221,9 +228,13 @@ def bodies(shards: list[Shard]) -> dict[str, bytes]:
     return {digest(encode_shard(shard)): encode_shard(shard) for shard in shards}
 
 
+def snapshot_table(*shards: Shard, **members: Any) -> SnapshotTable:
+    return SnapshotTable.build(Publisher().manifest(list(shards), **members), shards)
+
+
 def current_snapshot(*shards: Shard, **members: Any) -> CurrentSnapshot:
     current = CurrentSnapshot()
-    current.swap(SnapshotTable.build(Publisher().manifest(list(shards), **members), shards))
+    current.swap(snapshot_table(*shards, **members))
     return current
 
 
@@ -255,6 +266,28 @@ async def database_in(folder: Path, name: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
+
+
+@cache
+def shipped_catalogue() -> Catalogue:
+    return load_catalogue()
+
+
+async def foundation(settings: RegionSettings, stack: AsyncExitStack, *, clock: Clock | None = None) -> Foundation:
+    """As the process lays it, with databases from `database_in`, the clock of the tests, and no snapshot yet."""
+    folder = settings.data
+    return Foundation(
+        settings=settings,
+        catalogue=shipped_catalogue(),
+        installation_id=INSTALLATION,
+        clock=RegionClock(clock or SetClock()),
+        egress=EgressPolicy(country_set(settings.countries)),
+        storage=Storage(
+            region=await stack.enter_async_context(database_in(folder, "region")),
+            metering=await stack.enter_async_context(database_in(folder, "metering")),
+        ),
+        snapshots=CurrentSnapshot(),
+    )
 
 
 async def until(look: Callable[[], T], *, within_s: float = 30.0, what: str = "") -> T:

@@ -5,65 +5,43 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx2
 from openai import AsyncOpenAI
 
+from domicile.apps.listeners import BoundListener
+from domicile.apps.region.foundation import Foundation
+from domicile.apps.region.request_path import RequestPath, build_request_path
+from domicile.apps.region.serving import build_server
 from domicile.boundary.snapshot import Shard
-from domicile.catalogue.catalogue import Catalogue, load_catalogue
-from domicile.data_plane.blocks import Blocks
-from domicile.data_plane.egress import EgressPolicy
-from domicile.data_plane.engines.queue import queued
-from domicile.data_plane.engines.upstream import Upstream
-from domicile.data_plane.engines.vendors.choice import vendor_of
-from domicile.data_plane.http.app import RegionEndpoints, build_application
-from domicile.data_plane.http.auth import Authenticator
-from domicile.data_plane.http.front import head_gate
-from domicile.data_plane.http.health import Health
-from domicile.data_plane.http.models import Models
-from domicile.data_plane.inference.assembly import assembled
-from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.preparation import Preparation
-from domicile.data_plane.inference.story import Inference
-from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.metering.repository import MeteringRepository
-from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.operator.metrics import WorkMetrics
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
-from domicile.data_plane.storage.image_links import ImageLinks
-from domicile.kernel.geography import country_set
-from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
 from domicile.settings.engines import EngineSettings
 from domicile.settings.fetch_hosts import FetchHost
-from domicile.web.server.http_server import HttpServer, bind, serving
+from domicile.web.observability.http_metrics import HttpMetrics, new_registry
+from domicile.web.server.http_server import serving
 from tests.platform.inspectors import inspector_in
 from tests.platform.processes import Process, eventually
 from tests.unit.data_plane.metering.entries import in_ledger
 from tests.unit.data_plane.region_parts import (
-    INSTALLATION,
-    SetClock,
-    current_snapshot,
-    database_in,
+    foundation,
     key_record,
     new_key,
     organization_record,
     project_record,
     region_settings,
+    snapshot_table,
     until,
 )
 
 SECRET = new_key()
 MODEL = "gpt-4o-2024-08-06"
-
-
-@cache
-def shipped_catalogue() -> Catalogue:
-    return load_catalogue()
 
 
 @dataclass
@@ -114,17 +92,37 @@ def stub_engine(folder: Path, name: str) -> Iterator[StubEngine]:
 class RegionUnderTest:
     """What a test needs of it."""
 
-    host: str
-    port: int
-    router: Router
-    snapshots: CurrentSnapshot
-    meter: Meter
-    database: Database
+    url: str
+    path: RequestPath
+    base: Foundation
     http: httpx2.AsyncClient
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port, for a connection of the test's own."""
+        host, port = self.url.removeprefix("http://").split(":")
+        return host, int(port)
+
+    @property
+    def router(self) -> Router:
+        return self.path.engines.router
+
+    @property
+    def snapshots(self) -> CurrentSnapshot:
+        return self.base.snapshots
+
+    @property
+    def meter(self) -> Meter:
+        return self.path.meter
+
+    @property
+    def database(self) -> Database:
+        """That of the metering."""
+        return self.base.storage.metering
 
     def official_client(self) -> AsyncOpenAI:
         """The official client at this region. The caller closes it."""
-        return AsyncOpenAI(api_key=SECRET, base_url=f"http://{self.host}:{self.port}/v1", max_retries=0)
+        return AsyncOpenAI(api_key=SECRET, base_url=f"{self.url}/v1", max_retries=0)
 
     async def chat(self, text: str, **members: Any) -> httpx2.Response:
         """POST /v1/chat/completions with one user message."""
@@ -148,65 +146,47 @@ async def region_under_test(
     folder: Path,
     engines: Sequence[EngineSettings],
     *,
-    salted: frozenset[str] = frozenset(),
     with_snapshot: bool = True,
     fetch_hosts: Sequence[FetchHost] = (),
-    preparations: Sequence[Preparation] = (),
-    inspector: str = "domicile.apps.inspector",
+    preparations: Sequence[Preparation] | None = None,
+    inspector: str | None = None,
 ) -> AsyncIterator[RegionUnderTest]:
-    """Serves while the block runs. Every engine counts as healthy until the test or a request says otherwise."""
-    clock, snapshots = SetClock(), CurrentSnapshot()
-    table = current_snapshot(Shard("eu", 0, (organization_record(),), (project_record(),), (key_record(SECRET),))).table
-    if with_snapshot and table is not None:
-        snapshots.swap(table)
+    """Serves while the block runs, built as the process builds it. Every engine counts as healthy until the test or a request
+    says otherwise. `inspector`: another program in the place of the region's."""
+    settings = region_settings(
+        folder,
+        engines=tuple(engines),
+        fetch_hosts=tuple(fetch_hosts),
+        usage={"report_every_s": 0},
+        drain={"timeout_s": 1},
+    )
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(database_in(folder, "metering"))
-        metering, writer = MeteringRepository(database), new_id("wr_")
-        await metering.open_writer(writer, clock.now_ms())
-        meter = Meter(metering, snapshots, region="eu", writer=writer, clock=clock, durable=False, report_every_s=0)
-        egress = EgressPolicy(country_set(["EEA+CH"]))
-        upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in engines]
-        for upstream in upstreams:
-            stack.push_async_callback(upstream.close)
-        router = Router(engines)
+        base = await foundation(settings, stack)
+        if with_snapshot:
+            records = Shard("eu", 0, (organization_record(),), (project_record(),), (key_record(SECRET),))
+            base.snapshots.swap(snapshot_table(records))
+        registry = new_registry()
+        path = await build_request_path(
+            base,
+            stack,
+            observer=WorkMetrics(registry),
+            inspector=None if inspector is None else inspector_in(folder, stack, inspector),
+            preparations=preparations,
+        )
         for engine in engines:
-            router.report(engine.name, healthy=True)
-        policy = ResidencyPolicy.for_region(region_settings(folder, fetch_hosts=fetch_hosts), shipped_catalogue())
-        region_database = await stack.enter_async_context(database_in(folder, "region"))
-        authenticator = Authenticator("eu", INSTALLATION, snapshots, clock, Blocks(region_database, clock))
-        image_links = ImageLinks(
-            region_database, clock, base_url="http://eu.example.com/v1", is_live=authenticator.serves
-        )
-        inference = assembled(
-            Inference(
-                policy=policy,
-                limits=Unlimited(),
-                router=router,
-                engines=queued(engines, upstreams, router),
-                meter=meter,
-                clock=clock,
-                salted_engines=salted,
-            ),
-            policy=policy,
-            router=router,
-            inspector=inspector_in(folder, stack, inspector),
-            preparations=(RoomForLinks(image_links), *preparations),
-        )
-        application = build_application(
-            RegionEndpoints(
-                authenticator, Health(snapshots, router), Models(policy, router), inference, image_links, "eu"
-            )
-        )
-        sock = bind("127.0.0.1", 0)
-        stack.callback(sock.close)
-        host, port = sock.getsockname()
-        server = HttpServer(application, sock, head_gate=head_gate(authenticator), drain_s=1)
+            path.engines.router.report(engine.name, healthy=True)
+        listener = BoundListener(settings.listen)
+        stack.callback(listener.close)
+        server = build_server(settings, listener, path.endpoints, HttpMetrics(registry))
         await stack.enter_async_context(serving([server]))
-        url = f"http://{host}:{port}"
         http = await stack.enter_async_context(
             # Nothing here speaks TLS, and reading the authorities' certificates takes longer than most tests.
             httpx2.AsyncClient(
-                base_url=url, headers={"authorization": f"Bearer {SECRET}"}, timeout=10, verify=False, trust_env=False
+                base_url=listener.url,
+                headers={"authorization": f"Bearer {SECRET}"},
+                timeout=10,
+                verify=False,
+                trust_env=False,
             )
         )
-        yield RegionUnderTest(host, port, router, snapshots, meter, database, http)
+        yield RegionUnderTest(listener.url, path, base, http)

@@ -22,7 +22,7 @@ from domicile.web.bodies.body_memory import BodyMemory
 
 @dataclass(frozen=True, slots=True)
 class RegionEndpoints:
-    """What `apps.region` has put together."""
+    """The parts that `apps.region` builds."""
 
     authenticator: Authenticator
     health: Health

@@ -13,7 +13,7 @@ from domicile.web.operator_keys import OperatorGate, OperatorKeys
 
 @dataclass(frozen=True, slots=True)
 class OperatorEndpoints:
-    """What `apps.region` has put together."""
+    """The parts that `apps.region` builds."""
 
     health: HealthDetail
     metrics: Metrics

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from domicile.apps.control import MIGRATIONS
+from domicile.apps.control.storage import MIGRATIONS
 from domicile.control_plane.database.tables import metadata
 from domicile.persistence.database import sqlite_url
 from domicile.persistence.migration import migrate

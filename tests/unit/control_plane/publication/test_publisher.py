@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from domicile.apps.control import MIGRATIONS
+from domicile.apps.control.storage import MIGRATIONS
 from domicile.boundary import signing
 from domicile.boundary.snapshot import SnapshotQuery
 from domicile.control_plane.publication.publisher import Publisher

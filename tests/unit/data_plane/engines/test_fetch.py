@@ -249,7 +249,9 @@ async def test_a_request_with_an_allowed_url_reaches_the_engine_as_an_image(
             assert len(await region.ledger(2)) == 2
         # Should the step ever be missing: the engine still sees no address.
         (tmp_path / "without").mkdir()
-        async with region_under_test(tmp_path / "without", [engine], fetch_hosts=hosts(pictures)) as region:
+        async with region_under_test(
+            tmp_path / "without", [engine], fetch_hosts=hosts(pictures), preparations=()
+        ) as region:
             answer = await region.http.post("/v1/chat/completions", json=body(pictures.image("/png").url))
             assert answer.status_code == 500
             assert len(stub.received) == 2

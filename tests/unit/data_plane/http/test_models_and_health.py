@@ -11,7 +11,7 @@ from tests.unit.data_plane.region_under_test import MODEL, RegionUnderTest, regi
 
 async def test_models_are_those_that_are_eligible_and_bound(tmp_path: Path) -> None:
     engines = [
-        engine_settings("one", socket=tmp_path / "1", models={MODEL: "x", "made-up": "x"}),
+        engine_settings("one", socket=tmp_path / "1", models={MODEL: "x"}),
         engine_settings("two", socket=tmp_path / "2", models={MODEL: "x", "gpt-4-0613": "x"}),
     ]
     async with region_under_test(tmp_path, engines) as region, region.official_client() as client:

@@ -34,7 +34,7 @@ async def link_to(region: RegionUnderTest) -> str:
     answer = await region.http.post(URL, json={"model": "dall-e-3", "prompt": "a cat"})
     assert answer.status_code == 200, answer.text
     parts = urlsplit(answer.json()["data"][0]["url"])
-    assert f"{parts.scheme}://{parts.netloc}" == "http://eu.example.com"
+    assert f"{parts.scheme}://{parts.netloc}" == "https://eu.example.com"
     return f"{parts.path}?{parts.query}"
 
 

@@ -26,8 +26,8 @@ from tests.unit.data_plane.region_parts import (
     organization_record,
     project_record,
     region_settings,
+    shipped_catalogue,
 )
-from tests.unit.data_plane.region_under_test import shipped_catalogue
 
 CHATS, HEARS = "gpt-4o-2024-11-20", "whisper-1"
 

@@ -114,8 +114,8 @@ class TestUnary:
         assert 0 < row.output_tokens < 20
 
     async def test_a_salt_keeps_prompt_caches_of_projects_apart(self, tmp_path: Path, stub: StubEngine) -> None:
-        settings = engine_settings("one", socket=stub.socket)
-        async with region_under_test(tmp_path, [settings], salted=frozenset({"one"})) as region:
+        settings = engine_settings("one", socket=stub.socket, cache_salt=True)
+        async with region_under_test(tmp_path, [settings]) as region:
             await region.chat("hello")
         assert stub.received[-1]["body"]["cache_salt"] == PROJECT
 
@@ -371,7 +371,7 @@ class TestClientLeaves:
             f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         assert stub.open == 0
-        reader, writer = await asyncio.open_connection(region.host, region.port)
+        reader, writer = await asyncio.open_connection(*region.address)
         writer.write(head.encode() + body)
         await stub.until_open(1)
         if stream and text != "do:hang":
@@ -401,7 +401,7 @@ class TestClientLeaves:
         self, region: RegionUnderTest, stub: StubEngine
     ) -> None:
         """Leaving is noticed although everything that could be written is waiting."""
-        reader, writer = await asyncio.open_connection(region.host, region.port, limit=1024)
+        reader, writer = await asyncio.open_connection(*region.address, limit=1024)
         body = b'{"model":"%s","stream":true,"messages":[{"role":"user","content":"do:endless"}]}' % MODEL.encode()
         writer.write(
             b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nauthorization: Bearer %s\r\ncontent-type: application/json\r\n"

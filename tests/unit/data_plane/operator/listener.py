@@ -8,17 +8,11 @@ from typing import Any
 
 import httpx2
 
-from domicile.apps.region_operator import KEY_FILE, URL_FILE, RegionOperator, Shown
-from domicile.data_plane.blocks import Blocks
-from domicile.data_plane.clock import RegionClock
-from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.metering.repository import MeteringRepository
-from domicile.data_plane.routing import Router
-from domicile.data_plane.snapshot.table import CurrentSnapshot
-from domicile.kernel.ids import new_id
-from domicile.persistence.database import Database
+from domicile.apps.region.foundation import Foundation
+from domicile.apps.region.operator import KEY_FILE, URL_FILE, RegionOperator
+from domicile.apps.region.request_path import RequestPath, build_request_path
 from domicile.web.server.http_server import serving
-from tests.unit.data_plane.region_parts import SetClock, database_in, engine_settings, region_settings
+from tests.unit.data_plane.region_parts import SetClock, engine_settings, foundation, region_settings
 
 REPLICA = "rep_" + "R" * 24
 
@@ -30,13 +24,8 @@ class Listener:
     url: str
     folder: Path
     machine_clock: SetClock
-    clock: RegionClock
-    snapshots: CurrentSnapshot
-    router: Router
-    meter: Meter
-    metering: Database
-    region: Database
-    blocks: Blocks
+    base: Foundation
+    path: RequestPath
     operator: RegionOperator
 
     @asynccontextmanager
@@ -45,7 +34,7 @@ class Listener:
         elsewhere = self.folder / "elsewhere"
         elsewhere.mkdir()
         files = [file for name in ("metering", "region") for file in self.folder.glob(f"{name}.db*")]
-        for database in (self.metering, self.region):
+        for database in (self.base.storage.metering, self.base.storage.region):
             # What is open already would go on working.
             await database.close()
         for file in files:
@@ -87,21 +76,12 @@ async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
         engine_settings("one", max_concurrency=3),
         engine_settings("two", country="FR", models={"gpt-4-0613": "x"}),
     ]
-    settings = region_settings(folder, engines=[engine.model_dump() for engine in engines])
-    machine_clock, snapshots, writer = SetClock(), CurrentSnapshot(), new_id("wr_")
-    clock = RegionClock(machine_clock)
-    router = Router(settings.engines)
-    operator = RegionOperator(settings)
+    settings = region_settings(folder, engines=tuple(engines))
+    machine_clock, operator = SetClock(), RegionOperator(settings)
     async with AsyncExitStack() as stack:
-        metering = await stack.enter_async_context(database_in(folder, "metering"))
-        repository = MeteringRepository(metering)
-        meter = Meter(
-            repository, snapshots, region="eu", writer=writer, clock=clock, durable=False, observer=operator.work
-        )
-        await repository.open_writer(writer, clock.now_ms())
-        region = await stack.enter_async_context(database_in(folder, "region"))
-        blocks = Blocks(region, clock)
-        operator.show(Shown(REPLICA, snapshots, router, meter, metering, clock, blocks))
+        base = await foundation(settings, stack, clock=machine_clock)
+        path = await build_request_path(base, stack, observer=operator.work)
+        operator.show(REPLICA, base, path)
         await stack.enter_async_context(serving([operator.listen(stack)]))
         url = (folder / URL_FILE).read_text().strip()
-        yield Listener(url, folder, machine_clock, clock, snapshots, router, meter, metering, region, blocks, operator)
+        yield Listener(url, folder, machine_clock, base, path, operator)

@@ -96,18 +96,18 @@ async def test_health_of_a_region_at_work(tmp_path: Path) -> None:
     async with operator_listener(tmp_path) as listener:
         table = current_snapshot(Shard("eu", 0, (), (), ())).table
         assert table is not None
-        listener.snapshots.swap(table)
-        listener.router.report("two", healthy=True)
-        listener.meter.record(ledger_entry("req_1"))
+        listener.base.snapshots.swap(table)
+        listener.path.engines.router.report("two", healthy=True)
+        listener.path.meter.record(ledger_entry("req_1"))
         assert (await listener.get("/operator/v1/health")).json()["metering"] == {"backlog": 1}
-        await listener.meter.flush()
-        listener.meter.event(RegionEventType.SNAPSHOT_REFUSED)
-        await listener.meter.flush()
+        await listener.path.meter.flush()
+        listener.path.meter.event(RegionEventType.SNAPSHOT_REFUSED)
+        await listener.path.meter.flush()
         listener.machine_clock.ms = NOW_MS + 90_000
         found = (await listener.get("/operator/v1/health")).json()
         assert found["ready"] is True
         assert found["snapshot"] == {"epoch": 1, "number": 1, "issued_at": NOW_MS // 1000, "age_seconds": 90}
-        assert found["outbox"]["depth"] == 2
+        assert found["outbox"]["depth"] == 3, "its start, the usage, and what was refused"
         # Usage is told by the minute, so its age is that of the minute's beginning.
         assert 90 <= found["outbox"]["oldest_unsent_age_seconds"] <= 150
         assert [engine["healthy"] for engine in found["engines"]] == [False, True]
@@ -138,7 +138,7 @@ async def test_blocks_without_their_database_are_503_and_a_new_one_holds_all_the
                 answer = await listener.ask(method, path, body)
                 assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service_unavailable"), method
                 assert answer.headers["retry-after"] == "2"
-            assert listener.blocks.cover(subject, "proj_" + "P" * 24)
+            assert listener.path.blocks.cover(subject, "proj_" + "P" * 24)
         assert (await listener.ask("POST", "/operator/v1/blocks", {"id": subject})).status_code == 200
         assert [each["id"] for each in (await listener.get("/operator/v1/blocks")).json()["data"]] == [subject]
 

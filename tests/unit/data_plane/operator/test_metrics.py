@@ -42,20 +42,21 @@ async def test_a_region_that_has_just_begun_says_what_it_lacks(tmp_path: Path) -
         assert found["domicile_engine_up{country=FR,engine=two}"] == 0
         # Counters of what should never happen are there before it happens, so that the first time is an increase.
         for kind in RegionEventType:
-            assert found[f"domicile_region_events_total{{type={kind.value}}}"] == 0
+            happened = kind is RegionEventType.STARTED
+            assert found[f"domicile_region_events_total{{type={kind.value}}}"] == happened
         assert found["process_resident_memory_bytes{}"] > 0
 
 
 async def test_work_is_counted_by_model_and_engine_and_by_nobody_who_asked(tmp_path: Path) -> None:
     async with operator_listener(tmp_path) as listener:
-        listener.meter.record(ledger_entry("req_1", usage=Usage(10, 2, 5, 1)))
-        listener.meter.record(
+        listener.path.meter.record(ledger_entry("req_1", usage=Usage(10, 2, 5, 1)))
+        listener.path.meter.record(
             ledger_entry(
                 "req_2", usage=Usage(7), engine="two", outcome=Outcome.CLIENT_LEFT, counted_by=CountedBy.PLATFORM
             )
         )
-        listener.meter.record(ledger_entry("req_3", usage=Usage(characters=45, audio_milliseconds=1500, images=2)))
-        listener.meter.event(RegionEventType.METERING_GAP)
+        listener.path.meter.record(ledger_entry("req_3", usage=Usage(characters=45, audio_milliseconds=1500, images=2)))
+        listener.path.meter.event(RegionEventType.METERING_GAP)
         found = await metrics_of(listener)
         model = "model=gpt-4o-2024-08-06"
         for direction, count in (("input", 17), ("input_cached", 2), ("output", 5), ("output_reasoning", 1)):
@@ -76,24 +77,24 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
     async with operator_listener(tmp_path) as listener:
         table = current_snapshot(Shard("eu", 0, (), (), ()), epoch=3, number=41).table
         assert table is not None
-        listener.snapshots.swap(table)
+        listener.base.snapshots.swap(table)
         listener.machine_clock.ms = NOW_MS + 12_500
-        listener.router.report("one", healthy=True)
-        condition = listener.router.condition("one")
+        listener.path.engines.router.report("one", healthy=True)
+        condition = listener.path.engines.router.condition("one")
         await occupied(condition.turns, 5)
         condition.breaker.failed(at_once=True)
-        listener.meter.record(ledger_entry("req_1"))
-        await listener.meter.flush()
+        listener.path.meter.record(ledger_entry("req_1"))
+        await listener.path.meter.flush()
         found = await metrics_of(listener)
         assert found["domicile_snapshot_age_seconds{}"] == 12.5
         assert (found["domicile_snapshot_epoch{}"], found["domicile_snapshot_number{}"]) == (3, 41)
         for name, value in (("up", 1), ("circuit_open", 1), ("running_requests", 3), ("waiting_requests", 2)):
             assert found[f"domicile_engine_{name}{{country=DE,engine=one}}"] == value
-        assert found["domicile_outbox_reports{}"] == 1
+        assert found["domicile_outbox_reports{}"] == 2, "its start, and the usage"
         assert 12 <= found["domicile_outbox_oldest_age_seconds{}"] <= 73
         assert found["domicile_metering_backlog_entries{}"] == 0
         assert found["domicile_clock_correction_seconds{}"] == 0
-        listener.clock.told(NOW_MS, is_fresh=True)
+        listener.base.clock.told(NOW_MS, is_fresh=True)
         found = await metrics_of(listener)
         assert found["domicile_clock_correction_seconds{}"] == -12.5
         assert found["domicile_snapshot_age_seconds{}"] == 0
@@ -104,7 +105,7 @@ async def test_each_listener_counts_for_itself(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     async with operator_listener(tmp_path / "a") as one, operator_listener(tmp_path / "b") as other:
-        one.meter.record(ledger_entry("req_1"))
+        one.path.meter.record(ledger_entry("req_1"))
         assert any(name.startswith("domicile_tokens_total") for name in await metrics_of(one))
         assert not any(name.startswith("domicile_tokens_total") for name in await metrics_of(other))
 

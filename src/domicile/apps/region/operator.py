@@ -1,13 +1,14 @@
 """Puts the region's operator listener together: its own port, its own key, and what it shows."""
 
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import structlog
 
 from domicile.apps.listeners import BoundListener
-from domicile.data_plane.blocks import Blocks
+from domicile.apps.region.foundation import Foundation
+from domicile.apps.region.request_path import RequestPath
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.operator.app import OperatorEndpoints, build_operator_application
@@ -30,17 +31,14 @@ KEY_FILE = "operator-key"
 URL_FILE = "operator-url"
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the operator listener looks at."""
+class _ReplicaParts(TypedDict):
+    """What both health and metrics look at."""
 
-    replica: str
     snapshots: CurrentSnapshot
     router: Router
     meter: Meter
     metering: Database
     clock: RegionClock
-    blocks: Blocks
 
 
 class RegionOperator:
@@ -55,27 +53,20 @@ class RegionOperator:
         self.work = WorkMetrics(self._registry)
         self.endpoints: OperatorEndpoints | None = None
 
-    def show(self, shown: Shown) -> None:
-        """The parts of this replica that its operator sees from now on."""
-        metrics = Metrics(
-            self._registry,
-            snapshots=shown.snapshots,
-            router=shown.router,
-            meter=shown.meter,
-            metering=shown.metering,
-            clock=shown.clock,
-        )
-        health = HealthDetail(
-            region=self._settings.code,
-            replica=shown.replica,
-            snapshots=shown.snapshots,
-            router=shown.router,
-            meter=shown.meter,
-            metering=shown.metering,
-            clock=shown.clock,
-        )
+    def show(self, replica: str, base: Foundation, path: RequestPath) -> None:
+        """Shows this replica's parts from now on."""
+        parts: _ReplicaParts = {
+            "snapshots": base.snapshots,
+            "router": path.engines.router,
+            "meter": path.meter,
+            "metering": base.storage.metering,
+            "clock": base.clock,
+        }
         self.endpoints = OperatorEndpoints(
-            health=health, metrics=metrics, blocks=BlockEndpoints(shown.blocks), region=self._settings.code
+            health=HealthDetail(region=self._settings.code, replica=replica, **parts),
+            metrics=Metrics(self._registry, **parts),
+            blocks=BlockEndpoints(path.blocks),
+            region=self._settings.code,
         )
 
     def listen(self, stack: AsyncExitStack) -> HttpServer:

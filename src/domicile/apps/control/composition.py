@@ -1,0 +1,85 @@
+"""The control plane of the configuration, put together by the builders, and served."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from starlette.routing import Route
+
+from domicile.apps.control.services import build_endpoints, lay_foundation, open_regions
+from domicile.apps.control.serving import build_listeners
+from domicile.apps.control.storage import storage
+from domicile.catalogue.catalogue import Catalogue
+from domicile.control_plane import secret_files
+from domicile.control_plane.first_start import InstallationIdentity
+from domicile.control_plane.grace import GraceCounter
+from domicile.control_plane.publication.publisher import Publisher
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+from domicile.settings.installation import Installation
+from domicile.web.operator_keys import OperatorKeys
+from domicile.web.server.http_server import HttpServer, serving
+
+log = structlog.get_logger("control")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """A running control plane."""
+
+    admin_url: str
+    boundary_url: str
+    admin_routes: Sequence[Route]
+    identity: InstallationIdentity
+    publisher: Publisher
+    database: Database
+    grace: GraceCounter
+
+
+@contextlib.asynccontextmanager
+async def control_plane(
+    installation: Installation, *, clock: Clock, catalogue: Catalogue, monotonic: Callable[[], float] = time.monotonic
+) -> AsyncIterator[ControlPlane]:
+    """Serves both listeners while the block runs. `monotonic`: seconds, by which the grace of destructions is counted."""
+    settings = installation.control
+    secret_files.make_folder(settings.data)
+    operator_keys = OperatorKeys(settings.operator.key_file)
+    async with storage(settings) as database:
+        base = await lay_foundation(installation, database, catalogue, clock)
+        regions = await open_regions(base)
+        await base.publisher.open()
+        listeners = build_listeners(base, build_endpoints(base, regions), regions, operator_keys)
+        grace = GraceCounter(database, monotonic)
+        async with _serving(listeners.servers, base.publisher, grace):
+            log.info(
+                "started",
+                installation=base.identity.installation_id,
+                admin=listeners.admin_url,
+                boundary=listeners.boundary_url,
+            )
+            yield ControlPlane(
+                admin_url=listeners.admin_url,
+                boundary_url=listeners.boundary_url,
+                admin_routes=listeners.admin_routes,
+                identity=base.identity,
+                publisher=base.publisher,
+                database=database,
+                grace=grace,
+            )
+
+
+@contextlib.asynccontextmanager
+async def _serving(servers: Sequence[HttpServer], publisher: Publisher, grace: GraceCounter) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(publisher.run())
+        counting = group.create_task(grace.run())
+        async with serving(servers):
+            try:
+                yield
+            finally:
+                # Polls would otherwise keep the listeners draining until their time is over.
+                publisher.close()
+                counting.cancel()

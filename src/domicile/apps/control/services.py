@@ -1,0 +1,129 @@
+"""The services of the control plane and their endpoints."""
+
+import sys
+from dataclasses import dataclass
+
+from domicile.catalogue.catalogue import Catalogue
+from domicile.control_plane import secret_files
+from domicile.control_plane.agreements.service import Agreements
+from domicile.control_plane.audit.endpoints import AuditEndpoints
+from domicile.control_plane.audit.service import AuditLog
+from domicile.control_plane.changes import Changes
+from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.first_start import InstallationIdentity, open_installation
+from domicile.control_plane.http import Endpoints
+from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
+from domicile.control_plane.keys.service import AdminKeys, ProjectKeys, ServiceAccounts
+from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
+from domicile.control_plane.organizations.service import Organizations
+from domicile.control_plane.projects.destruction import Destructions
+from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
+from domicile.control_plane.projects.endpoints import ProjectEndpoints
+from domicile.control_plane.projects.service import Projects
+from domicile.control_plane.publication.publisher import Publisher
+from domicile.control_plane.publication.publisher_keys import PublisherKeys
+from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.regions.epochs import Epochs
+from domicile.control_plane.regions.service import Regions
+from domicile.control_plane.retention.endpoints import RetentionEndpoints
+from domicile.control_plane.retention.service import RetentionControls
+from domicile.control_plane.usage.endpoints import UsageEndpoints
+from domicile.control_plane.usage.service import Usage
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+from domicile.settings.installation import ControlSettings, Installation
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What every service is built on."""
+
+    installation: Installation
+    identity: InstallationIdentity
+    catalogue: Catalogue
+    database: Database
+    clock: Clock
+    publisher: Publisher
+    reader: Reader
+    changes: Changes
+
+    @property
+    def directory(self) -> dict[str, str]:
+        """The public host of each region, by its code."""
+        return _directory(self.installation)
+
+
+async def lay_foundation(
+    installation: Installation, database: Database, catalogue: Catalogue, clock: Clock
+) -> Foundation:
+    """Makes the installation's identity, first organization and first admin key at the first start.
+
+    Raises `SecretFileError` when a key file cannot be used.
+    """
+    settings = installation.control
+    identity = await open_installation(
+        database,
+        clock,
+        with_agreement=settings.first_organization.agreement,
+        hand_over=lambda secret: _hand_over(settings, secret),
+    )
+    publisher = Publisher(
+        database,
+        clock,
+        installation_id=identity.installation_id,
+        keys=PublisherKeys(settings.data, identity.installation_id, clock.now_ms()),
+        directory=_directory(installation),
+        catalogue_version=catalogue.version,
+    )
+    return Foundation(
+        installation=installation,
+        identity=identity,
+        catalogue=catalogue,
+        database=database,
+        clock=clock,
+        publisher=publisher,
+        reader=Reader(database),
+        changes=Changes(database, publisher, clock),
+    )
+
+
+async def open_regions(base: Foundation) -> Regions:
+    """The regions of the configuration. Raises `RegionChangedError` when one of them was another before."""
+    regions = Regions(base.reader, base.changes, base.publisher, base.installation, base.identity.installation_id)
+    await regions.compare_configuration()
+    return regions
+
+
+def build_endpoints(base: Foundation, regions: Regions) -> Endpoints:
+    """Every endpoint of both listeners, over its service."""
+    reader, changes, installation_id = base.reader, base.changes, base.identity.installation_id
+    project_keys = ProjectKeys(reader, changes)
+    organizations = Organizations(reader, changes, installation_id, base.identity.first_organization_id)
+    models = frozenset(entry.name for entry in base.catalogue.entries.values())
+    return Endpoints(
+        organizations=OrganizationEndpoints(organizations, Agreements(changes)),
+        projects=ProjectEndpoints(Projects(reader, changes, base.installation)),
+        destruction=DestructionEndpoints(Destructions(reader, changes), base.clock),
+        retention=RetentionEndpoints(RetentionControls(reader, changes, base.installation)),
+        accounts=ServiceAccountEndpoints(ServiceAccounts(reader, changes, installation_id), project_keys),
+        project_keys=ProjectKeyEndpoints(project_keys),
+        admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),
+        regions=RegionEndpoints(regions, Epochs(changes, base.publisher)),
+        boundary=BoundaryEndpoints(regions),
+        usage=UsageEndpoints(Usage(reader, base.database, base.clock, models), base.clock),
+        audit=AuditEndpoints(AuditLog(reader, base.database, base.clock)),
+    )
+
+
+def _directory(installation: Installation) -> dict[str, str]:
+    return {region.code: region.public_host for region in installation.regions}
+
+
+def _hand_over(settings: ControlSettings, secret: str) -> None:
+    """Gives the first admin key to the operator: in its file, or printed once."""
+    file = settings.first_organization.admin_key_file
+    if file is not None:
+        secret_files.write_secret(file, f"{secret}\n".encode())
+        return
+    sys.stdout.write(f"The first admin key, shown this once: {secret}\n")
+    sys.stdout.flush()

@@ -1,0 +1,68 @@
+"""The two listeners of the control plane: Admin and operator API, and the boundary."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.routing import Route
+
+from domicile.apps.control.services import Foundation
+from domicile.apps.listeners import BoundListener
+from domicile.control_plane.http import Endpoints, admin_routes, boundary_routes, health_check
+from domicile.control_plane.metrics import ControlMetrics
+from domicile.control_plane.principals.authentication import Authentication
+from domicile.control_plane.principals.head_gates import admin_gate, boundary_gate
+from domicile.control_plane.regions.service import Regions
+from domicile.process.descriptors import CONTROL_LINK_CONNECTIONS, connections_of_a_listener
+from domicile.web.application import Application
+from domicile.web.bodies.body_memory import BodyMemory
+from domicile.web.observability.http_metrics import HttpMetrics, new_registry
+from domicile.web.operator_keys import OperatorKeys
+from domicile.web.server.http_server import HttpServer
+
+DRAIN_S = 2.0
+# Of calls that are not answered yet, a half of it at most: a signature covers the body, so who calls is known when it has come.
+BOUNDARY_BODY_MEMORY_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Both, bound, with their servers. `admin_routes` are those of the first."""
+
+    admin_url: str
+    boundary_url: str
+    servers: tuple[HttpServer, HttpServer]
+    admin_routes: Sequence[Route]
+
+
+def build_listeners(base: Foundation, endpoints: Endpoints, regions: Regions, operator_keys: OperatorKeys) -> Listeners:
+    """Raises OSError when a port is taken, and `CertificateError` for an unusable certificate."""
+    settings = base.installation.control
+    authentication = Authentication(
+        base.reader, base.clock, installation_id=base.identity.installation_id, operator_keys=operator_keys
+    )
+    registry = new_registry()
+    observer = HttpMetrics(registry)
+    routes = admin_routes(authentication, endpoints, health_check(base.reader), ControlMetrics(registry, regions).show)
+    bodies = BodyMemory(BOUNDARY_BODY_MEMORY_BYTES)
+    admin, boundary = BoundListener(settings.listen), BoundListener(settings.boundary.listen)
+    return Listeners(
+        admin_url=admin.url,
+        boundary_url=boundary.url,
+        servers=(
+            admin.serve(
+                Application(routes, observer=observer),
+                head_gate=admin_gate(authentication, base.directory),
+                max_connections=connections_of_a_listener(),
+                drain_s=DRAIN_S,
+                on_refusal=observer.refused,
+            ),
+            boundary.serve(
+                Application(boundary_routes(authentication, endpoints), observer=observer, body_memory=bodies),
+                head_gate=boundary_gate(authentication, base.directory),
+                max_connections=CONTROL_LINK_CONNECTIONS,
+                drain_s=DRAIN_S,
+                on_refusal=observer.refused,
+            ),
+        ),
+        admin_routes=routes,
+    )

@@ -1,0 +1,65 @@
+"""A region of the configuration, put together by the builders in the order in which a part needs the others."""
+
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from domicile.apps.region.enrollment import identify, open_link
+from domicile.apps.region.foundation import Foundation
+from domicile.apps.region.operator import RegionOperator
+from domicile.apps.region.request_path import RequestPath, build_request_path
+from domicile.apps.region.storage import open_storage
+from domicile.apps.region.subscription import build_destruction, restore_subscription
+from domicile.catalogue.catalogue import load_catalogue
+from domicile.data_plane.clock import RegionClock
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.data_plane.metering.sender import OutboxSender
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.kernel.geography import country_set
+from domicile.kernel.ids import new_id
+from domicile.settings.installation import Installation, RegionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A region that is ready to serve. `background`: what runs while it serves, each for as long as the process."""
+
+    path: RequestPath
+    operator: RegionOperator
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+
+
+async def compose_region(
+    installation: Installation, settings: RegionSettings, clock: RegionClock, stack: AsyncExitStack
+) -> Region:
+    """Enrolls at the first start. `stack` closes what is opened. Raises as the builders."""
+    replica, operator = new_id("rep_"), RegionOperator(settings)
+    egress = EgressPolicy(country_set(settings.countries))
+    storage = await open_storage(settings, egress, stack)
+    identity, enrollment = await identify(installation.control, settings, storage.region, clock)
+    link = open_link(installation.control, identity, replica, clock, stack)
+    base = Foundation(
+        settings=settings,
+        catalogue=load_catalogue(installation.catalogue_file),
+        installation_id=enrollment.installation_id,
+        clock=clock,
+        egress=egress,
+        storage=storage,
+        snapshots=CurrentSnapshot(),
+    )
+    path = await build_request_path(base, stack, observer=operator.work)
+    destruction = build_destruction(base, path)
+    subscription = await restore_subscription(base, path, link, enrollment, destruction)
+    operator.show(replica, base, path)
+    background = (
+        subscription.run,
+        subscription.watch_root_key,
+        OutboxSender(MeteringRepository(storage.metering), link, path.meter).run,
+        path.engines.probe.run,
+        path.blocks.run,
+        destruction.run,
+        path.image_links.run,
+    )
+    return Region(path, operator, background)

@@ -1,0 +1,34 @@
+"""The engines of a region: connections, health and queues."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.port import Engine
+from domicile.data_plane.engines.probe import EngineProbe
+from domicile.data_plane.engines.queue import queued
+from domicile.data_plane.engines.upstream import Upstream
+from domicile.data_plane.engines.vendors.choice import vendor_of
+from domicile.data_plane.routing import Router
+from domicile.settings.engines import EngineSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """All engines of a region. None counts as healthy until the probe or a request says so."""
+
+    router: Router
+    queued: Mapping[str, Engine]
+    """By name, each behind its queue."""
+    probe: EngineProbe
+
+
+def open_engines(settings: Sequence[EngineSettings], egress: EgressPolicy, stack: AsyncExitStack) -> Engines:
+    """`stack` closes their connections. Raises `EgressRefusedError` for an engine outside the region's countries, and
+    `EngineKeyError` when a key cannot be read."""
+    upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in settings]
+    for upstream in upstreams:
+        stack.push_async_callback(upstream.close)
+    router = Router(settings)
+    return Engines(router, queued(settings, upstreams, router), EngineProbe(upstreams, router))

@@ -1,0 +1,63 @@
+"""The request lifecycle of a region, with every step that comes before an engine."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from domicile.apps.region.engines import Engines
+from domicile.apps.region.foundation import Foundation
+from domicile.confinement.surroundings import environment_of_child
+from domicile.data_plane.engines.fetch import ImageFetcher
+from domicile.data_plane.inference.assembly import assembled
+from domicile.data_plane.inference.images import RoomForLinks
+from domicile.data_plane.inference.preparation import Preparation
+from domicile.data_plane.inference.remote_images import FetchedImages
+from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.inspection.inspector import Inspector
+from domicile.data_plane.limits.reservation import Unlimited
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.storage.image_links import ImageLinks
+from domicile.settings.installation import RegionSettings
+
+
+def build_inference(
+    base: Foundation,
+    *,
+    policy: ResidencyPolicy,
+    engines: Engines,
+    meter: Meter,
+    image_links: ImageLinks,
+    inspector: Inspector,
+    preparations: Sequence[Preparation] | None = None,
+) -> Inference:
+    """`preparations`: what is done to a request that was admitted; by default, images that it names by URL are fetched.
+
+    Raises `EgressRefusedError` when a host of `fetch_hosts` stands outside the region.
+    """
+    if preparations is None:
+        preparations = (FetchedImages(ImageFetcher(base.settings.fetch_hosts, base.egress)),)
+    return assembled(
+        Inference(
+            policy=policy,
+            limits=Unlimited(),
+            router=engines.router,
+            engines=engines.queued,
+            meter=meter,
+            clock=base.clock,
+            salted_engines=base.settings.salted_engines,
+        ),
+        policy=policy,
+        router=engines.router,
+        inspector=inspector,
+        preparations=(RoomForLinks(image_links), *preparations),
+    )
+
+
+def open_inspector(settings: RegionSettings, stack: AsyncExitStack) -> Inspector:
+    """Starts its processes when the first recording comes. `stack` ends them."""
+    # -P: a file of the current folder must not be imported in the place of a module.
+    command = (sys.executable, "-P", "-m", "domicile.apps.inspector", "--data", str(settings.data))
+    inspector = Inspector(command, environment_of_child())
+    stack.push_async_callback(inspector.close)
+    return inspector

@@ -1,0 +1,103 @@
+"""The process of a region: one process, one region."""
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from domicile.apps.listeners import BoundListener
+from domicile.apps.region.composition import Region, compose_region
+from domicile.apps.region.enrollment import StartError
+from domicile.apps.region.serving import build_server
+from domicile.confinement.surroundings import move_into
+from domicile.data_plane.clock import RegionClock
+from domicile.data_plane.engines.credential import EngineKeyError
+from domicile.data_plane.identity import IdentityError
+from domicile.kernel.clock import Clock, SystemClock
+from domicile.process.core_dumps import forbid_core_dumps
+from domicile.process.descriptors import raise_descriptor_limit
+from domicile.process.lifeline import follow_parent
+from domicile.settings.installation import Installation
+from domicile.settings.load import SettingsError, load_installation
+from domicile.web.observability.logging import configure_logging
+from domicile.web.operator_keys import OperatorKeyFileError
+from domicile.web.server.http_server import HttpServer, StopSignals, serving, stop_signals
+from domicile.web.server.tls_certificate import CertificateError
+
+log = structlog.get_logger("region")
+
+# What an operator can put right: one line, no traceback.
+_OPERATOR_ERRORS = (
+    *(SettingsError, CertificateError, EngineKeyError, IdentityError),
+    *(OperatorKeyFileError, StartError),
+)
+
+
+async def run(
+    installation: Installation, code: str, port: int | None = None, *, machine_clock: Clock | None = None
+) -> None:
+    """Serves the region until SIGTERM or SIGINT. `port`: another one than the configured, for one of several replicas."""
+    clock = RegionClock(machine_clock or SystemClock())
+    settings, stop = installation.region(code), stop_signals()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.chmod(0o700)
+    move_into(settings.data, "region")
+    async with AsyncExitStack() as stack:
+        listener = BoundListener(settings.listen, port)
+        stack.callback(listener.close)
+        region = await compose_region(installation, settings, clock, stack)
+        server = build_server(settings, listener, region.path.endpoints, region.operator.http)
+        await _serve([server, region.operator.listen(stack)], region, stop, settings.drain.notice_s)
+
+
+async def _serve(servers: list[HttpServer], region: Region, stop: StopSignals, notice_s: float) -> None:
+    """Until a signal: then not ready, then no new requests, those in flight to their end, and the meter last, so that all
+    are counted. A second signal cuts short what takes time of that."""
+    # What lives as long as the process need not be looked at by every collection: that is what tail latency is made of.
+    gc.freeze()
+    writing = asyncio.create_task(region.path.meter.run())
+    tasks = [asyncio.create_task(work()) for work in region.background]
+    async with serving(servers, stop.second):
+        log.info("serving")
+        stopped = asyncio.create_task(stop.first.wait())
+        await asyncio.wait([stopped, writing, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        region.path.endpoints.health.stop()
+        if stopped.done():
+            log.info("draining")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.second.wait(), notice_s)
+    region.path.meter.stop()
+    await writing
+    for task in tasks:
+        task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            # A loop that must live as long as the process has ended: stop, and be restarted, rather than half work.
+            raise outcome
+
+
+def main() -> None:
+    """The process's entry point."""
+    parser = argparse.ArgumentParser(prog="python -m domicile.apps.region", description="Serves one region.")
+    parser.add_argument("--config", type=Path, required=True, help="the installation's domicile.toml")
+    parser.add_argument("--region", required=True, help="the code of the region to serve")
+    parser.add_argument("--port", type=int, help="listen here: for several replicas of a region on one machine")
+    parser.add_argument("--follow-parent", action="store_true", help="exit when standard input ends")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    forbid_core_dumps()
+    raise_descriptor_limit()
+    configure_logging(arguments.log_level)
+    if arguments.follow_parent:
+        follow_parent()
+    try:
+        uvloop.run(run(load_installation(arguments.config), arguments.region, arguments.port))
+    except (*_OPERATOR_ERRORS, ValueError, OSError) as error:
+        sys.exit(f"domicile region: {error}")

@@ -1,0 +1,72 @@
+"""Everything that a request meets, from the key to the receipt."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from domicile.apps.region.engines import Engines, open_engines
+from domicile.apps.region.foundation import Foundation
+from domicile.apps.region.inference import build_inference, open_inspector
+from domicile.apps.region.metering import open_meter
+from domicile.data_plane.blocks import Blocks
+from domicile.data_plane.http.app import RegionEndpoints
+from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.health import Health
+from domicile.data_plane.http.models import Models
+from domicile.data_plane.inference.preparation import Preparation
+from domicile.data_plane.inspection.inspector import Inspector
+from domicile.data_plane.metering.meter import Meter, MeterObserver
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.storage.image_links import ImageLinks
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPath:
+    """The endpoints, and those of their parts that also work in the background or are shown to the operator."""
+
+    endpoints: RegionEndpoints
+    meter: Meter
+    blocks: Blocks
+    engines: Engines
+    image_links: ImageLinks
+
+
+async def build_request_path(
+    base: Foundation,
+    stack: AsyncExitStack,
+    *,
+    observer: MeterObserver,
+    inspector: Inspector | None = None,
+    preparations: Sequence[Preparation] | None = None,
+) -> RequestPath:
+    """Ready to serve: the block list is loaded. `stack` closes what it opens. Raises as the builders of its parts.
+
+    `inspector`, `preparations`: in the place of the region's own.
+    """
+    settings, clock = base.settings, base.clock
+    meter = await open_meter(base, observer)
+    blocks = Blocks(base.storage.region, clock)
+    # Do not serve until the block list is loaded.
+    await blocks.load()
+    authenticator = Authenticator(settings.code, base.installation_id, base.snapshots, clock, blocks)
+    image_links = ImageLinks(base.storage.region, clock, base_url=settings.base_url, is_live=authenticator.serves)
+    engines = open_engines(settings.engines, base.egress, stack)
+    policy = ResidencyPolicy.for_region(settings, base.catalogue)
+    inference = build_inference(
+        base,
+        policy=policy,
+        engines=engines,
+        meter=meter,
+        image_links=image_links,
+        inspector=inspector or open_inspector(settings, stack),
+        preparations=preparations,
+    )
+    endpoints = RegionEndpoints(
+        authenticator=authenticator,
+        health=Health(base.snapshots, engines.router),
+        models=Models(policy, engines.router),
+        inference=inference,
+        image_links=image_links,
+        region=settings.code,
+    )
+    return RequestPath(endpoints, meter, blocks, engines, image_links)

@@ -1,0 +1,37 @@
+"""What a region takes from the control plane, and what it does when a project is gone."""
+
+from functools import partial
+
+from domicile.apps.region.foundation import Foundation
+from domicile.apps.region.request_path import RequestPath
+from domicile.boundary.audit import RegionEventType
+from domicile.data_plane.control_link import ControlLink
+from domicile.data_plane.destruction import Destruction
+from domicile.data_plane.identity import Enrollment
+from domicile.data_plane.snapshot.repository import SnapshotRepository
+from domicile.data_plane.snapshot.subscription import SnapshotSubscription
+
+
+def build_destruction(base: Foundation, path: RequestPath) -> Destruction:
+    """Destroys what rests here of a project that the snapshot says is destroyed."""
+    report = partial(path.meter.event_on_disk, RegionEventType.PROJECT_DESTROYED)
+    # Each part that keeps content of a project at rest has its destroyer in this list.
+    return Destruction(base.storage.region, base.clock, (path.image_links.destroy,), report)
+
+
+async def restore_subscription(
+    base: Foundation, path: RequestPath, link: ControlLink, enrollment: Enrollment, destruction: Destruction
+) -> SnapshotSubscription:
+    """The subscription to snapshots. The last verified one is in force when this returns."""
+    subscription = SnapshotSubscription(
+        link,
+        SnapshotRepository(base.storage.region),
+        base.snapshots,
+        region=base.settings.code,
+        enrollment=enrollment,
+        clock=base.clock,
+        on_event=path.meter.event,
+        on_snapshot=destruction.notice,
+    )
+    await subscription.restore()
+    return subscription
