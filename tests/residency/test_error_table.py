@@ -68,9 +68,9 @@ def installation_id(installation: Installation) -> str:
 
 
 def test_keys_that_are_none(installation: Installation, eu_key: IssuedKey) -> None:
-    unknown = api_keys.generate("eu", installation_id(installation))
+    unknown = api_keys.generate("eu", installation_id(installation)).value
     wrong_checksum = eu_key.secret[:-1] + ("A" if eu_key.secret[-1] != "A" else "B")
-    nowhere = api_keys.generate("mars", installation_id(installation))
+    nowhere = api_keys.generate("mars", installation_id(installation)).value
     admin_key = (installation.folder / "control" / "admin.key").read_text().strip()
     url = f"{installation.region_url('eu')}{CHAT}"
     check(httpx2.post(url, json={}), 401, "invalid_api_key")

@@ -112,7 +112,9 @@ def rotate_root(
 ) -> None:
     """Replace the root key. Regions take the new one by the old one's word, and say so: 'domicile regions list'."""
     behind = [argument for code in leave_behind or [] for argument in ("--leave-behind", code)]
-    _become("domicile.apps.control", ["--config", str(config), "--rotate-root", str(root_key), str(new_root_key), *behind])
+    _become(
+        "domicile.apps.control", ["--config", str(config), "--rotate-root", str(root_key), str(new_root_key), *behind]
+    )
 
 
 @control_app.command("new-epoch")

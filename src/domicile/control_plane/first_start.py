@@ -44,7 +44,7 @@ async def open_installation(
         installation_id = new_id("inst_")
         agreement = Agreement(True, True, tuple(sorted(Endpoint))) if with_agreement else Agreement()
         new = new_organization(FIRST_ORGANIZATION, installation_id, change.now_ms, agreement)
-        hand_over(new.admin_key.secret)
+        hand_over(new.admin_key.secret.value)
         await store_organization(change, new)
         writing = await change.record(Event("installation.created", installation_id))
         await writing.execute(

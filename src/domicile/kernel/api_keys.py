@@ -28,12 +28,25 @@ class ParsedKey:
     """The whole key."""
 
 
-def generate(realm: str, installation_id: str) -> str:
-    """A new key for a region's code or for "admin". The caller shows it once and stores only `sha256(key)`."""
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """The secret of a new key, and what may be kept of it."""
+
+    value: str = field(repr=False)
+    """The whole key. It is shown once and stored nowhere."""
+    last_four: str
+    """By which its owner knows it again."""
+    sha256: bytes = field(repr=False)
+    """Under which it is stored and looked up."""
+
+
+def generate(realm: str, installation_id: str) -> NewSecret:
+    """A new key for a region's code or for "admin". Raises ValueError for any other realm."""
     if realm != ADMIN and not is_region_code(realm):
         raise ValueError("not a region's code")
     body = f"sk-{realm}-1{random_base62(32)}"
-    return body + checksum(body, installation_id)
+    value = body + checksum(body, installation_id)
+    return NewSecret(value, value[-4:], sha256(value))
 
 
 def parse(text: str, installation_id: str) -> ParsedKey | None:
@@ -62,7 +75,6 @@ def sha256(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def redact(secret: str) -> str:
+def redacted(realm: str, last_four: str) -> str:
     """How a key may be shown again: its realm and its last four characters."""
-    prefix, _, rest = secret.partition("-1")
-    return f"{prefix}-...{rest[-4:]}" if rest else "..."
+    return f"sk-{realm}-...{last_four}"

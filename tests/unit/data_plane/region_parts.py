@@ -107,7 +107,7 @@ def engine_settings(name: str = "one", **members: Any) -> EngineSettings:
 
 
 def new_key(realm: str = "eu", installation: str = INSTALLATION) -> str:
-    return api_keys.generate(realm, installation)
+    return api_keys.generate(realm, installation).value
 
 
 def key_record(secret: str, **members: Any) -> KeyRecord:

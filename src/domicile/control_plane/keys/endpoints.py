@@ -173,7 +173,7 @@ class AdminKeyEndpoints:
             expiry=Expiry(in_s=body.expires_in_seconds),
             attempt=read_attempt(administrator, request, body),
         )
-        return json_response({**_admin_key(new.key), "value": new.secret})
+        return json_response({**_admin_key(new.key), "value": new.secret.value})
 
     async def get(self, administrator: Administrator, request: Request) -> Response:
         """One admin key, without its value."""
@@ -208,7 +208,7 @@ def _new_key(new: NewProjectKey) -> dict[str, Any]:
         "object": "organization.project.service_account.api_key",
         "id": new.key.id,
         "name": new.key.name,
-        "value": new.secret,
+        "value": new.secret.value,
         "created_at": seconds(new.key.created_at_ms),
         "expires_at": _seconds(new.key.expires_at_ms),
     }
@@ -221,7 +221,7 @@ def _key(project: Project, key: ProjectKey) -> dict[str, Any]:
         "object": "organization.project.api_key",
         "id": key.id,
         "name": key.name,
-        "redacted_value": _redacted(project.region, key.last_four),
+        "redacted_value": api_keys.redacted(project.region, key.last_four),
         "created_at": seconds(key.created_at_ms),
         "expires_at": _seconds(key.expires_at_ms),
         "last_used_at": None,
@@ -235,7 +235,7 @@ def _admin_key(key: AdminKey) -> dict[str, Any]:
         "object": "organization.admin_api_key",
         "id": key.id,
         "name": key.name,
-        "redacted_value": _redacted(api_keys.ADMIN, key.last_four),
+        "redacted_value": api_keys.redacted(api_keys.ADMIN, key.last_four),
         "created_at": seconds(key.created_at_ms),
         "expires_at": _seconds(key.expires_at_ms),
         "last_used_at": None,
@@ -247,10 +247,6 @@ def _admin_key(key: AdminKey) -> dict[str, Any]:
 
 def _access(project: Project) -> str:
     return "active" if project.archived_at_ms is None else "inactive"
-
-
-def _redacted(realm: str, last_four: str) -> str:
-    return f"sk-{realm}-...{last_four}"
 
 
 def _deleted(noun: str, identifier: str) -> dict[str, Any]:

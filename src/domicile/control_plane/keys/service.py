@@ -1,6 +1,6 @@
 """How keys begin and end. A secret is returned by the call that makes it, and by no other."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from domicile.control_plane.audit.repository import Event
@@ -34,6 +34,7 @@ from domicile.control_plane.projects.repository import Project, get_project
 from domicile.control_plane.projects.service import require_active
 from domicile.control_plane.query import MAX_TIME_S
 from domicile.kernel import api_keys, errors
+from domicile.kernel.api_keys import NewSecret
 from domicile.kernel.ids import new_id
 
 _SECRET_REPLACED = {"changes_requested": {"secret": "replaced"}}
@@ -64,7 +65,7 @@ class NewProjectKey:
     """A key and, this once, its secret."""
 
     key: ProjectKey
-    secret: str = field(repr=False)
+    secret: NewSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class NewAdminKey:
     """An admin key and, this once, its secret."""
 
     key: AdminKey
-    secret: str = field(repr=False)
+    secret: NewSecret
 
 
 class ServiceAccounts:
@@ -182,10 +183,10 @@ class ServiceAccounts:
     ) -> NewProjectKey:
         expires_at_ms = expiry.at_ms(change.now_ms)
         secret = api_keys.generate(project.region, self._installation_id)
-        key = ProjectKey(new_id("key_"), project.id, account, name, secret[-4:], change.now_ms, expires_at_ms)
+        key = ProjectKey(new_id("key_"), project.id, account, name, secret.last_four, change.now_ms, expires_at_ms)
         detail = {"data": {"scopes": []}, "service_account_id": account.id}
         writing = await change.record(_event("api_key.created", key.id, project, detail))
-        await insert_key(writing, key, api_keys.sha256(secret))
+        await insert_key(writing, key, secret.sha256)
         await remember(writing, attempt, change.now_ms, key.id)
         change.publish_to(project.region, project.id)
         return NewProjectKey(key, secret)
@@ -195,9 +196,9 @@ class ServiceAccounts:
         key = await get_key(change, project, key_id)
         secret = api_keys.generate(project.region, self._installation_id)
         writing = await change.record(_event("api_key.updated", key.id, project, _SECRET_REPLACED))
-        await replace_secret(writing, key, last_four=secret[-4:], sha256=api_keys.sha256(secret))
+        await replace_secret(writing, key, last_four=secret.last_four, sha256=secret.sha256)
         change.publish_to(project.region, project.id)
-        return NewProjectKey(replace(key, last_four=secret[-4:]), secret)
+        return NewProjectKey(replace(key, last_four=secret.last_four), secret)
 
 
 class ProjectKeys:
@@ -283,7 +284,7 @@ def new_admin_key(
     """A key that is not yet stored."""
     secret = api_keys.generate(api_keys.ADMIN, installation_id)
     expires_at_ms = expiry.at_ms(now_ms) if expiry else None
-    return NewAdminKey(AdminKey(new_id("key_"), organization_id, name, secret[-4:], now_ms, expires_at_ms), secret)
+    return NewAdminKey(AdminKey(new_id("key_"), organization_id, name, secret.last_four, now_ms, expires_at_ms), secret)
 
 
 async def show_admin_key_again(change: Change, organization_id: str, installation_id: str, key_id: str) -> NewAdminKey:
@@ -291,8 +292,8 @@ async def show_admin_key_again(change: Change, organization_id: str, installatio
     key = await get_admin_key(change, organization_id, key_id)
     secret = api_keys.generate(api_keys.ADMIN, installation_id)
     event = Event("api_key.updated", key.id, organization_id=organization_id, detail=_SECRET_REPLACED)
-    await replace_admin_secret(await change.record(event), key, last_four=secret[-4:], sha256=api_keys.sha256(secret))
-    return NewAdminKey(replace(key, last_four=secret[-4:]), secret)
+    await replace_admin_secret(await change.record(event), key, last_four=secret.last_four, sha256=secret.sha256)
+    return NewAdminKey(replace(key, last_four=secret.last_four), secret)
 
 
 async def store_admin_key(change: Change, new: NewAdminKey) -> Writing:
@@ -300,7 +301,7 @@ async def store_admin_key(change: Change, new: NewAdminKey) -> Writing:
     detail = {"data": {"scopes": ["api.management"]}}
     event = Event("api_key.created", new.key.id, organization_id=new.key.organization_id, detail=detail)
     writing = await change.record(event)
-    await insert_admin_key(writing, new.key, api_keys.sha256(new.secret))
+    await insert_admin_key(writing, new.key, new.secret.sha256)
     return writing
 
 

@@ -59,7 +59,7 @@ class OrganizationEndpoints:
         body = await read_json(request, _Create, limit_bytes=BODY_LIMIT)
         new = await self._organizations.create(operator, body.name, read_attempt(operator, request, body))
         status = OrganizationStatus(new.organization, new.agreement)
-        key = {"id": new.admin_key.key.id, "value": new.admin_key.secret}
+        key = {"id": new.admin_key.key.id, "value": new.admin_key.secret.value}
         return json_response({**_render(status), "admin_api_key": key})
 
     async def get(self, operator: Operator, request: Request) -> Response:

@@ -29,8 +29,8 @@ async def test_admin_and_operator_do_not_stand_in_for_each_other(shared: Platfor
 
 @SHARED_LOOP
 async def test_an_unknown_key_is_answered_with_its_last_four_characters_only(shared: Platform) -> None:
-    unknown = api_keys.generate(api_keys.ADMIN, shared.running.identity.installation_id)
-    elsewhere = api_keys.generate(api_keys.ADMIN, "inst_" + "0" * 24)
+    unknown = api_keys.generate(api_keys.ADMIN, shared.running.identity.installation_id).value
+    elsewhere = api_keys.generate(api_keys.ADMIN, "inst_" + "0" * 24).value
     for path in (PROJECTS, OPERATOR):
         for key in (elsewhere, "nonsense-of-some-length-1234", "opk-" + "0" * 40):
             status, answer = await shared.ask("GET", path, key=key)

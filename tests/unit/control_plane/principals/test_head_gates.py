@@ -38,7 +38,7 @@ async def refusal(url: str, method: str, path: str, *headers: str) -> tuple[int,
 
 
 def key_of(shared: Platform, realm: str) -> str:
-    return api_keys.generate(realm, shared.running.identity.installation_id)
+    return api_keys.generate(realm, shared.running.identity.installation_id).value
 
 
 def headers_of(key: str) -> tuple[str, str]:
