@@ -41,8 +41,14 @@ _MESSAGE_PATH = re.compile(r" - at (?:`key` in )?`\$\.?([^`]*)`\Z")
 _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 _MISSING_FIELD = re.compile(r"^Object missing required field `(.*)`$")
 _NO_CHOICE = "Invalid enum value"
-_TYPE_NAMES = re.compile(r"`[a-z |]+`")
-_JSON_NAMES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
+_TYPE_NAMES = re.compile(r"`[^`]+`")
+# msgspec says most types in Python's words, and those of values that it leaves to others in Python's names for classes.
+_JSON_NAMES = {
+    **{"str": "string", "int": "integer", "float": "number", "bool": "boolean", "null": "null", "NoneType": "null"},
+    **{"array": "array", "list": "array", "tuple": "array", "object": "object", "dict": "object"},
+    # In JSON bytes are written in base64.
+    "bytes": "string",
+}
 
 
 class _RefusedJsonError(ValueError):
@@ -260,7 +266,7 @@ def _choices(type_: Any) -> dict[str, tuple[str, ...]]:
 
 def _in_json_words(names: re.Match[str]) -> str:
     words = names[0].strip("`").split(" | ")
-    return " or ".join(_JSON_NAMES.get(word, word) for word in words)
+    return " or ".join(_JSON_NAMES.get(word, "another type") for word in words)
 
 
 def _shortened(text: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from domicile.kernel.errors import Category, DomicileError
-from domicile.web.bodies.json_body import MAX_DEPTH, decode_json, parse_json
+from domicile.web.bodies.json_body import MAX_DEPTH, converted, decode_json, parse_json
 from domicile.web.error_rendering import envelope
 
 
@@ -60,6 +60,42 @@ def test_the_member_at_fault_is_named(body: bytes, code: str, param: str | None)
 def test_types_are_called_as_in_json() -> None:
     error = refused(b'{"name": 1}')
     assert error.message == "Invalid value for 'name': expected string, got integer."
+
+
+class Uploaded:
+    """A class that msgspec does not know: of its place msgspec speaks in Python's names."""
+
+
+class Form(Struct):
+    file: Uploaded
+    count: int = 0
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (None, "null"),
+        ({}, "object"),
+        ([], "array"),
+        ((), "array"),
+        ("x", "string"),
+        (b"x", "string"),
+        (True, "boolean"),
+        (1, "integer"),
+        (1.5, "number"),
+    ],
+)
+def test_no_type_is_called_by_its_name_in_python(value: Any, word: str) -> None:
+    with pytest.raises(DomicileError) as caught:
+        converted({"file": value}, Form)
+    assert caught.value.message == f"Invalid value for 'file': expected another type, got {word}."
+
+
+@pytest.mark.parametrize(("value", "word"), [(None, "null"), (b"x", "string"), (Uploaded(), "another type")])
+def test_nor_is_a_value_in_the_place_of_an_integer(value: Any, word: str) -> None:
+    with pytest.raises(DomicileError) as caught:
+        converted({"file": Uploaded(), "count": value}, Form)
+    assert caught.value.message == f"Invalid value for 'count': expected integer, got {word}."
 
 
 @pytest.mark.parametrize(
