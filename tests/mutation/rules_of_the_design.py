@@ -121,9 +121,9 @@ MUTANTS = [
     Mutant(
         "design 8",
         "what reached the TLS proxy in clear is refused",
-        "domicile/web/server/protocol.py",
-        "            if self.trusted_proxies is not None and came_in_clear(self.headers):",
-        "            if False:",
+        "domicile/web/server/head_judgement.py",
+        '        if is_behind_proxy and came_in_clear(scope["headers"]):',
+        "        if False:",
         "tests/unit/web/server/test_trusted_proxies.py -k named_proxy",
     ),
     Mutant(

@@ -15,7 +15,7 @@ from domicile.control_plane.principals.authentication import Authentication
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 from domicile.web.presented_key import presented_key
-from domicile.web.server.protocol import HeadGate
+from domicile.web.server.head_judgement import HeadGate
 
 _PUBLIC_PATHS = frozenset({"/healthz"})
 _ADMIN = "/v1/organization"

@@ -6,7 +6,7 @@ from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.policy.caller import Caller
 from domicile.web.application import BODY_HOLD, add_answer_header, log_caller
 from domicile.web.bodies.body_memory import BodyHold
-from domicile.web.server.protocol import HeadGate
+from domicile.web.server.head_judgement import HeadGate
 
 # Answered without a key. Everything else, unknown URLs included, needs one.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})

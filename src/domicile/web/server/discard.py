@@ -18,7 +18,7 @@ from collections.abc import Callable
 _NOWHERE = bytearray(256 * 1024)
 
 
-class UnreadSocket:
+class DiscardingSocket:
     """A transport's socket from the moment on which nobody may read it."""
 
     def __init__(

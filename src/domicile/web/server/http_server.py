@@ -13,11 +13,11 @@ from typing import Any, cast
 import uvicorn
 from starlette.types import ASGIApp
 
+from domicile.web.server.head_judgement import HeadGate
 from domicile.web.server.protocol import (
     HEAD_TIMEOUT_S,
     MAX_CONNECTIONS,
     STALL_TIMEOUT_S,
-    HeadGate,
     LimitedHttpProtocol,
     RefusalObserver,
     protocol_class,

@@ -6,7 +6,8 @@ a connection error and never read the answer. So our own direction ends first, a
 
 import asyncio
 
-from domicile.web.server.discard import UnreadSocket
+from domicile.web.server.deadline import Deadline
+from domicile.web.server.discard import DiscardingSocket
 
 # How long the client may go on sending, and how long after the last of it we wait for its own end, in seconds.
 LINGER_S = 30.0
@@ -19,9 +20,9 @@ class LingeringEnd:
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
         self._transport = transport
-        self._unread: UnreadSocket | None = None
+        self._discarding: DiscardingSocket | None = None
         self._until: float | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._idle = Deadline(loop, LINGER_IDLE_S)
 
     @property
     def has_begun(self) -> bool:
@@ -30,10 +31,12 @@ class LingeringEnd:
 
     def stop_reading(self) -> None:
         """From now on what the client sends is dropped. Without a descriptor for that, the connection is cut off."""
-        if self._unread is not None:
+        if self._discarding is not None:
             return
         try:
-            self._unread = UnreadSocket(self._loop, self._transport, on_bytes=self._wait, on_end=self._transport.close)
+            self._discarding = DiscardingSocket(
+                self._loop, self._transport, on_bytes=self._wait, on_end=self._transport.close
+            )
         except OSError:
             self._transport.abort()
 
@@ -49,10 +52,10 @@ class LingeringEnd:
 
     def close(self) -> None:
         """The connection is lost: no descriptor and no timer stays behind."""
-        self._stop_waiting()
-        if self._unread is not None:
-            self._unread.close()
-            self._unread = None
+        self._idle.stop()
+        if self._discarding is not None:
+            self._discarding.close()
+            self._discarding = None
 
     def _wait(self) -> None:
         if self._until is None:
@@ -60,10 +63,4 @@ class LingeringEnd:
         if self._loop.time() > self._until:
             self._transport.abort()
             return
-        self._stop_waiting()
-        self._deadline = self._loop.call_later(LINGER_IDLE_S, self._transport.abort)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        self._idle.start(self._transport.abort)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import httptools
-import structlog
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -19,15 +18,13 @@ from domicile.kernel.errors import DomicileError
 from domicile.web import http_errors
 from domicile.web.error_rendering import RenderedError
 from domicile.web.server.answer_cycle import AnswerCycle, AnswerTransport
+from domicile.web.server.deadline import Deadline
+from domicile.web.server.head_judgement import HeadGate, judge_head
 from domicile.web.server.lingering import LingeringEnd
 from domicile.web.server.refusals import encode_refusal, make_refusal
-from domicile.web.server.request_head import check_head, malformed, read_target, without_upgrade
-from domicile.web.server.trusted_proxies import TrustedProxies, came_in_clear, https_required
+from domicile.web.server.request_head import malformed, without_upgrade
+from domicile.web.server.trusted_proxies import TrustedProxies
 
-log = structlog.get_logger("http")
-
-HeadGate = Callable[[Scope], None]
-"""Judges a request by its head: raises `DomicileError` to refuse it. What it finds out, it puts into the scope."""
 RefusalObserver = Callable[[RenderedError], None]
 
 MAX_HEADER_BYTES = 64 * 1024
@@ -75,8 +72,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._silent_bytes = 0
         self._heard = False
-        self._deadline: asyncio.TimerHandle | None = None
-        self._stalled: asyncio.TimerHandle | None = None
+        self._head_deadline = Deadline(self.loop, self.head_timeout_s)
+        self._stall_deadline = Deadline(self.loop, self.stall_timeout_s)
         self._in_flight: AnswerCycle | None = None
         # The parser stops at an offer to change the protocol; the head is parsed again without it.
         self._offered_upgrade = False
@@ -98,10 +95,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if len(self.connections) > self.max_connections:
             self._turn_away()
             return
-        self._start_deadline()
+        self._head_deadline.start(self._timed_out)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_deadline()
+        self._head_deadline.stop()
         self.resume_writing()
         self._end.close()
         # uvicorn tells the request that came last, which may still be waiting for its turn.
@@ -146,21 +143,19 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        if self._stalled is None:
+        if not self._stall_deadline.is_running:
             # Not `close`, which would wait for the client to take what is left.
-            self._stalled = self.loop.call_later(self.stall_timeout_s, self.transport.abort)
+            self._stall_deadline.start(self.transport.abort)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._stalled is not None:
-            self._stalled.cancel()
-            self._stalled = None
+        self._stall_deadline.stop()
 
     def shutdown(self) -> None:
         if self._end.has_begun:
             self.transport.close()
             return
-        self._stop_deadline()
+        self._head_deadline.stop()
         super().shutdown()
 
     # What the parser tells -------------------------------------------------------------------------------------------
@@ -173,7 +168,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._parsing = _Parsing.HEAD
         self._is_head_request = False
         self._head_bytes = 0
-        self._start_deadline()
+        self._head_deadline.start(self._timed_out)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -191,7 +186,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade() and method != b"CONNECT":
             self._offered_upgrade = True
             return
-        self._stop_deadline()
+        self._head_deadline.stop()
         self._is_head_request = method == b"HEAD"
         refusal = self._judge_head(method, version)
         if refusal is not None:
@@ -209,34 +204,23 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         self._heard = True
         self._parsing = _Parsing.NOTHING
-        self._stop_deadline()
+        self._head_deadline.stop()
         super().on_message_complete()
 
     # The request -----------------------------------------------------------------------------------------------------
 
     def _judge_head(self, method: bytes, version: str) -> DomicileError | None:
         """Completes the scope. Returns why the request is refused, or None."""
-        try:
-            if len(self.pipeline) >= MAX_PIPELINED:
-                raise errors.service_unavailable(
-                    "Too many requests wait on this connection. Wait for their answers.", 1
-                )
-            check_head(method, version, self.headers)
-            path, raw_path, query = read_target(self.url)
-            scope = cast(Scope, self.scope)
-            scope["method"], scope["http_version"] = method.decode("ascii"), version
-            scope["path"], scope["raw_path"], scope["query_string"] = path, raw_path, query
-            if self.trusted_proxies is not None and came_in_clear(self.headers):
-                raise https_required()
-            if self.head_gate is not None:
-                self.head_gate(scope)
-        except DomicileError as error:
-            return error
-        except Exception as error:
-            # Fails closed. The text of an unforeseen exception may quote the head.
-            log.error("unforeseen", type=type(error).__name__)
-            return http_errors.internal_error()
-        return None
+        if len(self.pipeline) >= MAX_PIPELINED:
+            return errors.service_unavailable("Too many requests wait on this connection. Wait for their answers.", 1)
+        return judge_head(
+            cast(Scope, self.scope),
+            method=method,
+            version=version,
+            url=self.url,
+            is_behind_proxy=self.trusted_proxies is not None,
+            gate=self.head_gate,
+        )
 
     def _start_request(self, *, keep_alive: bool) -> None:
         """Passes the request on, or lets it wait for the answers to those before it."""
@@ -272,8 +256,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._end.has_begun:
             # The answer has ended the connection: nothing that was pipelined behind it is answered.
             return
-        is_last = not self.pipeline
+        is_last, was_paused = not self.pipeline, self.flow.read_paused
         super().on_response_complete()
+        if was_paused and self._head_deadline.is_running:
+            # uvicorn reads on from here: the rest of a head has its whole time.
+            self._head_deadline.start(self._timed_out)
         if is_last and self._refusal_in_turn is not None:
             self._write_refusal(self._refusal_in_turn)
 
@@ -297,23 +284,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse(http_errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
             raise _RefusedError
 
-    def _start_deadline(self) -> None:
-        self._stop_deadline()
-        self._deadline = self.loop.call_later(self.head_timeout_s, self._timed_out)
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _timed_out(self) -> None:
-        self._refuse(http_errors.request_timeout())
-
     # Refusals --------------------------------------------------------------------------------------------------------
 
     def _unfinished_answer(self) -> AnswerCycle | None:
         cycle = self._in_flight
         return cycle if cycle is not None and not cycle.response_complete else None
+
+    def _timed_out(self) -> None:
+        if self.flow.read_paused:
+            # What is missing may lie in the kernel's buffer: a head that we do not read is not late.
+            self._head_deadline.start(self._timed_out)
+        else:
+            self._refuse(http_errors.request_timeout())
 
     def _refusal(self, error: DomicileError) -> RenderedError:
         # The date, as on every answer.
@@ -348,7 +330,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _answer_in_turn(self, answer: RenderedError) -> None:
         self._stop_reading()
-        self._stop_deadline()
+        self._head_deadline.stop()
         if self._unfinished_answer() is None:
             self._write_refusal(answer)
         else:
@@ -362,7 +344,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _write_refusal(self, answer: RenderedError) -> None:
         self._unset_keepalive_if_required()
-        self._stop_deadline()
+        self._head_deadline.stop()
         if not self.transport.is_closing():
             self._send_refusal(answer)
             self._end.begin()

@@ -2,7 +2,7 @@
 
 The event loops bring TLS of their own, but one that goes on taking in what a client sends after it was refused. Here a
 refusal on the head (design 4.1) means over TLS what it means without: the record that held the head was decrypted, and no
-later one ever is. `UnreadSocket` drops them as they are, inside the kernel.
+later one ever is. `DiscardingSocket` drops them as they are, inside the kernel.
 """
 
 import asyncio

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import inspect
 import json
 import shutil
 import socket
@@ -18,8 +19,11 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI, AuthenticationError, OpenAI
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from domicile.kernel import errors
+from domicile.web.error_rendering import RenderedError
 from domicile.web.server import lingering
 from domicile.web.server.protocol import MAX_HEADER_BYTES, MAX_HEADER_COUNT, MAX_PIPELINED
 from domicile.web.server.receive_buffer import ReceiveBuffer
@@ -53,10 +57,13 @@ class Servers:
     gated: LiveServer
     hasty: LiveServer
     """Gives a head a tenth of a second."""
+    brisk: LiveServer
+    """Gives it half a second, and notes in `refused_at` when that is over."""
     narrow: LiveServer
     """Has room for two connections."""
     application: ASGIApp | None = None
     gate: Gate = field(default_factory=Gate)
+    refused_at: list[float] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module", params=["asyncio", "uvloop", "asyncio-tls", "uvloop-tls"])
@@ -73,12 +80,21 @@ def all_servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     def gate(scope: Scope) -> None:
         known[0].gate(scope)
 
+    def refused(_answer: RenderedError) -> None:
+        known[0].refused_at.append(time.monotonic())
+
     with ExitStack() as stack:
-        plain, gated, hasty, narrow = (
+        plain, gated, hasty, brisk, narrow = (
             stack.enter_context(live_server(application, loop, issuer, **options))
-            for options in ({}, {"head_gate": gate}, {"head_timeout_s": 0.1}, {"max_connections": 2})
+            for options in (
+                {},
+                {"head_gate": gate},
+                {"head_timeout_s": 0.1},
+                {"head_timeout_s": 0.5, "on_refusal": refused},
+                {"max_connections": 2},
+            )
         )
-        known.append(Servers(plain, gated, hasty, narrow))
+        known.append(Servers(plain, gated, hasty, brisk, narrow))
         yield known[0]
 
 
@@ -492,6 +508,38 @@ class TestDeadlines:
             assert_refused(connection.answer(), 408, "request_timeout")
             assert connection.rest() == b""
 
+    def test_a_head_is_not_late_while_nobody_reads_it(self, servers: Servers, recording: RecordingApplication) -> None:
+        """With a request waiting its turn nothing is read, and the rest of the next head lies in the kernel's buffer."""
+        server, third = servers.brisk, HELLO % b"third"
+        with server.connect() as connection:
+            connection.send(b"GET /held HTTP/1.1\r\nHost: h\r\n\r\n" + HELLO % b"second" + third[:-9])
+            assert recording.held.wait(5)
+            connection.send(third[-9:])
+            # By the server's own clock, after the time of the third head.
+            server.call(server.loop.call_later, 0.75, recording.release.set)
+            assert json.loads(connection.answer().body) == {"held": True}
+            assert json.loads(connection.answer().body) == {"said": "second"}
+            assert json.loads(connection.answer().body) == {"said": "third"}
+
+    def test_once_it_is_read_again_a_head_has_its_whole_time_and_no_more(
+        self, servers: Servers, recording: RecordingApplication
+    ) -> None:
+        server, released_at = servers.brisk, []
+
+        def release() -> None:
+            released_at.append(time.monotonic())
+            recording.release.set()
+
+        with server.connect() as connection:
+            connection.send(b"GET /held HTTP/1.1\r\nHost: h\r\n\r\n" + HELLO % b"second" + b"GET /hel")
+            assert recording.held.wait(5)
+            server.call(server.loop.call_later, 0.75, release)
+            assert json.loads(connection.answer().body) == {"held": True}
+            assert json.loads(connection.answer().body) == {"said": "second"}
+            assert_refused(connection.answer(), 408, "request_timeout")
+        # A timer of an event loop may be a few milliseconds early.
+        assert servers.refused_at[-1] - released_at[0] > 0.48
+
     def test_dripping_does_not_prolong_it(self, servers: Servers) -> None:
         with servers.hasty.connect() as connection:
             connection.send(b"GET /hello HTTP/1.1\r\nHost: h\r\n")
@@ -694,3 +742,14 @@ class TestOfficialClients:
                 assert [type(outcome) for outcome in outcomes] == [AuthenticationError] * 8
 
         asyncio.run(post())
+
+
+def test_what_is_used_of_uvicorn_s_private_names_is_what_uvicorn_uses() -> None:
+    """A release that renames one would leave our rule without effect, and without an error."""
+    assert callable(HttpToolsProtocol._unset_keepalive_if_required)
+    # Both ways in which a request begins are seen, so that `_in_flight` is right.
+    for begins in (HttpToolsProtocol.on_headers_complete, HttpToolsProtocol.on_response_complete):
+        assert "self._start_asgi_task(" in inspect.getsource(begins)
+    for reads in (HttpToolsProtocol.on_headers_complete, HttpToolsProtocol.on_body):
+        assert "self.flow.pause_reading()" in inspect.getsource(reads)
+    assert "read_paused" in inspect.getsource(FlowControl.pause_reading)
