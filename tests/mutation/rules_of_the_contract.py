@@ -184,7 +184,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "every request that is not public is judged on its head",
-        "domicile/data_plane/http/front.py",
+        "domicile/data_plane/http/middleware.py",
         '            scope[CALLER] = authenticator.authenticate(scope["headers"])',
         "            pass",
         "tests/unit/data_plane/http",

@@ -9,7 +9,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "one tenant's prompt cache is not another's",
-        "domicile/data_plane/inference/story.py",
+        "domicile/data_plane/inference/lifecycle.py",
         "        return placement.reservation.admission.caller.project.project_id",
         '        return "everybody"',
         "tests/e2e/test_chat.py -k tenant",
@@ -153,7 +153,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what the platform cuts off is not put down to the client",
-        "domicile/data_plane/inference/interruption.py",
+        "domicile/data_plane/inference/cancellation.py",
         "        self.outcome = Outcome.CUT_OFF",
         "        self.outcome = Outcome.CLIENT_LEFT",
         "tests/residency/test_draining.py -k outlives",

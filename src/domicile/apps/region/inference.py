@@ -8,11 +8,11 @@ from domicile.apps.region.engines import Engines
 from domicile.apps.region.foundation import Foundation
 from domicile.confinement.surroundings import environment_of_child
 from domicile.data_plane.engines.fetch import ImageFetcher
-from domicile.data_plane.inference.assembly import assembled
+from domicile.data_plane.inference.build_inference import build_inference as build_lifecycle
 from domicile.data_plane.inference.images import RoomForLinks
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inference.remote_images import FetchedImages
-from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
@@ -37,7 +37,7 @@ def build_inference(
     """
     if preparations is None:
         preparations = (FetchedImages(ImageFetcher(base.settings.fetch_hosts, base.egress)),)
-    return assembled(
+    return build_lifecycle(
         Inference(
             policy=policy,
             limits=Unlimited(),

@@ -2,7 +2,7 @@
 
 from domicile.apps.listeners import BoundListener
 from domicile.data_plane.http.app import RegionEndpoints, build_application, refusal_headers
-from domicile.data_plane.http.front import head_gate
+from domicile.data_plane.http.middleware import head_gate
 from domicile.process.descriptors import connections_of_a_listener
 from domicile.settings.installation import RegionSettings
 from domicile.web.bodies.body_memory import BodyMemory

@@ -5,10 +5,10 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.data_plane.http.piecewise import PiecewiseResponse, while_connected
-from domicile.data_plane.inference.exchange import Exchange, StreamedExchange
-from domicile.data_plane.inference.interruption import Interruption
-from domicile.data_plane.inference.story import Answer, AnswerStream, Inference
+from domicile.data_plane.http.streaming import StreamedResponse, while_connected
+from domicile.data_plane.inference.adapter import EndpointAdapter, StreamingEndpointAdapter
+from domicile.data_plane.inference.cancellation import Cancellation
+from domicile.data_plane.inference.lifecycle import Answer, AnswerStream, Inference
 from domicile.openai_api.closed import ModelRequest
 from domicile.web.bodies.json_body import MAX_VALUES
 from domicile.web.bodies.reading import read_json_by
@@ -24,14 +24,14 @@ ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
 async def read_request(
     request: Request,
     inference: Inference,
-    exchange: Exchange[ModelRequestT],
+    adapter: EndpointAdapter[ModelRequestT],
     type_: type[ModelRequestT],
     *,
     limit_bytes: int,
     max_values: int = MAX_VALUES,
 ) -> ModelRequestT:
     """The body as the endpoint's closed type. What is dropped of it is named in the answer's header `domicile-ignored`."""
-    droppable = inference.droppable(exchange.endpoint)
+    droppable = inference.droppable(adapter.endpoint)
     decoded = await read_json_by(
         request,
         lambda body: decode_dropping(body, type_, droppable, max_values=max_values),
@@ -51,22 +51,22 @@ def answer_headers(request: Request, answer: Answer | AnswerStream) -> dict[str,
 
 
 async def whole_answer(
-    request: Request, inference: Inference, exchange: Exchange[ModelRequestT], body: ModelRequestT
+    request: Request, inference: Inference, adapter: EndpointAdapter[ModelRequestT], body: ModelRequestT
 ) -> Response:
     """One reply, under the headers of `answer_headers`."""
     caller, request_id = request.scope["caller"], request.scope["request_id"]
-    interruption = Interruption()
-    working = inference.answer(exchange, caller, body, request_id, interruption)
-    answer = await while_connected(request, working, interruption)
+    cancellation = Cancellation()
+    working = inference.answer(adapter, caller, body, request_id, cancellation)
+    answer = await while_connected(request, working, cancellation)
     return Response(answer.body, headers=answer_headers(request, answer), media_type=answer.media_type)
 
 
 async def streamed_answer(
-    request: Request, inference: Inference, exchange: StreamedExchange[ModelRequestT], body: ModelRequestT
+    request: Request, inference: Inference, adapter: StreamingEndpointAdapter[ModelRequestT], body: ModelRequestT
 ) -> Response:
     """A reply in pieces, under the same headers."""
     caller, request_id = request.scope["caller"], request.scope["request_id"]
-    interruption = Interruption()
-    opening = inference.stream(exchange, caller, body, request_id, interruption)
-    opened = await while_connected(request, opening, interruption)
-    return PiecewiseResponse(opened.pieces, answer_headers(request, opened), opened.media_type, interruption)
+    cancellation = Cancellation()
+    opening = inference.stream(adapter, caller, body, request_id, cancellation)
+    opened = await while_connected(request, opening, cancellation)
+    return StreamedResponse(opened.pieces, answer_headers(request, opened), opened.media_type, cancellation)

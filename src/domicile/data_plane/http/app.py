@@ -9,12 +9,12 @@ from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.completions import Completions
 from domicile.data_plane.http.embeddings import Embeddings
-from domicile.data_plane.http.front import CORS_HEADERS, Front
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.images import Images
+from domicile.data_plane.http.middleware import CORS_HEADERS, RegionMiddleware
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.http.moderations import Moderations
-from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
 from domicile.web.bodies.body_memory import BodyMemory
@@ -63,7 +63,7 @@ def build_application(
     """
     return Application(
         region_routes(endpoints),
-        decorate=Front,
+        decorate=RegionMiddleware,
         extra_headers=_headers(endpoints.region),
         observer=observer,
         body_memory=body_memory,

@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.data_plane.http.answering import read_request, streamed_answer, whole_answer
-from domicile.data_plane.inference.audio_speech import SpeechExchange
-from domicile.data_plane.inference.audio_transcription import TranscriptionExchange, TranslationExchange
-from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.inference.audio_speech import SpeechAdapter
+from domicile.data_plane.inference.audio_transcription import TranscriptionAdapter, TranslationAdapter
+from domicile.data_plane.inference.lifecycle import Inference
 from domicile.openai_api.audio_speech import SpeechRequest
 from domicile.openai_api.audio_transcription import LISTS, MAX_FILE_BYTES, TranscriptionRequest, TranslationRequest
 from domicile.web.bodies.body_limits import body_limit
@@ -18,13 +18,13 @@ SPEECH_LIMIT_BYTES = body_limit("/v1/audio/speech")
 
 
 class Audio:
-    """Reads each request whole, in memory, then lets `inference` tell the story."""
+    """Reads each request whole, in memory, then lets `inference` run the request lifecycle."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
-        self._transcription = TranscriptionExchange()
-        self._translation = TranslationExchange()
-        self._speech = SpeechExchange()
+        self._transcription = TranscriptionAdapter()
+        self._translation = TranslationAdapter()
+        self._speech = SpeechAdapter()
 
     async def transcribe(self, request: Request) -> Response:
         """What is said in a recording, whole or as it is written down."""

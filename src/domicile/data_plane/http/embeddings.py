@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.data_plane.http.answering import read_request, whole_answer
-from domicile.data_plane.inference.embeddings import EmbeddingsExchange
-from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.inference.embeddings import EmbeddingsAdapter
+from domicile.data_plane.inference.lifecycle import Inference
 from domicile.openai_api.embeddings import MAX_TOKENS, EmbeddingRequest
 from domicile.web.bodies.body_limits import body_limit
 
@@ -15,20 +15,20 @@ MAX_VALUES = MAX_TOKENS + 10_000
 
 
 class Embeddings:
-    """Reads the request whole, then lets `inference` tell the story."""
+    """Reads the request whole, then lets `inference` run the request lifecycle."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
-        self._exchange = EmbeddingsExchange()
+        self._adapter = EmbeddingsAdapter()
 
     async def create(self, request: Request) -> Response:
         """One vector for each input."""
         body = await read_request(
             request,
             self._inference,
-            self._exchange,
+            self._adapter,
             EmbeddingRequest,
             limit_bytes=BODY_LIMIT_BYTES,
             max_values=MAX_VALUES,
         )
-        return await whole_answer(request, self._inference, self._exchange, body)
+        return await whole_answer(request, self._inference, self._adapter, body)

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.data_plane.http.answering import read_request, whole_answer
-from domicile.data_plane.inference.moderations import ModerationsExchange
-from domicile.data_plane.inference.story import Inference
+from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.inference.moderations import ModerationsAdapter
 from domicile.openai_api.moderations import ModerationRequest
 from domicile.web.bodies.body_limits import body_limit
 
@@ -13,15 +13,15 @@ BODY_LIMIT_BYTES = body_limit("/v1/moderations")
 
 
 class Moderations:
-    """Reads the request whole, then lets `inference` tell the story."""
+    """Reads the request whole, then lets `inference` run the request lifecycle."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
-        self._exchange = ModerationsExchange()
+        self._adapter = ModerationsAdapter()
 
     async def create(self, request: Request) -> Response:
         """One result for each text, or one for all parts."""
         body = await read_request(
-            request, self._inference, self._exchange, ModerationRequest, limit_bytes=BODY_LIMIT_BYTES
+            request, self._inference, self._adapter, ModerationRequest, limit_bytes=BODY_LIMIT_BYTES
         )
-        return await whole_answer(request, self._inference, self._exchange, body)
+        return await whole_answer(request, self._inference, self._adapter, body)

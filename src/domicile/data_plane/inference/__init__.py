@@ -1,1 +1,1 @@
-"""Inference: the one story of a request, and for each endpoint what its requests and replies are like."""
+"""Inference: the request lifecycle, and an adapter for each endpoint."""

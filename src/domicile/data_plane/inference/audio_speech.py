@@ -3,43 +3,43 @@
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.exchange import EVENT_STREAM, Part, Shown
+from domicile.data_plane.inference.adapter import EVENT_STREAM, ReplyNames, ReplyPart
 from domicile.openai_api.audio_speech import SpeechRequest, check_speech_request, encode_for_engine, shown_event
 
 
-class SpeechExchange:
-    """See `StreamedExchange`."""
+class SpeechAdapter:
+    """See `StreamingEndpointAdapter`."""
 
     endpoint = Endpoint.AUDIO_SPEECH
 
     def check(self, request: SpeechRequest) -> None:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         check_speech_request(request)
 
     def media_type(self, request: SpeechRequest) -> str:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         return EVENT_STREAM if request.as_events else request.media_type
 
     def encode(self, request: SpeechRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         return EngineRequest(encode_for_engine(request, model=model))
 
-    def asked(self, request: SpeechRequest, sent: EngineRequest) -> Usage:
-        """See `Exchange`. The text is all that is counted, and no engine counts characters."""
+    def request_usage(self, request: SpeechRequest, sent: EngineRequest) -> Usage:
+        """See `EndpointAdapter`. The text is all that is counted, and no engine counts characters."""
         return Usage(characters=len(request.input))
 
-    def reply(self, raw: bytes, _request: SpeechRequest, _shown: Shown) -> Part:
-        """See `Exchange`."""
-        return Part(raw)
+    def reply(self, raw: bytes, _request: SpeechRequest, _names: ReplyNames) -> ReplyPart:
+        """See `EndpointAdapter`."""
+        return ReplyPart(raw)
 
     def is_raw(self, request: SpeechRequest) -> bool:
-        """See `StreamedExchange`."""
+        """See `StreamingEndpointAdapter`."""
         return not request.as_events
 
-    def piece(self, data: bytes, request: SpeechRequest, _shown: Shown) -> Part:
-        """See `StreamedExchange`."""
-        return Part(b"data: " + shown_event(data) + b"\n\n") if request.as_events else Part(data)
+    def piece(self, data: bytes, request: SpeechRequest, _names: ReplyNames) -> ReplyPart:
+        """See `StreamingEndpointAdapter`."""
+        return ReplyPart(b"data: " + shown_event(data) + b"\n\n") if request.as_events else ReplyPart(data)
 
     def end(self, _request: SpeechRequest) -> bytes:
-        """See `StreamedExchange`. The last event says that it is the last, and sound just ends."""
+        """See `StreamingEndpointAdapter`. The last event says that it is the last, and sound just ends."""
         return b""

@@ -5,64 +5,64 @@ from collections.abc import Iterator
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.exchange import EVENT_STREAM, JSON, Part, Shown, estimated_tokens, plausible
+from domicile.data_plane.inference.adapter import EVENT_STREAM, JSON, ReplyNames, ReplyPart, estimated_tokens, plausible
 from domicile.openai_api import chat_reply
 from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
 from domicile.openai_api.chat_messages import AudioPart, ImagePart, UserMessage
 from domicile.openai_api.chat_rules import check_chat_request
 
 
-class ChatExchange:
-    """See `StreamedExchange`."""
+class ChatAdapter:
+    """See `StreamingEndpointAdapter`."""
 
     endpoint = Endpoint.CHAT_COMPLETIONS
 
     def check(self, request: ChatCompletionRequest) -> None:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         check_chat_request(request)
 
     def media_type(self, request: ChatCompletionRequest) -> str:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         return EVENT_STREAM if request.streams else JSON
 
     def encode(self, request: ChatCompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         _check_no_address(request)
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
 
-    def asked(self, request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
-        """See `Exchange`. Of images and sound only an engine knows how many tokens they are: their bytes say nothing of it."""
+    def request_usage(self, request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
+        """See `EndpointAdapter`. Media bytes are left out: only an engine knows their tokens."""
         return Usage(input_tokens=estimated_tokens(len(sent.body) - sum(_media_bytes(request))))
 
-    def reply(self, raw: bytes, _request: ChatCompletionRequest, shown: Shown) -> Part:
-        """See `Exchange`."""
+    def reply(self, raw: bytes, _request: ChatCompletionRequest, names: ReplyNames) -> ReplyPart:
+        """See `EndpointAdapter`."""
         reply = chat_reply.decode_completion(raw)
-        body = chat_reply.encode_completion(reply, model=shown.model, service_tier=shown.service_tier)
-        return Part(body, _said(reply), counted_tokens(reply.usage))
+        body = chat_reply.encode_completion(reply, model=names.model, service_tier=names.service_tier)
+        return ReplyPart(body, _platform_usage(reply), engine_tokens(reply.usage))
 
     def is_raw(self, _request: ChatCompletionRequest) -> bool:
-        """See `StreamedExchange`."""
+        """See `StreamingEndpointAdapter`."""
         return False
 
-    def piece(self, data: bytes, request: ChatCompletionRequest, shown: Shown) -> Part:
-        """See `StreamedExchange`. Engines send one token for each choice in a chunk."""
+    def piece(self, data: bytes, request: ChatCompletionRequest, names: ReplyNames) -> ReplyPart:
+        """See `StreamingEndpointAdapter`. Engines send one token for each choice in a chunk."""
         chunk = chat_reply.decode_chunk(data)
         with_usage = request.wants_usage_in_stream
-        said, counted = Usage(output_tokens=len(chunk.choices)), counted_tokens(chunk.usage or None)
+        platform_usage, engine_usage = Usage(output_tokens=len(chunk.choices)), engine_tokens(chunk.usage or None)
         if not (chunk.choices or with_usage):
             # The chunk with the usage has no choices; it is for callers who asked for it.
-            return Part(b"", said, counted)
+            return ReplyPart(b"", platform_usage, engine_usage)
         body = chat_reply.encode_chunk(
-            chunk, model=shown.model, include_usage=with_usage, service_tier=shown.service_tier
+            chunk, model=names.model, include_usage=with_usage, service_tier=names.service_tier
         )
-        return Part(b"data: " + body + b"\n\n", said, counted)
+        return ReplyPart(b"data: " + body + b"\n\n", platform_usage, engine_usage)
 
     def end(self, _request: ChatCompletionRequest) -> bytes:
-        """See `StreamedExchange`."""
+        """See `StreamingEndpointAdapter`."""
         return b"data: [DONE]\n\n"
 
 
-def _said(reply: chat_reply.ChatCompletion) -> Usage:
+def _platform_usage(reply: chat_reply.ChatCompletion) -> Usage:
     """Of a whole reply its text is all there is to count, unless the engine has counted."""
     texts = [choice.message.content or "" for choice in reply.choices]
     for choice in reply.choices:
@@ -71,7 +71,7 @@ def _said(reply: chat_reply.ChatCompletion) -> Usage:
     return Usage(output_tokens=sum(max(1, estimated_tokens(len(text.encode()))) for text in texts))
 
 
-def counted_tokens(usage: chat_reply.Usage | None) -> Usage | None:
+def engine_tokens(usage: chat_reply.Usage | None) -> Usage | None:
     """An engine's count of tokens, if it is one. Each prompt has tokens: a count of none is none."""
     if usage is None or usage.prompt_tokens < 1:
         return None

@@ -3,7 +3,7 @@
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.exchange import JSON, Part, Shown, estimated_tokens, plausible
+from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart, estimated_tokens, plausible
 from domicile.openai_api.embeddings import (
     EmbeddingRequest,
     check_embedding_request,
@@ -13,29 +13,31 @@ from domicile.openai_api.embeddings import (
 )
 
 
-class EmbeddingsExchange:
-    """See `Exchange`."""
+class EmbeddingsAdapter:
+    """See `EndpointAdapter`."""
 
     endpoint = Endpoint.EMBEDDINGS
 
     def check(self, request: EmbeddingRequest) -> None:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         check_embedding_request(request)
 
     def media_type(self, _request: EmbeddingRequest) -> str:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         return JSON
 
     def encode(self, request: EmbeddingRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `Exchange`. Nothing of an embedding is kept in a prompt cache, so there is nothing to salt."""
+        """See `EndpointAdapter`. Nothing of an embedding is kept in a prompt cache, so there is nothing to salt."""
         return EngineRequest(encode_for_engine(request, model=model))
 
-    def asked(self, _request: EmbeddingRequest, sent: EngineRequest) -> Usage:
-        """See `Exchange`."""
+    def request_usage(self, _request: EmbeddingRequest, sent: EngineRequest) -> Usage:
+        """See `EndpointAdapter`."""
         return Usage(input_tokens=estimated_tokens(len(sent.body)))
 
-    def reply(self, raw: bytes, request: EmbeddingRequest, shown: Shown) -> Part:
-        """See `Exchange`."""
+    def reply(self, raw: bytes, request: EmbeddingRequest, names: ReplyNames) -> ReplyPart:
+        """See `EndpointAdapter`."""
         reply = decode_embeddings(raw)
-        counted = plausible(Usage(input_tokens=reply.usage.prompt_tokens)) if reply.usage.prompt_tokens > 0 else None
-        return Part(encode_embeddings(reply, request, model=shown.model), counted=counted)
+        engine_usage = (
+            plausible(Usage(input_tokens=reply.usage.prompt_tokens)) if reply.usage.prompt_tokens > 0 else None
+        )
+        return ReplyPart(encode_embeddings(reply, request, model=names.model), engine_usage=engine_usage)

@@ -3,8 +3,8 @@
 from domicile.boundary.usage import ImageSize, Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.exchange import JSON, Part, RequestT, Shown
-from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart, RequestT
+from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.image_input import ImageHeader, read_header
@@ -19,36 +19,36 @@ from domicile.openai_api.images import (
 )
 
 
-class ImagesExchange:
-    """See `Exchange`. The answer holds the pictures themselves; who asked for links gets them from `ImageLinks`."""
+class ImagesAdapter:
+    """See `EndpointAdapter`. The answer holds the pictures themselves; who asked for links gets them from `ImageLinks`."""
 
     endpoint = Endpoint.IMAGES_GENERATIONS
 
     def check(self, request: ImageRequest) -> None:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         check_image_request(request)
 
     def media_type(self, _request: ImageRequest) -> str:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         return JSON
 
     def encode(self, request: ImageRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `Exchange`. Pictures have no prompt cache, so there is nothing to salt."""
+        """See `EndpointAdapter`. Pictures have no prompt cache, so there is nothing to salt."""
         return EngineRequest(encode_for_engine(request, model=model))
 
-    def asked(self, _request: ImageRequest, _sent: EngineRequest) -> Usage:
-        """See `Exchange`. Images are counted, not what they were made from."""
+    def request_usage(self, _request: ImageRequest, _sent: EngineRequest) -> Usage:
+        """See `EndpointAdapter`. Images are counted, not what they were made from."""
         return Usage()
 
-    def reply(self, raw: bytes, request: ImageRequest, _shown: Shown) -> Part:
-        """See `Exchange`. Each image must be a PNG: callers are told so, and links are served as such."""
+    def reply(self, raw: bytes, request: ImageRequest, _names: ReplyNames) -> ReplyPart:
+        """See `EndpointAdapter`. Each image must be a PNG: callers are told so, and links are served as such."""
         reply = decode_images(raw)
         if not 1 <= len(reply.data) <= request.images:
             raise ValueError("the engine made another number of images than was asked for")
         headers = [read_header(bytes_of(image)) for image in reply.data]
         if any(header.kind != "png" for header in headers):
             raise ValueError("the engine's images are not PNG")
-        return Part(encode_images(reply), Usage(images=len(headers)), image_size=_size(headers))
+        return ReplyPart(encode_images(reply), Usage(images=len(headers)), image_size=_size(headers))
 
 
 class RoomForLinks:
@@ -58,7 +58,7 @@ class RoomForLinks:
         self._links = links
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], _interruption: Interruption
+        self, reservation: Reservation, prepared: Prepared[RequestT], _cancellation: Cancellation
     ) -> Prepared[RequestT]:
         """Raises 429 when there is no room."""
         if isinstance(prepared.request, ImageRequest) and prepared.request.wants_links:

@@ -3,7 +3,7 @@
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.exchange import JSON, Part, Shown, estimated_tokens
+from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart, estimated_tokens
 from domicile.openai_api.moderations import (
     ModerationRequest,
     check_moderation_request,
@@ -13,29 +13,29 @@ from domicile.openai_api.moderations import (
 )
 
 
-class ModerationsExchange:
-    """See `Exchange`."""
+class ModerationsAdapter:
+    """See `EndpointAdapter`."""
 
     endpoint = Endpoint.MODERATIONS
 
     def check(self, request: ModerationRequest) -> None:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         check_moderation_request(request)
 
     def media_type(self, _request: ModerationRequest) -> str:
-        """See `Exchange`."""
+        """See `EndpointAdapter`."""
         return JSON
 
     def encode(self, request: ModerationRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `Exchange`. Nothing of a moderation is kept in a prompt cache, so there is nothing to salt."""
+        """See `EndpointAdapter`. Nothing of a moderation is kept in a prompt cache, so there is nothing to salt."""
         if not all(url.startswith("data:") for _, url in request.images()):
             raise RuntimeError("an image's address would have reached an engine")
         return EngineRequest(encode_for_engine(request, model=model))
 
-    def asked(self, request: ModerationRequest, _sent: EngineRequest) -> Usage:
-        """See `Exchange`. The answer has no count: text is estimated, an image has no tokens."""
+    def request_usage(self, request: ModerationRequest, _sent: EngineRequest) -> Usage:
+        """See `EndpointAdapter`. The answer has no count: text is estimated, an image has no tokens."""
         return Usage(input_tokens=sum(estimated_tokens(len(text.encode())) or 1 for text in request.texts()))
 
-    def reply(self, raw: bytes, request: ModerationRequest, shown: Shown) -> Part:
-        """See `Exchange`."""
-        return Part(encode_moderation(decode_moderation(raw), request, model=shown.model))
+    def reply(self, raw: bytes, request: ModerationRequest, names: ReplyNames) -> ReplyPart:
+        """See `EndpointAdapter`."""
+        return ReplyPart(encode_moderation(decode_moderation(raw), request, model=names.model))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol
 
 from domicile.boundary.usage import Usage
-from domicile.data_plane.inference.exchange import RequestT
-from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.adapter import RequestT
+from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.limits.reservation import Reservation
 
 
@@ -22,7 +22,7 @@ class Prepared(Generic[RequestT]):
     """The modalities that an engine must still have."""
     helped_by: tuple[str, ...] = ()
     """The public labels of other engines of this region that had a part in it."""
-    counted: Usage = Usage()  # noqa: RUF009 - frozen
+    request_usage: Usage = Usage()  # noqa: RUF009 - frozen
     """What the platform has counted of the request so far."""
 
 
@@ -30,7 +30,7 @@ class Preparation(Protocol):
     """One such step. It runs for every request, so what has nothing to do returns what it was given at once."""
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], interruption: Interruption
+        self, reservation: Reservation, prepared: Prepared[RequestT], cancellation: Cancellation
     ) -> Prepared[RequestT]:
-        """Raises `DomicileError` with the member at fault. `interruption`: for a step that asks an engine itself."""
+        """Raises `DomicileError` with the member at fault. `cancellation`: for a step that asks an engine itself."""
         ...

@@ -5,8 +5,8 @@ from dataclasses import replace
 import structlog
 
 from domicile.boundary.usage import Usage
-from domicile.data_plane.inference.exchange import RequestT
-from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.adapter import RequestT
+from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.inspection.process import InspectorDiedError, InspectorNotStartedError
@@ -29,7 +29,7 @@ class RecordingLength:
         self._inspector = inspector
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], _interruption: Interruption
+        self, reservation: Reservation, prepared: Prepared[RequestT], _cancellation: Cancellation
     ) -> Prepared[RequestT]:
         """See `Preparation`. The recording is read in a process of its own."""
         request = prepared.request
@@ -40,7 +40,7 @@ class RecordingLength:
             raise errors.invalid_file("file", "It is longer than can be looked through here. Send it in parts.")
         if inspection.refusal is not None:
             raise errors.invalid_file("file", f"It is not a recording that can be read. {_FORMATS}")
-        return replace(prepared, counted=Usage(audio_milliseconds=inspection.milliseconds))
+        return replace(prepared, request_usage=Usage(audio_milliseconds=inspection.milliseconds))
 
     async def _inspected(self, project: str, content: bytes) -> Inspection:
         try:

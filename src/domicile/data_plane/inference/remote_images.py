@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from domicile.data_plane.engines.fetch import ImageFetcher
-from domicile.data_plane.inference.exchange import RequestT
-from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.adapter import RequestT
+from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.openai_api.chat import ChatCompletionRequest
@@ -23,7 +23,7 @@ class FetchedImages:
         self._fetcher = fetcher
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], _interruption: Interruption
+        self, reservation: Reservation, prepared: Prepared[RequestT], _cancellation: Cancellation
     ) -> Prepared[RequestT]:
         """See `Preparation`."""
         images = reservation.admission.remote_images

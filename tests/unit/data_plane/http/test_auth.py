@@ -7,7 +7,7 @@ import pytest
 
 from domicile.boundary.snapshot import KeyRecord, Shard
 from domicile.data_plane.http.auth import Authenticator
-from domicile.data_plane.http.front import CALLER, head_gate
+from domicile.data_plane.http.middleware import CALLER, head_gate
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel.errors import Category, DomicileError
 from tests.unit.data_plane.region_parts import (

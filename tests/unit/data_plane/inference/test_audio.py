@@ -1,4 +1,4 @@
-"""Recordings and speech through the story: sent, shown and metered (contract C22)."""
+"""Recordings and speech through the request lifecycle: sent, shown and metered (contract C22)."""
 
 import base64
 import json

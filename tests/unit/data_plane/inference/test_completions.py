@@ -1,4 +1,4 @@
-"""Completions through the story: sent, shown and metered."""
+"""Completions through the request lifecycle: sent, shown and metered."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

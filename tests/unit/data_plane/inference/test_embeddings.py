@@ -1,4 +1,4 @@
-"""Embeddings through the story: sent, shown and metered (contract C25)."""
+"""Embeddings through the request lifecycle: sent, shown and metered (contract C25)."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images through the story: sent, shown, linked and metered (contract C21)."""
+"""Images through the request lifecycle: sent, shown, linked and metered (contract C21)."""
 
 import base64
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""Moderations through the story: sent, shown and metered (contract C23)."""
+"""Moderations through the request lifecycle: sent, shown and metered (contract C23)."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

@@ -1,7 +1,8 @@
 """The life of a request, read from top to bottom: admit -> reserve -> prepare -> route -> run -> meter -> settle (design 4).
 
-Each stage takes the value that the stage before it made, so none can be skipped. What differs between endpoints is said by
-their `Exchange`; the story is the same for all. The receipt will be issued after `_finish`, from the same values.
+Each stage takes the value that the stage before it made, so none can be skipped. The lifecycle is the same
+for all endpoints; each endpoint's `EndpointAdapter` says what differs. The receipt will be issued after `_finish`, from the
+same values.
 """
 
 import asyncio
@@ -17,10 +18,16 @@ import structlog
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
 from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest, LeftQueueError
-from domicile.data_plane.inference.exchange import Exchange, Part, RequestT, Shown, StreamedExchange
-from domicile.data_plane.inference.interruption import Interruption
-from domicile.data_plane.inference.metered import Metered
+from domicile.data_plane.inference.adapter import (
+    EndpointAdapter,
+    ReplyNames,
+    ReplyPart,
+    RequestT,
+    StreamingEndpointAdapter,
+)
+from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.inference.preparation import Preparation, Prepared
+from domicile.data_plane.inference.usage_accumulator import UsageAccumulator
 from domicile.data_plane.limits.reservation import Limits, Reservation
 from domicile.data_plane.metering.entry import Outcome
 from domicile.data_plane.metering.meter import Meter
@@ -101,108 +108,108 @@ class Inference:
 
     async def answer(
         self,
-        exchange: Exchange[ModelRequestT],
+        adapter: EndpointAdapter[ModelRequestT],
         caller: Caller,
         request: ModelRequestT,
         request_id: str,
-        interruption: Interruption,
+        cancellation: Cancellation,
     ) -> Answer:
         """A whole reply. Raises `DomicileError` for everything that a caller must know."""
-        reservation = await self._admit_and_reserve(exchange, caller, request)
-        metered = Metered(request_id, self._clock.now_ms())
+        reservation = await self._admit_and_reserve(adapter, caller, request)
+        accumulator = UsageAccumulator(request_id, self._clock.now_ms())
         outcome = Outcome.ENGINE_BROKE_OFF
         try:
-            prepared = await self._prepare(reservation, request, interruption)
+            prepared = await self._prepare(reservation, request, cancellation)
             placement, raw = await self._run(
-                exchange, prepared, reservation, metered, lambda engine, place, sent: engine.complete(place, sent)
+                adapter, prepared, reservation, accumulator, lambda engine, place, sent: engine.complete(place, sent)
             )
-            part = await _read_whole(lambda: exchange.reply(raw, request, _shown(reservation)), len(raw))
-            metered.add(part)
+            part = await _read_whole(lambda: adapter.reply(raw, request, _names(reservation)), len(raw))
+            accumulator.add(part)
             outcome = Outcome.COMPLETE
         except asyncio.CancelledError as left:
-            outcome = interruption.outcome
+            outcome = cancellation.outcome
             if isinstance(left, LeftQueueError):
-                metered.nothing_ran()
+                accumulator.nothing_ran()
             raise
         except DomicileError:
-            metered.nothing_ran()
+            accumulator.nothing_ran()
             raise
         finally:
-            self._finish(reservation, metered, outcome)
+            self._finish(reservation, accumulator, outcome)
         await self._meter.settled()
-        return Answer(_labels(placement, prepared), part.body, exchange.media_type(request), placement.ignored)
+        return Answer(_labels(placement, prepared), part.body, adapter.media_type(request), placement.ignored)
 
     async def stream(
         self,
-        exchange: StreamedExchange[ModelRequestT],
+        adapter: StreamingEndpointAdapter[ModelRequestT],
         caller: Caller,
         request: ModelRequestT,
         request_id: str,
-        interruption: Interruption,
+        cancellation: Cancellation,
     ) -> AnswerStream:
         """A stream, opened: an engine has accepted the request, so errors until here are ordinary answers."""
-        reservation = await self._admit_and_reserve(exchange, caller, request)
-        metered = Metered(request_id, self._clock.now_ms())
-        is_raw = exchange.is_raw(request)
+        reservation = await self._admit_and_reserve(adapter, caller, request)
+        accumulator = UsageAccumulator(request_id, self._clock.now_ms())
+        is_raw = adapter.is_raw(request)
         try:
-            prepared = await self._prepare(reservation, request, interruption)
+            prepared = await self._prepare(reservation, request, cancellation)
             placement, incoming = await self._run(
-                exchange,
+                adapter,
                 prepared,
                 reservation,
-                metered,
+                accumulator,
                 lambda engine, place, sent: (engine.stream_bytes if is_raw else engine.stream)(place, sent),
             )
         except asyncio.CancelledError as left:
             if isinstance(left, LeftQueueError):
-                metered.nothing_ran()
-            self._finish(reservation, metered, interruption.outcome)
+                accumulator.nothing_ran()
+            self._finish(reservation, accumulator, cancellation.outcome)
             raise
         except BaseException:
-            metered.nothing_ran()
-            self._finish(reservation, metered, Outcome.ENGINE_BROKE_OFF)
+            accumulator.nothing_ran()
+            self._finish(reservation, accumulator, Outcome.ENGINE_BROKE_OFF)
             raise
-        pieces = self._pieces(exchange, request, reservation, metered, incoming, interruption)
+        pieces = self._pieces(adapter, request, reservation, accumulator, incoming, cancellation)
         # To its first, empty, yield: only a generator that has begun meters when it is closed.
         await anext(pieces)
-        return AnswerStream(_labels(placement, prepared), pieces, exchange.media_type(request), placement.ignored)
+        return AnswerStream(_labels(placement, prepared), pieces, adapter.media_type(request), placement.ignored)
 
     async def _admit_and_reserve(
-        self, exchange: Exchange[ModelRequestT], caller: Caller, request: ModelRequestT
+        self, adapter: EndpointAdapter[ModelRequestT], caller: Caller, request: ModelRequestT
     ) -> Reservation:
-        exchange.check(request)
-        return await self._limits.reserve(admit(self._policy, caller, exchange.endpoint, request))
+        adapter.check(request)
+        return await self._limits.reserve(admit(self._policy, caller, adapter.endpoint, request))
 
     async def _prepare(
-        self, reservation: Reservation, request: ModelRequestT, interruption: Interruption
+        self, reservation: Reservation, request: ModelRequestT, cancellation: Cancellation
     ) -> Prepared[ModelRequestT]:
         prepared = Prepared(request, reservation.admission.needs)
         for preparation in self._preparations:
-            prepared = await preparation.prepare(reservation, prepared, interruption)
+            prepared = await preparation.prepare(reservation, prepared, cancellation)
         return prepared
 
     async def _run(
         self,
-        exchange: Exchange[ModelRequestT],
+        adapter: EndpointAdapter[ModelRequestT],
         prepared: Prepared[ModelRequestT],
         reservation: Reservation,
-        metered: Metered,
+        accumulator: UsageAccumulator,
         call: Callable[[Engine, Placement, EngineRequest], Awaitable[T]],
     ) -> tuple[Placement, T]:
         """On the first engine of this region that answers. Fails over only here, before the first byte."""
         tried: dict[str, DomicileError | None] = {}
         while True:
             placement = self._route(reservation, prepared.needs, tried)
-            sent = exchange.encode(
+            sent = adapter.encode(
                 _for_engine(prepared.request, placement),
                 model=placement.engine_model,
                 cache_salt=self._cache_salt(placement),
             )
-            metered.started(placement, exchange.asked(prepared.request, sent) + prepared.counted)
+            accumulator.started(placement, adapter.request_usage(prepared.request, sent) + prepared.request_usage)
             try:
                 return placement, await call(self._engines[placement.engine], placement, sent)
             except EngineFailedError as failed:
-                metered.nothing_ran()
+                accumulator.nothing_ran()
                 tried[placement.engine] = failed.refusal
 
     def _route(
@@ -224,47 +231,47 @@ class Inference:
 
     async def _pieces(
         self,
-        exchange: StreamedExchange[RequestT],
+        adapter: StreamingEndpointAdapter[RequestT],
         request: RequestT,
         reservation: Reservation,
-        metered: Metered,
+        accumulator: UsageAccumulator,
         incoming: AsyncGenerator[bytes, None],
-        interruption: Interruption,
+        cancellation: Cancellation,
     ) -> AsyncGenerator[bytes, None]:
         """The engine's pieces under the requested snapshot's name. Of events, errors from here on are events as well."""
-        shown = _shown(reservation)
+        names = _names(reservation)
         outcome = Outcome.ENGINE_BROKE_OFF
         try:
             async with aclosing(incoming):
                 yield b""
                 async for data in incoming:
-                    part = _read(lambda data=data: exchange.piece(data, request, shown))  # type: ignore[misc]
-                    metered.add(part)
+                    part = _read(lambda data=data: adapter.piece(data, request, names))  # type: ignore[misc]
+                    accumulator.add(part)
                     if part.body:
                         yield part.body
             outcome = Outcome.COMPLETE
         except (asyncio.CancelledError, GeneratorExit):
-            outcome = interruption.outcome
+            outcome = cancellation.outcome
             raise
         except DomicileError as error:
-            if exchange.is_raw(request):
+            if adapter.is_raw(request):
                 # There is no place for an error among these bytes: the answer breaks off, and is seen to be unfinished.
                 raise
             yield b"data: " + error_rendering.envelope(error) + b"\n\n"
         finally:
-            self._finish(reservation, metered, outcome)
+            self._finish(reservation, accumulator, outcome)
         if outcome is Outcome.COMPLETE:
             await self._meter.settled()
-            last = exchange.end(request)
+            last = adapter.end(request)
             if last:
                 yield last
 
-    def _finish(self, reservation: Reservation, metered: Metered, outcome: Outcome) -> None:
+    def _finish(self, reservation: Reservation, accumulator: UsageAccumulator, outcome: Outcome) -> None:
         """Meters what ran, then settles what was set aside."""
-        entry = metered.entry(reservation, outcome)
+        entry = accumulator.entry(reservation, outcome)
         if entry is not None:
             self._meter.record(entry)
-        self._limits.settle(reservation, metered.usage)
+        self._limits.settle(reservation, accumulator.usage)
 
 
 def _for_engine(request: ModelRequestT, placement: Placement) -> ModelRequestT:
@@ -278,17 +285,17 @@ def _labels(placement: Placement, prepared: Prepared[Any]) -> str:
     return ", ".join((placement.label, *prepared.helped_by))
 
 
-def _shown(reservation: Reservation) -> Shown:
+def _names(reservation: Reservation) -> ReplyNames:
     tier = reservation.tier.value if getattr(reservation.admission.request, "service_tier", None) else None
-    return Shown(reservation.admission.model.name, tier)
+    return ReplyNames(reservation.admission.model.name, tier)
 
 
-async def _read_whole(read: Callable[[], Part], size: int) -> Part:
+async def _read_whole(read: Callable[[], ReplyPart], size: int) -> ReplyPart:
     """What is large is read beside the event loop: thousands of vectors take a second, for everybody."""
     return await asyncio.to_thread(_read, read) if size > _LARGE_BYTES else _read(read)
 
 
-def _read(read: Callable[[], Part]) -> Part:
+def _read(read: Callable[[], ReplyPart]) -> ReplyPart:
     try:
         return read()
     except (ValueError, RecursionError):

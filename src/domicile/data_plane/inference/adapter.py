@@ -1,4 +1,4 @@
-"""What an endpoint says of its own requests and replies. The story asks; it knows no endpoint by name."""
+"""What one endpoint says of its requests and replies. The request lifecycle asks its adapter and knows no endpoint by name."""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -20,8 +20,8 @@ _MAX_COUNT = 2**31
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """Under which names an answer is shown."""
+class ReplyNames:
+    """The names that a reply carries."""
 
     model: str
     """The snapshot that was asked for."""
@@ -30,20 +30,20 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReplyPart:
     """A whole reply, or one piece of a streamed one, ready for the caller, and what it adds to the count."""
 
     body: bytes
     """Empty: there is nothing of it that the caller sees."""
-    said: Usage = Usage()  # noqa: RUF009 - frozen
-    """What the platform counts in this part."""
-    counted: Usage | None = None
+    platform_usage: Usage = Usage()  # noqa: RUF009 - frozen
+    """The platform's count of this part."""
+    engine_usage: Usage | None = None
     """The engine's own count of everything until here, where it sends one that can be true."""
     image_size: ImageSize | None = None
     """Of the images in this part, where it is one of the specification's: usage is told apart by it."""
 
 
-class Exchange(Protocol[RequestT_contra]):
+class EndpointAdapter(Protocol[RequestT_contra]):
     """One endpoint. Nothing here does I/O; a reply that cannot be read raises ValueError."""
 
     @property
@@ -63,23 +63,23 @@ class Exchange(Protocol[RequestT_contra]):
         """What an engine is sent: the re-encoding of what policy read, under the engine's own name for the model."""
         ...
 
-    def asked(self, request: RequestT_contra, sent: EngineRequest) -> Usage:
+    def request_usage(self, request: RequestT_contra, sent: EngineRequest) -> Usage:
         """What the platform counts of the request itself, once an engine has taken it."""
         ...
 
-    def reply(self, raw: bytes, request: RequestT_contra, shown: Shown) -> Part:
+    def reply(self, raw: bytes, request: RequestT_contra, names: ReplyNames) -> ReplyPart:
         """A whole reply."""
         ...
 
 
-class StreamedExchange(Exchange[RequestT_contra], Protocol[RequestT_contra]):
+class StreamingEndpointAdapter(EndpointAdapter[RequestT_contra], Protocol[RequestT_contra]):
     """An endpoint whose answers may come in pieces."""
 
     def is_raw(self, request: RequestT_contra) -> bool:
         """Whether the pieces are the answer's own bytes; else they are the data of server-sent events."""
         ...
 
-    def piece(self, data: bytes, request: RequestT_contra, shown: Shown) -> Part:
+    def piece(self, data: bytes, request: RequestT_contra, names: ReplyNames) -> ReplyPart:
         """One piece: a whole event with its empty line, or raw bytes."""
         ...
 

@@ -11,11 +11,11 @@ from typing import cast
 import msgspec
 
 from domicile.catalogue.endpoints import Endpoint
-from domicile.data_plane.inference.audio_transcription import TranscriptionExchange
-from domicile.data_plane.inference.exchange import RequestT
-from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.adapter import RequestT
+from domicile.data_plane.inference.audio_transcription import TranscriptionAdapter
+from domicile.data_plane.inference.cancellation import Cancellation
+from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.inference.preparation import Prepared
-from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.audio_input import sound_in
 from domicile.data_plane.policy.caller import Caller
@@ -32,18 +32,18 @@ from domicile.openai_api.chat_messages import AudioPart, InputAudio, Message, Te
 AUDIO, TEXT = "audio", "text"
 
 
-class SpokenParts:
+class AudioTranscripts:
     """See `Preparation`."""
 
     def __init__(self, *, policy: ResidencyPolicy, router: Router, inference: Inference) -> None:
         """`inference` runs the transcriptions."""
         self._router = router
         self._inference = inference
-        self._exchange = TranscriptionExchange()
+        self._adapter = TranscriptionAdapter()
         self._models = policy.catalogue.eligible_models(Endpoint.AUDIO_TRANSCRIPTIONS, policy.rows)
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], interruption: Interruption
+        self, reservation: Reservation, prepared: Prepared[RequestT], cancellation: Cancellation
     ) -> Prepared[RequestT]:
         """See `Preparation`. What no engine can be had for stays as it is: routing says so."""
         request = prepared.request
@@ -51,10 +51,10 @@ class SpokenParts:
             return prepared
         if self._router.has_able(reservation, prepared.needs):
             return prepared
-        model = next((each for each in self._models if self._router.is_bound(self._exchange.endpoint, each)), None)
+        model = next((each for each in self._models if self._router.is_bound(self._adapter.endpoint, each)), None)
         if model is None:
             return prepared
-        listener = _Listener(self._inference, self._exchange, reservation.admission.caller, model, interruption)
+        listener = _Listener(self._inference, self._adapter, reservation.admission.caller, model, cancellation)
         messages = [
             await listener.written(message, f"messages[{index}]") for index, message in enumerate(request.messages)
         ]
@@ -71,10 +71,10 @@ class _Listener:
     """Writes down the recordings of one request."""
 
     inference: Inference
-    exchange: TranscriptionExchange
+    adapter: TranscriptionAdapter
     caller: Caller
     model: str
-    interruption: Interruption
+    cancellation: Cancellation
     """Of the chat: whoever ends that ends these."""
     engines: dict[str, None] = field(default_factory=dict)
     """The labels of those that have answered, in order."""
@@ -94,7 +94,7 @@ class _Listener:
     async def _transcript(self, audio: InputAudio, param: str) -> str:
         request = TranscriptionRequest(model=self.model, file=sound_in(audio, param))
         try:
-            answer = await self.inference.answer(self.exchange, self.caller, request, new_id("req_"), self.interruption)
+            answer = await self.inference.answer(self.adapter, self.caller, request, new_id("req_"), self.cancellation)
         except DomicileError as error:
             if error.code == "invalid_file":
                 raise errors.invalid_file(param, "It is not a recording that can be read.") from None

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from domicile.data_plane.inference.exchange import EVENT_STREAM
-from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.adapter import EVENT_STREAM
+from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.kernel import errors
 from domicile.web import error_rendering
 from domicile.web.application import ClientDisconnectedError
@@ -21,10 +21,10 @@ T = TypeVar("T")
 _LAST_EVENT_S = 1.0
 
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, T], interruption: Interruption) -> T:
+async def while_connected(request: Request, work: Coroutine[Any, Any, T], cancellation: Cancellation) -> T:
     """The work's result. A client that leaves cancels it, so that its engine stops too: `ClientDisconnectedError`.
 
-    The server may cancel it as well; `interruption` is told.
+    The server may cancel it as well; `cancellation` is told.
     """
     working = asyncio.create_task(work)
     watching = asyncio.create_task(_disconnected(request.receive))
@@ -34,14 +34,14 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T], interr
             return working.result()
         raise ClientDisconnectedError
     except asyncio.CancelledError:
-        interruption.by_platform()
+        cancellation.by_platform()
         raise
     finally:
         await _end(working)
         await _end(watching)
 
 
-class PiecewiseResponse(Response):
+class StreamedResponse(Response):
     """An endless-looking answer, written as it comes, at the pace at which the client reads."""
 
     def __init__(
@@ -49,14 +49,14 @@ class PiecewiseResponse(Response):
         pieces: AsyncGenerator[bytes, None],
         headers: dict[str, str],
         media_type: str,
-        interruption: Interruption,
+        cancellation: Cancellation,
     ) -> None:
         """`pieces` yields raw bytes, or whole events: `data: ...` with the empty line. It is closed whatever happens."""
         headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **headers}
         super().__init__(None, headers=headers, media_type=media_type)
         del self.headers["content-length"]
         self._pieces = pieces
-        self._interruption = interruption
+        self._cancellation = cancellation
         self._is_events = media_type == EVENT_STREAM
         self._has_begun = False
 
@@ -71,7 +71,7 @@ class PiecewiseResponse(Response):
         except asyncio.CancelledError:
             # The server has waited for this stream as long as it may. Its reader is told, and does not take what it has
             # for the whole answer.
-            self._interruption.by_platform()
+            self._cancellation.by_platform()
             await _end(sending)
             await self._break_off(send)
             raise

@@ -1,9 +1,9 @@
-"""What the chat exchange itself says of a request."""
+"""What the chat adapter itself says of a request."""
 
 import msgspec
 import pytest
 
-from domicile.data_plane.inference.chat import ChatExchange
+from domicile.data_plane.inference.chat import ChatAdapter
 from domicile.openai_api.chat import ChatCompletionRequest
 
 MEGABYTE = "A" * 1_000_000
@@ -23,14 +23,14 @@ def request(part: dict[str, object]) -> ChatCompletionRequest:
     ],
 )
 def test_what_an_image_or_a_recording_weighs_is_no_number_of_tokens(part: dict[str, object]) -> None:
-    exchange, asked = ChatExchange(), request(part)
-    sent = exchange.encode(asked, model="m", cache_salt=None)
+    adapter, asked = ChatAdapter(), request(part)
+    sent = adapter.encode(asked, model="m", cache_salt=None)
     assert len(sent.body) > len(MEGABYTE)
-    assert 10 < exchange.asked(asked, sent).input_tokens < 100
+    assert 10 < adapter.request_usage(asked, sent).input_tokens < 100
 
 
 def test_an_address_of_an_image_is_never_written_for_an_engine() -> None:
     """Whatever was wrong before: engines fetch by themselves."""
     asked = request({"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}})
     with pytest.raises(RuntimeError, match="must never reach an engine"):
-        ChatExchange().encode(asked, model="m", cache_salt=None)
+        ChatAdapter().encode(asked, model="m", cache_salt=None)

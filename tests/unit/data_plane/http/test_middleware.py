@@ -12,7 +12,7 @@ from starlette.routing import Route
 from domicile.boundary.snapshot import Shard
 from domicile.data_plane.http.app import refusal_headers
 from domicile.data_plane.http.auth import Authenticator
-from domicile.data_plane.http.front import CORS_HEADERS, Front, head_gate
+from domicile.data_plane.http.middleware import CORS_HEADERS, RegionMiddleware, head_gate
 from domicile.web.application import Application
 from tests.unit.data_plane.region_parts import (
     INSTALLATION,
@@ -48,7 +48,7 @@ def client() -> Iterator[httpx2.Client]:
         Route("/readyz", public, methods=["GET"]),
         Route("/v1/who", who, methods=["GET"]),
     ]
-    application = Application(routes, decorate=Front, extra_headers=CORS_HEADERS)
+    application = Application(routes, decorate=RegionMiddleware, extra_headers=CORS_HEADERS)
     options: dict[str, Any] = {"head_gate": head_gate(authenticator), "refusal_headers": refusal_headers("eu")}
     with live_server(application, **options) as server, httpx2.Client(base_url=server.url, timeout=10) as client:
         yield client
@@ -110,7 +110,7 @@ def test_a_pages_script_may_read_every_answer(client: httpx2.Client, path: str) 
 def test_without_a_judged_head_only_what_is_public_is_served() -> None:
     routes = [Route("/healthz", public, methods=["GET"]), Route("/v1/who", who, methods=["GET"])]
     with (
-        live_server(Application(routes, decorate=Front)) as server,
+        live_server(Application(routes, decorate=RegionMiddleware)) as server,
         httpx2.Client(base_url=server.url, timeout=10) as client,
     ):
         assert client.get("/healthz").status_code == 200

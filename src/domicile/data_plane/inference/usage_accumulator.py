@@ -1,13 +1,13 @@
 """What one request has used so far."""
 
 from domicile.boundary.usage import ImageSize, Usage
-from domicile.data_plane.inference.exchange import Part
+from domicile.data_plane.inference.adapter import ReplyPart
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.metering.entry import CountedBy, LedgerEntry, Outcome
 from domicile.data_plane.routing import Placement
 
 
-class Metered:
+class UsageAccumulator:
     """Gathers counts while a request runs; the engine's own count goes before the platform's."""
 
     def __init__(self, request_id: str, at_ms: int) -> None:
@@ -27,11 +27,11 @@ class Metered:
         """That engine never answered."""
         self._placement = None
 
-    def add(self, part: Part) -> None:
+    def add(self, part: ReplyPart) -> None:
         """A part of the answer has come."""
-        self._platform = self._platform + part.said
-        if part.counted is not None:
-            self._engine = part.counted
+        self._platform = self._platform + part.platform_usage
+        if part.engine_usage is not None:
+            self._engine = part.engine_usage
         if part.image_size is not None:
             self._image_size = part.image_size
 

@@ -35,7 +35,7 @@ def head_gate(authenticator: Authenticator) -> HeadGate:
     return judge
 
 
-class Front:
+class RegionMiddleware:
     """`*` without credentials: a key is sent by the page's own script, never by the browser on its own (design 7).
 
     Serves nobody whose head was not judged, unless the path is public.

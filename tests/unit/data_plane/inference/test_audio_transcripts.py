@@ -7,10 +7,10 @@ from typing import Any, cast
 from domicile.boundary.retention import Retention
 from domicile.boundary.usage import ServiceTier
 from domicile.catalogue.endpoints import Endpoint
-from domicile.data_plane.inference.interruption import Interruption
+from domicile.data_plane.inference.audio_transcripts import AudioTranscripts
+from domicile.data_plane.inference.cancellation import Cancellation
+from domicile.data_plane.inference.lifecycle import Answer, Inference
 from domicile.data_plane.inference.preparation import Prepared
-from domicile.data_plane.inference.spoken_parts import SpokenParts
-from domicile.data_plane.inference.story import Answer, Inference
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.data_plane.policy.caller import Caller
@@ -36,12 +36,12 @@ class Ears:
     """An inference that hears one word in everything."""
 
     def __init__(self) -> None:
-        self.interruptions: list[Interruption] = []
+        self.cancellations: list[Cancellation] = []
 
     async def answer(
-        self, _exchange: Any, _caller: Any, _request: Any, _request_id: str, interruption: Interruption
+        self, _adapter: Any, _caller: Any, _request: Any, _request_id: str, cancellation: Cancellation
     ) -> Answer:
-        self.interruptions.append(interruption)
+        self.cancellations.append(cancellation)
         return Answer("ears", b'{"text":"heard"}', "application/json")
 
 
@@ -62,10 +62,10 @@ async def test_a_transcription_ends_as_the_chat_that_it_is_for(tmp_path: Path) -
         needs,
         wishes=Wishes(frozenset()),
     )
-    ears, interruption = Ears(), Interruption()
-    spoken = SpokenParts(policy=policy, router=router, inference=cast(Inference, ears))
+    ears, cancellation = Ears(), Cancellation()
+    transcripts = AudioTranscripts(policy=policy, router=router, inference=cast(Inference, ears))
     reservation = Reservation(admission, ServiceTier.DEFAULT)
-    prepared = await spoken.prepare(reservation, Prepared(request, needs), interruption)
-    assert ears.interruptions == [interruption, interruption]
+    prepared = await transcripts.prepare(reservation, Prepared(request, needs), cancellation)
+    assert ears.cancellations == [cancellation, cancellation]
     assert prepared.helped_by == ("ears",)
     assert prepared.needs == {"text"}

@@ -1,17 +1,17 @@
-"""The story with all its preparations: what a region serves requests with."""
+"""Builds the request lifecycle of a region, with its preparations."""
 
 from collections.abc import Sequence
 
+from domicile.data_plane.inference.audio_transcripts import AudioTranscripts
+from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inference.recording_length import RecordingLength
-from domicile.data_plane.inference.spoken_parts import SpokenParts
-from domicile.data_plane.inference.story import Inference
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Router
 
 
-def assembled(
+def build_inference(
     inference: Inference,
     *,
     policy: ResidencyPolicy,
@@ -21,8 +21,8 @@ def assembled(
 ) -> Inference:
     """The same inference with every step before routing. `preparations`: those that the region's own parts bring along.
 
-    A preparation that asks an engine itself does so by a story without that preparation.
+    A preparation that asks an engine itself runs a request lifecycle without that preparation.
     """
     length = RecordingLength(inspector)
-    spoken = SpokenParts(policy=policy, router=router, inference=inference.prepared_by(length))
-    return inference.prepared_by(*preparations, length, spoken)
+    transcripts = AudioTranscripts(policy=policy, router=router, inference=inference.prepared_by(length))
+    return inference.prepared_by(*preparations, length, transcripts)
