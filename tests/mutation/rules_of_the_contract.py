@@ -46,19 +46,19 @@ MUTANTS = [
         "C07",
         "no content in logs",
         "domicile/data_plane/http/chat_completions.py",
-        "        answer = streamed_answer if body.streams",
-        '        __import__("sys").stderr.write(str(body) + "\\n")\n        answer = streamed_answer if body.streams',
+        "        answer = streamed_answer if body.request.streams",
+        '        __import__("sys").stderr.write(str(body) + "\\n")\n        answer = streamed_answer if body.request.streams',
         CANARY,
     ),
     Mutant(
         "C07",
         "no content in files",
         "domicile/data_plane/http/chat_completions.py",
-        "        answer = streamed_answer if body.streams",
+        "        answer = streamed_answer if body.request.streams",
         '        sys = __import__("sys")\n'
         '        with open(sys.argv[2].replace("domicile.toml", "eu/left"), "a") as file:\n'
         "            file.write(str(body))\n"
-        "        answer = streamed_answer if body.streams",
+        "        answer = streamed_answer if body.request.streams",
         CANARY,
     ),
     Mutant(
@@ -137,8 +137,8 @@ MUTANTS = [
         "C05",
         "a redirect from an engine is not followed",
         "domicile/data_plane/engines/upstream.py",
-        "data=request.body, headers=headers, allow_redirects=False)",
-        "data=request.body, headers=headers, allow_redirects=True)",
+        "data=call.request.body, headers=headers, allow_redirects=False)",
+        "data=call.request.body, headers=headers, allow_redirects=True)",
         "tests/contract/backends -k redirect",
     ),
     Mutant(
@@ -385,9 +385,9 @@ MUTANTS = [
         "C07",
         "what a recording says of itself is not logged",
         "domicile/data_plane/http/audio.py",
-        "        answer = streamed_answer if body.streams else whole_answer\n",
-        "        answer = streamed_answer if body.streams else whole_answer\n"
-        '        __import__("sys").stderr.write(str(body.file) + "\\n")\n',
+        "        answer = streamed_answer if form.streams else whole_answer\n",
+        "        answer = streamed_answer if form.streams else whole_answer\n"
+        '        __import__("sys").stderr.write(str(form.file) + "\\n")\n',
         "tests/residency/test_canary_everywhere.py -k themselves",
     ),
     Mutant(

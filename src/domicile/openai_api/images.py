@@ -4,13 +4,13 @@ An engine is always asked for the pictures themselves. An address where it keeps
 engine keeps things; addresses are the region's own (`data_plane/storage/image_links.py`).
 """
 
-import binascii
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from domicile.kernel import errors
+from domicile.kernel.base64_text import decode_base64
 from domicile.openai_api.closed import ModelName, ModelRequest
 from domicile.openai_api.lenient import Lenient
 
@@ -94,7 +94,7 @@ def bytes_of(image: Image) -> bytes:
     """A picture's bytes. Raises ValueError when it came as an address, or as something else than base64."""
     if not isinstance(image.b64_json, str):
         raise ValueError("the engine did not send the picture itself")
-    return binascii.a2b_base64(image.b64_json, strict_mode=True)
+    return decode_base64(image.b64_json)
 
 
 def with_link(url: str, image: Image) -> Image:

@@ -9,7 +9,7 @@ from domicile.apps.region.foundation import Foundation
 from domicile.confinement.surroundings import environment_of_child
 from domicile.data_plane.engines.fetch import ImageFetcher
 from domicile.data_plane.inference.build_inference import build_inference as build_lifecycle
-from domicile.data_plane.inference.images import RoomForLinks
+from domicile.data_plane.inference.image_links import LinkedImages, RoomForLinks
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inference.lifecycle import Inference
@@ -51,6 +51,7 @@ def build_inference(
         router=engines.router,
         inspector=inspector,
         preparations=(RoomForLinks(image_links), *preparations),
+        completions=(LinkedImages(image_links),),
     )
 
 

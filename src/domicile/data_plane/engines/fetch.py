@@ -8,6 +8,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Iterable
+from functools import partial
 
 import aiohttp
 from aiohttp import ClientTimeout
@@ -24,6 +25,7 @@ from domicile.data_plane.policy.image_input import UnreadableImageError, check_i
 from domicile.data_plane.policy.remote_image import RemoteImage
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
+from domicile.process.off_loop import off_loop
 from domicile.settings.fetch_hosts import FetchHost
 
 FETCH_BYTES_MAX = 20 * 1024 * 1024
@@ -64,7 +66,7 @@ class ImageFetcher:
         for image in images:
             data = await self._fetch(image, room, until)
             room -= len(data)
-            found[image.param] = _data_url(image, data)
+            found[image.param] = await off_loop(partial(_data_url, image, data), len(data))
         return found
 
     async def _fetch(self, image: RemoteImage, room: int, until: float) -> bytes:

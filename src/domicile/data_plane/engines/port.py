@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from domicile.data_plane.routing import Placement
+from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.errors import DomicileError
 
 
@@ -40,14 +40,26 @@ class EngineRequest:
     """For a multipart body with its boundary."""
 
 
+@dataclass(frozen=True, slots=True)
+class EngineCall:
+    """One request at one engine: all that an engine learns of it."""
+
+    endpoint: Endpoint
+    model: str
+    """The engine's own name for the model."""
+    project_id: str
+    """The caller's project. The queue and the embedded engines let projects take turns; no other engine is told."""
+    request: EngineRequest
+
+
 class Engine(Protocol):
     """One engine. All calls raise `DomicileError` for what the caller must know, `EngineFailedError` for what it need not."""
 
-    async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
+    async def complete(self, call: EngineCall) -> bytes:
         """The whole reply to a unary request, as the engine sent it."""
         ...
 
-    async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+    async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """Returns once the first event has come; then yields the data of each server-sent event.
 
         `[DONE]` is not yielded: the iterator ends there. Ending early, by the engine's doing, raises `DomicileError`.
@@ -55,6 +67,6 @@ class Engine(Protocol):
         """
         ...
 
-    async def stream_bytes(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+    async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """The same for an answer that is not events, such as sound: yields its bytes as they come, until it ends."""
         ...

@@ -15,14 +15,14 @@ from domicile.data_plane.circuit_breaker import Trial
 from domicile.data_plane.engines.port import (
     Engine,
     EngineBusyError,
+    EngineCall,
     EngineFailedError,
-    EngineRequest,
     EngineUnreachedError,
     LeftQueueError,
 )
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.limits.fair_turns import NoRoomError
-from domicile.data_plane.routing import EngineCondition, Placement, Router
+from domicile.data_plane.routing import EngineCondition, Router
 from domicile.kernel.errors import Category, DomicileError
 from domicile.settings.engines import EngineSettings
 
@@ -39,33 +39,29 @@ class QueuedEngine:
         self._condition = condition
         self._timeout_s = settings.queue_timeout_s
 
-    async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
+    async def complete(self, call: EngineCall) -> bytes:
         """See `Engine.complete`."""
-        async with _Turn(self._condition, placement, self._timeout_s):
-            return await self._engine.complete(placement, request)
+        async with _Turn(self._condition, call.project_id, self._timeout_s):
+            return await self._engine.complete(call)
 
-    async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+    async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream`."""
-        return await self._streamed(placement, request, events=True)
+        return await self._streamed(call, events=True)
 
-    async def stream_bytes(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+    async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream_bytes`."""
-        return await self._streamed(placement, request, events=False)
+        return await self._streamed(call, events=False)
 
-    async def _streamed(
-        self, placement: Placement, request: EngineRequest, *, events: bool
-    ) -> AsyncGenerator[bytes, None]:
-        parts = self._parts(placement, request, events=events)
+    async def _streamed(self, call: EngineCall, *, events: bool) -> AsyncGenerator[bytes, None]:
+        parts = self._parts(call, events=events)
         # To its first, empty, yield: only a generator that has begun gives its place back when it is closed.
         await anext(parts)
         return parts
 
-    async def _parts(
-        self, placement: Placement, request: EngineRequest, *, events: bool
-    ) -> AsyncGenerator[bytes, None]:
-        async with _Turn(self._condition, placement, self._timeout_s) as turn:
+    async def _parts(self, call: EngineCall, *, events: bool) -> AsyncGenerator[bytes, None]:
+        async with _Turn(self._condition, call.project_id, self._timeout_s) as turn:
             open_stream = self._engine.stream if events else self._engine.stream_bytes
-            async with aclosing(await open_stream(placement, request)) as parts:
+            async with aclosing(await open_stream(call)) as parts:
                 turn.answered()
                 yield b""
                 async for part in parts:
@@ -86,15 +82,17 @@ def queued(
 class _Turn:
     """One request's, from its coming until its end."""
 
-    def __init__(self, condition: EngineCondition, placement: Placement, timeout_s: float) -> None:
+    def __init__(self, condition: EngineCondition, project_id: str, timeout_s: float) -> None:
         self._condition = condition
-        self._project = placement.reservation.admission.caller.project.project_id
+        self._project = project_id
         self._timeout_s = timeout_s
         self._trial: Trial | None = None
 
     async def __aenter__(self) -> "_Turn":
         turns = self._condition.turns
-        # Nothing is awaited between the router's choice and here, so what it saw is still so.
+        # Encoding a large request has let others pass since the router's choice.
+        if not self._condition.is_usable:
+            raise EngineBusyError(region_errors.engine_unavailable(busy=True))
         self._trial = self._condition.breaker.began()
         if turns.begin(self._project):
             return self

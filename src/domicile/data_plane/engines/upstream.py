@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import Enum
+from functools import partial
 
 import aiohttp
 from aiohttp import ClientResponse, ClientTimeout
@@ -16,14 +17,14 @@ from domicile.data_plane.egress import EgressPolicy, session_to, session_to_sock
 from domicile.data_plane.engines.credential import credential_of
 from domicile.data_plane.engines.port import (
     EngineBusyError,
+    EngineCall,
     EngineFailedError,
-    EngineRequest,
     EngineUnreachedError,
 )
 from domicile.data_plane.engines.refusal import engine_refusal
 from domicile.data_plane.engines.vendor import Vendor
-from domicile.data_plane.routing import Placement
 from domicile.kernel.errors import Category, DomicileError
+from domicile.process.off_loop import off_loop
 from domicile.settings.engines import EngineSettings
 
 CONNECTIONS = 8192
@@ -101,9 +102,9 @@ class Upstream:
         except (aiohttp.ClientError, OSError) as error:
             return Pulse.SILENT if _is_our_own(error) else Pulse.DEAD
 
-    async def complete(self, placement: Placement, request: EngineRequest) -> bytes:
+    async def complete(self, call: EngineCall) -> bytes:
         """See `Engine.complete`."""
-        response = await self._open(placement, request, accept=_JSON)
+        response = await self._open(call, accept=_JSON)
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
                 raw = await _read_whole(response)
@@ -113,30 +114,29 @@ class Upstream:
             raise EngineFailedError from None
         finally:
             response.release()
-        reply = self._vendor.reply(raw)
+        reply = await off_loop(partial(self._vendor.reply, raw), len(raw))
         if reply is None:
             raise region_errors.engine_unavailable()
         return reply
 
-    async def stream(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+    async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream`."""
-        parts = self._parts(await self._open(placement, request, accept=_EVENTS))
+        parts = self._parts(await self._open(call, accept=_EVENTS))
         return await self._first(self._events(parts))
 
-    async def stream_bytes(self, placement: Placement, request: EngineRequest) -> AsyncGenerator[bytes, None]:
+    async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream_bytes`."""
-        return await self._first(self._parts(await self._open(placement, request, accept=_ANY)))
+        return await self._first(self._parts(await self._open(call, accept=_ANY)))
 
-    async def _open(self, placement: Placement, request: EngineRequest, *, accept: str) -> ClientResponse:
-        endpoint = placement.reservation.admission.endpoint
-        url = self._url(self._vendor.path(endpoint, placement.engine_model))
-        headers = self._headers(accept=accept) | {"content-type": request.content_type}
+    async def _open(self, call: EngineCall, *, accept: str) -> ClientResponse:
+        url = self._url(self._vendor.path(call.endpoint, call.model))
+        headers = self._headers(accept=accept) | {"content-type": call.request.content_type}
         if self._is_embedded:
             # The engine that ships lets projects take turns, at every endpoint. No other engine is told the project.
-            headers["domicile-tenant"] = placement.reservation.admission.caller.project.project_id
+            headers["domicile-tenant"] = call.project_id
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
-                response = await self._session.post(url, data=request.body, headers=headers, allow_redirects=False)
+                response = await self._session.post(url, data=call.request.body, headers=headers, allow_redirects=False)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             # Never reached, so nothing runs there.
             if _is_our_own(error):
@@ -152,7 +152,7 @@ class Upstream:
             response.status,
             await _read_refusal(response),
             response.headers.get("retry-after"),
-            input_member=endpoint.input_member,
+            input_member=call.endpoint.input_member,
             is_embedded=self._is_embedded,
         )
         if response.status == _TOO_MANY:
@@ -208,7 +208,7 @@ class Upstream:
                     data = line.removeprefix(_EVENT_DATA).strip()
                     if data == _DONE:
                         return
-                    shown = self._vendor.reply(data) if data else None
+                    shown = await off_loop(partial(self._vendor.reply, data), len(data)) if data else None
                     if shown is not None:
                         yield shown
                     if _LAST_EVENT.search(data):

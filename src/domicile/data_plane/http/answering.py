@@ -1,14 +1,16 @@
-"""From a request that has been read to its answer: what all endpoints that run a model have in common."""
+"""From the body of a request to its answer: what all endpoints that run a model have in common."""
 
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import Response
 
-from domicile.data_plane.http.streaming import StreamedResponse, while_connected
+from domicile.data_plane.http.answer import Answer, StreamedAnswer
+from domicile.data_plane.http.streaming import while_connected
 from domicile.data_plane.inference.adapter import EndpointAdapter, StreamingEndpointAdapter
-from domicile.data_plane.inference.cancellation import Cancellation
-from domicile.data_plane.inference.lifecycle import Answer, AnswerStream, Inference
+from domicile.data_plane.inference.lifecycle import Inference, Reply, ReplyStream
+from domicile.data_plane.inference.request_context import RequestContext
+from domicile.data_plane.policy.caller import Caller
 from domicile.openai_api.closed import ModelRequest
 from domicile.web.bodies.json_body import MAX_VALUES
 from domicile.web.bodies.reading import read_json_by
@@ -16,9 +18,18 @@ from domicile.web.bodies.tolerant_json import decode_dropping
 
 ENGINE_HEADER = "domicile-engine"
 IGNORED_HEADER = "domicile-ignored"
-_DROPPED = "dropped_members"
 
 ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody(Generic[ModelRequestT]):
+    """A body as it was read."""
+
+    request: ModelRequestT
+    size_bytes: int
+    dropped: frozenset[str] = frozenset()
+    """Paths of the members that were read and dropped. The answer's header `domicile-ignored` names them."""
 
 
 async def read_request(
@@ -29,44 +40,51 @@ async def read_request(
     *,
     limit_bytes: int,
     max_values: int = MAX_VALUES,
-) -> ModelRequestT:
-    """The body as the endpoint's closed type. What is dropped of it is named in the answer's header `domicile-ignored`."""
+) -> RequestBody[ModelRequestT]:
+    """The body as the endpoint's closed type. Raises `DomicileError` 400, 408, 413, 415 and 503."""
     droppable = inference.droppable(adapter.endpoint)
-    decoded = await read_json_by(
-        request,
-        lambda body: decode_dropping(body, type_, droppable, max_values=max_values),
-        limit_bytes=limit_bytes,
-    )
-    request.scope[_DROPPED] = decoded.dropped
-    return decoded.value
 
+    def decode(body: bytes) -> RequestBody[ModelRequestT]:
+        decoded = decode_dropping(body, type_, droppable, max_values=max_values)
+        return RequestBody(decoded.value, len(body), decoded.dropped)
 
-def answer_headers(request: Request, answer: Answer | AnswerStream) -> dict[str, str]:
-    """What really answers, and the paths of what it was not told. Both are names of closed lists, so both are short."""
-    headers = {ENGINE_HEADER: answer.engines}
-    ignored = answer.ignored | request.scope.get(_DROPPED, frozenset())
-    if ignored:
-        headers[IGNORED_HEADER] = ", ".join(sorted(ignored))
-    return headers
+    return await read_json_by(request, decode, limit_bytes=limit_bytes)
 
 
 async def whole_answer(
-    request: Request, inference: Inference, adapter: EndpointAdapter[ModelRequestT], body: ModelRequestT
-) -> Response:
-    """One reply, under the headers of `answer_headers`."""
-    caller, request_id = request.scope["caller"], request.scope["request_id"]
-    cancellation = Cancellation()
-    working = inference.answer(adapter, caller, body, request_id, cancellation)
-    answer = await while_connected(request, working, cancellation)
-    return Response(answer.body, headers=answer_headers(request, answer), media_type=answer.media_type)
+    request: Request,
+    inference: Inference,
+    adapter: EndpointAdapter[ModelRequestT],
+    caller: Caller,
+    body: RequestBody[ModelRequestT],
+    context: RequestContext,
+) -> Answer:
+    """The whole reply. Raises `ClientDisconnectedError` when the client leaves before."""
+    context = replace(context, body_bytes=body.size_bytes)
+    working = inference.answer(adapter, caller, body.request, context)
+    reply = await while_connected(request.receive, working, context.cancellation)
+    return Answer(reply.body, reply.media_type, _headers(reply, body.dropped))
 
 
 async def streamed_answer(
-    request: Request, inference: Inference, adapter: StreamingEndpointAdapter[ModelRequestT], body: ModelRequestT
-) -> Response:
-    """A reply in pieces, under the same headers."""
-    caller, request_id = request.scope["caller"], request.scope["request_id"]
-    cancellation = Cancellation()
-    opening = inference.stream(adapter, caller, body, request_id, cancellation)
-    opened = await while_connected(request, opening, cancellation)
-    return StreamedResponse(opened.pieces, answer_headers(request, opened), opened.media_type, cancellation)
+    request: Request,
+    inference: Inference,
+    adapter: StreamingEndpointAdapter[ModelRequestT],
+    caller: Caller,
+    body: RequestBody[ModelRequestT],
+    context: RequestContext,
+) -> StreamedAnswer:
+    """The reply in pieces, once an engine has begun it. Raises `ClientDisconnectedError` when the client leaves before."""
+    context = replace(context, body_bytes=body.size_bytes)
+    opening = inference.stream(adapter, caller, body.request, context)
+    reply = await while_connected(request.receive, opening, context.cancellation)
+    return StreamedAnswer(reply.pieces, reply.media_type, context.cancellation, _headers(reply, body.dropped))
+
+
+def _headers(reply: Reply | ReplyStream, dropped: frozenset[str]) -> dict[str, str]:
+    """What really answers, and the paths of what it was not told. Both are names of closed lists, so both are short."""
+    headers = {ENGINE_HEADER: reply.engines}
+    ignored = reply.ignored | dropped
+    if ignored:
+        headers[IGNORED_HEADER] = ", ".join(sorted(ignored))
+    return headers

@@ -9,6 +9,7 @@ from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.completions import Completions
 from domicile.data_plane.http.embeddings import Embeddings
+from domicile.data_plane.http.handling import for_anybody, for_caller
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.images import Images
 from domicile.data_plane.http.middleware import CORS_HEADERS, RegionMiddleware
@@ -38,19 +39,19 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     images = Images(inference, endpoints.image_links)
     audio = Audio(inference)
     return [
-        Route("/healthz", endpoints.health.alive, methods=["GET"]),
-        Route("/readyz", endpoints.health.ready, methods=["GET"]),
-        Route("/v1/models", endpoints.models.list, methods=["GET"]),
-        Route("/v1/models/{model:path}", endpoints.models.get, methods=["GET"]),
-        Route("/v1/chat/completions", ChatCompletions(inference).create, methods=["POST"]),
-        Route("/v1/audio/transcriptions", audio.transcribe, methods=["POST"]),
-        Route("/v1/audio/translations", audio.translate, methods=["POST"]),
-        Route("/v1/audio/speech", audio.speak, methods=["POST"]),
-        Route("/v1/completions", Completions(inference).create, methods=["POST"]),
-        Route("/v1/embeddings", Embeddings(inference).create, methods=["POST"]),
-        Route("/v1/images/generations", images.create, methods=["POST"]),
-        Route("/v1/images/content/{image_id}", images.content, methods=["GET"]),
-        Route("/v1/moderations", Moderations(inference).create, methods=["POST"]),
+        Route("/healthz", for_anybody(endpoints.health.alive), methods=["GET"]),
+        Route("/readyz", for_anybody(endpoints.health.ready), methods=["GET"]),
+        Route("/v1/models", for_caller(endpoints.models.list), methods=["GET"]),
+        Route("/v1/models/{model:path}", for_caller(endpoints.models.get), methods=["GET"]),
+        Route("/v1/chat/completions", for_caller(ChatCompletions(inference).create), methods=["POST"]),
+        Route("/v1/audio/transcriptions", for_caller(audio.transcribe), methods=["POST"]),
+        Route("/v1/audio/translations", for_caller(audio.translate), methods=["POST"]),
+        Route("/v1/audio/speech", for_caller(audio.speak), methods=["POST"]),
+        Route("/v1/completions", for_caller(Completions(inference).create), methods=["POST"]),
+        Route("/v1/embeddings", for_caller(Embeddings(inference).create), methods=["POST"]),
+        Route("/v1/images/generations", for_caller(images.create), methods=["POST"]),
+        Route("/v1/images/content/{image_id}", for_anybody(images.content), methods=["GET"]),
+        Route("/v1/moderations", for_caller(Moderations(inference).create), methods=["POST"]),
     ]
 
 

@@ -1,12 +1,14 @@
 """POST /v1/audio/transcriptions, /v1/audio/translations and /v1/audio/speech (contract C22)."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
-from domicile.data_plane.http.answering import read_request, streamed_answer, whole_answer
+from domicile.data_plane.http.answer import Answer, AnyAnswer, StreamedAnswer
+from domicile.data_plane.http.answering import RequestBody, read_request, streamed_answer, whole_answer
 from domicile.data_plane.inference.audio_speech import SpeechAdapter
 from domicile.data_plane.inference.audio_transcription import TranscriptionAdapter, TranslationAdapter
 from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.inference.request_context import RequestContext
+from domicile.data_plane.policy.caller import Caller
 from domicile.openai_api.audio_speech import SpeechRequest
 from domicile.openai_api.audio_transcription import LISTS, MAX_FILE_BYTES, TranscriptionRequest, TranslationRequest
 from domicile.web.bodies.body_limits import body_limit
@@ -18,7 +20,7 @@ SPEECH_LIMIT_BYTES = body_limit("/v1/audio/speech")
 
 
 class Audio:
-    """Reads each request whole, in memory, then lets `inference` run the request lifecycle."""
+    """The handlers of these paths. Recordings are read whole, in memory."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
@@ -26,9 +28,9 @@ class Audio:
         self._translation = TranslationAdapter()
         self._speech = SpeechAdapter()
 
-    async def transcribe(self, request: Request) -> Response:
+    async def transcribe(self, request: Request, caller: Caller, context: RequestContext) -> AnyAnswer:
         """What is said in a recording, whole or as it is written down."""
-        body = await read_form(
+        form = await read_form(
             request,
             TranscriptionRequest,
             limit_bytes=TRANSCRIPTION_LIMIT_BYTES,
@@ -36,12 +38,13 @@ class Audio:
             file_limit_bytes=MAX_FILE_BYTES,
             lists=LISTS,
         )
-        answer = streamed_answer if body.streams else whole_answer
-        return await answer(request, self._inference, self._transcription, body)
+        body = RequestBody(form, len(form.file))
+        answer = streamed_answer if form.streams else whole_answer
+        return await answer(request, self._inference, self._transcription, caller, body, context)
 
-    async def translate(self, request: Request) -> Response:
+    async def translate(self, request: Request, caller: Caller, context: RequestContext) -> Answer:
         """The same, in English."""
-        body = await read_form(
+        form = await read_form(
             request,
             TranslationRequest,
             limit_bytes=TRANSLATION_LIMIT_BYTES,
@@ -49,9 +52,10 @@ class Audio:
             file_limit_bytes=MAX_FILE_BYTES,
             lists=frozenset(),
         )
-        return await whole_answer(request, self._inference, self._translation, body)
+        body = RequestBody(form, len(form.file))
+        return await whole_answer(request, self._inference, self._translation, caller, body, context)
 
-    async def speak(self, request: Request) -> Response:
+    async def speak(self, request: Request, caller: Caller, context: RequestContext) -> StreamedAnswer:
         """A text as sound, sent as it is made."""
         body = await read_request(request, self._inference, self._speech, SpeechRequest, limit_bytes=SPEECH_LIMIT_BYTES)
-        return await streamed_answer(request, self._inference, self._speech, body)
+        return await streamed_answer(request, self._inference, self._speech, caller, body, context)

@@ -1,11 +1,13 @@
 """POST /v1/completions (beyond the contract)."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
+from domicile.data_plane.http.answer import AnyAnswer
 from domicile.data_plane.http.answering import read_request, streamed_answer, whole_answer
 from domicile.data_plane.inference.completions import CompletionsAdapter
 from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.inference.request_context import RequestContext
+from domicile.data_plane.policy.caller import Caller
 from domicile.openai_api.completions import CompletionRequest
 from domicile.web.bodies.body_limits import body_limit
 
@@ -13,16 +15,16 @@ BODY_LIMIT_BYTES = body_limit("/v1/completions")
 
 
 class Completions:
-    """Reads the request whole, then lets `inference` run the request lifecycle."""
+    """The handler of this path."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
         self._adapter = CompletionsAdapter()
 
-    async def create(self, request: Request) -> Response:
+    async def create(self, request: Request, caller: Caller, context: RequestContext) -> AnyAnswer:
         """One reply, or a stream of chunks."""
         body = await read_request(
             request, self._inference, self._adapter, CompletionRequest, limit_bytes=BODY_LIMIT_BYTES
         )
-        answer = streamed_answer if body.streams else whole_answer
-        return await answer(request, self._inference, self._adapter, body)
+        answer = streamed_answer if body.request.streams else whole_answer
+        return await answer(request, self._inference, self._adapter, caller, body, context)

@@ -1,11 +1,13 @@
 """POST /v1/embeddings (contract C25)."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
+from domicile.data_plane.http.answer import Answer
 from domicile.data_plane.http.answering import read_request, whole_answer
 from domicile.data_plane.inference.embeddings import EmbeddingsAdapter
 from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.inference.request_context import RequestContext
+from domicile.data_plane.policy.caller import Caller
 from domicile.openai_api.embeddings import MAX_TOKENS, EmbeddingRequest
 from domicile.web.bodies.body_limits import body_limit
 
@@ -15,13 +17,13 @@ MAX_VALUES = MAX_TOKENS + 10_000
 
 
 class Embeddings:
-    """Reads the request whole, then lets `inference` run the request lifecycle."""
+    """The handler of this path."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
         self._adapter = EmbeddingsAdapter()
 
-    async def create(self, request: Request) -> Response:
+    async def create(self, request: Request, caller: Caller, context: RequestContext) -> Answer:
         """One vector for each input."""
         body = await read_request(
             request,
@@ -31,4 +33,4 @@ class Embeddings:
             limit_bytes=BODY_LIMIT_BYTES,
             max_values=MAX_VALUES,
         )
-        return await whole_answer(request, self._inference, self._adapter, body)
+        return await whole_answer(request, self._inference, self._adapter, caller, body, context)

@@ -1,12 +1,11 @@
 """Whether this process lives, and whether it can serve."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
+from domicile.data_plane.http.answer import Answer, json_answer
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel import errors
-from domicile.web.bodies.reading import json_response
 
 
 class Health:
@@ -21,11 +20,11 @@ class Health:
         """From now on it is not ready, so that whoever chooses among replicas sends nothing new."""
         self._stopping = True
 
-    async def alive(self, _request: Request) -> Response:
+    async def alive(self, _request: Request) -> Answer:
         """200 as long as the event loop turns."""
-        return json_response({"status": "ok"})
+        return json_answer({"status": "ok"})
 
-    async def ready(self, _request: Request) -> Response:
+    async def ready(self, _request: Request) -> Answer:
         """200 with a snapshot and at least one healthy engine; else 503 with what is missing."""
         if self._stopping:
             raise errors.service_unavailable("This replica is stopping.")
@@ -33,4 +32,4 @@ class Health:
             raise errors.service_unavailable("This region has no snapshot yet.")
         if not self._router.any_healthy:
             raise errors.service_unavailable("No engine of this region answers.")
-        return json_response({"status": "ready"})
+        return json_answer({"status": "ready"})

@@ -1,14 +1,15 @@
 """GET /v1/models and /v1/models/{id}: what a caller may name here, and which engine really answers (design 6)."""
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.data_plane import region_errors
+from domicile.data_plane.http.answer import Answer, json_answer
+from domicile.data_plane.inference.request_context import RequestContext
+from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Router
 from domicile.openai_api.models import Answering, Model, ModelList
-from domicile.web.bodies.reading import json_response
 
 
 class Models:
@@ -18,18 +19,18 @@ class Models:
         self._policy = policy
         self._router = router
 
-    async def list(self, _request: Request) -> Response:
+    async def list(self, _request: Request, _caller: Caller, _context: RequestContext) -> Answer:
         """Every one of them, under its own name and then under each alias: all names that a request may use."""
         named = [(name, model) for model in self._served() for name in (model.name, *model.aliases)]
-        return json_response(ModelList(tuple(self._shown(name, model) for name, model in named)))
+        return json_answer(ModelList(tuple(self._shown(name, model) for name, model in named)))
 
-    async def get(self, request: Request) -> Response:
+    async def get(self, request: Request, _caller: Caller, _context: RequestContext) -> Answer:
         """One, by its own name or an alias, under the name that was asked for; else 404 `model_not_found`."""
         name = request.path_params["model"]
         found = self._policy.catalogue.find_model(name)
         for model in self._served():
             if found is not None and model.name == found.name:
-                return json_response(self._shown(name, model))
+                return json_answer(self._shown(name, model))
         raise region_errors.model_not_found(name)
 
     def _served(self) -> tuple[ModelEntry, ...]:

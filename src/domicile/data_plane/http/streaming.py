@@ -1,14 +1,14 @@
-"""Answers in pieces to a client that may leave, and unary work for a client that may leave."""
+"""Streamed answers and unary work, for a client that may leave."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from domicile.data_plane.http.answer import StreamedAnswer
 from domicile.data_plane.inference.adapter import EVENT_STREAM
 from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.kernel import errors
@@ -21,13 +21,13 @@ T = TypeVar("T")
 _LAST_EVENT_S = 1.0
 
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, T], cancellation: Cancellation) -> T:
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, T], cancellation: Cancellation) -> T:
     """The work's result. A client that leaves cancels it, so that its engine stops too: `ClientDisconnectedError`.
 
     The server may cancel it as well; `cancellation` is told.
     """
     working = asyncio.create_task(work)
-    watching = asyncio.create_task(_disconnected(request.receive))
+    watching = asyncio.create_task(_disconnected(receive))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -42,22 +42,15 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T], cancel
 
 
 class StreamedResponse(Response):
-    """An endless-looking answer, written as it comes, at the pace at which the client reads."""
+    """Sends a streamed answer at the pace at which the client reads."""
 
-    def __init__(
-        self,
-        pieces: AsyncGenerator[bytes, None],
-        headers: dict[str, str],
-        media_type: str,
-        cancellation: Cancellation,
-    ) -> None:
-        """`pieces` yields raw bytes, or whole events: `data: ...` with the empty line. It is closed whatever happens."""
-        headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **headers}
-        super().__init__(None, headers=headers, media_type=media_type)
+    def __init__(self, answer: StreamedAnswer) -> None:
+        headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **answer.headers}
+        super().__init__(None, headers=headers, media_type=answer.media_type)
         del self.headers["content-length"]
-        self._pieces = pieces
-        self._cancellation = cancellation
-        self._is_events = media_type == EVENT_STREAM
+        self._pieces = answer.pieces
+        self._cancellation = answer.cancellation
+        self._is_events = answer.media_type == EVENT_STREAM
         self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

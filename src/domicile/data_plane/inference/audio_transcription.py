@@ -1,11 +1,11 @@
-"""Transcriptions and translations (contract C22): a recording goes in as a form, and seconds are what is counted."""
+"""Transcriptions and translations (contract C22): a recording goes in as a form. Usage is counted in seconds."""
 
-from typing import TypeVar
+from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.adapter import EVENT_STREAM, JSON, ReplyNames, ReplyPart, plausible
+from domicile.data_plane.inference.adapter import EVENT_STREAM, JSON, ReplyNames, ReplyPart, event, plausible
 from domicile.openai_api import audio_transcript
 from domicile.openai_api.audio_transcription import (
     PLAIN_FORMATS,
@@ -16,79 +16,94 @@ from domicile.openai_api.audio_transcription import (
 )
 from domicile.web.bodies.multipart import write_form
 
-RequestT = TypeVar("RequestT", TranscriptionRequest, TranslationRequest)
-
 PLAIN_TEXT = "text/plain; charset=utf-8"
+# No recording that fits a form is a year long.
+_MAX_SECONDS = 2**25
 
 
 class TranslationAdapter:
-    """See `EndpointAdapter`."""
+    """The `EndpointAdapter` of translations."""
 
     endpoint = Endpoint.AUDIO_TRANSLATIONS
 
     def check(self, request: TranslationRequest) -> None:
-        """See `EndpointAdapter`."""
+        """Check the file and the form of the answer."""
         check_transcription_request(request)
 
     def media_type(self, request: TranslationRequest) -> str:
-        """See `EndpointAdapter`."""
+        """Text or JSON, as the caller asked."""
         return _media_type(request.answer_format)
 
     def encode(self, request: TranslationRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `EndpointAdapter`."""
+        """A form that is written anew."""
         return _form(request, model)
 
     def request_usage(self, _request: TranslationRequest, sent: EngineRequest) -> Usage:
-        """See `EndpointAdapter`. How long the recording is has been found out before (`preparation`)."""
+        """Empty: the preparation `RecordingLength` has counted the seconds."""
         return Usage()
 
-    def reply(self, raw: bytes, request: TranslationRequest, _names: ReplyNames) -> ReplyPart:
-        """See `EndpointAdapter`."""
-        if request.answer_format in PLAIN_FORMATS:
-            return _plain(raw)
-        body = audio_transcript.shown_translation(raw, verbose=request.answer_format == "verbose_json")
-        return ReplyPart(body, engine_usage=_engine_usage(raw))
+    def begin(self, request: TranslationRequest, _names: ReplyNames) -> "_TranslationReader":
+        """A reader of one text."""
+        return _TranslationReader(request.answer_format)
 
 
 class TranscriptionAdapter:
-    """See `StreamingEndpointAdapter`."""
+    """The `StreamingEndpointAdapter` of transcriptions."""
 
     endpoint = Endpoint.AUDIO_TRANSCRIPTIONS
 
     def check(self, request: TranscriptionRequest) -> None:
-        """See `EndpointAdapter`."""
+        """Check the file and the form of the answer."""
         check_transcription_request(request)
 
     def media_type(self, request: TranscriptionRequest) -> str:
-        """See `EndpointAdapter`."""
+        """Events for a stream, else text or JSON, as the caller asked."""
         return EVENT_STREAM if request.streams else _media_type(request.answer_format)
 
     def encode(self, request: TranscriptionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `EndpointAdapter`."""
+        """A form that is written anew."""
         return _form(request, model)
 
     def request_usage(self, _request: TranscriptionRequest, sent: EngineRequest) -> Usage:
-        """See `EndpointAdapter`. How long the recording is has been found out before (`preparation`)."""
+        """Empty: the preparation `RecordingLength` has counted the seconds."""
         return Usage()
 
-    def reply(self, raw: bytes, request: TranscriptionRequest, _names: ReplyNames) -> ReplyPart:
-        """See `EndpointAdapter`."""
-        if request.answer_format in PLAIN_FORMATS:
-            return _plain(raw)
-        body = audio_transcript.shown_transcription(raw, verbose=request.answer_format == "verbose_json")
-        return ReplyPart(body, engine_usage=_engine_usage(raw))
-
     def is_raw(self, _request: TranscriptionRequest) -> bool:
-        """See `StreamingEndpointAdapter`."""
+        """Never: a stream is events."""
         return False
 
-    def piece(self, data: bytes, _request: TranscriptionRequest, _names: ReplyNames) -> ReplyPart:
-        """See `StreamingEndpointAdapter`."""
-        event = audio_transcript.encode_event(audio_transcript.decode_event(data))
-        return ReplyPart(b"data: " + event + b"\n\n", engine_usage=_engine_usage(data))
+    def begin(self, request: TranscriptionRequest, _names: ReplyNames) -> "_TranscriptionReader":
+        """A reader of one text or of its events."""
+        return _TranscriptionReader(request.answer_format)
 
-    def end(self, _request: TranscriptionRequest) -> bytes:
-        """See `StreamingEndpointAdapter`. The last event says that it is the last."""
+
+@dataclass(frozen=True, slots=True)
+class _TranslationReader:
+    answer_format: str
+
+    def reply(self, raw: bytes) -> ReplyPart:
+        if self.answer_format in PLAIN_FORMATS:
+            return _plain(raw)
+        body = audio_transcript.shown_translation(raw, verbose=self.answer_format == "verbose_json")
+        return ReplyPart(body, engine_usage=_engine_usage(raw))
+
+
+@dataclass(frozen=True, slots=True)
+class _TranscriptionReader:
+    answer_format: str
+
+    def reply(self, raw: bytes) -> ReplyPart:
+        if self.answer_format in PLAIN_FORMATS:
+            return _plain(raw)
+        body = audio_transcript.shown_transcription(raw, verbose=self.answer_format == "verbose_json")
+        return ReplyPart(body, engine_usage=_engine_usage(raw))
+
+    def piece(self, data: bytes) -> ReplyPart:
+        shown = audio_transcript.encode_event(audio_transcript.decode_event(data))
+        return ReplyPart(event(shown), engine_usage=_engine_usage(data))
+
+    def end(self) -> bytes:
+        """Empty: the last event says that it is the last."""
         return b""
 
 
@@ -101,14 +116,14 @@ def _media_type(answer_format: str) -> str:
 
 
 def _plain(raw: bytes) -> ReplyPart:
-    """Text or subtitles. Raises ValueError for what is no text."""
+    """Text or subtitles. Raises ValueError for bytes that are no text."""
     raw.decode("utf-8")
     return ReplyPart(raw)
 
 
 def _engine_usage(raw: bytes) -> Usage | None:
     seconds = audio_transcript.seconds_in(raw)
-    # Also false for what is no number; and no recording that fits a form is a year long.
-    if seconds is None or not 0 <= seconds < 2**25:
+    # Also false for what is no number.
+    if seconds is None or not 0 <= seconds < _MAX_SECONDS:
         return None
     return plausible(Usage(audio_milliseconds=round(seconds * 1000)))

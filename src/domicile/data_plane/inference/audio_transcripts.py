@@ -1,8 +1,8 @@
-"""Spoken parts of a chat (contract C29): where no engine of the model has ears, one that writes speech down reads for it.
+"""Transcripts in the place of a chat's recordings (contract C29), where no engine of the model accepts audio.
 
-The transcript stands in the part's place, as a text of the same message: that is one of the few things that an engine is
-sent and the caller did not write (design 4.6). It is a request of its own, admitted and metered as a transcription, and the
-header `domicile-engine` names both engines.
+A transcript replaces the recording as a text of the same message: that is one of the few things that an engine is sent and the
+caller did not write (design 4.6). Each is a request of its own, admitted and metered as a transcription. The header
+`domicile-engine` names both engines.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,9 +13,9 @@ import msgspec
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.inference.adapter import RequestT
 from domicile.data_plane.inference.audio_transcription import TranscriptionAdapter
-from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.inference.preparation import Prepared
+from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.audio_input import sound_in
 from domicile.data_plane.policy.caller import Caller
@@ -28,12 +28,13 @@ from domicile.openai_api.audio_transcript import Transcription
 from domicile.openai_api.audio_transcription import TranscriptionRequest
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AudioPart, InputAudio, Message, TextPart, UserMessage
+from domicile.process.off_loop import off_loop
 
 AUDIO, TEXT = "audio", "text"
 
 
 class AudioTranscripts:
-    """See `Preparation`."""
+    """The `Preparation` that asks for them."""
 
     def __init__(self, *, policy: ResidencyPolicy, router: Router, inference: Inference) -> None:
         """`inference` runs the transcriptions."""
@@ -43,9 +44,9 @@ class AudioTranscripts:
         self._models = policy.catalogue.eligible_models(Endpoint.AUDIO_TRANSCRIPTIONS, policy.rows)
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], cancellation: Cancellation
+        self, reservation: Reservation, prepared: Prepared[RequestT], context: RequestContext
     ) -> Prepared[RequestT]:
-        """See `Preparation`. What no engine can be had for stays as it is: routing says so."""
+        """The chat as it is when no engine transcribes either: routing refuses it."""
         request = prepared.request
         if AUDIO not in prepared.needs or not isinstance(request, ChatCompletionRequest):
             return prepared
@@ -54,28 +55,28 @@ class AudioTranscripts:
         model = next((each for each in self._models if self._router.is_bound(self._adapter.endpoint, each)), None)
         if model is None:
             return prepared
-        listener = _Listener(self._inference, self._adapter, reservation.admission.caller, model, cancellation)
+        transcriber = _Transcriber(self._inference, self._adapter, reservation.admission.caller, model, context)
         messages = [
-            await listener.written(message, f"messages[{index}]") for index, message in enumerate(request.messages)
+            await transcriber.written(message, f"messages[{index}]") for index, message in enumerate(request.messages)
         ]
         return replace(
             prepared,
             request=cast(RequestT, msgspec.structs.replace(request, messages=messages)),
             needs=prepared.needs - {AUDIO} | {TEXT},
-            helped_by=(*prepared.helped_by, *listener.engines),
+            helped_by=(*prepared.helped_by, *transcriber.engines),
         )
 
 
 @dataclass(slots=True)
-class _Listener:
-    """Writes down the recordings of one request."""
+class _Transcriber:
+    """Transcribes the recordings of one chat."""
 
     inference: Inference
     adapter: TranscriptionAdapter
     caller: Caller
     model: str
-    cancellation: Cancellation
-    """Of the chat: whoever ends that ends these."""
+    context: RequestContext
+    """The chat's: what cancels the chat cancels the transcriptions."""
     engines: dict[str, None] = field(default_factory=dict)
     """The labels of those that have answered, in order."""
 
@@ -92,12 +93,14 @@ class _Listener:
         return msgspec.structs.replace(message, content=content)
 
     async def _transcript(self, audio: InputAudio, param: str) -> str:
-        request = TranscriptionRequest(model=self.model, file=sound_in(audio, param))
+        sound = await off_loop(lambda: sound_in(audio, param), len(audio.data))
+        request = TranscriptionRequest(model=self.model, file=sound)
+        context = replace(self.context, request_id=new_id("req_"), body_bytes=len(sound))
         try:
-            answer = await self.inference.answer(self.adapter, self.caller, request, new_id("req_"), self.cancellation)
+            reply = await self.inference.answer(self.adapter, self.caller, request, context)
         except DomicileError as error:
             if error.code == "invalid_file":
                 raise errors.invalid_file(param, "It is not a recording that can be read.") from None
             raise
-        self.engines[answer.engines] = None
-        return msgspec.json.decode(answer.body, type=Transcription).text
+        self.engines[reply.engines] = None
+        return msgspec.json.decode(reply.body, type=Transcription).text

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from domicile.data_plane.inference.audio_transcripts import AudioTranscripts
+from domicile.data_plane.inference.completion import Completion
 from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inference.recording_length import RecordingLength
@@ -18,11 +19,14 @@ def build_inference(
     router: Router,
     inspector: Inspector,
     preparations: Sequence[Preparation] = (),
+    completions: Sequence[Completion] = (),
 ) -> Inference:
-    """The same inference with every step before routing. `preparations`: those that the region's own parts bring along.
+    """The same inference with every step before routing and after metering.
+
+    `preparations` and `completions`: those of the region's own parts, such as its storage.
 
     A preparation that asks an engine itself runs a request lifecycle without that preparation.
     """
     length = RecordingLength(inspector)
-    transcripts = AudioTranscripts(policy=policy, router=router, inference=inference.prepared_by(length))
-    return inference.prepared_by(*preparations, length, transcripts)
+    transcripts = AudioTranscripts(policy=policy, router=router, inference=inference.with_steps(length))
+    return inference.with_steps(*preparations, length, transcripts, completions=tuple(completions))

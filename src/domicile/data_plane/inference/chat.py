@@ -1,11 +1,20 @@
 """Chat completions (contract C20)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.adapter import EVENT_STREAM, JSON, ReplyNames, ReplyPart, estimated_tokens, plausible
+from domicile.data_plane.inference.adapter import (
+    EVENT_STREAM,
+    JSON,
+    ReplyNames,
+    ReplyPart,
+    estimated_tokens,
+    event,
+    plausible,
+)
 from domicile.openai_api import chat_reply
 from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
 from domicile.openai_api.chat_messages import AudioPart, ImagePart, UserMessage
@@ -13,66 +22,73 @@ from domicile.openai_api.chat_rules import check_chat_request
 
 
 class ChatAdapter:
-    """See `StreamingEndpointAdapter`."""
+    """The `StreamingEndpointAdapter` of chat completions."""
 
     endpoint = Endpoint.CHAT_COMPLETIONS
 
     def check(self, request: ChatCompletionRequest) -> None:
-        """See `EndpointAdapter`."""
+        """Check roles, tools, sampling and response format."""
         check_chat_request(request)
 
     def media_type(self, request: ChatCompletionRequest) -> str:
-        """See `EndpointAdapter`."""
+        """Events for a stream, else JSON."""
         return EVENT_STREAM if request.streams else JSON
 
     def encode(self, request: ChatCompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `EndpointAdapter`."""
+        """JSON. Raises RuntimeError for an image that is still an address: engines would fetch it themselves."""
         _check_no_address(request)
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
 
     def request_usage(self, request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
-        """See `EndpointAdapter`. Media bytes are left out: only an engine knows their tokens."""
+        """Tokens estimated from text. Images and sound are left out: only an engine knows their tokens."""
         return Usage(input_tokens=estimated_tokens(len(sent.body) - sum(_media_bytes(request))))
 
-    def reply(self, raw: bytes, _request: ChatCompletionRequest, names: ReplyNames) -> ReplyPart:
-        """See `EndpointAdapter`."""
-        reply = chat_reply.decode_completion(raw)
-        body = chat_reply.encode_completion(reply, model=names.model, service_tier=names.service_tier)
-        return ReplyPart(body, _platform_usage(reply), engine_tokens(reply.usage))
-
     def is_raw(self, _request: ChatCompletionRequest) -> bool:
-        """See `StreamingEndpointAdapter`."""
+        """Never: a stream is events."""
         return False
 
-    def piece(self, data: bytes, request: ChatCompletionRequest, names: ReplyNames) -> ReplyPart:
-        """See `StreamingEndpointAdapter`. Engines send one token for each choice in a chunk."""
+    def begin(self, request: ChatCompletionRequest, names: ReplyNames) -> "_ChatReader":
+        """A reader of one completion or of its chunks."""
+        return _ChatReader(names, request.wants_usage_in_stream)
+
+
+@dataclass(frozen=True, slots=True)
+class _ChatReader:
+    names: ReplyNames
+    with_usage: bool
+
+    def reply(self, raw: bytes) -> ReplyPart:
+        reply = chat_reply.decode_completion(raw)
+        body = chat_reply.encode_completion(reply, model=self.names.model, service_tier=self.names.service_tier)
+        return ReplyPart(body, _platform_usage(reply), engine_tokens(reply.usage))
+
+    def piece(self, data: bytes) -> ReplyPart:
         chunk = chat_reply.decode_chunk(data)
-        with_usage = request.wants_usage_in_stream
-        platform_usage, engine_usage = Usage(output_tokens=len(chunk.choices)), engine_tokens(chunk.usage or None)
-        if not (chunk.choices or with_usage):
+        # Engines send one token for each choice in a chunk.
+        platform_usage = Usage(output_tokens=len(chunk.choices))
+        engine_usage = engine_tokens(chunk.usage or None)
+        if not (chunk.choices or self.with_usage):
             # The chunk with the usage has no choices; it is for callers who asked for it.
             return ReplyPart(b"", platform_usage, engine_usage)
         body = chat_reply.encode_chunk(
-            chunk, model=names.model, include_usage=with_usage, service_tier=names.service_tier
+            chunk, model=self.names.model, include_usage=self.with_usage, service_tier=self.names.service_tier
         )
-        return ReplyPart(b"data: " + body + b"\n\n", platform_usage, engine_usage)
+        return ReplyPart(event(body), platform_usage, engine_usage)
 
-    def end(self, _request: ChatCompletionRequest) -> bytes:
-        """See `StreamingEndpointAdapter`."""
-        return b"data: [DONE]\n\n"
+    def end(self) -> bytes:
+        return event(b"[DONE]")
 
 
 def _platform_usage(reply: chat_reply.ChatCompletion) -> Usage:
-    """Of a whole reply its text is all there is to count, unless the engine has counted."""
+    """Tokens estimated from the text of a whole reply, at least one for each choice."""
     texts = [choice.message.content or "" for choice in reply.choices]
     for choice in reply.choices:
         texts += [call.function.arguments for call in choice.message.tool_calls or () if call.function is not None]
-    # Whatever was said was at least one token for each choice.
     return Usage(output_tokens=sum(max(1, estimated_tokens(len(text.encode()))) for text in texts))
 
 
 def engine_tokens(usage: chat_reply.Usage | None) -> Usage | None:
-    """An engine's count of tokens, if it is one. Each prompt has tokens: a count of none is none."""
+    """An engine's count of tokens, if it can be true: every prompt has at least one token."""
     if usage is None or usage.prompt_tokens < 1:
         return None
     read, written = usage.prompt_tokens_details, usage.completion_tokens_details

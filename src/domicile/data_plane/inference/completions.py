@@ -1,9 +1,18 @@
 """Text completions: beyond the contract, for batches and older tools."""
 
+from dataclasses import dataclass
+
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.adapter import EVENT_STREAM, JSON, ReplyNames, ReplyPart, estimated_tokens
+from domicile.data_plane.inference.adapter import (
+    EVENT_STREAM,
+    JSON,
+    ReplyNames,
+    ReplyPart,
+    estimated_tokens,
+    event,
+)
 from domicile.data_plane.inference.chat import engine_tokens
 from domicile.openai_api.completions import (
     CompletionRequest,
@@ -16,48 +25,57 @@ from domicile.openai_api.completions import (
 
 
 class CompletionsAdapter:
-    """See `StreamingEndpointAdapter`."""
+    """The `StreamingEndpointAdapter` of text completions."""
 
     endpoint = Endpoint.COMPLETIONS
 
     def check(self, request: CompletionRequest) -> None:
-        """See `EndpointAdapter`."""
+        """Check prompts and counts."""
         check_completion_request(request)
 
     def media_type(self, request: CompletionRequest) -> str:
-        """See `EndpointAdapter`."""
+        """Events for a stream, else JSON."""
         return EVENT_STREAM if request.streams else JSON
 
     def encode(self, request: CompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `EndpointAdapter`."""
+        """JSON."""
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
 
     def request_usage(self, _request: CompletionRequest, sent: EngineRequest) -> Usage:
-        """See `EndpointAdapter`."""
+        """Tokens estimated from the whole body."""
         return Usage(input_tokens=estimated_tokens(len(sent.body)))
 
-    def reply(self, raw: bytes, _request: CompletionRequest, names: ReplyNames) -> ReplyPart:
-        """See `EndpointAdapter`. Whatever was written was at least one token for each completion."""
-        reply = decode_reply(raw)
-        written = sum(max(1, estimated_tokens(len(choice.text.encode()))) for choice in reply.choices)
-        body = encode_completion(reply, model=names.model)
-        return ReplyPart(body, Usage(output_tokens=written), engine_tokens(reply.usage or None))
-
     def is_raw(self, _request: CompletionRequest) -> bool:
-        """See `StreamingEndpointAdapter`."""
+        """Never: a stream is events."""
         return False
 
-    def piece(self, data: bytes, request: CompletionRequest, names: ReplyNames) -> ReplyPart:
-        """See `StreamingEndpointAdapter`. Engines send one token for each completion in a chunk."""
+    def begin(self, request: CompletionRequest, names: ReplyNames) -> "_CompletionsReader":
+        """A reader of one completion or of its chunks."""
+        return _CompletionsReader(names, request.wants_usage_in_stream)
+
+
+@dataclass(frozen=True, slots=True)
+class _CompletionsReader:
+    names: ReplyNames
+    with_usage: bool
+
+    def reply(self, raw: bytes) -> ReplyPart:
+        reply = decode_reply(raw)
+        # At least one token for each completion.
+        tokens = sum(max(1, estimated_tokens(len(choice.text.encode()))) for choice in reply.choices)
+        body = encode_completion(reply, model=self.names.model)
+        return ReplyPart(body, Usage(output_tokens=tokens), engine_tokens(reply.usage or None))
+
+    def piece(self, data: bytes) -> ReplyPart:
         chunk = decode_reply(data)
-        with_usage = request.wants_usage_in_stream
-        platform_usage, engine_usage = Usage(output_tokens=len(chunk.choices)), engine_tokens(chunk.usage or None)
-        if not (chunk.choices or with_usage):
+        # Engines send one token for each completion in a chunk.
+        platform_usage = Usage(output_tokens=len(chunk.choices))
+        engine_usage = engine_tokens(chunk.usage or None)
+        if not (chunk.choices or self.with_usage):
             # The chunk with the usage has no choices; it is for callers who asked for it.
             return ReplyPart(b"", platform_usage, engine_usage)
-        body = encode_chunk(chunk, model=names.model, include_usage=with_usage)
-        return ReplyPart(b"data: " + body + b"\n\n", platform_usage, engine_usage)
+        body = encode_chunk(chunk, model=self.names.model, include_usage=self.with_usage)
+        return ReplyPart(event(body), platform_usage, engine_usage)
 
-    def end(self, _request: CompletionRequest) -> bytes:
-        """See `StreamingEndpointAdapter`."""
-        return b"data: [DONE]\n\n"
+    def end(self) -> bytes:
+        return event(b"[DONE]")

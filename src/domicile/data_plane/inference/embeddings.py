@@ -1,5 +1,7 @@
 """Embeddings (contract C25)."""
 
+from dataclasses import dataclass
+
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
@@ -14,30 +16,38 @@ from domicile.openai_api.embeddings import (
 
 
 class EmbeddingsAdapter:
-    """See `EndpointAdapter`."""
+    """The `EndpointAdapter` of embeddings."""
 
     endpoint = Endpoint.EMBEDDINGS
 
     def check(self, request: EmbeddingRequest) -> None:
-        """See `EndpointAdapter`."""
+        """Check inputs and dimensions."""
         check_embedding_request(request)
 
     def media_type(self, _request: EmbeddingRequest) -> str:
-        """See `EndpointAdapter`."""
+        """JSON."""
         return JSON
 
     def encode(self, request: EmbeddingRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `EndpointAdapter`. Nothing of an embedding is kept in a prompt cache, so there is nothing to salt."""
+        """JSON without a salt: no embedding is kept in a prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
 
     def request_usage(self, _request: EmbeddingRequest, sent: EngineRequest) -> Usage:
-        """See `EndpointAdapter`."""
+        """Tokens estimated from the whole body."""
         return Usage(input_tokens=estimated_tokens(len(sent.body)))
 
-    def reply(self, raw: bytes, request: EmbeddingRequest, names: ReplyNames) -> ReplyPart:
-        """See `EndpointAdapter`."""
+    def begin(self, request: EmbeddingRequest, names: ReplyNames) -> "_EmbeddingsReader":
+        """A reader of the vectors."""
+        return _EmbeddingsReader(request, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _EmbeddingsReader:
+    request: EmbeddingRequest
+    names: ReplyNames
+
+    def reply(self, raw: bytes) -> ReplyPart:
         reply = decode_embeddings(raw)
-        engine_usage = (
-            plausible(Usage(input_tokens=reply.usage.prompt_tokens)) if reply.usage.prompt_tokens > 0 else None
-        )
-        return ReplyPart(encode_embeddings(reply, request, model=names.model), engine_usage=engine_usage)
+        tokens = reply.usage.prompt_tokens
+        engine_usage = plausible(Usage(input_tokens=tokens)) if tokens > 0 else None
+        return ReplyPart(encode_embeddings(reply, self.request, model=self.names.model), engine_usage=engine_usage)

@@ -1,14 +1,12 @@
 """Generated images (contract C21)."""
 
+from dataclasses import dataclass
+
 from domicile.boundary.usage import ImageSize, Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
-from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart, RequestT
-from domicile.data_plane.inference.cancellation import Cancellation
-from domicile.data_plane.inference.preparation import Prepared
-from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart
 from domicile.data_plane.policy.image_input import ImageHeader, read_header
-from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.openai_api.images import (
     ImageRequest,
     bytes_of,
@@ -20,50 +18,44 @@ from domicile.openai_api.images import (
 
 
 class ImagesAdapter:
-    """See `EndpointAdapter`. The answer holds the pictures themselves; who asked for links gets them from `ImageLinks`."""
+    """The `EndpointAdapter` of images. Its reply holds the images themselves; `LinkedImages` replaces them by links."""
 
     endpoint = Endpoint.IMAGES_GENERATIONS
 
     def check(self, request: ImageRequest) -> None:
-        """See `EndpointAdapter`."""
+        """Check the prompt."""
         check_image_request(request)
 
     def media_type(self, _request: ImageRequest) -> str:
-        """See `EndpointAdapter`."""
+        """JSON."""
         return JSON
 
     def encode(self, request: ImageRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `EndpointAdapter`. Pictures have no prompt cache, so there is nothing to salt."""
+        """JSON without a salt: no image is kept in a prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
 
     def request_usage(self, _request: ImageRequest, _sent: EngineRequest) -> Usage:
-        """See `EndpointAdapter`. Images are counted, not what they were made from."""
+        """Empty: images are counted, not prompts."""
         return Usage()
 
-    def reply(self, raw: bytes, request: ImageRequest, _names: ReplyNames) -> ReplyPart:
-        """See `EndpointAdapter`. Each image must be a PNG: callers are told so, and links are served as such."""
+    def begin(self, request: ImageRequest, _names: ReplyNames) -> "_ImagesReader":
+        """A reader of the images."""
+        return _ImagesReader(request.images)
+
+
+@dataclass(frozen=True, slots=True)
+class _ImagesReader:
+    images_max: int
+
+    def reply(self, raw: bytes) -> ReplyPart:
+        """Each image must be a PNG: callers are told so, and links are served as such."""
         reply = decode_images(raw)
-        if not 1 <= len(reply.data) <= request.images:
+        if not 1 <= len(reply.data) <= self.images_max:
             raise ValueError("the engine made another number of images than was asked for")
         headers = [read_header(bytes_of(image)) for image in reply.data]
         if any(header.kind != "png" for header in headers):
             raise ValueError("the engine's images are not PNG")
         return ReplyPart(encode_images(reply), Usage(images=len(headers)), image_size=_size(headers))
-
-
-class RoomForLinks:
-    """See `Preparation`. A project whose links hold all that they may is told before an engine works for nothing."""
-
-    def __init__(self, links: ImageLinks) -> None:
-        self._links = links
-
-    async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], _cancellation: Cancellation
-    ) -> Prepared[RequestT]:
-        """Raises 429 when there is no room."""
-        if isinstance(prepared.request, ImageRequest) and prepared.request.wants_links:
-            await self._links.require_room(reservation.admission.caller.project.project_id)
-        return prepared
 
 
 def _size(headers: list[ImageHeader]) -> ImageSize | None:

@@ -1,8 +1,9 @@
-"""The life of a request, read from top to bottom: admit -> reserve -> prepare -> route -> run -> meter -> settle (design 4).
+"""The life of a request, read from top to bottom (design 4):
 
-Each stage takes the value that the stage before it made, so none can be skipped. The lifecycle is the same
-for all endpoints; each endpoint's `EndpointAdapter` says what differs. The receipt will be issued after `_finish`, from the
-same values.
+admit -> reserve -> prepare -> route -> run -> meter -> settle -> complete.
+
+Each stage takes the value that the stage before it made, so none can be skipped. The lifecycle is the same for all endpoints;
+each endpoint's `EndpointAdapter` says what differs. The receipt will be a `Completion`.
 """
 
 import asyncio
@@ -10,47 +11,50 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 import structlog
 
+from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
-from domicile.data_plane.engines.port import Engine, EngineFailedError, EngineRequest, LeftQueueError
+from domicile.data_plane.engines.port import Engine, EngineCall, EngineFailedError, LeftQueueError
 from domicile.data_plane.inference.adapter import (
     EndpointAdapter,
     ReplyNames,
     ReplyPart,
-    RequestT,
     StreamingEndpointAdapter,
+    StreamReader,
+    event,
 )
-from domicile.data_plane.inference.cancellation import Cancellation
+from domicile.data_plane.inference.completion import Completion
 from domicile.data_plane.inference.preparation import Preparation, Prepared
+from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.inference.usage_accumulator import UsageAccumulator
 from domicile.data_plane.limits.reservation import Limits, Reservation
-from domicile.data_plane.metering.entry import Outcome
+from domicile.data_plane.metering.entry import LedgerEntry, Outcome
 from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.policy.admit import admit
+from domicile.data_plane.policy.admit import Admission, admit
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Placement, Router
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.openai_api.closed import ModelRequest
+from domicile.process.off_loop import off_loop
 from domicile.web import error_rendering
 from domicile.web.bodies.dropped_members import DroppedMembers
 
 log = structlog.get_logger("inference")
-
-_LARGE_BYTES = 256 * 1024
 
 T = TypeVar("T")
 ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """A whole reply, ready to be sent, and where it was made."""
 
     engines: str
@@ -58,18 +62,19 @@ class Answer:
     body: bytes
     media_type: str
     ignored: frozenset[str] = frozenset()
-    """Parameters of the request that the engine was not told of though they ask for something."""
+    """Parameters of the request that ask for something, and that the engine was not sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerStream:
+class ReplyStream:
     """A reply that is still being made. `pieces` yields what is to be sent; closing it ends the work and meters it."""
 
     engines: str
+    """The public labels of all that answer."""
     pieces: AsyncGenerator[bytes, None]
     media_type: str
     ignored: frozenset[str] = frozenset()
-    """See `Answer`."""
+    """Parameters of the request that ask for something, and that the engine was not sent."""
 
 
 class Inference:
@@ -95,15 +100,16 @@ class Inference:
         self._clock = clock
         self._salted_engines = salted_engines
         self._preparations: tuple[Preparation, ...] = ()
+        self._completions: tuple[Completion, ...] = ()
 
-    def prepared_by(self, *preparations: Preparation) -> "Inference":
-        """The same with these steps between admission and routing, in their order, and with no others."""
-        prepared = copy(self)
-        prepared._preparations = preparations
-        return prepared
+    def with_steps(self, *preparations: Preparation, completions: tuple[Completion, ...] = ()) -> "Inference":
+        """A copy with these steps before routing and after metering, in their order, and no others."""
+        copied = copy(self)
+        copied._preparations, copied._completions = preparations, completions
+        return copied
 
     def droppable(self, endpoint: Endpoint) -> DroppedMembers:
-        """The members that are read of the endpoint's requests and go no further."""
+        """The members of the endpoint's requests that are read and dropped."""
         return self._policy.rules[endpoint].dropped
 
     async def answer(
@@ -111,81 +117,84 @@ class Inference:
         adapter: EndpointAdapter[ModelRequestT],
         caller: Caller,
         request: ModelRequestT,
-        request_id: str,
-        cancellation: Cancellation,
-    ) -> Answer:
+        context: RequestContext,
+    ) -> Reply:
         """A whole reply. Raises `DomicileError` for everything that a caller must know."""
-        reservation = await self._admit_and_reserve(adapter, caller, request)
-        accumulator = UsageAccumulator(request_id, self._clock.now_ms())
+        reservation = await self._admit_and_reserve(adapter, caller, request, context)
+        usage = UsageAccumulator(context.request_id, self._clock.now_ms())
         outcome = Outcome.ENGINE_BROKE_OFF
         try:
-            prepared = await self._prepare(reservation, request, cancellation)
+            prepared = await self._prepare(reservation, request, context)
             placement, raw = await self._run(
-                adapter, prepared, reservation, accumulator, lambda engine, place, sent: engine.complete(place, sent)
+                adapter, prepared, reservation, usage, lambda engine, call: engine.complete(call)
             )
-            part = await _read_whole(lambda: adapter.reply(raw, request, _names(reservation)), len(raw))
-            accumulator.add(part)
+            part = await _read(adapter.begin(request, _names(reservation)).reply, raw)
+            usage.add(part)
             outcome = Outcome.COMPLETE
         except asyncio.CancelledError as left:
-            outcome = cancellation.outcome
+            outcome = context.cancellation.outcome
             if isinstance(left, LeftQueueError):
-                accumulator.nothing_ran()
+                usage.nothing_ran()
             raise
         except DomicileError:
-            accumulator.nothing_ran()
+            usage.nothing_ran()
             raise
         finally:
-            self._finish(reservation, accumulator, outcome)
-        await self._meter.settled()
-        return Answer(_labels(placement, prepared), part.body, adapter.media_type(request), placement.ignored)
+            entry = await self._finish(reservation, usage, outcome)
+        part = await self._complete(placement, entry, part)
+        return Reply(_labels(placement, prepared), part.body, adapter.media_type(request), placement.ignored)
 
     async def stream(
         self,
         adapter: StreamingEndpointAdapter[ModelRequestT],
         caller: Caller,
         request: ModelRequestT,
-        request_id: str,
-        cancellation: Cancellation,
-    ) -> AnswerStream:
+        context: RequestContext,
+    ) -> ReplyStream:
         """A stream, opened: an engine has accepted the request, so errors until here are ordinary answers."""
-        reservation = await self._admit_and_reserve(adapter, caller, request)
-        accumulator = UsageAccumulator(request_id, self._clock.now_ms())
+        reservation = await self._admit_and_reserve(adapter, caller, request, context)
+        usage = UsageAccumulator(context.request_id, self._clock.now_ms())
         is_raw = adapter.is_raw(request)
         try:
-            prepared = await self._prepare(reservation, request, cancellation)
+            prepared = await self._prepare(reservation, request, context)
             placement, incoming = await self._run(
                 adapter,
                 prepared,
                 reservation,
-                accumulator,
-                lambda engine, place, sent: (engine.stream_bytes if is_raw else engine.stream)(place, sent),
+                usage,
+                lambda engine, call: engine.stream_bytes(call) if is_raw else engine.stream(call),
             )
         except asyncio.CancelledError as left:
             if isinstance(left, LeftQueueError):
-                accumulator.nothing_ran()
-            self._finish(reservation, accumulator, cancellation.outcome)
+                usage.nothing_ran()
+            await self._finish(reservation, usage, context.cancellation.outcome)
             raise
         except BaseException:
-            accumulator.nothing_ran()
-            self._finish(reservation, accumulator, Outcome.ENGINE_BROKE_OFF)
+            usage.nothing_ran()
+            await self._finish(reservation, usage, Outcome.ENGINE_BROKE_OFF)
             raise
-        pieces = self._pieces(adapter, request, reservation, accumulator, incoming, cancellation)
+        reader = adapter.begin(request, _names(reservation))
+        pieces = self._pieces(reader, placement, usage, incoming, context, is_raw=is_raw)
         # To its first, empty, yield: only a generator that has begun meters when it is closed.
         await anext(pieces)
-        return AnswerStream(_labels(placement, prepared), pieces, adapter.media_type(request), placement.ignored)
+        return ReplyStream(_labels(placement, prepared), pieces, adapter.media_type(request), placement.ignored)
 
     async def _admit_and_reserve(
-        self, adapter: EndpointAdapter[ModelRequestT], caller: Caller, request: ModelRequestT
+        self, adapter: EndpointAdapter[ModelRequestT], caller: Caller, request: ModelRequestT, context: RequestContext
     ) -> Reservation:
-        adapter.check(request)
-        return await self._limits.reserve(admit(self._policy, caller, adapter.endpoint, request))
+        def check_and_admit() -> Admission:
+            adapter.check(request)
+            return admit(self._policy, caller, adapter.endpoint, request)
+
+        # Images and recordings are decoded to be looked at.
+        return await self._limits.reserve(await off_loop(check_and_admit, context.body_bytes))
 
     async def _prepare(
-        self, reservation: Reservation, request: ModelRequestT, cancellation: Cancellation
+        self, reservation: Reservation, request: ModelRequestT, context: RequestContext
     ) -> Prepared[ModelRequestT]:
-        prepared = Prepared(request, reservation.admission.needs)
+        prepared = Prepared(request, reservation.admission.needs, context.body_bytes)
         for preparation in self._preparations:
-            prepared = await preparation.prepare(reservation, prepared, cancellation)
+            prepared = await preparation.prepare(reservation, prepared, context)
         return prepared
 
     async def _run(
@@ -193,29 +202,26 @@ class Inference:
         adapter: EndpointAdapter[ModelRequestT],
         prepared: Prepared[ModelRequestT],
         reservation: Reservation,
-        accumulator: UsageAccumulator,
-        call: Callable[[Engine, Placement, EngineRequest], Awaitable[T]],
+        usage: UsageAccumulator,
+        ask: Callable[[Engine, EngineCall], Awaitable[T]],
     ) -> tuple[Placement, T]:
-        """On the first engine of this region that answers. Fails over only here, before the first byte."""
+        """The answer of the first engine of this region that gives one. Fails over only here, before the first byte."""
         tried: dict[str, DomicileError | None] = {}
         while True:
             placement = self._route(reservation, prepared.needs, tried)
-            sent = adapter.encode(
-                _for_engine(prepared.request, placement),
-                model=placement.engine_model,
-                cache_salt=self._cache_salt(placement),
-            )
-            accumulator.started(placement, adapter.request_usage(prepared.request, sent) + prepared.request_usage)
+            encode = partial(_encode, adapter, prepared.request, placement, self._cache_salt(placement))
+            call, request_usage = await off_loop(encode, prepared.size_bytes)
+            usage.started(placement, request_usage + prepared.request_usage)
             try:
-                return placement, await call(self._engines[placement.engine], placement, sent)
+                return placement, await ask(self._engines[placement.engine], call)
             except EngineFailedError as failed:
-                accumulator.nothing_ran()
+                usage.nothing_ran()
                 tried[placement.engine] = failed.refusal
 
     def _route(
         self, reservation: Reservation, needs: frozenset[str], tried: Mapping[str, DomicileError | None]
     ) -> Placement:
-        """An engine that was not asked yet. When there is none: what the last one said of itself, if it said anything."""
+        """An engine that was not asked yet. When there is none: raises the last engine's own refusal, if there was one."""
         try:
             return self._router.route(reservation, needs=needs, tried=frozenset(tried))
         except DomicileError:
@@ -231,54 +237,68 @@ class Inference:
 
     async def _pieces(
         self,
-        adapter: StreamingEndpointAdapter[RequestT],
-        request: RequestT,
-        reservation: Reservation,
-        accumulator: UsageAccumulator,
+        reader: StreamReader,
+        placement: Placement,
+        usage: UsageAccumulator,
         incoming: AsyncGenerator[bytes, None],
-        cancellation: Cancellation,
+        context: RequestContext,
+        *,
+        is_raw: bool,
     ) -> AsyncGenerator[bytes, None]:
-        """The engine's pieces under the requested snapshot's name. Of events, errors from here on are events as well."""
-        names = _names(reservation)
+        """The engine's pieces under the requested snapshot's name. In a stream of events, errors from here on are events."""
         outcome = Outcome.ENGINE_BROKE_OFF
         try:
             async with aclosing(incoming):
                 yield b""
                 async for data in incoming:
-                    part = _read(lambda data=data: adapter.piece(data, request, names))  # type: ignore[misc]
-                    accumulator.add(part)
+                    part = await _read(reader.piece, data)
+                    usage.add(part)
                     if part.body:
                         yield part.body
             outcome = Outcome.COMPLETE
         except (asyncio.CancelledError, GeneratorExit):
-            outcome = cancellation.outcome
+            outcome = context.cancellation.outcome
             raise
         except DomicileError as error:
-            if adapter.is_raw(request):
-                # There is no place for an error among these bytes: the answer breaks off, and is seen to be unfinished.
-                raise
-            yield b"data: " + error_rendering.envelope(error) + b"\n\n"
+            yield _broken_off(error, is_raw=is_raw)
         finally:
-            self._finish(reservation, accumulator, outcome)
-        if outcome is Outcome.COMPLETE:
-            await self._meter.settled()
-            last = adapter.end(request)
-            if last:
-                yield last
+            entry = await self._finish(placement.reservation, usage, outcome)
+        if outcome is not Outcome.COMPLETE:
+            return
+        try:
+            last = (await self._complete(placement, entry, ReplyPart(reader.end()))).body
+        except DomicileError as error:
+            last = _broken_off(error, is_raw=is_raw)
+        if last:
+            yield last
 
-    def _finish(self, reservation: Reservation, accumulator: UsageAccumulator, outcome: Outcome) -> None:
-        """Meters what ran, then settles what was set aside."""
-        entry = accumulator.entry(reservation, outcome)
+    async def _finish(self, reservation: Reservation, usage: UsageAccumulator, outcome: Outcome) -> LedgerEntry | None:
+        """Meters what ran, then settles what was set aside. The entry is None when nothing ran."""
+        entry = usage.entry(reservation, outcome)
         if entry is not None:
             self._meter.record(entry)
-        self._limits.settle(reservation, accumulator.usage)
+        await self._limits.settle(reservation, usage.usage)
+        return entry
+
+    async def _complete(self, placement: Placement, entry: LedgerEntry | None, part: ReplyPart) -> ReplyPart:
+        """What is sent of a complete reply, once it has been metered."""
+        if entry is None:
+            raise RuntimeError("a reply must be metered before it is sent")
+        await self._meter.settled()
+        for completion in self._completions:
+            part = await completion.complete(placement, entry, part)
+        return part
 
 
-def _for_engine(request: ModelRequestT, placement: Placement) -> ModelRequestT:
-    """The request without what asks for nothing, and without what this engine ignores."""
-    if not placement.left_out:
-        return request
-    return msgspec.structs.replace(request, **dict.fromkeys(placement.left_out))
+def _encode(
+    adapter: EndpointAdapter[ModelRequestT], request: ModelRequestT, placement: Placement, cache_salt: str | None
+) -> tuple[EngineCall, Usage]:
+    """What the engine is sent, without the parameters that it is not sent, and the platform's count of it."""
+    if placement.left_out:
+        request = msgspec.structs.replace(request, **dict.fromkeys(placement.left_out))
+    sent = adapter.encode(request, model=placement.engine_model, cache_salt=cache_salt)
+    project_id = placement.reservation.admission.caller.project.project_id
+    return EngineCall(adapter.endpoint, placement.engine_model, project_id, sent), adapter.request_usage(request, sent)
 
 
 def _labels(placement: Placement, prepared: Prepared[Any]) -> str:
@@ -290,15 +310,17 @@ def _names(reservation: Reservation) -> ReplyNames:
     return ReplyNames(reservation.admission.model.name, tier)
 
 
-async def _read_whole(read: Callable[[], ReplyPart], size: int) -> ReplyPart:
-    """What is large is read beside the event loop: thousands of vectors take a second, for everybody."""
-    return await asyncio.to_thread(_read, read) if size > _LARGE_BYTES else _read(read)
-
-
-def _read(read: Callable[[], ReplyPart]) -> ReplyPart:
+async def _read(read: Callable[[bytes], ReplyPart], data: bytes) -> ReplyPart:
     try:
-        return read()
+        return await off_loop(partial(read, data), len(data))
     except (ValueError, RecursionError):
         # msgspec's own errors are ValueErrors; so is that of invalid UTF-8.
         log.error("engine_reply_unknown")
         raise region_errors.engine_unavailable() from None
+
+
+def _broken_off(error: DomicileError, *, is_raw: bool) -> bytes:
+    """An error as an event. A raw stream has no place for it: raises it, and the answer is seen to be unfinished."""
+    if is_raw:
+        raise error
+    return event(error_rendering.envelope(error))

@@ -1,5 +1,7 @@
 """Moderations (contract C23)."""
 
+from dataclasses import dataclass
+
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
@@ -14,28 +16,37 @@ from domicile.openai_api.moderations import (
 
 
 class ModerationsAdapter:
-    """See `EndpointAdapter`."""
+    """The `EndpointAdapter` of moderations."""
 
     endpoint = Endpoint.MODERATIONS
 
     def check(self, request: ModerationRequest) -> None:
-        """See `EndpointAdapter`."""
+        """Check the inputs."""
         check_moderation_request(request)
 
     def media_type(self, _request: ModerationRequest) -> str:
-        """See `EndpointAdapter`."""
+        """JSON."""
         return JSON
 
     def encode(self, request: ModerationRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """See `EndpointAdapter`. Nothing of a moderation is kept in a prompt cache, so there is nothing to salt."""
+        """JSON without a salt: no moderation is kept in a prompt cache. Raises RuntimeError for an image's address."""
         if not all(url.startswith("data:") for _, url in request.images()):
             raise RuntimeError("an image's address would have reached an engine")
         return EngineRequest(encode_for_engine(request, model=model))
 
     def request_usage(self, request: ModerationRequest, _sent: EngineRequest) -> Usage:
-        """See `EndpointAdapter`. The answer has no count: text is estimated, an image has no tokens."""
+        """Tokens estimated from text: the answer has no count, and an image has no tokens."""
         return Usage(input_tokens=sum(estimated_tokens(len(text.encode())) or 1 for text in request.texts()))
 
-    def reply(self, raw: bytes, request: ModerationRequest, names: ReplyNames) -> ReplyPart:
-        """See `EndpointAdapter`."""
-        return ReplyPart(encode_moderation(decode_moderation(raw), request, model=names.model))
+    def begin(self, request: ModerationRequest, names: ReplyNames) -> "_ModerationsReader":
+        """A reader of the results."""
+        return _ModerationsReader(request, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _ModerationsReader:
+    request: ModerationRequest
+    names: ReplyNames
+
+    def reply(self, raw: bytes) -> ReplyPart:
+        return ReplyPart(encode_moderation(decode_moderation(raw), self.request, model=self.names.model))

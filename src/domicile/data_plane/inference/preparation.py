@@ -1,7 +1,7 @@
-"""Between admission and routing: putting content in the place of what stands for it (design 4.6).
+"""Between admission and routing: replaces a reference by its content (design 4.6).
 
-An allowed URL becomes the bytes behind it; a spoken part becomes its transcript where no engine has ears. What an engine is
-sent is then the prepared request; what was admitted stays what the caller wrote.
+An allowed URL becomes the bytes behind it. A recording in a chat becomes its transcript where no engine of the model accepts
+audio. An engine is sent the prepared request; the admitted request stays what the caller wrote.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Generic, Protocol
 
 from domicile.boundary.usage import Usage
 from domicile.data_plane.inference.adapter import RequestT
-from domicile.data_plane.inference.cancellation import Cancellation
+from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.limits.reservation import Reservation
 
 
@@ -20,17 +20,21 @@ class Prepared(Generic[RequestT]):
     request: RequestT
     needs: frozenset[str]
     """The modalities that an engine must still have."""
+    size_bytes: int = 0
+    """About how large the request is. Encoding a large one leaves the event loop."""
     helped_by: tuple[str, ...] = ()
     """The public labels of other engines of this region that had a part in it."""
     request_usage: Usage = Usage()  # noqa: RUF009 - frozen
-    """What the platform has counted of the request so far."""
+    """The platform's count of the request so far."""
 
 
 class Preparation(Protocol):
-    """One such step. It runs for every request, so what has nothing to do returns what it was given at once."""
+    """One such step. It runs for every request, so it first sees whether it applies."""
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], cancellation: Cancellation
+        self, reservation: Reservation, prepared: Prepared[RequestT], context: RequestContext
     ) -> Prepared[RequestT]:
-        """Raises `DomicileError` with the member at fault. `cancellation`: for a step that asks an engine itself."""
+        """The request for the next step. Raises `DomicileError` with the member at fault.
+
+        `context`: for a step that asks an engine itself."""
         ...

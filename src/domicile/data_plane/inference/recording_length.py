@@ -6,8 +6,8 @@ import structlog
 
 from domicile.boundary.usage import Usage
 from domicile.data_plane.inference.adapter import RequestT
-from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.inference.preparation import Prepared
+from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.inspection.process import InspectorDiedError, InspectorNotStartedError
 from domicile.data_plane.limits.fair_turns import NoRoomError
@@ -23,15 +23,15 @@ _RETRY_AFTER_S = 2
 
 
 class RecordingLength:
-    """See `Preparation`. What is no recording is refused here, whatever the engine would make of it."""
+    """The `Preparation` that measures a recording, and refuses a file that is none, whatever the engine would make of it."""
 
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], _cancellation: Cancellation
+        self, reservation: Reservation, prepared: Prepared[RequestT], _context: RequestContext
     ) -> Prepared[RequestT]:
-        """See `Preparation`. The recording is read in a process of its own."""
+        """Raises 400 `invalid_file`. The recording is read in a process of its own."""
         request = prepared.request
         if not isinstance(request, TranscriptionRequest | TranslationRequest):
             return prepared

@@ -8,8 +8,8 @@ import msgspec
 
 from domicile.data_plane.engines.fetch import ImageFetcher
 from domicile.data_plane.inference.adapter import RequestT
-from domicile.data_plane.inference.cancellation import Cancellation
 from domicile.data_plane.inference.preparation import Prepared
+from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import ImagePart, UserMessage
@@ -17,21 +17,23 @@ from domicile.openai_api.moderations import ModerationImagePart, ModerationReque
 
 
 class FetchedImages:
-    """See `Preparation`."""
+    """The `Preparation` that fetches them."""
 
     def __init__(self, fetcher: ImageFetcher) -> None:
         self._fetcher = fetcher
 
     async def prepare(
-        self, reservation: Reservation, prepared: Prepared[RequestT], _cancellation: Cancellation
+        self, reservation: Reservation, prepared: Prepared[RequestT], _context: RequestContext
     ) -> Prepared[RequestT]:
-        """See `Preparation`."""
+        """Raises 400 that names the first image that cannot be fetched."""
         images = reservation.admission.remote_images
         if not images:
             return prepared
         request: Any = prepared.request
         insert: Any = in_moderation if isinstance(request, ModerationRequest) else in_chat
-        return replace(prepared, request=insert(request, await self._fetcher.fetch(images)))
+        found = await self._fetcher.fetch(images)
+        size_bytes = prepared.size_bytes + sum(map(len, found.values()))
+        return replace(prepared, request=insert(request, found), size_bytes=size_bytes)
 
 
 def in_moderation(request: ModerationRequest, images: Mapping[str, str]) -> ModerationRequest:

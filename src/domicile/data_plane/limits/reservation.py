@@ -22,8 +22,8 @@ class Limits(Protocol):
         """Raises `DomicileError` 429 when a limit is reached."""
         ...
 
-    def settle(self, reservation: Reservation, usage: Usage) -> None:
-        """After metering: what the answer really used."""
+    async def settle(self, reservation: Reservation, usage: Usage) -> None:
+        """Take back what the answer did not use. Called once, after metering, also for a request that is being cancelled."""
         ...
 
 
@@ -34,5 +34,5 @@ class Unlimited:
         """Never waits and never refuses."""
         return Reservation(admission, ServiceTier.DEFAULT)
 
-    def settle(self, reservation: Reservation, usage: Usage) -> None:
+    async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Nothing was set aside, so nothing is given back."""

@@ -1,9 +1,9 @@
 """A recording that a caller sends inside a message: it must be what it claims. Only its first bytes are looked at here."""
 
-import binascii
 import re
 
 from domicile.kernel import errors
+from domicile.kernel.base64_text import decode_base64
 from domicile.openai_api.chat_messages import InputAudio
 
 PARTS_MAX = 32
@@ -43,7 +43,7 @@ class RecordingBudget:
 def sound_in(audio: InputAudio, param: str) -> bytes:
     """The recording's bytes. Raises 400 `invalid_file` naming `param` unless it is what it claims (design 7)."""
     try:
-        content = binascii.a2b_base64(audio.data, strict_mode=True)
+        content = decode_base64(audio.data)
     except ValueError:  # binascii's own, and that of a letter outside ASCII
         raise errors.invalid_file(param, "It is not base64.") from None
     known = _WAV if audio.format == "wav" else _MP3

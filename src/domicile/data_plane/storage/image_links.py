@@ -24,6 +24,7 @@ from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
+from domicile.process.off_loop import off_loop
 
 log = structlog.get_logger("image_links")
 
@@ -69,7 +70,8 @@ class ImageLinks:
         image_id, key = new_id("img_"), os.urandom(_KEY_BYTES)
         expires_at_ms = self._clock.now_ms() + LIFETIME_MS
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + AESGCM(key).encrypt(nonce, picture, _bound_to(project_id, image_id, expires_at_ms))
+        bound_to = _bound_to(project_id, image_id, expires_at_ms)
+        sealed = await off_loop(lambda: nonce + AESGCM(key).encrypt(nonce, picture, bound_to), len(picture))
         async with self._database.appending() as connection:
             await connection.execute(
                 insert(image_link).values(
@@ -96,7 +98,8 @@ class ImageLinks:
         nonce, sealed = row.ciphertext[:_NONCE_BYTES], row.ciphertext[_NONCE_BYTES:]
         try:
             cipher = AESGCM(base64.urlsafe_b64decode(key + "="))
-            return cipher.decrypt(nonce, sealed, _bound_to(row.project_id, image_id, row.expires_at_ms))
+            bound_to = _bound_to(row.project_id, image_id, row.expires_at_ms)
+            return await off_loop(lambda: cipher.decrypt(nonce, sealed, bound_to), len(sealed))
         except (InvalidTag, binascii.Error, ValueError):
             raise absent from None
 

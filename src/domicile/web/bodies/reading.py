@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from domicile.kernel import errors
+from domicile.process.off_loop import off_loop
 from domicile.web import http_errors
 from domicile.web.application import BODY_HOLD, ClientDisconnectedError
 from domicile.web.bodies import multipart
@@ -20,8 +21,6 @@ from domicile.web.bodies.multipart import MEDIA_TYPE, FormError, UnknownFieldErr
 T = TypeVar("T")
 
 BODY_TIMEOUT_S = 60.0
-# What is larger is read beside the event loop: twenty megabytes take a tenth of a second and more, for everybody.
-_LARGE_BYTES = 256 * 1024
 # How much of what a client wrote an error repeats.
 _SHOWN = 64
 
@@ -69,9 +68,7 @@ async def read_json_by(request: Request, decode: Callable[[bytes], T], *, limit_
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise http_errors.unsupported_media_type("application/json")
     body = (await read_body(request, limit_bytes=limit_bytes)).removeprefix(codecs.BOM_UTF8)
-    if len(body) > _LARGE_BYTES:
-        return await asyncio.to_thread(decode, body)
-    return decode(body or b"{}")
+    return await off_loop(lambda: decode(body or b"{}"), len(body))
 
 
 async def read_form(
@@ -86,8 +83,9 @@ async def read_form(
         raise http_errors.unsupported_media_type(MEDIA_TYPE)
     body = await read_body(request, limit_bytes=limit_bytes, large_member=file)
     try:
-        form = await asyncio.to_thread(
-            multipart.read_form, body, content_type, files=frozenset({file}), texts=_fields(type_) - {file}
+        form = await off_loop(
+            lambda: multipart.read_form(body, content_type, files=frozenset({file}), texts=_fields(type_) - {file}),
+            len(body),
         )
     except UnknownFieldError as error:
         raise errors.unknown_parameter(error.param or "") from None

@@ -12,18 +12,26 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.egress import EgressPolicy
-from domicile.data_plane.engines.port import EngineBusyError, EngineFailedError, EngineRequest, EngineUnreachedError
+from domicile.data_plane.engines.port import (
+    EngineBusyError,
+    EngineCall,
+    EngineFailedError,
+    EngineRequest,
+    EngineUnreachedError,
+)
 from domicile.data_plane.engines.upstream import Pulse, Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
-from domicile.data_plane.routing import Placement, Router
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.geography import country_set
 from domicile.settings.engines import EngineSettings
-from tests.unit.data_plane.region_parts import engine_settings
-from tests.unit.data_plane.test_routing import reservation
+from tests.unit.data_plane.region_parts import PROJECT, engine_settings
 
-MULTIPART = EngineRequest(b"--b\r\n", "multipart/form-data; boundary=b")
+MULTIPART = EngineCall(
+    Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"--b\r\n", "multipart/form-data; boundary=b")
+)
+CALL = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"))
 
 
 @dataclass
@@ -56,7 +64,7 @@ class Server:
 
 
 @asynccontextmanager
-async def engine(*parts: bytes, then: str = "end", **members: Any) -> AsyncIterator[tuple[Server, Upstream, Placement]]:
+async def engine(*parts: bytes, then: str = "end", **members: Any) -> AsyncIterator[tuple[Server, Upstream]]:
     server = Server(parts, then)
     application = web.Application()
     application.router.add_post("/{path:.*}", server.answer)
@@ -67,7 +75,7 @@ async def engine(*parts: bytes, then: str = "end", **members: Any) -> AsyncItera
     settings = engine_settings(url=server.url, **members)
     upstream = upstream_of(settings)
     try:
-        yield server, upstream, placement(settings)
+        yield server, upstream
     finally:
         await upstream.close()
         await runner.cleanup()
@@ -77,15 +85,9 @@ def upstream_of(settings: EngineSettings) -> Upstream:
     return Upstream(settings, EgressPolicy(country_set(["DE"])), vendor_of(settings))
 
 
-def placement(settings: EngineSettings) -> Placement:
-    router = Router([settings])
-    router.trust(settings.name)
-    return router.route(reservation())
-
-
 async def test_bytes_come_as_they_are_under_the_media_type_of_what_was_sent() -> None:
-    async with engine(b"\x00\xff", b"data: [DONE]\n\n", b"\n") as (server, upstream, place):
-        parts = [part async for part in await upstream.stream_bytes(place, MULTIPART)]
+    async with engine(b"\x00\xff", b"data: [DONE]\n\n", b"\n") as (server, upstream):
+        parts = [part async for part in await upstream.stream_bytes(MULTIPART)]
     assert b"".join(parts) == b"\x00\xffdata: [DONE]\n\n\n"
     assert server.seen == [("*/*", "multipart/form-data; boundary=b", b"--b\r\n")]
 
@@ -99,24 +101,23 @@ async def test_only_the_engine_that_ships_is_told_whose_turn_it_is(tmp_path: Pat
     await runner.setup()
     await web.UnixSite(runner, tmp_path / "e.sock").start()
     settings = engine_settings(socket=tmp_path / "e.sock", embedded=embedded)
-    upstream, place = upstream_of(settings), placement(settings)
+    upstream = upstream_of(settings)
     try:
-        await upstream.complete(place, MULTIPART)
+        await upstream.complete(MULTIPART)
     finally:
         await upstream.close()
         await runner.cleanup()
-    project = place.reservation.admission.caller.project.project_id
-    assert server.tenants == [project if embedded else None]
+    assert server.tenants == [PROJECT if embedded else None]
 
 
 async def test_without_a_descriptor_nothing_is_said_of_the_engine() -> None:
-    async with engine(b"{}") as (server, upstream, place):
+    async with engine(b"{}") as (server, upstream):
         with no_descriptor_left():
             assert await upstream.probe() is Pulse.SILENT
             with pytest.raises(EngineBusyError):
-                await upstream.complete(place, EngineRequest(b"{}"))
+                await upstream.complete(CALL)
         assert server.seen == []
-        assert await upstream.complete(place, EngineRequest(b"{}")) == b"{}"
+        assert await upstream.complete(CALL) == b"{}"
 
 
 @contextmanager
@@ -137,34 +138,34 @@ def no_descriptor_left() -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
 async def test_until_the_first_byte_another_engine_may_be_asked(kind: str) -> None:
-    async with engine(then="break") as (_server, upstream, place):
+    async with engine(then="break") as (_server, upstream):
         with pytest.raises(EngineFailedError):
-            await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+            await getattr(upstream, kind)(CALL)
 
 
 async def test_a_stream_of_events_without_an_event_or_an_end_has_failed() -> None:
     for parts in ((), (b": comment\n\n",)):
-        async with engine(*parts) as (_server, upstream, place):
+        async with engine(*parts) as (_server, upstream):
             with pytest.raises(EngineFailedError):
-                await upstream.stream(place, EngineRequest(b"{}"))
+                await upstream.stream(CALL)
 
 
 @pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
 async def test_after_it_a_break_is_an_error(kind: str) -> None:
-    async with engine(b"data: {}\n\n", then="break") as (_server, upstream, place):
-        parts = await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+    async with engine(b"data: {}\n\n", then="break") as (_server, upstream):
+        parts = await getattr(upstream, kind)(CALL)
         with pytest.raises(DomicileError, match="engine_unavailable"):
             assert [part async for part in parts] == []
 
 
 @pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
 async def test_the_first_byte_and_each_next_have_limits_of_their_own(kind: str) -> None:
-    async with engine(then="wait", first_byte_timeout_s=0.1) as (server, upstream, place):
+    async with engine(then="wait", first_byte_timeout_s=0.1) as (server, upstream):
         with pytest.raises(DomicileError, match="engine_timeout"):
-            await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+            await getattr(upstream, kind)(CALL)
         await asyncio.wait_for(server.left.wait(), 30)
-    async with engine(b"data: {}\n\n", then="wait", idle_timeout_s=0.1) as (server, upstream, place):
-        parts = await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+    async with engine(b"data: {}\n\n", then="wait", idle_timeout_s=0.1) as (server, upstream):
+        parts = await getattr(upstream, kind)(CALL)
         with pytest.raises(DomicileError, match="engine_timeout"):
             [part async for part in parts]
         await asyncio.wait_for(server.left.wait(), 30)
@@ -172,15 +173,15 @@ async def test_the_first_byte_and_each_next_have_limits_of_their_own(kind: str) 
 
 @pytest.mark.parametrize("kind", ["stream", "stream_bytes"])
 async def test_whoever_closes_it_unread_ends_the_engines_work(kind: str) -> None:
-    async with engine(b"data: {}\n\n", then="wait") as (server, upstream, place):
-        parts = await getattr(upstream, kind)(place, EngineRequest(b"{}"))
+    async with engine(b"data: {}\n\n", then="wait") as (server, upstream):
+        parts = await getattr(upstream, kind)(CALL)
         await parts.aclose()
         await asyncio.wait_for(server.left.wait(), 30)
 
 
 async def test_whoever_leaves_before_the_first_byte_does_too() -> None:
-    async with engine(then="wait") as (server, upstream, place):
-        waiting = asyncio.create_task(upstream.stream(place, EngineRequest(b"{}")))
+    async with engine(then="wait") as (server, upstream):
+        waiting = asyncio.create_task(upstream.stream(CALL))
         async with asyncio.timeout(30):
             while not server.seen:
                 await asyncio.sleep(0.01)
@@ -192,5 +193,5 @@ async def test_nobody_there_is_told_apart_from_somebody_who_fails() -> None:
     settings = engine_settings(socket="/nowhere/engine.sock")
     upstream = upstream_of(settings)
     with pytest.raises(EngineUnreachedError):
-        await upstream.complete(placement(settings), EngineRequest(b"{}"))
+        await upstream.complete(CALL)
     await upstream.close()

@@ -8,9 +8,9 @@ from domicile.boundary.retention import Retention
 from domicile.boundary.usage import ServiceTier
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.inference.audio_transcripts import AudioTranscripts
-from domicile.data_plane.inference.cancellation import Cancellation
-from domicile.data_plane.inference.lifecycle import Answer, Inference
+from domicile.data_plane.inference.lifecycle import Inference, Reply
 from domicile.data_plane.inference.preparation import Prepared
+from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.data_plane.policy.caller import Caller
@@ -36,13 +36,11 @@ class Ears:
     """An inference that hears one word in everything."""
 
     def __init__(self) -> None:
-        self.cancellations: list[Cancellation] = []
+        self.contexts: list[RequestContext] = []
 
-    async def answer(
-        self, _adapter: Any, _caller: Any, _request: Any, _request_id: str, cancellation: Cancellation
-    ) -> Answer:
-        self.cancellations.append(cancellation)
-        return Answer("ears", b'{"text":"heard"}', "application/json")
+    async def answer(self, _adapter: Any, _caller: Any, _request: Any, context: RequestContext) -> Reply:
+        self.contexts.append(context)
+        return Reply("ears", b'{"text":"heard"}', "application/json")
 
 
 async def test_a_transcription_ends_as_the_chat_that_it_is_for(tmp_path: Path) -> None:
@@ -62,10 +60,11 @@ async def test_a_transcription_ends_as_the_chat_that_it_is_for(tmp_path: Path) -
         needs,
         wishes=Wishes(frozenset()),
     )
-    ears, cancellation = Ears(), Cancellation()
+    ears, context = Ears(), RequestContext("req_chat")
     transcripts = AudioTranscripts(policy=policy, router=router, inference=cast(Inference, ears))
     reservation = Reservation(admission, ServiceTier.DEFAULT)
-    prepared = await transcripts.prepare(reservation, Prepared(request, needs), cancellation)
-    assert ears.cancellations == [cancellation, cancellation]
+    prepared = await transcripts.prepare(reservation, Prepared(request, needs), context)
+    assert [each.cancellation for each in ears.contexts] == [context.cancellation] * 2
+    assert len({context.request_id, *(each.request_id for each in ears.contexts)}) == 3
     assert prepared.helped_by == ("ears",)
     assert prepared.needs == {"text"}
