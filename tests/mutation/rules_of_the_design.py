@@ -178,8 +178,8 @@ MUTANTS = [
         "design 5",
         "what rests behind a link is ciphertext",
         "domicile/data_plane/storage/image_links.py",
-        "nonce + AESGCM(key).encrypt(nonce, picture, _bound_to(project_id, image_id, expires_at_ms))",
-        "nonce + AESGCM(key).encrypt(nonce, picture, _bound_to(project_id, image_id, expires_at_ms)) + picture",
+        "nonce + AESGCM(key).encrypt(nonce, picture, bound_to)",
+        "nonce + AESGCM(key).encrypt(nonce, picture, bound_to) + picture",
         "tests/unit/data_plane/storage",
     ),
     Mutant(

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.unit.data_plane.region_parts import engine_settings, until
+from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.engines.port import EngineBusyError, EngineCall, EngineRequest
+from domicile.data_plane.engines.queue import QueuedEngine
+from domicile.data_plane.routing import Router
+from tests.unit.data_plane.inference.inference_under_test import ScriptedEngine
+from tests.unit.data_plane.region_parts import PROJECT, engine_settings, until
 from tests.unit.data_plane.region_under_test import RegionUnderTest, StubEngine, region_under_test, stub_engine
 
 
@@ -84,6 +89,21 @@ async def test_an_engine_that_fails_three_times_is_left_alone(
         assert region.router.condition("one").breaker.is_open is opens
         assert (await region.chat("hello")).status_code == (503 if opens else 200)
         assert len(stub.received) == (3 if opens else 4)
+
+
+async def test_an_engine_that_was_lost_since_it_was_chosen_is_not_asked() -> None:
+    """Others pass between the router's choice and the queue while a large request is encoded."""
+    settings = engine_settings("one")
+    router, engine = Router([settings]), ScriptedEngine(b"{}")
+    router.report("one", healthy=True)
+    queued = QueuedEngine(engine, settings, router.condition("one"))
+    call = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"))
+    assert await queued.complete(call) == b"{}"
+    router.report("one", healthy=False)
+    with pytest.raises(EngineBusyError):
+        await queued.complete(call)
+    assert engine.calls == [call]
+    assert router.condition("one").outstanding == 0
 
 
 async def test_one_that_is_well_again_is_used_again(tmp_path: Path, stub: StubEngine) -> None:

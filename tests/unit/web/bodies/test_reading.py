@@ -14,10 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from domicile.process.off_loop import LARGE_BYTES
 from domicile.web.application import Application, ClientDisconnectedError
 from domicile.web.bodies import reading
 from domicile.web.bodies.json_body import QUICK_BYTES_MAX
-from domicile.web.bodies.reading import json_response, read_form, read_json
+from domicile.web.bodies.reading import json_response, read_form, read_json, read_json_by
 from tests.unit.web.live_server import LiveServer, RawAnswer, live_server
 
 LIMIT = 1000
@@ -251,3 +252,22 @@ class TestForms:
         if code is not None:
             error = json.loads(answer.body)["error"]
             assert (error["code"], error["param"]) == (code, param)
+
+
+async def test_a_large_body_is_decoded_beside_the_event_loop() -> None:
+    body = json.dumps({"text": "x" * LARGE_BYTES}).encode()
+    loop, decoding, loop_has_turned = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    def decode(data: bytes) -> int:
+        loop.call_soon_threadsafe(decoding.set)
+        assert loop_has_turned.wait(60), "the event loop stood still"
+        return len(data)
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    reading = asyncio.create_task(read_json_by(request, decode, limit_bytes=len(body)))
+    await asyncio.wait_for(decoding.wait(), 60)
+    loop_has_turned.set()
+    assert await reading == len(body)
