@@ -281,7 +281,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's recordings do not hold every inspector",
-        "domicile/data_plane/limits/fair_turns.py",
+        "domicile/process/fair_turns.py",
         "        return self._running < self._places and self._held[project] < self._places_of_one",
         "        return self._running < self._places",
         "tests/unit/data_plane/limits",
@@ -289,7 +289,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "a free place at an engine goes to the project with the fewest",
-        "domicile/data_plane/limits/fair_turns.py",
+        "domicile/process/fair_turns.py",
         "key=lambda each: self._held[each] + (each == project)",
         "key=lambda each: 0",
         "tests/unit/data_plane/limits",

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
 from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
-from domicile.data_plane.limits.fair_turns import FairTurns
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel import errors
+from domicile.process.fair_turns import FairTurns
 from domicile.settings.engines import JSON_SCHEMA, EngineSettings
 
 # How often a request may be given to another engine, before the first byte of an answer. Once: a request that brings

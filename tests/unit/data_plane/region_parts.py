@@ -42,13 +42,13 @@ from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.identity import Enrollment
-from domicile.data_plane.limits.fair_turns import FairTurns
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
 from domicile.kernel.clock import Clock
 from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
+from domicile.process.fair_turns import FairTurns
 from domicile.settings.engines import EngineSettings
 from domicile.settings.installation import RegionSettings
 

@@ -58,7 +58,7 @@ class ImageFetcher:
         self._trusted = trusted
         self._timeout_s = timeout_s
 
-    async def fetch(self, images: Iterable[RemoteImage]) -> dict[str, str]:
+    async def fetch(self, images: Iterable[RemoteImage], project_id: str) -> dict[str, str]:
         """Data URLs by the members that named the images. Raises 400 that names the first that could not be had."""
         found: dict[str, str] = {}
         room, until = FETCH_BYTES_MAX, asyncio.get_running_loop().time() + self._timeout_s
@@ -66,7 +66,7 @@ class ImageFetcher:
         for image in images:
             data = await self._fetch(image, room, until)
             room -= len(data)
-            found[image.param] = await off_loop(partial(_data_url, image, data), len(data))
+            found[image.param] = await off_loop(partial(_data_url, image, data), len(data), project_id)
         return found
 
     async def _fetch(self, image: RemoteImage, room: int, until: float) -> bytes:

@@ -114,7 +114,7 @@ class Upstream:
             raise EngineFailedError from None
         finally:
             response.release()
-        reply = await off_loop(partial(self._vendor.reply, raw), len(raw))
+        reply = await off_loop(partial(self._vendor.reply, raw), len(raw), call.project_id)
         if reply is None:
             raise region_errors.engine_unavailable()
         return reply
@@ -122,7 +122,7 @@ class Upstream:
     async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream`."""
         parts = self._parts(await self._open(call, accept=_EVENTS))
-        return await self._first(self._events(parts))
+        return await self._first(self._events(parts, call.project_id))
 
     async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """See `Engine.stream_bytes`."""
@@ -196,7 +196,7 @@ class Upstream:
             # Not `release`: an unfinished answer must end with its connection, so that the engine stops working on it.
             response.close()
 
-    async def _events(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async def _events(self, parts: AsyncGenerator[bytes, None], project_id: str) -> AsyncGenerator[bytes, None]:
         """The data of each event of a stream that must say that it is done before it ends."""
         pending = b""
         async with aclosing(parts):
@@ -208,7 +208,9 @@ class Upstream:
                     data = line.removeprefix(_EVENT_DATA).strip()
                     if data == _DONE:
                         return
-                    shown = await off_loop(partial(self._vendor.reply, data), len(data)) if data else None
+                    if not data:
+                        continue
+                    shown = await off_loop(partial(self._vendor.reply, data), len(data), project_id)
                     if shown is not None:
                         yield shown
                     if _LAST_EVENT.search(data):

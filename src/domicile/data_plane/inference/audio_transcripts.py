@@ -93,7 +93,7 @@ class _Transcriber:
         return msgspec.structs.replace(message, content=content)
 
     async def _transcript(self, audio: InputAudio, param: str) -> str:
-        sound = await off_loop(lambda: sound_in(audio, param), len(audio.data))
+        sound = await off_loop(lambda: sound_in(audio, param), len(audio.data), self.caller.project.project_id)
         request = TranscriptionRequest(model=self.model, file=sound)
         context = replace(self.context, request_id=new_id("req_"), body_bytes=len(sound))
         try:

@@ -38,7 +38,7 @@ class LinkedImages:
         """Raises what the region's database raises. Images that are already stored expire with their links."""
         if not _wants_links(placement.reservation.admission.request):
             return part
-        reply, pictures = await off_loop(lambda: _read(part.body), len(part.body))
+        reply, pictures = await off_loop(lambda: _read(part.body), len(part.body), entry.project_id)
         linked = [
             with_link(await self._links.store(entry.project_id, picture), image)
             for picture, image in zip(pictures, reply.data, strict=True)

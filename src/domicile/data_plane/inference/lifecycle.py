@@ -128,7 +128,7 @@ class Inference:
             placement, raw = await self._run(
                 adapter, prepared, reservation, usage, lambda engine, call: engine.complete(call)
             )
-            part = await _read(adapter.begin(request, _names(reservation)).reply, raw)
+            part = await _read(adapter.begin(request, _names(reservation)).reply, raw, caller.project.project_id)
             usage.add(part)
             outcome = Outcome.COMPLETE
         except asyncio.CancelledError as left:
@@ -187,7 +187,8 @@ class Inference:
             return admit(self._policy, caller, adapter.endpoint, request)
 
         # Images and recordings are decoded to be looked at.
-        return await self._limits.reserve(await off_loop(check_and_admit, context.body_bytes))
+        admission = await off_loop(check_and_admit, context.body_bytes, caller.project.project_id)
+        return await self._limits.reserve(admission)
 
     async def _prepare(
         self, reservation: Reservation, request: ModelRequestT, context: RequestContext
@@ -210,7 +211,9 @@ class Inference:
         while True:
             placement = self._route(reservation, prepared.needs, tried)
             encode = partial(_encode, adapter, prepared.request, placement, self._cache_salt(placement))
-            call, request_usage = await off_loop(encode, prepared.size_bytes)
+            call, request_usage = await off_loop(
+                encode, prepared.size_bytes, reservation.admission.caller.project.project_id
+            )
             usage.started(placement, request_usage + prepared.request_usage)
             try:
                 return placement, await ask(self._engines[placement.engine], call)
@@ -246,12 +249,12 @@ class Inference:
         is_raw: bool,
     ) -> AsyncGenerator[bytes, None]:
         """The engine's pieces under the requested snapshot's name. In a stream of events, errors from here on are events."""
-        outcome = Outcome.ENGINE_BROKE_OFF
+        outcome, project_id = Outcome.ENGINE_BROKE_OFF, placement.reservation.admission.caller.project.project_id
         try:
             async with aclosing(incoming):
                 yield b""
                 async for data in incoming:
-                    part = await _read(reader.piece, data)
+                    part = await _read(reader.piece, data, project_id)
                     usage.add(part)
                     if part.body:
                         yield part.body
@@ -310,9 +313,9 @@ def _names(reservation: Reservation) -> ReplyNames:
     return ReplyNames(reservation.admission.model.name, tier)
 
 
-async def _read(read: Callable[[bytes], ReplyPart], data: bytes) -> ReplyPart:
+async def _read(read: Callable[[bytes], ReplyPart], data: bytes, project_id: str) -> ReplyPart:
     try:
-        return await off_loop(partial(read, data), len(data))
+        return await off_loop(partial(read, data), len(data), project_id)
     except (ValueError, RecursionError):
         # msgspec's own errors are ValueErrors; so is that of invalid UTF-8.
         log.error("engine_reply_unknown")

@@ -10,11 +10,11 @@ from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.inspection.process import InspectorDiedError, InspectorNotStartedError
-from domicile.data_plane.limits.fair_turns import NoRoomError
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.kernel import errors
 from domicile.media.inspection import Inspection
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
+from domicile.process.fair_turns import NoRoomError
 
 log = structlog.get_logger("inspector")
 

@@ -31,7 +31,7 @@ class FetchedImages:
             return prepared
         request: Any = prepared.request
         insert: Any = in_moderation if isinstance(request, ModerationRequest) else in_chat
-        found = await self._fetcher.fetch(images)
+        found = await self._fetcher.fetch(images, reservation.admission.caller.project.project_id)
         size_bytes = prepared.size_bytes + sum(map(len, found.values()))
         return replace(prepared, request=insert(request, found), size_bytes=size_bytes)
 

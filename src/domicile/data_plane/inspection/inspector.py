@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from domicile.data_plane.inspection.process import InspectorDiedError, InspectorProcess
-from domicile.data_plane.limits.fair_turns import FairTurns
 from domicile.media.inspection import Inspection
+from domicile.process.fair_turns import FairTurns
 
 log = structlog.get_logger("inspector")
 

@@ -71,7 +71,7 @@ class ImageLinks:
         expires_at_ms = self._clock.now_ms() + LIFETIME_MS
         nonce = os.urandom(_NONCE_BYTES)
         bound_to = _bound_to(project_id, image_id, expires_at_ms)
-        sealed = await off_loop(lambda: nonce + AESGCM(key).encrypt(nonce, picture, bound_to), len(picture))
+        sealed = await off_loop(lambda: nonce + AESGCM(key).encrypt(nonce, picture, bound_to), len(picture), project_id)
         async with self._database.appending() as connection:
             await connection.execute(
                 insert(image_link).values(
@@ -99,7 +99,7 @@ class ImageLinks:
         try:
             cipher = AESGCM(base64.urlsafe_b64decode(key + "="))
             bound_to = _bound_to(row.project_id, image_id, row.expires_at_ms)
-            return await off_loop(lambda: cipher.decrypt(nonce, sealed, bound_to), len(sealed))
+            return await off_loop(lambda: cipher.decrypt(nonce, sealed, bound_to), len(sealed), row.project_id)
         except (InvalidTag, binascii.Error, ValueError):
             raise absent from None
 

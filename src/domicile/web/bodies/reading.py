@@ -68,7 +68,7 @@ async def read_json_by(request: Request, decode: Callable[[bytes], T], *, limit_
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise http_errors.unsupported_media_type("application/json")
     body = (await read_body(request, limit_bytes=limit_bytes)).removeprefix(codecs.BOM_UTF8)
-    return await off_loop(lambda: decode(body or b"{}"), len(body))
+    return await off_loop(lambda: decode(body or b"{}"), len(body), _account(request))
 
 
 async def read_form(
@@ -86,6 +86,7 @@ async def read_form(
         form = await off_loop(
             lambda: multipart.read_form(body, content_type, files=frozenset({file}), texts=_fields(type_) - {file}),
             len(body),
+            _account(request),
         )
     except UnknownFieldError as error:
         raise errors.unknown_parameter(error.param or "") from None
@@ -103,6 +104,12 @@ async def read_form(
         else:
             members[sent] = values[0] if len(values) == 1 and sent == name else values
     return converted(members, type_, from_text=True)
+
+
+def _account(request: Request) -> str:
+    """Whose request it is: a project's id, or empty where none is known."""
+    hold: BodyHold | None = request.scope.get(BODY_HOLD)
+    return "" if hold is None else hold.account
 
 
 def _refuse_encoding(request: Request) -> None:

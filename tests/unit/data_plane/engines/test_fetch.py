@@ -115,7 +115,7 @@ def fetcher(pictures: Pictures, authority: trustme.CA, *, timeout_s: float = 5.0
 
 async def refused(asked: ImageFetcher, image: RemoteImage, code: str = "url_not_allowed") -> str:
     with pytest.raises(DomicileError) as caught:
-        await asked.fetch([image])
+        await asked.fetch([image], "proj_one")
     assert (caught.value.category.value[0], caught.value.code, caught.value.param) == (400, code, PARAM)
     return caught.value.message
 
@@ -123,13 +123,13 @@ async def refused(asked: ImageFetcher, image: RemoteImage, code: str = "url_not_
 async def test_an_image_comes_as_what_it_is_and_the_request_tells_nothing(
     pictures: Pictures, authority: trustme.CA
 ) -> None:
-    found = await fetcher(pictures, authority).fetch([pictures.image("/png?w=1&s=%2F")])
+    found = await fetcher(pictures, authority).fetch([pictures.image("/png?w=1&s=%2F")], "proj_one")
     assert found[PARAM].startswith("data:image/png;base64,iVBORw0KGgo")
     [request] = pictures.asked
     assert (request.method, request.raw_path) == ("GET", "/png?w=1&s=%2F")
     assert {name.lower() for name in request.headers} == {"host", "accept", "connection"}
     assert request.headers["host"] == f"{HOST}:{pictures.port}"
-    kind = (await fetcher(pictures, authority).fetch([pictures.image("/webp")]))[PARAM]
+    kind = (await fetcher(pictures, authority).fetch([pictures.image("/webp")], "proj_one"))[PARAM]
     assert kind.startswith("data:image/webp;base64,"), "by its content, whatever its host says"
     assert "cookie" not in pictures.asked[1].headers
 
@@ -139,7 +139,7 @@ async def test_the_name_is_looked_up_once_and_its_checked_address_is_the_one(
 ) -> None:
     """A name that leads elsewhere the second time (rebinding) is not asked a second time."""
     pictures.answers = [["127.0.0.1"], ["10.0.0.1"]]
-    assert await fetcher(pictures, authority).fetch([pictures.image("/png")])
+    assert await fetcher(pictures, authority).fetch([pictures.image("/png")], "proj_one")
     assert pictures.resolved == [HOST]
     assert "public address" in await refused(fetcher(pictures, authority), pictures.image("/png"))
     assert len(pictures.asked) == 1

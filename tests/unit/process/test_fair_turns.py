@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domicile.data_plane.limits.fair_turns import FairTurns, NoRoomError
+from domicile.process.fair_turns import FairTurns, NoRoomError
 
 
 class Crowd:
