@@ -1,4 +1,4 @@
-"""The queue in front of an engine: so many requests at once, so many waiting, in fair turns between projects.
+"""The queue in front of an engine: bounds the requests that run and wait, in fair turns between projects.
 
 `routing` looks for room before. The queue also sees how each request ends, and so whether the engine is well.
 """
@@ -32,7 +32,7 @@ _FAULTS = frozenset({Category.UNAVAILABLE, Category.TIMEOUT})
 
 
 class QueuedEngine:
-    """See `Engine`. A request waits here until a place is free, and leaves with its client."""
+    """An `Engine` behind its queue: a request waits here until a place is free, and leaves with its client."""
 
     def __init__(self, engine: Engine, settings: EngineSettings, condition: EngineCondition) -> None:
         self._engine = engine
@@ -40,16 +40,16 @@ class QueuedEngine:
         self._timeout_s = settings.queue_timeout_s
 
     async def complete(self, call: EngineCall) -> bytes:
-        """See `Engine.complete`."""
+        """The engine's whole reply, once a place is free."""
         async with _Turn(self._condition, call.project_id, self._timeout_s):
             return await self._engine.complete(call)
 
     async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """See `Engine.stream`."""
+        """The engine's events, once a place is free. The place is held until the stream is closed."""
         return await self._streamed(call, events=True)
 
     async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """See `Engine.stream_bytes`."""
+        """The engine's bytes, once a place is free. The place is held until the stream is closed."""
         return await self._streamed(call, events=False)
 
     async def _streamed(self, call: EngineCall, *, events: bool) -> AsyncGenerator[bytes, None]:

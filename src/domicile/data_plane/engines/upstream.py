@@ -103,7 +103,7 @@ class Upstream:
             return Pulse.SILENT if _is_our_own(error) else Pulse.DEAD
 
     async def complete(self, call: EngineCall) -> bytes:
-        """See `Engine.complete`."""
+        """The whole reply, in OpenAI's form. The first byte and the rest have `first_byte_timeout_s` each."""
         response = await self._open(call, accept=_JSON)
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
@@ -120,12 +120,12 @@ class Upstream:
         return reply
 
     async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """See `Engine.stream`."""
+        """The data of each event, in OpenAI's form, from the first one on."""
         parts = self._parts(await self._open(call, accept=_EVENTS))
         return await self._first(self._events(parts, call.project_id))
 
     async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """See `Engine.stream_bytes`."""
+        """The bytes of the answer, from the first ones on."""
         return await self._first(self._parts(await self._open(call, accept=_ANY)))
 
     async def _open(self, call: EngineCall, *, accept: str) -> ClientResponse:
