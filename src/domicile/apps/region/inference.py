@@ -8,11 +8,12 @@ from domicile.apps.region.engines import Engines
 from domicile.apps.region.foundation import Foundation
 from domicile.confinement.surroundings import environment_of_child
 from domicile.data_plane.engines.fetch import ImageFetcher
-from domicile.data_plane.inference.build_inference import build_inference as build_lifecycle
+from domicile.data_plane.inference.audio_transcripts import AudioTranscripts
 from domicile.data_plane.inference.image_links import LinkedImages, RoomForLinks
-from domicile.data_plane.inference.preparation import Preparation
-from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.inference.preparation import Preparation
+from domicile.data_plane.inference.recording_length import RecordingLength
+from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter
@@ -37,21 +38,20 @@ def build_inference(
     """
     if preparations is None:
         preparations = (FetchedImages(ImageFetcher(base.settings.fetch_hosts, base.egress)),)
-    return build_lifecycle(
-        Inference(
-            policy=policy,
-            limits=Unlimited(),
-            router=engines.router,
-            engines=engines.queued,
-            meter=meter,
-            clock=base.clock,
-            salted_engines=base.settings.salted_engines,
-        ),
+    inference = Inference(
         policy=policy,
+        limits=Unlimited(),
         router=engines.router,
-        inspector=inspector,
-        preparations=(RoomForLinks(image_links), *preparations),
-        completions=(LinkedImages(image_links),),
+        engines=engines.queued,
+        meter=meter,
+        clock=base.clock,
+        salted_engines=base.settings.salted_engines,
+    )
+    length = RecordingLength(inspector)
+    # A preparation that asks an engine itself runs a lifecycle without that preparation.
+    transcripts = AudioTranscripts(policy=policy, router=engines.router, inference=inference.with_steps(length))
+    return inference.with_steps(
+        RoomForLinks(image_links), *preparations, length, transcripts, completions=(LinkedImages(image_links),)
     )
 
 

@@ -30,8 +30,8 @@ from tests.unit.data_plane.region_parts import (
     organization_record,
     project_record,
     region_settings,
+    shipped_catalogue,
 )
-from tests.unit.data_plane.region_under_test import shipped_catalogue
 
 CALLER = Caller(organization_record(), project_record(), KEY_ID, "eu")
 
