@@ -92,6 +92,7 @@ def region_settings(folder: Path, **members: Any) -> RegionSettings:
 
 
 def engine_settings(name: str = "one", **members: Any) -> EngineSettings:
+    """An engine that any other of the tests may stand in for."""
     values: dict[str, Any] = {
         "name": name,
         "label": f"label-{name}",

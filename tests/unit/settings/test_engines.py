@@ -77,6 +77,11 @@ def test_what_an_engine_serves() -> None:
     assert not engine_settings(**AZURE).serves(moderations, model), "Azure has no such endpoint"
 
 
+def ungrouped(name: str, **members: Any) -> EngineSettings:
+    """One that stands in for no other."""
+    return engine_settings(name, equivalence_group=None, **members)
+
+
 def embedded(name: str, **members: Any) -> EngineSettings:
     return engine_settings(name, embedded=True, **members)
 
@@ -95,10 +100,8 @@ class TestGroups:
 
     def test_a_snapshot_may_have_an_engine_for_each_endpoint(self) -> None:
         chat, completions = ["/v1/chat/completions"], ["/v1/completions"]
-        assert not list(
-            group_problems([engine_settings("one", endpoints=chat), engine_settings("two", endpoints=completions)])
-        )
-        assert list(group_problems([engine_settings("one", endpoints=chat), engine_settings("two")]))
+        assert not list(group_problems([ungrouped("one", endpoints=chat), ungrouped("two", endpoints=completions)]))
+        assert list(group_problems([ungrouped("one", endpoints=chat), ungrouped("two")]))
 
     @pytest.mark.contract("C05")
     def test_an_embedded_engine_stands_in_for_no_other(self) -> None:
@@ -114,6 +117,6 @@ class TestGroups:
         )
 
     def test_a_region_does_not_start_with_such_engines(self, tmp_path: Path) -> None:
-        engines = [engine_settings(name).model_dump() for name in ("one", "two")]
+        engines = [ungrouped(name).model_dump() for name in ("one", "two")]
         with pytest.raises(ValidationError, match="give both the same equivalence_group"):
             region_settings(tmp_path, engines=engines)
