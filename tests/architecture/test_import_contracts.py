@@ -38,11 +38,14 @@ VIOLATIONS = [
         "domicile.openai_api.chat",
         "control-plane-sees-no-content",
     ),
-    ("domicile_engines/app.py", "domicile.boundary.usage", "engines-see-no-plane"),
+    ("domicile_engines/app/application.py", "domicile.boundary.usage", "engines-see-no-plane"),
+    ("domicile_engines/runtime/resident.py", "domicile_engines.models.minilm.model", "engines"),
+    ("domicile_engines/models/minilm/model.py", "domicile_engines.endpoints.embeddings.endpoint", "engines"),
+    ("domicile_engines/endpoints/embeddings/endpoint.py", "domicile_engines.app.serving", "engines"),
     ("domicile/apps/control/process.py", "domicile.data_plane.routing", "app-control"),
     ("domicile/apps/region/process.py", "domicile.control_plane.principals.authentication", "app-region"),
     ("domicile_engines/__main__.py", "domicile.apps.listeners", "engines-see-no-plane"),
-    ("domicile/apps/region/engines.py", "domicile_engines.serving", "engines-apart"),
+    ("domicile/apps/region/engines.py", "domicile_engines.app.serving", "engines-apart"),
     ("domicile/apps/inspector.py", "domicile.openai_api.chat", "app-inspector"),
     ("domicile/data_plane/routing.py", "domicile.media.sound", "decoders"),
     ("domicile/confinement/walls.py", "domicile.media.sound", "planes"),
@@ -92,7 +95,11 @@ def test_a_violation_is_caught(copy: Path, module: str, imported: str, contract:
 
 def test_a_new_package_must_be_placed(copy: Path) -> None:
     """The layers are exhaustive: nobody can add a package beside them."""
-    for contract, folder in (("planes", "domicile/sidecar"), ("region", "domicile/data_plane/shortcut")):
+    for contract, folder in (
+        ("planes", "domicile/sidecar"),
+        ("region", "domicile/data_plane/shortcut"),
+        ("engines", "domicile_engines/shelf"),
+    ):
         added = copy / folder
         added.mkdir()
         (added / "__init__.py").touch()

@@ -18,7 +18,7 @@ MADE_ONLY_IN = {
     # The others talk to their own children on this machine: the engine to llama.cpp, the supervisor to what it has started.
     "ClientSession": (
         "domicile/data_plane/egress.py",
-        "domicile_engines/llama.py",
+        "domicile_engines/runtime/llama/server.py",
         "domicile/apps/local/",
         "domicile/cli/",
     ),

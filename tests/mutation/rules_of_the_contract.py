@@ -272,7 +272,7 @@ MUTANTS = [
     Mutant(
         "C28",
         "a schema that cannot be enforced is refused",
-        "domicile_engines/chat/enforcement.py",
+        "domicile_engines/runtime/llama/enforcement.py",
         '                raise refused(schema.param, "it cannot be enforced; its patterns are the likely reason.")',
         "                pass",
         "tests/contract/engine/test_refusals.py -k cannot_enforce",

@@ -313,10 +313,10 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's flood leaves places in the embedded engine's queue",
-        "domicile_engines/turns.py",
+        "domicile_engines/runtime/turns.py",
         "        if self._taken.get(tenant, 0) + count > self._free - count:",
         "        if count > self._free:",
-        "tests/unit/domicile_engines/test_turns.py",
+        "tests/unit/domicile_engines/runtime/test_turns.py",
     ),
     Mutant(
         "design 1",

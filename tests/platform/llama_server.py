@@ -8,7 +8,7 @@ import threading
 
 import xllamacpp
 
-from domicile_engines.weights import locate
+from domicile_engines.runtime.weights import locate
 
 
 def serve(port: int, key: str) -> None:

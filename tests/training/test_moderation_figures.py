@@ -10,9 +10,9 @@ from training.moderation import train
 from training.moderation.evaluate import Flagged, clean_rows, confusion, confusion_rows, figures, flag
 from training.moderation.texts import TEST_SET, TRAINING_SET, read
 
-from domicile_engines.moderation.categories import CATEGORIES, LEARNED
-from domicile_engines.moderation.features import FEATURES
-from domicile_engines.moderation.text_model import load_heads
+from domicile_engines.models.moderation.categories import CATEGORIES, LEARNED
+from domicile_engines.models.moderation.features import FEATURES
+from domicile_engines.models.moderation.text_model import load_heads
 
 pytestmark = pytest.mark.xdist_group("minilm")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from training.moderation.texts import TEST_SET, TRAINING_SET, read
 
-from domicile_engines.moderation.categories import CATEGORIES, LEARNED
+from domicile_engines.models.moderation.categories import CATEGORIES, LEARNED
 
 TRAINING, TEST = read(TRAINING_SET), read(TEST_SET)
 PHRASE_WORDS = 5

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from domicile_engines.embeddings.model import MiniLm
-from domicile_engines.moderation.categories import CATEGORIES, FLAGGED_FROM
-from domicile_engines.moderation.passages import passages
-from domicile_engines.moderation.text_model import load_heads, score_passage
+from domicile_engines.models.minilm.model import MiniLm
+from domicile_engines.models.moderation.categories import CATEGORIES, FLAGGED_FROM
+from domicile_engines.models.moderation.passages import passages
+from domicile_engines.models.moderation.text_model import load_heads, score_passage
 from training.moderation.texts import TEST_SET, Labelled, read
 
 CLEAN = "clean"

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from domicile_engines.embeddings.model import MiniLm
-from domicile_engines.moderation.categories import LEARNED
-from domicile_engines.moderation.features import features
-from domicile_engines.moderation.text_model import HEADS_FILE, embed
+from domicile_engines.models.minilm.model import MiniLm
+from domicile_engines.models.moderation.categories import LEARNED
+from domicile_engines.models.moderation.features import features
+from domicile_engines.models.moderation.text_model import HEADS_FILE, embed
 from training.moderation.texts import TRAINING_SET, Labelled, read
 
 PENALTY = 0.1

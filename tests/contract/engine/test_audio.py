@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from tests.contract.engine.conftest import EngineProcess
 from tests.recordings import LEISURE, SELFISH, encoded, noise, silence, tone, word_errors, words
 
-from domicile_engines.speech.family import Speech
-from domicile_engines.transcription.family import Transcription
+from domicile_engines.endpoints.speech.endpoint import Speech
+from domicile_engines.endpoints.transcriptions.endpoint import Transcription
 
 pytestmark = [pytest.mark.contract("C22"), pytest.mark.timeout(300)]
 

@@ -15,7 +15,7 @@ from PIL import Image
 from tests.contract.engine.conftest import EngineProcess, start
 from tests.platform.vision_projector import PICTURE_TOKENS, write_projector
 
-from domicile_engines import weights
+from domicile_engines.runtime import weights
 
 pytestmark = pytest.mark.xdist_group("vision")
 

@@ -18,8 +18,8 @@ from domicile.apps.local.toml_text import to_toml
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.settings.installation import Installation
 from domicile.settings.load import SettingsError, load_installation
-from domicile_engines.chat.request import decode
-from domicile_engines.errors import Refusal
+from domicile_engines.models.smollm2.request import decode
+from domicile_engines.runtime.errors import Refusal
 
 PORTS = {"control": 8700, "us": 8701, "eu": 8702}
 SNAPSHOTS = [

@@ -131,7 +131,7 @@ def test_an_unknown_machine_is_not_confined_in_silence(monkeypatch: pytest.Monke
 def test_an_engine_does_not_start_where_filters_are_refused(tmp_path: Path) -> None:
     """Behind a decoder's wall the kernel refuses another filter, as an old one would."""
     code = (
-        "from domicile.confinement import seccomp, walls; from domicile.apps import engine; import sys\n"
+        "from domicile.confinement import seccomp, walls; from domicile_engines import __main__ as engine; import sys\n"
         f"sys.argv = ['engine', '--socket', '{tmp_path}/engine.sock']\n"
         "machine = seccomp.this_machine()\n"
         "seccomp._CALLS['seccomp'] = (317, 277); machine.numbers['seccomp'] = machine.seccomp\n"

@@ -1,0 +1,60 @@
+"""What the engine's process serves: every model, on one listener. `__main__` imports it behind its walls."""
+
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from domicile_engines.app.application import create_app
+from domicile_engines.app.command_line import Options
+from domicile_engines.endpoints.chat_completions.vision import Vision
+from domicile_engines.endpoints.embeddings.endpoint import Embeddings
+from domicile_engines.endpoints.family import Family
+from domicile_engines.endpoints.images.endpoint import Images
+from domicile_engines.endpoints.moderations.endpoint import Moderation
+from domicile_engines.endpoints.speech.endpoint import Speech
+from domicile_engines.endpoints.transcriptions.endpoint import Transcription
+from domicile_engines.models.smollm2.engine import Engine, Limits
+from domicile_engines.models.vision.model import VisionFiles
+
+_GRACEFUL_SECONDS = 1
+
+
+def serve(options: Options, listener: socket.socket) -> None:
+    """Until SIGTERM. `options`: those of the command line."""
+    limits = Limits(options.slots, options.context, options.prompt_limit, options.threads)
+    engine = Engine(limits, options.socket.with_name(options.socket.name + ".d"))
+    config = uvicorn.Config(
+        create_app(engine, _families(options), _vision(options)),
+        loop="uvloop",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+        server_header=False,
+    )
+    # uvicorn drains on SIGTERM, then sends the signal again: it finds this handler, and the process ends in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1 if engine.failed else 0))
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _families(options: Options) -> list[Family]:
+    """Every kind of model that this engine serves beside chat. Each loads what it needs when it is first asked."""
+    embeddings = Embeddings(idle_s=options.idle_seconds, threads=options.threads)
+    return [
+        embeddings,
+        Moderation(embeddings.model, idle_s=options.idle_seconds, threads=options.threads),
+        Images(idle_s=options.idle_seconds),
+        Transcription(idle_s=options.idle_seconds, threads=options.threads),
+        Speech(idle_s=options.idle_seconds, threads=options.threads),
+    ]
+
+
+def _vision(options: Options) -> Vision | None:
+    """The operator's own vision model. Its private folder stands beside the chat model's."""
+    if options.vision_model is None or options.vision_mmproj is None:
+        return None
+    files = VisionFiles(options.vision_model, options.vision_mmproj)
+    private = options.socket.with_name(options.socket.name + ".v")
+    return Vision(files, private, idle_s=options.idle_seconds, threads=options.threads)

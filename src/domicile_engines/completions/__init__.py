@@ -1,1 +1,0 @@
-"""Text completions: a text is gone on with, as it stands."""

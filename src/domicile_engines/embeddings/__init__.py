@@ -1,1 +1,0 @@
-"""Embeddings: text as vectors whose angles say how alike the texts are."""

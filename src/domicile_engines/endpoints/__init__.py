@@ -1,0 +1,1 @@
+"""One package for each endpoint of the API, all with the same file names."""

@@ -1,0 +1,122 @@
+"""OpenAI's shape for completions: a `text_completion`, whole or one of a stream's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from domicile_engines.endpoints.chat_completions.reply import Envelope, Usage
+from domicile_engines.models.smollm2.generation import Event, Finished, Started, Text
+
+KIND = "text_completion"
+
+
+class Logprobs:
+    """The log probabilities of one completion's tokens, in the four parallel lists of this API."""
+
+    def __init__(self, alternatives: int) -> None:
+        """`alternatives`: how many tokens are shown at each place, beside the one that was chosen."""
+        self._alternatives = alternatives
+        self._offset = 0
+
+    def of(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        """Those of a part of the text. Offsets count characters from the beginning of what was generated."""
+        offsets, shown = [], []
+        for entry in entries:
+            offsets.append(self._offset)
+            self._offset += len(entry["token"])
+            others = {other["token"]: other["logprob"] for other in entry["top_logprobs"][: self._alternatives]}
+            shown.append(others | {entry["token"]: entry["logprob"]})
+        return {
+            "text_offset": offsets,
+            "token_logprobs": [entry["logprob"] for entry in entries],
+            "tokens": [entry["token"] for entry in entries],
+            "top_logprobs": shown,
+        }
+
+
+@dataclass
+class Completion:
+    """One completion as it grows."""
+
+    index: int
+    text: str
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    finish_reason: str = ""
+
+    def note(self, event: Event) -> None:
+        """Add what an event brings."""
+        if isinstance(event, Text):
+            self.text += event.text
+            self.logprobs += event.logprobs
+        elif isinstance(event, Finished):
+            self.finish_reason = event.reason
+
+    def as_json(self, alternatives: int | None) -> dict[str, Any]:
+        """The finished completion."""
+        logprobs = None if alternatives is None else Logprobs(alternatives).of(self.logprobs)
+        return _choice(self.index, self.text, logprobs, self.finish_reason)
+
+
+class Count:
+    """What a request with several prompts used: each prompt counts once, their completions add up."""
+
+    def __init__(self, prompt_tokens: int, for_each_prompt: int) -> None:
+        self._usage = Usage(prompt_tokens)
+        self._for_each_prompt = for_each_prompt
+        self._cached: dict[int, int] = {}
+
+    def note(self, index: int, event: Event) -> None:
+        """Count what an event of a completion tells."""
+        if isinstance(event, Started):
+            self._cached.setdefault(index // self._for_each_prompt, event.cached_tokens)
+        else:
+            self._usage.note(event)
+
+    def as_json(self) -> dict[str, Any]:
+        """OpenAI's `usage`."""
+        self._usage.cached_tokens = sum(self._cached.values())
+        return self._usage.as_json()
+
+
+def whole(envelope: Envelope, completions: list[Completion], count: Count, alternatives: int | None) -> dict[str, Any]:
+    """All completions at once."""
+    return {
+        **envelope.as_json(KIND),
+        "choices": [completion.as_json(alternatives) for completion in completions],
+        "usage": count.as_json(),
+    }
+
+
+class Chunks:
+    """The parts of a stream. They have the shape of a whole answer."""
+
+    def __init__(
+        self, envelope: Envelope, echoes: Sequence[str], *, alternatives: int | None, include_usage: bool
+    ) -> None:
+        """`echoes`: the text that each completion begins with."""
+        self._common = envelope.as_json(KIND)
+        self._echoes = echoes
+        self._logprobs = None if alternatives is None else [Logprobs(alternatives) for _ in echoes]
+        self._usage: dict[str, Any] = {"usage": None} if include_usage else {}
+
+    def of(self, index: int, event: Event) -> dict[str, Any] | None:
+        """The chunk that tells an event, if it needs telling."""
+        if isinstance(event, Finished):
+            return self._chunk(_choice(index, "", None, event.reason))
+        if isinstance(event, Text):
+            logprobs = None if self._logprobs is None else self._logprobs[index].of(event.logprobs)
+            return self._chunk(_choice(index, event.text, logprobs, None))
+        if isinstance(event, Started) and self._echoes[index]:
+            return self._chunk(_choice(index, self._echoes[index], None, None))
+        return None
+
+    def usage(self, count: Count) -> dict[str, Any]:
+        """The last chunk, for those who asked."""
+        return {**self._common, "choices": [], "usage": count.as_json()}
+
+    def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
+        return {**self._common, "choices": [choice], **self._usage}
+
+
+def _choice(index: int, text: str, logprobs: dict[str, Any] | None, finish_reason: str | None) -> dict[str, Any]:
+    return {"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish_reason}

@@ -1,0 +1,111 @@
+"""OpenAI's shapes for what was heard: an object, plain text, subtitles, or a stream of events."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from domicile_engines.models.whisper.languages import NAMES
+from domicile_engines.models.whisper.request import TranscriptionRequest
+from domicile_engines.models.whisper.transcript import Segment, Transcript
+
+UNKNOWN_LANGUAGE = "unknown"
+"""Of a recording in which nobody speaks."""
+
+
+def text_of(segments: Iterable[Segment]) -> str:
+    """All that was said."""
+    return "".join(segment.text for segment in segments).strip()
+
+
+def whole(request: TranscriptionRequest, transcript: Transcript, segments: Sequence[Segment]) -> tuple[bytes, str]:
+    """The answer's body and its content type, in the format that was asked for."""
+    match request.response_format:
+        case "text":
+            return _plain(text_of(segments) + "\n")
+        case "srt":
+            return _plain(_srt(segments))
+        case "vtt":
+            return _plain(_vtt(segments))
+        case "verbose_json":
+            return msgspec.json.encode(_verbose(request, transcript, segments)), "application/json"
+        case "json":
+            return msgspec.json.encode({"text": text_of(segments), "usage": _usage(transcript)}), "application/json"
+
+
+def delta(text: str) -> bytes:
+    """The event for what was just written."""
+    return msgspec.json.encode({"type": "transcript.text.delta", "delta": text})
+
+
+def done(text: str, transcript: Transcript) -> bytes:
+    """The last event. Its usage is in seconds, as in the other shapes of this model's answers."""
+    return msgspec.json.encode({"type": "transcript.text.done", "text": text, "usage": _usage(transcript)})
+
+
+def _usage(transcript: Transcript) -> dict[str, Any]:
+    return {"type": "duration", "seconds": math.ceil(transcript.seconds)}
+
+
+def _verbose(request: TranscriptionRequest, transcript: Transcript, segments: Sequence[Segment]) -> dict[str, Any]:
+    language = NAMES.get(transcript.language or "", UNKNOWN_LANGUAGE)
+    body: dict[str, Any] = {
+        "task": request.task,
+        "language": "english" if request.task == "translate" else language,
+        "duration": round(transcript.seconds, 3),
+        "text": text_of(segments),
+    }
+    if "word" in request.granularities:
+        body["words"] = [
+            {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
+            for segment in segments
+            for word in segment.words
+        ]
+    if "segment" in request.granularities:
+        body["segments"] = [_segment(index, segment) for index, segment in enumerate(segments)]
+    return {**body, "usage": _usage(transcript)}
+
+
+def _segment(index: int, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": index,
+        "seek": segment.seek,
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+def _plain(text: str) -> tuple[bytes, str]:
+    return text.encode(), "text/plain; charset=utf-8"
+
+
+def _srt(segments: Sequence[Segment]) -> str:
+    return "".join(
+        f"{number}\n{_clock(segment.start, ',')} --> {_clock(segment.end, ',')}\n{_line(segment)}\n\n"
+        for number, segment in enumerate(segments, 1)
+    )
+
+
+def _vtt(segments: Sequence[Segment]) -> str:
+    cues = "".join(
+        f"{_clock(segment.start, '.')} --> {_clock(segment.end, '.')}\n{_line(segment)}\n\n" for segment in segments
+    )
+    return f"WEBVTT\n\n{cues}"
+
+
+def _line(segment: Segment) -> str:
+    """An arrow or an empty line within a cue would be read as the next cue's times."""
+    return " ".join(segment.text.replace("-->", "->").split())
+
+
+def _clock(seconds: float, point: str) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{point}{rest % 1000:03}"

@@ -1,1 +1,0 @@
-"""Image generation by a rule-based drawing program, openly named `procedural-sketch`."""

@@ -1,0 +1,1 @@
+"""One package for each model: its weights, and all that depends on them."""

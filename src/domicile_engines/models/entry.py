@@ -1,0 +1,8 @@
+"""A model's entry in `GET /v1/models`."""
+
+from typing import Any
+
+
+def model_entry(name: str, owned_by: str, *capabilities: str, **more: Any) -> dict[str, Any]:
+    """A model as `/v1/models` shows it. `more`: what else there is to know of it."""
+    return {"id": name, "object": "model", "created": 0, "owned_by": owned_by, "capabilities": capabilities, **more}

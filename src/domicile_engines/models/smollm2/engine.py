@@ -1,0 +1,97 @@
+"""The engine as the endpoints see it: a model that is loading or ready, its slots and its limits."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domicile_engines.models.entry import model_entry
+from domicile_engines.runtime import weights
+from domicile_engines.runtime.errors import Refusal, other_model
+from domicile_engines.runtime.llama.enforcement import Enforcement
+from domicile_engines.runtime.llama.server import Llama, Settings
+from domicile_engines.runtime.llama.slots import SlotQueue
+from domicile_engines.runtime.weights import MODEL_ID, Weights
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the engine takes on."""
+
+    slots: int
+    context: int
+    prompt_limit: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """What only exists once the weights are loaded."""
+
+    weights: Weights
+    llama: Llama
+    enforcement: Enforcement
+
+
+class Engine:
+    """One model, loaded once, shared by all requests."""
+
+    def __init__(self, limits: Limits, private_directory: Path) -> None:
+        self._limits = limits
+        self._private_directory = private_directory
+        self._model: Model | None = None
+        self.slots = SlotQueue(limits.slots)
+        self.failed = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be answered."""
+        return self._model is not None
+
+    @property
+    def prompt_limit(self) -> int:
+        """The longest prompt, in tokens."""
+        return self._limits.prompt_limit
+
+    @property
+    def context(self) -> int:
+        """Prompt and answer together, in tokens."""
+        return self._limits.context
+
+    @property
+    def fingerprint(self) -> str:
+        """Which weights answer."""
+        return self._model.weights.fingerprint if self._model is not None else ""
+
+    async def load(self) -> None:
+        """Verify and load the model, beside the event loop, so that health can be asked meanwhile."""
+        found = await asyncio.to_thread(lambda: weights.verify(weights.locate()))
+        settings = Settings(
+            found.path, self._private_directory, self._limits.slots, self._limits.context, self._limits.threads
+        )
+        llama = await asyncio.to_thread(Llama, settings)
+        self._model = Model(found, llama, Enforcement(llama))
+
+    async def close(self) -> None:
+        """Stop all generations."""
+        if self._model is not None:
+            await self._model.llama.close()
+
+    def ready_for(self, model: str) -> Model:
+        """The model that was asked for."""
+        if model != MODEL_ID:
+            raise other_model(MODEL_ID)
+        if self._model is None:
+            raise Refusal(503, "engine_unavailable", "The model is loading.", None, 1)
+        return self._model
+
+    def describe(self) -> dict[str, Any]:
+        """The model's entry in `/v1/models`."""
+        return model_entry(
+            MODEL_ID,
+            "HuggingFaceTB",
+            *("chat", "completions", "stream", "tools", "json_schema", "logprobs"),
+            weights_sha256=self._model.weights.sha256 if self._model is not None else None,
+            context=self._limits.context,
+            prompt_limit=self._limits.prompt_limit,
+        )

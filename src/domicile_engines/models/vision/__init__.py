@@ -1,0 +1,1 @@
+"""A vision model that the operator brings: none comes with Domicile."""

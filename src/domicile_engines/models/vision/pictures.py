@@ -1,0 +1,45 @@
+"""A picture as the vision model is given it: decoded here, once, and handed on as plain pixels."""
+
+import base64
+import binascii
+import io
+import re
+
+from PIL import Image
+
+from domicile_engines.runtime.errors import Refusal
+
+PIXELS_MAX = 50_000_000
+"""Of one picture, by its header: what is larger is not decoded."""
+SIDE_MAX = 1536
+"""Pixels. Vision models look at less; what is larger only costs memory."""
+
+_DATA_URL = re.compile(r"data:image/(?:png|jpeg|jpg|webp|gif);base64,")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+
+
+def as_png(url: str, param: str) -> str:
+    """A data URL's picture as the data URL of a PNG: llama.cpp reads no WebP, and its own readers see nothing unchecked.
+
+    Raises `Refusal` naming `param`. Takes a while: not for the event loop.
+    """
+    head = _DATA_URL.match(url)
+    if head is None:
+        # Addresses above all: llama.cpp would fetch them.
+        raise Refusal(400, "url_not_allowed", f"'{param}' must be a data URL of a PNG, JPEG, WebP or GIF image.", param)
+    try:
+        raw = binascii.a2b_base64(url[head.end() :], strict_mode=True)
+        with Image.open(io.BytesIO(raw), formats=_FORMATS) as picture:
+            if picture.width * picture.height > PIXELS_MAX:
+                raise Refusal(400, "invalid_file", f"'{param}' has more than {PIXELS_MAX} pixels.", param)
+            picture.draft("RGB", (SIDE_MAX, SIDE_MAX))
+            pixels = picture.convert("RGB")
+    except Refusal:
+        raise
+    except Exception:
+        # Pillow's decoders raise errors of many types for damaged files, and their texts may quote the file.
+        raise Refusal(400, "invalid_file", f"'{param}' is not a whole PNG, JPEG, WebP or GIF image.", param) from None
+    pixels.thumbnail((SIDE_MAX, SIDE_MAX))
+    plain = io.BytesIO()
+    pixels.save(plain, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(plain.getvalue()).decode("ascii")

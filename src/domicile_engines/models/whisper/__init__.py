@@ -1,0 +1,1 @@
+"""Whisper base: speech to text."""

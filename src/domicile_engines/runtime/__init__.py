@@ -1,0 +1,1 @@
+"""What runs any model: llama.cpp, onnxruntime, residency in memory, and fair turns."""

@@ -1,0 +1,48 @@
+"""Proof, before the first byte of an answer, that llama.cpp really holds the model to a schema.
+
+A grammar it cannot compile is only a warning to it: it then writes freely. So each new schema is tried once, with the
+model pushed as hard as possible towards a letter that no JSON value begins with.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from domicile_engines.runtime.llama.schema import Schema
+from domicile_engines.runtime.llama.schema_reader import refused
+from domicile_engines.runtime.llama.server import Llama, Piece
+from domicile_engines.runtime.llama.slots import Slot
+
+_REMEMBERED_MAX = 512
+_IMPOSSIBLE = "Z"
+_PUSH = 1000.0
+
+
+class Enforcement:
+    """Which schemas were seen to hold. Only digests are kept."""
+
+    def __init__(self, llama: Llama) -> None:
+        self._llama = llama
+        self._held: OrderedDict[bytes, None] = OrderedDict()
+        self._impossible: int | None = None
+
+    async def demand(self, slot: Slot, prompt: Sequence[int], schema: Schema) -> None:
+        """Return when the schema is enforced; refuse the request when it is not."""
+        digest = hashlib.sha256(schema.grammar.encode()).digest()
+        if digest in self._held:
+            self._held.move_to_end(digest)
+            return
+        if self._impossible is None:
+            (self._impossible,) = await self._llama.tokenize([_IMPOSSIBLE])
+        sampling = {
+            "grammar": schema.grammar,
+            "n_predict": 1,
+            "temperature": 0.0,
+            "logit_bias": [[self._impossible, _PUSH]],
+        }
+        async for piece in self._llama.generate(slot, prompt, sampling):
+            if isinstance(piece, Piece) and piece.text.startswith(_IMPOSSIBLE):
+                raise refused(schema.param, "it cannot be enforced; its patterns are the likely reason.")
+        self._held[digest] = None
+        if len(self._held) > _REMEMBERED_MAX:
+            self._held.popitem(last=False)

@@ -1,1 +1,0 @@
-"""Chat about pictures, by a vision model that the operator brings: none comes with Domicile."""
