@@ -273,7 +273,7 @@ MUTANTS = [
         "C28",
         "a schema that cannot be enforced is refused",
         "domicile_engines/runtime/llama/enforcement.py",
-        '                raise refused(schema.param, "it cannot be enforced; its patterns are the likely reason.")',
+        '                raise unenforceable_schema(schema.param, "it cannot be enforced; its patterns are a likely reason.")',
         "                pass",
         "tests/contract/engine/test_refusals.py -k cannot_enforce",
     ),

@@ -281,18 +281,18 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's recordings do not hold every inspector",
-        "domicile/process/fair_turns.py",
+        "domicile/kernel/fair_turns.py",
         "        return self._running < self._places and self._held[project] < self._places_of_one",
         "        return self._running < self._places",
-        "tests/unit/data_plane/limits",
+        "tests/unit/kernel/test_fair_turns.py",
     ),
     Mutant(
         "design 1",
         "a free place at an engine goes to the project with the fewest",
-        "domicile/process/fair_turns.py",
-        "key=lambda each: self._held[each] + (each == project)",
-        "key=lambda each: 0",
-        "tests/unit/data_plane/limits",
+        "domicile/kernel/fair_turns.py",
+        "self._held[project] + (project == leaving)",
+        "0",
+        "tests/unit/kernel/test_fair_turns.py",
     ),
     Mutant(
         "design 4.2",
@@ -313,10 +313,10 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's flood leaves places in the embedded engine's queue",
-        "domicile_engines/runtime/turns.py",
-        "        if self._taken.get(tenant, 0) + count > self._free - count:",
+        "domicile_engines/runtime/places.py",
+        "        if self._taken.get(project, 0) + count > self._free - count:",
         "        if count > self._free:",
-        "tests/unit/domicile_engines/runtime/test_turns.py",
+        "tests/unit/domicile_engines/runtime/test_places.py",
     ),
     Mutant(
         "design 1",

@@ -8,13 +8,13 @@ import threading
 
 import xllamacpp
 
-from domicile_engines.runtime.weights import locate
+from domicile_engines.models.smollm2.weights import model_file
 
 
 def serve(port: int, key: str) -> None:
     """Until it is killed."""
     parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(locate())
+    parameters.model.path = str(model_file())
     parameters.model_alias = {"smollm2"}
     parameters.n_ctx = 2048
     parameters.n_parallel = 2

@@ -16,7 +16,7 @@ from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel import errors
-from domicile.process.fair_turns import FairTurns
+from domicile.kernel.fair_turns import FairTurns
 from domicile.settings.engines import JSON_SCHEMA, EngineSettings
 
 # How often a request may be given to another engine, before the first byte of an answer. Once: a request that brings

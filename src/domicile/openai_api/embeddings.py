@@ -15,6 +15,8 @@ from domicile.openai_api.lenient import Lenient
 MAX_INPUTS = 2048
 MAX_INPUT_TOKENS = 8192
 MAX_TOKENS = 300_000
+MAX_VALUES = MAX_TOKENS + 10_000
+"""Of a body as JSON: each token of a text may be a number of its own; the other members are few."""
 _FLOAT_BYTES = 4
 VECTOR_SIZES = MappingProxyType(
     {"text-embedding-ada-002": 1536, "text-embedding-3-small": 1536, "text-embedding-3-large": 3072}

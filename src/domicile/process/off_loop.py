@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from domicile.process.fair_turns import FairTurns
+from domicile.kernel.fair_turns import FairTurns
 
 LARGE_BYTES = 256 * 1024
 """Work on more than this leaves the event loop: 256 KiB of JSON take a few milliseconds, 20 MiB a tenth of a second or more."""

@@ -1,14 +1,17 @@
 """What the engine's process serves: every model, on one listener. `__main__` imports it behind its walls."""
 
+import logging
 import signal
 import socket
 import sys
 
+import structlog
 import uvicorn
 
 from domicile_engines.app.application import create_app
 from domicile_engines.app.command_line import Options
-from domicile_engines.endpoints.chat_completions.vision import Vision
+from domicile_engines.endpoints.chat_completions.endpoint import ChatCompletions
+from domicile_engines.endpoints.completions.endpoint import Completions
 from domicile_engines.endpoints.embeddings.endpoint import Embeddings
 from domicile_engines.endpoints.family import Family
 from domicile_engines.endpoints.images.endpoint import Images
@@ -16,17 +19,25 @@ from domicile_engines.endpoints.moderations.endpoint import Moderation
 from domicile_engines.endpoints.speech.endpoint import Speech
 from domicile_engines.endpoints.transcriptions.endpoint import Transcription
 from domicile_engines.models.smollm2.engine import Engine, Limits
+from domicile_engines.models.vision.answering import Vision
 from domicile_engines.models.vision.model import VisionFiles
 
 _GRACEFUL_SECONDS = 1
 
 
 def serve(options: Options, listener: socket.socket) -> None:
-    """Until SIGTERM. `options`: those of the command line."""
+    """Until SIGTERM."""
     limits = Limits(options.slots, options.context, options.prompt_limit, options.threads)
     engine = Engine(limits, options.socket.with_name(options.socket.name + ".d"))
+    # The platform's lines go where the engine's go (`log_lines`), without a traceback. A line for each request is the region's.
+    structlog.configure(
+        processors=[_line],
+        logger_factory=lambda *names: logging.getLogger(".".join(("domicile", *names))),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
+    families = endpoint_families(engine, _vision(options), idle_s=options.idle_seconds, threads=options.threads)
     config = uvicorn.Config(
-        create_app(engine, _families(options), _vision(options)),
+        create_app(engine, families),
         loop="uvloop",
         lifespan="on",
         log_config=None,
@@ -39,15 +50,21 @@ def serve(options: Options, listener: socket.socket) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def _families(options: Options) -> list[Family]:
-    """Every kind of model that this engine serves beside chat. Each loads what it needs when it is first asked."""
-    embeddings = Embeddings(idle_s=options.idle_seconds, threads=options.threads)
+def _line(_logger: object, _level: str, event: structlog.typing.EventDict) -> str:
+    return " ".join(f"{name}={value}" for name, value in event.items() if name not in {"exc_info", "stack_info"})
+
+
+def endpoint_families(engine: Engine, vision: Vision | None, *, idle_s: float, threads: int) -> list[Family]:
+    """Every endpoint. Each loads what it needs beside the chat model when it is first asked."""
+    embeddings = Embeddings(idle_s=idle_s, threads=threads)
     return [
+        ChatCompletions(engine, vision),
+        Completions(engine),
         embeddings,
-        Moderation(embeddings.model, idle_s=options.idle_seconds, threads=options.threads),
-        Images(idle_s=options.idle_seconds),
-        Transcription(idle_s=options.idle_seconds, threads=options.threads),
-        Speech(idle_s=options.idle_seconds, threads=options.threads),
+        Moderation(embeddings.model, idle_s=idle_s, threads=threads),
+        Images(idle_s=idle_s),
+        Transcription(idle_s=idle_s, threads=threads),
+        Speech(idle_s=idle_s, threads=threads),
     ]
 
 

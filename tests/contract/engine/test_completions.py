@@ -103,12 +103,12 @@ def test_a_prompt_is_cached_for_its_own_tenant_only(engine: EngineProcess) -> No
         ({"n": 33}, "unsupported_parameter", "n"),
         ({"prompt": ["a"] * 17, "n": 2}, "unsupported_parameter", "prompt"),
         ({"prompt": []}, "invalid_value", "prompt"),
-        ({"prompt": [1, "a"]}, "invalid_value", "prompt"),
+        ({"prompt": [1, "a"]}, "invalid_type", "prompt[1]"),
         ({"prompt": [100_300]}, "invalid_value", "prompt"),
         ({"prompt": ["a", "word " * 9000]}, "context_length_exceeded", "prompt[1]"),
         ({"stream_options": {}}, "invalid_value", "stream_options"),
         ({"logprobs": 6}, "invalid_value", "logprobs"),
-        ({"messages": []}, "unsupported_parameter", "messages"),
+        ({"messages": []}, "unknown_parameter", "messages"),
     ],
 )
 def test_what_is_not_served_is_refused_by_name(

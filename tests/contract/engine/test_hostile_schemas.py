@@ -118,6 +118,11 @@ TOO_DEEP: dict[str, Schema] = {
 }
 
 
+def code_of(name: str) -> str:
+    """Size and depth are judged by the reader that the platform shares with its engines."""
+    return "invalid_value" if name in {"deep lists", "enum of long texts"} else "invalid_json_schema"
+
+
 def resident_bytes(engine: EngineProcess) -> int:
     return int(Path(f"/proc/{engine.process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
@@ -136,9 +141,9 @@ def attempt(engine: EngineProcess, schema: Schema, *, strict: bool) -> tuple[int
     return answer.status_code, content
 
 
-def check_refusal(content: dict[str, Any]) -> None:
+def check_refusal(content: dict[str, Any], code: str = "invalid_json_schema") -> None:
     error = content["error"]
-    assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_json_schema"), error
+    assert (error["type"], error["code"]) == ("invalid_request_error", code), error
     assert error["param"] == PARAM
 
 
@@ -146,7 +151,7 @@ def check_refusal(content: dict[str, Any]) -> None:
 def test_a_schema_beyond_the_limits_is_refused(engine: EngineProcess, name: str) -> None:
     status, content = attempt(engine, REFUSED[name], strict=True)
     assert status == 400, content
-    check_refusal(content)
+    check_refusal(content, code_of(name))
 
 
 @pytest.mark.parametrize("name", TOO_DEEP)
@@ -169,4 +174,4 @@ def test_the_same_where_it_need_not_be_kept_to(engine: EngineProcess, name: str)
     status, content = attempt(engine, {**REFUSED, **DEAR}[name], strict=False)
     assert status in {200, 400}
     if status == 400:
-        check_refusal(content)
+        check_refusal(content, code_of(name))

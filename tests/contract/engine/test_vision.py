@@ -15,7 +15,7 @@ from PIL import Image
 from tests.contract.engine.conftest import EngineProcess, start
 from tests.platform.vision_projector import PICTURE_TOKENS, write_projector
 
-from domicile_engines.runtime import weights
+from domicile_engines.models.smollm2.weights import model_file
 
 pytestmark = pytest.mark.xdist_group("vision")
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.xdist_group("vision")
 def seeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
     folder = tmp_path_factory.mktemp("seeing")
     mmproj = write_projector(folder / "mmproj.gguf")
-    options = ("--vision-model", str(weights.locate()), "--vision-mmproj", str(mmproj), "--idle-seconds", "2")
+    options = ("--vision-model", str(model_file()), "--vision-mmproj", str(mmproj), "--idle-seconds", "2")
     running = start(folder / "engine.sock", *options, "--log-level", "debug")
     try:
         running.wait_until_ready()
@@ -123,12 +123,12 @@ def test_no_address_reaches_llama_cpp(seeing: EngineProcess, url: str) -> None:
         (asked(), {"logprobs": True}, "unsupported_parameter", "logprobs"),
         (asked(), {"response_format": {"type": "json_object"}}, "unsupported_parameter", "response_format"),
         (asked(), {"functions": [{"name": "f"}]}, "unsupported_parameter", "functions"),
-        ([{"role": "tool", "content": "x", "tool_call_id": "c"}], {}, "unsupported_parameter", "messages[0]"),
+        ([{"role": "function", "content": "x", "name": "f"}], {}, "unsupported_parameter", "messages[0]"),
         (
             [{"role": "assistant", "content": asked(picture("red"))[0]["content"]}],
             {},
-            "modality_not_supported",
-            "messages[0].content[1]",
+            "invalid_value",
+            "messages[0].content[1].type",
         ),
     ],
 )

@@ -45,10 +45,11 @@ from domicile.data_plane.identity import Enrollment
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
 from domicile.kernel.clock import Clock
+from domicile.kernel.fair_turns import FairTurns
 from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
-from domicile.process.fair_turns import FairTurns
+from domicile.kernel.fair_turns import FairTurns
 from domicile.settings.engines import EngineSettings
 from domicile.settings.installation import RegionSettings
 

@@ -23,7 +23,7 @@ from domicile.data_plane.engines.port import (
 from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.routing import EngineCondition, Router
 from domicile.kernel.errors import Category, DomicileError
-from domicile.process.fair_turns import NoRoomError
+from domicile.kernel.fair_turns import NoRoomError
 from domicile.settings.engines import EngineSettings
 
 log = structlog.get_logger("engines")

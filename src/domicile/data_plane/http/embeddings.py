@@ -8,12 +8,10 @@ from domicile.data_plane.inference.embeddings import EmbeddingsAdapter
 from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.policy.caller import Caller
-from domicile.openai_api.embeddings import MAX_TOKENS, EmbeddingRequest
+from domicile.openai_api.embeddings import MAX_VALUES, EmbeddingRequest
 from domicile.web.bodies.body_limits import body_limit
 
 BODY_LIMIT_BYTES = body_limit("/v1/embeddings")
-# Each token of a text may be a number of its own; the other members are few.
-MAX_VALUES = MAX_TOKENS + 10_000
 
 
 class Embeddings:

@@ -12,9 +12,10 @@ from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.inspection.process import InspectorDiedError, InspectorNotStartedError
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.kernel import errors
+from domicile.kernel.fair_turns import NoRoomError
 from domicile.media.inspection import Inspection
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
-from domicile.process.fair_turns import NoRoomError
+from domicile.kernel.fair_turns import NoRoomError
 
 log = structlog.get_logger("inspector")
 

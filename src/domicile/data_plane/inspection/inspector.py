@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from domicile.data_plane.inspection.process import InspectorDiedError, InspectorProcess
+from domicile.kernel.fair_turns import FairTurns
 from domicile.media.inspection import Inspection
-from domicile.process.fair_turns import FairTurns
+from domicile.kernel.fair_turns import FairTurns
 
 log = structlog.get_logger("inspector")
 

@@ -1,60 +1,90 @@
-"""`POST /v1/chat/completions`: read, plan, generate all choices side by side, and stop the moment the client leaves."""
+"""`POST /v1/chat/completions`: plan, generate all choices side by side, and stop the moment the client leaves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import msgspec
+from starlette.routing import Route
 
-from domicile_engines.endpoints.chat_completions.reply import Chunks, Envelope, Message, Usage, unary
-from domicile_engines.endpoints.http import EngineRequest, Reply
+from domicile.kernel.fair_turns import Project
+from domicile.openai_api.chat_rules import check_chat_request
+from domicile_engines.endpoints.chat_completions.capability import check_capability
+from domicile_engines.endpoints.chat_completions.reply import Chunks, Message, unary
+from domicile_engines.endpoints.generated import Envelope, Usage
+from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.scheduled import ScheduledChat
 from domicile_engines.models.smollm2.engine import Engine
-from domicile_engines.models.smollm2.generation import Event, Plan
+from domicile_engines.models.smollm2.generation import Generation
 from domicile_engines.models.smollm2.plan import make_plan
-from domicile_engines.models.smollm2.request import ChatRequest, decode
 from domicile_engines.models.smollm2.side_by_side import generating
+from domicile_engines.models.vision.answering import MODEL_ID as VISION
+from domicile_engines.models.vision.answering import Vision
+
+LIMIT_BYTES = 32 * 1024 * 1024
+"""Pictures come inside, as base64, and a region adds those that it has fetched."""
+
+read_chat = json_reader(ScheduledChat, check_chat_request, check_capability, limit_bytes=LIMIT_BYTES)
 
 
-class ChatEndpoint:
-    """Answers chat requests."""
+class ChatCompletions:
+    """The chat model, the operator's vision model where there is one, and their endpoint."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, vision: Vision | None) -> None:
+        """`engine` is also asked for completions, and is closed by the application."""
         self._engine = engine
+        self._vision = vision
 
-    async def answer(self, asked: EngineRequest, reply: Reply) -> None:
-        """Answer, or raise why not."""
-        request = decode(asked.body)
+    def routes(self) -> Sequence[Route]:
+        return [Route("/v1/chat/completions", Endpoint(read_chat, self._answer), methods=["POST"])]
+
+    def describe(self) -> Sequence[dict[str, Any]]:
+        return [self._engine.describe(), *([self._vision.describe()] if self._vision is not None else [])]
+
+    async def close(self) -> None:
+        await self._engine.close()
+        if self._vision is not None:
+            await self._vision.close()
+
+    async def _answer(self, request: ScheduledChat, project: Project, reply: Reply) -> None:
+        async with self._generating(request, project) as generation:
+            await (_stream if request.streams else _whole)(reply, request, generation)
+
+    def _generating(self, request: ScheduledChat, project: Project) -> AbstractAsyncContextManager[Generation]:
+        if self._vision is not None and request.model == VISION:
+            return self._vision.generating(request, project)
+        return self._generating_text(request)
+
+    @asynccontextmanager
+    async def _generating_text(self, request: ScheduledChat) -> AsyncIterator[Generation]:
         engine = self._engine
         model = engine.ready_for(request.model)
-        plan = await make_plan(model.llama, request, prompt_limit=engine.prompt_limit, context=engine.context)
-        plans = [plan] * request.choices
+        limits = {"prompt_limit": engine.prompt_limit, "context": engine.context}
+        plan = await make_plan(model.llama, request, cache_salt=request.cache_salt, **limits)
+        plans = [plan] * (request.n or 1)
+        legacy = plan.calling is not None and plan.calling.legacy
         async with generating(engine, model, plans, seed=request.seed, priority=request.priority or 0) as events:
-            if request.stream:
-                await self._stream(reply, request, plan, events)
-            else:
-                await self._whole(reply, request, plan, events)
+            yield Generation(engine.fingerprint, len(plan.prompt), legacy, events)
 
-    async def _whole(
-        self, reply: Reply, request: ChatRequest, plan: Plan, events: AsyncIterator[tuple[int, Event]]
-    ) -> None:
-        legacy = plan.calling is not None and plan.calling.legacy
-        usage = Usage(len(plan.prompt))
-        messages = [Message(index, legacy) for index in range(request.choices)]
-        async for index, event in events:
-            usage.note(event)
-            messages[index].note(event)
-        envelope = Envelope(request.model, self._engine.fingerprint)
-        await reply.json(msgspec.json.encode(unary(envelope, messages, usage, request)))
 
-    async def _stream(
-        self, reply: Reply, request: ChatRequest, plan: Plan, events: AsyncIterator[tuple[int, Event]]
-    ) -> None:
-        legacy = plan.calling is not None and plan.calling.legacy
-        usage = Usage(len(plan.prompt))
-        chunks = Chunks(Envelope(request.model, self._engine.fingerprint), request, legacy=legacy)
-        async for index, event in events:
-            usage.note(event)
-            chunk = chunks.of(index, event)
-            if chunk is not None:
-                await reply.event(msgspec.json.encode(chunk))
-        if request.include_usage:
-            await reply.event(msgspec.json.encode(chunks.usage(usage)))
-        await reply.done()
+async def _whole(reply: Reply, request: ScheduledChat, generation: Generation) -> None:
+    usage = Usage(generation.prompt_tokens)
+    messages = [Message(index, generation.legacy) for index in range(request.n or 1)]
+    async for index, event in generation.events:
+        usage.note(event)
+        messages[index].note(event)
+    envelope = Envelope(request.model, generation.fingerprint)
+    await reply.json(msgspec.json.encode(unary(envelope, messages, usage, request)))
+
+
+async def _stream(reply: Reply, request: ScheduledChat, generation: Generation) -> None:
+    usage = Usage(generation.prompt_tokens)
+    chunks = Chunks(Envelope(request.model, generation.fingerprint), request, legacy=generation.legacy)
+    async for index, event in generation.events:
+        usage.note(event)
+        chunk = chunks.of(index, event)
+        if chunk is not None:
+            await reply.event(msgspec.json.encode(chunk))
+    if request.wants_usage_in_stream:
+        await reply.event(msgspec.json.encode(chunks.usage(usage)))
+    await reply.done()

@@ -1,10 +1,10 @@
 """OpenAI's shapes for the answer: one object, or a stream of chunks."""
 
-import secrets
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile_engines.endpoints.generated import Envelope, Usage
 from domicile_engines.models.smollm2.generation import (
     CallArguments,
     CallBegins,
@@ -13,58 +13,6 @@ from domicile_engines.models.smollm2.generation import (
     Started,
     Text,
 )
-from domicile_engines.models.smollm2.request import ChatRequest
-
-
-@dataclass
-class Usage:
-    """Tokens of one request: its prompt counts once, its choices add up."""
-
-    prompt_tokens: int
-    completion_tokens: int = 0
-    cached_tokens: int | None = None
-
-    def note(self, event: Event) -> None:
-        """Count what an event tells."""
-        if isinstance(event, Started) and self.cached_tokens is None:
-            self.cached_tokens = event.cached_tokens
-        elif isinstance(event, Finished):
-            self.completion_tokens += event.completion_tokens
-
-    def as_json(self) -> dict[str, Any]:
-        """OpenAI's `usage`."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": self.completion_tokens,
-            "total_tokens": self.prompt_tokens + self.completion_tokens,
-            "prompt_tokens_details": {"cached_tokens": self.cached_tokens or 0, "audio_tokens": 0},
-            "completion_tokens_details": {
-                "reasoning_tokens": 0,
-                "audio_tokens": 0,
-                "accepted_prediction_tokens": 0,
-                "rejected_prediction_tokens": 0,
-            },
-        }
-
-
-@dataclass(frozen=True)
-class Envelope:
-    """What every object of one answer has in common."""
-
-    model: str
-    fingerprint: str
-    id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(time.time()))
-
-    def as_json(self, kind: str) -> dict[str, Any]:
-        """The members that come first."""
-        return {
-            "id": self.id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": self.fingerprint,
-        }
 
 
 @dataclass
@@ -110,7 +58,7 @@ class Message:
         }
 
 
-def unary(envelope: Envelope, messages: list[Message], usage: Usage, request: ChatRequest) -> dict[str, Any]:
+def unary(envelope: Envelope, messages: list[Message], usage: Usage, request: ChatCompletionRequest) -> dict[str, Any]:
     """A `chat.completion`."""
     return {
         **envelope.as_json("chat.completion"),
@@ -122,9 +70,9 @@ def unary(envelope: Envelope, messages: list[Message], usage: Usage, request: Ch
 class Chunks:
     """The `chat.completion.chunk`s of one answer."""
 
-    def __init__(self, envelope: Envelope, request: ChatRequest, *, legacy: bool) -> None:
+    def __init__(self, envelope: Envelope, request: ChatCompletionRequest, *, legacy: bool) -> None:
         self._common = envelope.as_json("chat.completion.chunk")
-        self._include_usage = request.include_usage
+        self._include_usage = request.wants_usage_in_stream
         self._top_logprobs = request.top_logprobs or 0
         self._with_logprobs = bool(request.logprobs)
         self._legacy = legacy

@@ -1,60 +1,78 @@
-"""`POST /v1/completions`: read, count, go on with every prompt side by side, and stop the moment the client leaves."""
+"""`POST /v1/completions`: count, go on with every prompt side by side, and stop the moment the client leaves."""
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import msgspec
+from starlette.routing import Route
 
-from domicile_engines.endpoints.chat_completions.reply import Envelope
+from domicile.kernel.fair_turns import Project
+from domicile.openai_api.completions import check_completion_request
+from domicile.web.bodies.body_limits import body_limit
+from domicile_engines.endpoints.completions.capability import check_capability
 from domicile_engines.endpoints.completions.reply import Chunks, Completion, Count, whole
-from domicile_engines.endpoints.completions.request import CompletionRequest, decode, prompts
-from domicile_engines.endpoints.http import EngineRequest, Reply
+from domicile_engines.endpoints.generated import Envelope
+from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.scheduled import ScheduledCompletion
+from domicile_engines.models.cl100k_base.token_ids import texts
 from domicile_engines.models.smollm2.engine import Engine
 from domicile_engines.models.smollm2.generation import Event, Plan
 from domicile_engines.models.smollm2.plan import check_length
 from domicile_engines.models.smollm2.sampling import sampling
 from domicile_engines.models.smollm2.side_by_side import generating
-from domicile_engines.runtime.errors import too_long
+from domicile_engines.runtime.engine_errors import too_long
 from domicile_engines.runtime.llama.server import Llama
+from domicile_engines.runtime.llama.stop import stop_sequences
 
-BODY_BYTES_MAX = 4 * 1024 * 1024
-"""Many prompts, or their tokens."""
+_PATH = "/v1/completions"
 # The API's own default.
 _TOKENS = 16
-# The vocabulary's `<|endoftext|>`, which separates documents.
-_DOCUMENT_BEGINS = 0
+# The API's sign for the beginning of a document, as the whole of a prompt only, and the vocabulary's token for it.
+_DOCUMENT_BEGINS, _DOCUMENT_TOKEN = "<|endoftext|>", 0
 
 Events = AsyncIterator[tuple[int, Event]]
 
+read_completion = json_reader(
+    ScheduledCompletion, check_completion_request, check_capability, limit_bytes=body_limit(_PATH)
+)
 
-class CompletionsEndpoint:
-    """Answers completion requests."""
+
+class Completions:
+    """Goes on with texts, by the chat model."""
 
     def __init__(self, engine: Engine) -> None:
+        """`engine`: shared with chat, which describes and closes it."""
         self._engine = engine
 
-    async def answer(self, asked: EngineRequest, reply: Reply) -> None:
-        """Answer, or raise why not."""
-        request = decode(asked.body)
+    def routes(self) -> Sequence[Route]:
+        return [Route(_PATH, Endpoint(read_completion, self._answer), methods=["POST"])]
+
+    def describe(self) -> Sequence[dict[str, Any]]:
+        return []
+
+    async def close(self) -> None:
+        return
+
+    async def _answer(self, request: ScheduledCompletion, _: Project, reply: Reply) -> None:
         engine = self._engine
         model = engine.ready_for(request.model)
-        given = await asyncio.to_thread(prompts, request)
+        given = await asyncio.to_thread(texts, request.prompt or "", "prompt")
+        given = [(name, "" if text == _DOCUMENT_BEGINS else text) for name, text in given]
         plans = [await self._plan(model.llama, request, name, text) for name, text in given]
-        count = Count(sum(len(plan.prompt) for plan in plans), request.for_each_prompt)
-        each = [plan for plan in plans for _ in range(request.for_each_prompt)]
-        echoes = [text if request.echo else "" for _, text in given for _ in range(request.for_each_prompt)]
+        of_each = request.n or 1
+        count = Count(sum(len(plan.prompt) for plan in plans), of_each)
+        each = [plan for plan in plans for _ in range(of_each)]
+        echoes = [text if request.echo else "" for _, text in given for _ in range(of_each)]
         envelope = Envelope(request.model, engine.fingerprint, id=f"cmpl-{secrets.token_hex(12)}")
         async with generating(engine, model, each, seed=request.seed, priority=request.priority or 0) as events:
-            if request.stream:
-                await _stream(reply, request, envelope, echoes, count, events)
-            else:
-                await _whole(reply, request, envelope, echoes, count, events)
+            await (_stream if request.streams else _whole)(reply, request, envelope, echoes, count, events)
 
-    async def _plan(self, llama: Llama, request: CompletionRequest, name: str, text: str) -> Plan:
+    async def _plan(self, llama: Llama, request: ScheduledCompletion, name: str, text: str) -> Plan:
         limit = self._engine.prompt_limit
         check_length([text], limit, name)
-        tokens = await llama.tokenize([text]) if text else [_DOCUMENT_BEGINS]
+        tokens = await llama.tokenize([text]) if text else [_DOCUMENT_TOKEN]
         if len(tokens) > limit:
             raise too_long(name, limit, len(tokens))
         wanted = request.max_tokens if request.max_tokens is not None else _TOKENS
@@ -63,14 +81,14 @@ class CompletionsEndpoint:
             tenant=request.cache_salt or None,
             tokens_max=min(wanted, self._engine.context - len(tokens)),
             sampling=sampling(request, alternatives=max(1, request.logprobs) if request.logprobs is not None else 0),
-            stop=request.stop_sequences,
+            stop=stop_sequences(request.stop),
             shape=None,
             calling=None,
         )
 
 
 async def _whole(
-    reply: Reply, request: CompletionRequest, envelope: Envelope, echoes: list[str], count: Count, events: Events
+    reply: Reply, request: ScheduledCompletion, envelope: Envelope, echoes: list[str], count: Count, events: Events
 ) -> None:
     completions = [Completion(index, echo) for index, echo in enumerate(echoes)]
     async for index, event in events:
@@ -80,14 +98,15 @@ async def _whole(
 
 
 async def _stream(
-    reply: Reply, request: CompletionRequest, envelope: Envelope, echoes: list[str], count: Count, events: Events
+    reply: Reply, request: ScheduledCompletion, envelope: Envelope, echoes: list[str], count: Count, events: Events
 ) -> None:
-    chunks = Chunks(envelope, echoes, alternatives=request.logprobs, include_usage=request.include_usage)
+    wants_usage = request.wants_usage_in_stream
+    chunks = Chunks(envelope, echoes, alternatives=request.logprobs, include_usage=wants_usage)
     async for index, event in events:
         count.note(index, event)
         chunk = chunks.of(index, event)
         if chunk is not None:
             await reply.event(msgspec.json.encode(chunk))
-    if request.include_usage:
+    if wants_usage:
         await reply.event(msgspec.json.encode(chunks.usage(count)))
     await reply.done()

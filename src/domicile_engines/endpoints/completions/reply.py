@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domicile_engines.endpoints.chat_completions.reply import Envelope, Usage
+from domicile_engines.endpoints.generated import Envelope, Usage
 from domicile_engines.models.smollm2.generation import Event, Finished, Started, Text
 
 KIND = "text_completion"

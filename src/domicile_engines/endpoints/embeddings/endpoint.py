@@ -1,41 +1,49 @@
-"""`POST /v1/embeddings`: read, count, embed window by window, combine."""
+"""`POST /v1/embeddings`: count, embed window by window, combine."""
 
 import asyncio
-import base64
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
 
-import msgspec
 from starlette.routing import Route
 
-from domicile_engines.endpoints.embeddings.request import EmbeddingsRequest, decode, texts
-from domicile_engines.endpoints.http import Endpoint, EngineRequest, Reply
-from domicile_engines.models.entry import model_entry
-from domicile_engines.models.minilm.model import (
-    DIMENSIONS,
-    DIMENSIONS_MAX,
-    MODEL_ID,
-    MiniLm,
-    Vector,
-    combine,
-    windows,
+from domicile.kernel import errors
+from domicile.kernel.fair_turns import Project
+from domicile.openai_api.embeddings import (
+    MAX_INPUT_TOKENS,
+    MAX_TOKENS,
+    MAX_VALUES,
+    EmbeddingRequest,
+    check_embedding_request,
 )
-from domicile_engines.runtime.errors import invalid, other_model, too_long
+from domicile.web.bodies.body_limits import body_limit
+from domicile_engines.endpoints.embeddings import reply as replies
+from domicile_engines.endpoints.embeddings.capability import check_capability
+from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.models.cl100k_base.token_ids import texts
+from domicile_engines.models.entry import model_entry
+from domicile_engines.models.minilm.model import DIMENSIONS, MODEL_ID, MiniLm, Vector, combine, windows
+from domicile_engines.runtime.engine_errors import too_long
 from domicile_engines.runtime.resident import Resident, go_on
 
-TOKENS_MAX = 8192
-TOKENS_IN_ALL_MAX = 300_000
-CHARACTERS_MAX = 16 * TOKENS_MAX
+CHARACTERS_MAX = 16 * MAX_INPUT_TOKENS
 """Of one text. No language has tokens that long; and what its tokens are takes a minute and a gigabyte for a few megabytes."""
+_PATH = "/v1/embeddings"
 _MARKERS = 2
-_BODY_BYTES_MAX = 8 * 1024 * 1024
 # How long others wait at most before they have their turn beside a request of many texts.
 _TOKENS_PER_TURN = 512
 
 Windows = Sequence[Sequence[int]]
+
+read_embedding = json_reader(
+    EmbeddingRequest,
+    check_embedding_request,
+    check_capability,
+    limit_bytes=body_limit(_PATH),
+    max_values=MAX_VALUES,
+)
 
 
 class Embeddings:
@@ -46,50 +54,36 @@ class Embeddings:
         """Moderation asks it too."""
 
     def routes(self) -> Sequence[Route]:
-        """See `Family`."""
-        return [Route("/v1/embeddings", Endpoint(self._answer, _BODY_BYTES_MAX), methods=["POST"])]
+        return [Route(_PATH, Endpoint(read_embedding, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """See `Family`."""
         return [model_entry(MODEL_ID, "sentence-transformers", "embeddings", dimensions=DIMENSIONS)]
 
     async def close(self) -> None:
-        """See `Family`."""
         await self.model.close()
 
-    async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
-        request = decode(asked.body)
-        dimensions = _dimensions(request)
-        split = await self.model.run(partial(_tokenize, request), asked.tenant)
+    async def _answer(self, request: EmbeddingRequest, project: Project, reply: Reply) -> None:
+        split = await self.model.run(partial(_tokenize, request), project)
         parts = [window for text in split for window in text]
-        embedded = await self.model.run_in_turns(_turns(parts), asked.tenant)
-        await reply.json(await asyncio.to_thread(_encode, request, split, chain.from_iterable(embedded), dimensions))
+        embedded = await self.model.run_in_turns(_turns(parts), project)
+        await reply.json(await asyncio.to_thread(_encode, request, split, chain.from_iterable(embedded)))
 
 
-def _dimensions(request: EmbeddingsRequest) -> int:
-    if request.model != MODEL_ID:
-        raise other_model(MODEL_ID)
-    wanted = request.dimensions if request.dimensions is not None else DIMENSIONS
-    if wanted > DIMENSIONS_MAX:
-        raise invalid(f"'dimensions' is {wanted}: at most {DIMENSIONS_MAX}.", "dimensions")
-    return wanted
-
-
-def _tokenize(request: EmbeddingsRequest, model: MiniLm, left: threading.Event) -> list[Windows]:
+def _tokenize(request: EmbeddingRequest, model: MiniLm, left: threading.Event) -> list[Windows]:
     """Each text's windows, within the limits of the API."""
     split: list[Windows] = []
     in_all = 0
-    for name, text in texts(request):
+    for name, text in texts(request.input, "input"):
         go_on(left)
         if len(text) > CHARACTERS_MAX:
-            raise too_long(name, TOKENS_MAX)
+            raise too_long(name, MAX_INPUT_TOKENS)
         tokens = model.tokens(text)
-        if len(tokens) > TOKENS_MAX:
-            raise too_long(name, TOKENS_MAX, len(tokens))
+        if len(tokens) > MAX_INPUT_TOKENS:
+            raise too_long(name, MAX_INPUT_TOKENS, len(tokens))
         in_all += len(tokens)
-        if in_all > TOKENS_IN_ALL_MAX:
-            raise invalid(
-                f"The texts of 'input' have more than {TOKENS_IN_ALL_MAX} tokens in all. Send them in several requests.",
+        if in_all > MAX_TOKENS:
+            raise errors.invalid_value(
+                f"The texts of 'input' have more than {MAX_TOKENS} tokens in all. Send them in several requests.",
                 "input",
             )
         split.append(windows(tokens))
@@ -118,18 +112,8 @@ def _embed(turn: Windows, model: MiniLm, left: threading.Event) -> list[Vector]:
     return vectors
 
 
-def _encode(request: EmbeddingsRequest, split: Sequence[Windows], embedded: Iterator[Vector], dimensions: int) -> bytes:
-    as_base64 = request.encoding_format == "base64"
-    data = []
-    for index, text in enumerate(split):
-        vector = combine([(len(window), next(embedded)) for window in text], dimensions)
-        shown = _base64(vector) if as_base64 else vector.tolist()
-        data.append({"object": "embedding", "index": index, "embedding": shown})
+def _encode(request: EmbeddingRequest, split: Sequence[Windows], embedded: Iterator[Vector]) -> bytes:
+    dimensions = request.dimensions or DIMENSIONS
+    vectors = [combine([(len(window), next(embedded)) for window in text], dimensions) for text in split]
     tokens = sum(len(window) + _MARKERS for text in split for window in text)
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return msgspec.json.encode({"object": "list", "data": data, "model": request.model, "usage": usage})
-
-
-def _base64(vector: Vector) -> str:
-    """Little-endian float32, as the SDKs read it."""
-    return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+    return replies.encode(request, vectors, tokens)

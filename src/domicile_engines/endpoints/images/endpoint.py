@@ -1,9 +1,7 @@
-"""`POST /v1/images/generations`: read, draw one picture after the other, answer with all of them."""
+"""`POST /v1/images/generations`: draw one picture after the other, answer with all of them."""
 
 import asyncio
-import base64
 import threading
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -11,14 +9,24 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from domicile_engines.endpoints.http import Endpoint, EngineRequest, Reply
-from domicile_engines.endpoints.images.request import MODEL_ID, ImageRequest, decode
+from domicile.kernel.fair_turns import Project
+from domicile.openai_api.images import ImageRequest, check_image_request
+from domicile.web.bodies.body_limits import body_limit
+from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.images import reply as replies
+from domicile_engines.endpoints.images.capability import MODEL_ID, check_capability
 from domicile_engines.models.entry import model_entry
 from domicile_engines.models.procedural_sketch.canvas import png
 from domicile_engines.models.procedural_sketch.composition import draw_scene
 from domicile_engines.models.procedural_sketch.description import describe
 from domicile_engines.models.procedural_sketch.scene import read_prompt
 from domicile_engines.runtime.resident import Resident
+
+_PATH = "/v1/images/generations"
+_PIXELS = {"1792x1024": (1792, 1024), "1024x1792": (1024, 1792)}
+_SQUARE = (1024, 1024)
+
+read_image_request = json_reader(ImageRequest, check_image_request, check_capability, limit_bytes=body_limit(_PATH))
 
 
 class Images:
@@ -28,31 +36,26 @@ class Images:
         self._sketcher = Resident(MODEL_ID, object, idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        """See `Family`."""
-        return [Route("/v1/images/generations", Endpoint(self._answer), methods=["POST"])]
+        return [Route(_PATH, Endpoint(read_image_request, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """See `Family`."""
         return [model_entry(MODEL_ID, "domicile", "images")]
 
     async def close(self) -> None:
-        """See `Family`."""
         await self._sketcher.close()
 
-    async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
-        request = decode(asked.body)
+    async def _answer(self, request: ImageRequest, project: Project, reply: Reply) -> None:
         turns: list[Callable[[object, threading.Event], dict[str, str]]] = [
-            partial(_draw, request, index) for index in range(request.n or 1)
+            partial(_draw, request, index) for index in range(request.images)
         ]
-        pictures = await self._sketcher.run_in_turns(turns, asked.tenant)
-        answer = {"created": int(time.time()), "data": pictures}
-        await reply.json(await asyncio.to_thread(msgspec.json.encode, answer))
+        pictures = await self._sketcher.run_in_turns(turns, project)
+        await reply.json(await asyncio.to_thread(replies.encode, pictures))
 
 
 def _draw(request: ImageRequest, index: int, _sketcher: object, left: threading.Event) -> dict[str, str]:
     """One picture of a request. The same request gives the same pictures."""
     style, hd = request.style or "vivid", request.quality == "hd"
+    pixels = _PIXELS.get(request.size or "auto", _SQUARE)
     scene = read_prompt(request.prompt)
-    seed = msgspec.json.encode([request.prompt, index, request.pixels, style, hd])
-    picture = png(draw_scene(scene, request.pixels, seed=seed, style=style, hd=hd, left=left))
-    return {"b64_json": base64.b64encode(picture).decode("ascii"), "revised_prompt": describe(scene)}
+    seed = msgspec.json.encode([request.prompt, index, pixels, style, hd])
+    return replies.picture(png(draw_scene(scene, pixels, seed=seed, style=style, hd=hd, left=left)), describe(scene))

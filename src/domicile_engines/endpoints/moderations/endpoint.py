@@ -1,31 +1,50 @@
-"""`POST /v1/moderations`: read, cut into passages, score, and keep the worst of each category."""
+"""`POST /v1/moderations`: cut into passages, score, and keep the worst of each category."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from starlette.routing import Route
 
-from domicile_engines.endpoints.http import Endpoint, EngineRequest, Reply
+from domicile.kernel.fair_turns import Project
+from domicile.openai_api.moderations import ModerationRequest, check_moderation_request
+from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
 from domicile_engines.endpoints.moderations import reply as replies
-from domicile_engines.endpoints.moderations.request import Item, decode, items
+from domicile_engines.endpoints.moderations.capability import MODEL_ID, check_capability
 from domicile_engines.models.entry import model_entry
 from domicile_engines.models.minilm.model import MiniLm
 from domicile_engines.models.moderation.passages import passages
 from domicile_engines.models.moderation.text_model import NOTHING, Scores, load_heads, score_passage
 from domicile_engines.models.open_nsfw.model import OpenNsfw
 from domicile_engines.models.open_nsfw.picture import read_picture
-from domicile_engines.runtime.errors import other_model
 from domicile_engines.runtime.resident import Resident, go_on
 
-MODEL_ID = "domicile-moderation"
 _IMAGE_MODEL_ID = "open-nsfw"
-_BODY_BYTES_MAX = 24 * 1024 * 1024
+_LIMIT_BYTES = 24 * 1024 * 1024
+"""Images come inside, as base64, and a region adds those that it has fetched."""
 # How long others wait at most before they have their turn beside a long text: about half a second.
 _LETTERS_PER_TURN = 2_000
+
+read_moderation = json_reader(ModerationRequest, check_moderation_request, check_capability, limit_bytes=_LIMIT_BYTES)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one result is about: a text, or all parts of a request. Images after their paths."""
+
+    texts: Sequence[str] = ()
+    images: Sequence[tuple[str, str]] = ()
+
+
+def items(request: ModerationRequest) -> Sequence[Item]:
+    """One for each text of a list; parts belong together."""
+    if isinstance(request.input, str) or isinstance(request.input[0], str):
+        return [Item([text]) for text in request.texts()]
+    return [Item(list(request.texts()), list(request.images()))]
 
 
 class Moderation:
@@ -37,44 +56,38 @@ class Moderation:
         self._images = Resident(_IMAGE_MODEL_ID, partial(OpenNsfw, threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        """See `Family`."""
-        return [Route("/v1/moderations", Endpoint(self._answer, _BODY_BYTES_MAX), methods=["POST"])]
+        return [Route("/v1/moderations", Endpoint(read_moderation, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """See `Family`."""
         return [model_entry(MODEL_ID, "domicile", "moderations", "image")]
 
     async def close(self) -> None:
-        """See `Family`."""
         await self._images.close()
 
-    async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
-        request = decode(asked.body)
-        if request.model != MODEL_ID:
-            raise other_model(MODEL_ID)
+    async def _answer(self, request: ModerationRequest, project: Project, reply: Reply) -> None:
         wanted = items(request)
         # Images first: one that is damaged is refused before any text has cost anything.
-        image_scores = [await self._worst_image(item, asked.tenant) for item in wanted]
-        text_scores = await self._worst_texts(wanted, asked.tenant)
+        image_scores = [await self._worst_image(item, project) for item in wanted]
+        text_scores = await self._worst_texts(wanted, project)
         results = [
             replies.result(scores.tolist(), image_score, has_text=bool(item.texts))
             for item, scores, image_score in zip(wanted, text_scores, image_scores, strict=True)
         ]
         await reply.json(replies.encode(request.model, results))
 
-    async def _worst_image(self, item: Item, tenant: str | None) -> float | None:
+    async def _worst_image(self, item: Item, project: Project) -> float | None:
         if not item.images:
             return None
         pieces = [partial(_score_image, url, param) for param, url in item.images]
-        return max(await self._images.run_in_turns(pieces, tenant))
+        return max(await self._images.run_in_turns(pieces, project))
 
-    async def _worst_texts(self, wanted: Sequence[Item], tenant: str | None) -> list[Scores]:
+    async def _worst_texts(self, wanted: Sequence[Item], project: Project) -> list[Scores]:
         """The highest score of each category among an item's passages."""
         cut = await asyncio.to_thread(
             lambda: [[passage for text in item.texts for passage in passages(text)] for item in wanted]
         )
         every = [passage for found in cut for passage in found]
-        turns = await self._minilm.run_in_turns(_turns(every), tenant)
+        turns = await self._minilm.run_in_turns(_turns(every), project)
         scored = iter([scores for turn in turns for scores in turn])
         return [np.max([NOTHING, *(next(scored) for _ in found)], axis=0) for found in cut]
 

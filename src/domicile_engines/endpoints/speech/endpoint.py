@@ -1,101 +1,47 @@
-"""Kokoro as the engine serves it: one text at a time, sent sentence by sentence as it is spoken."""
+"""`POST /v1/audio/speech`: one text at a time, sent sentence by sentence as it is spoken."""
 
-import base64
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
-import msgspec
 from starlette.routing import Route
 
-from domicile_engines.endpoints.http import Endpoint, EngineRequest, Reply
+from domicile.kernel.fair_turns import Project
+from domicile.openai_api.audio_speech import SpeechRequest, check_speech_request
+from domicile.web.bodies.body_limits import body_limit
+from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.speech.capability import check_capability
+from domicile_engines.endpoints.speech.reply import send_events, send_sound
 from domicile_engines.models.entry import model_entry
-from domicile_engines.models.kokoro.request import MODEL_ID, SpeechRequest, decode
-from domicile_engines.models.kokoro.voices import KOKORO_VOICES
+from domicile_engines.models.kokoro.speaking import load, spoken_by
+from domicile_engines.models.kokoro.voices import KOKORO_VOICES, MODEL_ID
 from domicile_engines.runtime.resident import Resident
 
-if TYPE_CHECKING:
-    from domicile_engines.models.kokoro.model import Kokoro
+_PATH = "/v1/audio/speech"
 
-
-# Readers of events have buffers.
-_EVENT_BYTES = 48 * 1024
-
-
-class Sound(msgspec.Struct, frozen=True):
-    """A piece of the answer, encoded, and the count of all until here: sounds read, frames of 25 ms made."""
-
-    data: bytes
-    content_type: str
-    sounds: int
-    frames: int
+read_speech = json_reader(SpeechRequest, check_speech_request, check_capability, limit_bytes=body_limit(_PATH))
 
 
 class Speech:
-    """The family of models that speak."""
+    """The speaking model and its endpoint."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
         """`threads`: how many the model computes with."""
-        self._kokoro = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s)
+        self._kokoro = Resident(MODEL_ID, partial(load, threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        """See `Family`."""
-        return [Route("/v1/audio/speech", Endpoint(self._answer), methods=["POST"])]
+        return [Route(_PATH, Endpoint(read_speech, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """See `Family`."""
         return [model_entry(MODEL_ID, "hexgrad", "speech", "stream", voices=list(KOKORO_VOICES))]
 
     async def close(self) -> None:
-        """See `Family`."""
         await self._kokoro.close()
 
-    async def _answer(self, asked: EngineRequest, reply: Reply) -> None:
-        request = decode(asked.body)
-        async with aclosing(self._kokoro.stream(_said(request), asked.tenant)) as sounds:
-            if request.stream_format == "sse":
-                await _as_events(sounds, reply)
+    async def _answer(self, request: SpeechRequest, project: Project, reply: Reply) -> None:
+        async with aclosing(self._kokoro.stream(spoken_by(request), project)) as sounds:
+            if request.as_events:
+                await send_events(reply, sounds)
             else:
-                async for sound in sounds:
-                    await reply.part(sound.data, sound.content_type)
-                await reply.end()
-
-
-async def _as_events(sounds: AsyncIterator[Sound], reply: Reply) -> None:
-    """OpenAI's events. Tokens are the model's own: sounds in, frames out."""
-    read = made = 0
-    async for sound in sounds:
-        read, made = sound.sounds, sound.frames
-        for start in range(0, len(sound.data), _EVENT_BYTES):
-            piece = base64.b64encode(sound.data[start : start + _EVENT_BYTES]).decode()
-            await reply.event(msgspec.json.encode({"type": "speech.audio.delta", "audio": piece}))
-    usage = {"input_tokens": read, "output_tokens": made, "total_tokens": read + made}
-    await reply.event(msgspec.json.encode({"type": "speech.audio.done", "usage": usage}))
-    await reply.done()
-
-
-def _load(threads: int) -> "Kokoro":
-    # Only now: what it imports weighs as much as a small model, and most engines are never asked for it.
-    from domicile_engines.models.kokoro.model import Kokoro
-
-    return Kokoro(threads)
-
-
-def _said(request: SpeechRequest) -> "Callable[[Kokoro, threading.Event], Iterator[Sound]]":
-    def work(kokoro: "Kokoro", left: threading.Event) -> Iterator[Sound]:
-        from domicile_engines.models.kokoro.encoding import CONTENT_TYPES, encoder
-        from domicile_engines.models.kokoro.model import SAMPLES_PER_FRAME
-
-        encoding = encoder(request.response_format)
-        content_type = CONTENT_TYPES[request.response_format]
-        sounds = samples = 0
-        for utterance in kokoro.say(request, left):
-            sounds += utterance.sounds
-            samples += len(utterance.samples)
-            data = encoding.encode(utterance.samples)
-            if data:
-                yield Sound(data, content_type, sounds, samples // SAMPLES_PER_FRAME)
-        yield Sound(encoding.finish(), content_type, sounds, samples // SAMPLES_PER_FRAME)
-
-    return work
+                await send_sound(reply, sounds, request.media_type)

@@ -1,27 +1,29 @@
-"""Whisper as the engine serves it: one recording at a time, beside the event loop, stopped when its client leaves."""
+"""`POST /v1/audio/transcriptions` and `/v1/audio/translations`: one recording at a time, stopped when its client leaves."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import Request
 from starlette.routing import Route
 
-from domicile.web.bodies.multipart import OVERHEAD_BYTES_MAX
-from domicile_engines.endpoints.http import Endpoint, EngineRequest, Reply
-from domicile_engines.endpoints.transcriptions import reply as shapes
-from domicile_engines.models.entry import model_entry
-from domicile_engines.models.whisper.request import (
-    FILE_BYTES_MAX,
-    MODEL_ID,
-    SECONDS_MAX,
-    Task,
+from domicile.kernel.fair_turns import Project
+from domicile.openai_api.audio_transcription import (
+    LISTS,
+    MAX_FILE_BYTES,
     TranscriptionRequest,
+    TranslationRequest,
+    check_transcription_request,
 )
-from domicile_engines.models.whisper.request import (
-    decode as decode_request,
-)
-from domicile_engines.models.whisper.transcript import Segment, Transcript
+from domicile.web.bodies.body_limits import body_limit
+from domicile.web.bodies.reading import read_form
+from domicile_engines.endpoints.http import Endpoint, Read, Reply
+from domicile_engines.endpoints.transcriptions import reply as shapes
+from domicile_engines.endpoints.transcriptions.capability import MODEL_ID, check_capability
+from domicile_engines.endpoints.transcriptions.reply import RecordingRequest
+from domicile_engines.models.entry import model_entry
+from domicile_engines.models.whisper.transcript import SECONDS_MAX, Segment, Transcript
 from domicile_engines.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -31,42 +33,57 @@ if TYPE_CHECKING:
 _RECORDINGS_AT_ONCE = 2
 
 
+def form_reader(type_: type[RecordingRequest], path: str) -> Read[RecordingRequest]:
+    """The platform's own reader for a form, then the rules of the API, and what the model cannot do."""
+
+    async def read(request: Request) -> RecordingRequest:
+        asked = await read_form(
+            request,
+            type_,
+            limit_bytes=body_limit(path),
+            file="file",
+            file_limit_bytes=MAX_FILE_BYTES,
+            lists=LISTS if type_ is TranscriptionRequest else frozenset(),
+        )
+        check_transcription_request(asked)
+        check_capability(asked)
+        return asked
+
+    return read
+
+
 class Transcription:
-    """The family of models that write down what is said."""
+    """The listening model and its endpoints."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
         """`threads`: how many the model computes with."""
         self._whisper = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s, streams_max=_RECORDINGS_AT_ONCE)
 
     def routes(self) -> Sequence[Route]:
-        """See `Family`."""
         return [
-            self._route("/v1/audio/transcriptions", "transcribe"),
-            self._route("/v1/audio/translations", "translate"),
+            self._route("/v1/audio/transcriptions", TranscriptionRequest),
+            self._route("/v1/audio/translations", TranslationRequest),
         ]
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """See `Family`."""
         capabilities = ("transcription", "translation", "stream")
         return [model_entry(MODEL_ID, "openai", *capabilities, seconds_max=SECONDS_MAX)]
 
     async def close(self) -> None:
-        """See `Family`."""
         await self._whisper.close()
 
-    def _route(self, path: str, task: Task) -> Route:
-        async def answer(asked: EngineRequest, reply: Reply) -> None:
-            request = decode_request(asked.body, asked.content_type, task)
-            async with aclosing(self._whisper.stream(_heard(request), asked.tenant)) as items:
-                if request.stream:
-                    await _as_events(items, reply)
-                else:
-                    await _as_whole(items, request, reply)
+    def _route(self, path: str, type_: type[RecordingRequest]) -> Route:
+        return Route(path, Endpoint(form_reader(type_, path), self._answer), methods=["POST"])
 
-        return Route(path, Endpoint(answer, FILE_BYTES_MAX + OVERHEAD_BYTES_MAX), methods=["POST"])
+    async def _answer(self, request: RecordingRequest, project: Project, reply: Reply) -> None:
+        async with aclosing(self._whisper.stream(_heard(request), project)) as items:
+            if isinstance(request, TranscriptionRequest) and request.streams:
+                await _as_events(items, reply)
+            else:
+                await _as_whole(items, request, reply)
 
 
-async def _as_whole(items: "AsyncIterator[Transcript | Segment]", request: TranscriptionRequest, reply: Reply) -> None:
+async def _as_whole(items: "AsyncIterator[Transcript | Segment]", request: RecordingRequest, reply: Reply) -> None:
     segments: list[Segment] = []
     transcript = Transcript(0, None, iter(()))
     async for item in items:
@@ -98,7 +115,7 @@ def _load(threads: int) -> "Whisper":
     return Whisper(threads)
 
 
-def _heard(request: TranscriptionRequest) -> "Callable[[Whisper, threading.Event], Iterator[Transcript | Segment]]":
+def _heard(request: RecordingRequest) -> "Callable[[Whisper, threading.Event], Iterator[Transcript | Segment]]":
     def work(whisper: "Whisper", left: threading.Event) -> Iterator[Transcript | Segment]:
         transcript = whisper.transcribe(request, left)
         yield transcript

@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
+from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
 from domicile_engines.models.whisper.languages import NAMES
-from domicile_engines.models.whisper.request import TranscriptionRequest
 from domicile_engines.models.whisper.transcript import Segment, Transcript
+
+RecordingRequest = TranscriptionRequest | TranslationRequest
 
 UNKNOWN_LANGUAGE = "unknown"
 """Of a recording in which nobody speaks."""
@@ -19,9 +21,9 @@ def text_of(segments: Iterable[Segment]) -> str:
     return "".join(segment.text for segment in segments).strip()
 
 
-def whole(request: TranscriptionRequest, transcript: Transcript, segments: Sequence[Segment]) -> tuple[bytes, str]:
+def whole(request: RecordingRequest, transcript: Transcript, segments: Sequence[Segment]) -> tuple[bytes, str]:
     """The answer's body and its content type, in the format that was asked for."""
-    match request.response_format:
+    match request.answer_format:
         case "text":
             return _plain(text_of(segments) + "\n")
         case "srt":
@@ -30,7 +32,7 @@ def whole(request: TranscriptionRequest, transcript: Transcript, segments: Seque
             return _plain(_vtt(segments))
         case "verbose_json":
             return msgspec.json.encode(_verbose(request, transcript, segments)), "application/json"
-        case "json":
+        case _:
             return msgspec.json.encode({"text": text_of(segments), "usage": _usage(transcript)}), "application/json"
 
 
@@ -48,21 +50,25 @@ def _usage(transcript: Transcript) -> dict[str, Any]:
     return {"type": "duration", "seconds": math.ceil(transcript.seconds)}
 
 
-def _verbose(request: TranscriptionRequest, transcript: Transcript, segments: Sequence[Segment]) -> dict[str, Any]:
+def _verbose(request: RecordingRequest, transcript: Transcript, segments: Sequence[Segment]) -> dict[str, Any]:
+    translates = isinstance(request, TranslationRequest)
+    granularities: Sequence[str] = ("segment",)
+    if isinstance(request, TranscriptionRequest) and request.timestamp_granularities:
+        granularities = request.timestamp_granularities
     language = NAMES.get(transcript.language or "", UNKNOWN_LANGUAGE)
     body: dict[str, Any] = {
-        "task": request.task,
-        "language": "english" if request.task == "translate" else language,
+        "task": "translate" if translates else "transcribe",
+        "language": "english" if translates else language,
         "duration": round(transcript.seconds, 3),
         "text": text_of(segments),
     }
-    if "word" in request.granularities:
+    if "word" in granularities:
         body["words"] = [
             {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
             for segment in segments
             for word in segment.words
         ]
-    if "segment" in request.granularities:
+    if "segment" in granularities:
         body["segments"] = [_segment(index, segment) for index, segment in enumerate(segments)]
     return {**body, "usage": _usage(transcript)}
 

@@ -11,12 +11,30 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from domicile_engines.runtime.errors import invalid, too_long
+from domicile.kernel import errors
+from domicile_engines.runtime.engine_errors import too_long
 from domicile_engines.runtime.weights import WeightsError
 
 _FILE = Path(__file__).parent / "data" / "cl100k_base.tiktoken.gz"
 _SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
 IDS_MAX = 8192
+
+
+def texts(given: str | Sequence[str | int | list[int]], param: str) -> list[tuple[str, str]]:
+    """The texts of a member that holds a text, texts, the tokens of a text, or those of several; each after its path.
+
+    Reading many tokens takes a while: not for the event loop. Raises a 400 for what is no token.
+    """
+    if isinstance(given, str):
+        return [(param, given)]
+    tokens = [each for each in given if isinstance(each, int)]
+    if tokens:
+        return [(param, decode(tokens, param))]
+    return [
+        (path, each if isinstance(each, str) else decode(each, path))
+        for path, each in ((f"{param}[{index}]", each) for index, each in enumerate(given))
+        if not isinstance(each, int)
+    ]
 
 
 def decode(ids: Sequence[int], param: str) -> str:
@@ -25,7 +43,7 @@ def decode(ids: Sequence[int], param: str) -> str:
         raise too_long(param, IDS_MAX, len(ids))
     vocabulary = _vocabulary()
     if ids and (min(ids) < 0 or max(ids) >= len(vocabulary)):
-        raise invalid(
+        raise errors.invalid_value(
             f"'{param}' holds a number that is no token of cl100k_base, or a special one. Send the text itself.", param
         )
     return b"".join(vocabulary[number] for number in ids).decode("utf-8", "replace")

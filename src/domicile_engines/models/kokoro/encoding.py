@@ -11,19 +11,11 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 
+from domicile.openai_api.audio_speech import Format
 from domicile_engines.models.kokoro.model import SAMPLES_PER_SECOND, Samples
-from domicile_engines.models.kokoro.request import Format
 
 av.logging.set_level(None)
 
-CONTENT_TYPES: dict[Format, str] = {
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-    "aac": "audio/aac",
-    "flac": "audio/flac",
-    "wav": "audio/wav",
-    "pcm": "audio/pcm",
-}
 # Container and codec, and how many bits a second where that is to be chosen.
 _COMPRESSED: dict[Format, tuple[str, str, int | None]] = {
     "mp3": ("mp3", "libmp3lame", 64_000),

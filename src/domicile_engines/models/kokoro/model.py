@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from domicile.kernel import errors
+from domicile.openai_api.audio_speech import SpeechRequest
 from domicile_engines.models.kokoro.normalization import spoken
 from domicile_engines.models.kokoro.pronunciation import Pronunciation
-from domicile_engines.models.kokoro.request import SpeechRequest
 from domicile_engines.models.kokoro.utterances import pieces, sentences
 from domicile_engines.models.kokoro.voices import STYLE_SIZE, read_voices
-from domicile_engines.runtime.errors import invalid
 from domicile_engines.runtime.weights import read_verified
 
 SAMPLES_PER_SECOND = 24_000
@@ -80,16 +80,16 @@ class Kokoro:
             if any(sound.isalpha() for sound in sounds):
                 found += pieces(sounds, PIECE_LENGTH_MAX)
         if not found:
-            raise invalid("'input' holds no words.", "input")
+            raise errors.invalid_value("'input' holds no words.", "input")
         return found
 
     def _utter(self, sounds: str, request: SpeechRequest) -> Utterance:
         ids = [SOUND_IDS[sound] for sound in sounds]
-        style = self._voices[request.voice][len(ids)].reshape(1, STYLE_SIZE)
+        style = self._voices[str(request.voice)][len(ids)].reshape(1, STYLE_SIZE)
         inputs = {
             "tokens": np.array([[_PAD, *ids, _PAD]], np.int64),
             "style": style,
-            "speed": np.array([request.speed], np.float32),
+            "speed": np.array([request.speed if request.speed is not None else 1.0], np.float32),
         }
         (samples,) = self._session.run(["audio"], inputs)
         return Utterance(np.clip(np.asarray(samples, np.float32), -1.0, 1.0), len(ids))

@@ -3,8 +3,8 @@
 import re
 import unicodedata
 
+from domicile.kernel import errors
 from domicile_engines.models.kokoro import numbers
-from domicile_engines.runtime.errors import invalid
 
 _TYPOGRAPHY = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": " — ", "―": " — ", "…": "...", "\u00ad": "", "\u200b": ""}
@@ -180,7 +180,9 @@ def _plain(character: str) -> str:
         base = _LATIN_LETTER.match(unicodedata.name(character, ""))
         if base is not None:
             return base[2] if base[1] == "CAPITAL" else base[2].lower()
-        raise invalid("'input' holds letters that this English voice cannot read; send text in Latin letters.", "input")
+        raise errors.invalid_value(
+            "'input' holds letters that this English voice cannot read; send text in Latin letters.", "input"
+        )
     if character in _SIGNS or character in "—":
         return character
     return "" if category in ("Mn", "Cf") else " "

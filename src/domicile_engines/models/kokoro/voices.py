@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from domicile_engines.runtime.weights import read_verified
 
+MODEL_ID = "kokoro-82m"
 _PACKAGE = "domicile_engines.models.kokoro"
 _ROWS = 510
 STYLE_SIZE = 256

@@ -8,7 +8,8 @@ import warnings
 
 from PIL import Image
 
-from domicile_engines.runtime.errors import Refusal, invalid
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
 
 # At debug level Pillow logs what it reads in an image: an author's name, a place.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -25,14 +26,14 @@ _SIDE_WANTED = 512
 
 
 def read_picture(url: str, param: str) -> Image.Image:
-    """The first frame, in RGB. Raises `Refusal`; nothing in it, or anywhere else, quotes the image."""
+    """The first frame, in RGB. Raises a 400; nothing in it, or anywhere else, quotes the image."""
     claim = _DATA_URL.match(url)
     if claim is None:
-        raise _refused(param, "Send a PNG, JPEG, WebP or GIF image itself, as a base64 data URL.")
+        raise errors.invalid_file(param, "Send a PNG, JPEG, WebP or GIF image itself, as a base64 data URL.")
     try:
         data = binascii.a2b_base64(url[claim.end() :], strict_mode=True)
     except ValueError:
-        raise _refused(param, "What follows 'base64,' is not base64.") from None
+        raise errors.invalid_file(param, "What follows 'base64,' is not base64.") from None
     claimed = _FORMATS[claim[1]]
     try:
         with warnings.catch_warnings():
@@ -42,20 +43,16 @@ def read_picture(url: str, param: str) -> Image.Image:
             _check(picture, claimed, param)
             picture.draft("RGB", (_SIDE_WANTED, _SIDE_WANTED))
             return picture.convert("RGB")
-    except Refusal:
+    except DomicileError:
         raise
     except Exception:
         # Pillow's decoders raise errors of many types for damaged files, and their texts may quote the file.
-        raise _refused(param, "It is not a whole PNG, JPEG, WebP or GIF image.") from None
+        raise errors.invalid_file(param, "It is not a whole PNG, JPEG, WebP or GIF image.") from None
 
 
 def _check(picture: Image.Image, claimed: str, param: str) -> None:
     if picture.format != claimed:
-        raise _refused(param, f"It claims to be {claimed} and is {picture.format}.")
+        raise errors.invalid_file(param, f"It claims to be {claimed} and is {picture.format}.")
     pixels_max = JPEG_PIXELS_MAX if claimed == "JPEG" else PIXELS_MAX
     if picture.width * picture.height > pixels_max:
-        raise _refused(param, f"It has more than {pixels_max // 1_000_000} megapixels. Send a smaller copy.")
-
-
-def _refused(param: str, reason: str) -> Refusal:
-    return invalid(f"Invalid image in '{param}'. {reason}", param, "invalid_file")
+        raise errors.invalid_file(param, f"It has more than {pixels_max // 1_000_000} megapixels. Send a smaller copy.")

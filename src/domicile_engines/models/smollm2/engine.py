@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from domicile_engines.models.entry import model_entry
-from domicile_engines.runtime import weights
-from domicile_engines.runtime.errors import Refusal, other_model
+from domicile_engines.models.smollm2.weights import MODEL_ID, verified_weights
+from domicile_engines.runtime.engine_errors import loading, other_model
 from domicile_engines.runtime.llama.enforcement import Enforcement
 from domicile_engines.runtime.llama.server import Llama, Settings
 from domicile_engines.runtime.llama.slots import SlotQueue
-from domicile_engines.runtime.weights import MODEL_ID, Weights
+from domicile_engines.runtime.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Engine:
 
     async def load(self) -> None:
         """Verify and load the model, beside the event loop, so that health can be asked meanwhile."""
-        found = await asyncio.to_thread(lambda: weights.verify(weights.locate()))
+        found = await asyncio.to_thread(verified_weights)
         settings = Settings(
             found.path, self._private_directory, self._limits.slots, self._limits.context, self._limits.threads
         )
@@ -82,7 +82,7 @@ class Engine:
         if model != MODEL_ID:
             raise other_model(MODEL_ID)
         if self._model is None:
-            raise Refusal(503, "engine_unavailable", "The model is loading.", None, 1)
+            raise loading()
         return self._model
 
     def describe(self) -> dict[str, Any]:

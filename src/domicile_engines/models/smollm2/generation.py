@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domicile_engines.models.smollm2.tools import Calling
+from domicile_engines.runtime.engine_errors import unenforceable_schema
 from domicile_engines.runtime.llama import grammar
 from domicile_engines.runtime.llama.enforcement import Enforcement
 from domicile_engines.runtime.llama.schema import Schema
-from domicile_engines.runtime.llama.schema_reader import refused
 from domicile_engines.runtime.llama.server import End, Llama, Piece
 from domicile_engines.runtime.llama.slots import Slot, Ticket
 from domicile_engines.runtime.llama.stop import StopMatcher
@@ -72,7 +72,27 @@ class Finished:
     completion_tokens: int
 
 
-Event = Started | Text | CallBegins | CallArguments | Finished
+@dataclass(frozen=True)
+class PromptCounted:
+    """How many tokens the prompt has, where only the end of an answer tells."""
+
+    tokens: int
+
+
+Event = PromptCounted | Started | Text | CallBegins | CallArguments | Finished
+
+
+@dataclass(frozen=True)
+class Generation:
+    """All choices of one answer, as they are made."""
+
+    fingerprint: str
+    """Which weights answer."""
+    prompt_tokens: int
+    legacy: bool
+    """Whether calls have the form before tools."""
+    events: AsyncIterator[tuple[int, Event]]
+    """Each with the index of its choice."""
 
 
 class Choice:
@@ -208,4 +228,4 @@ class Choice:
     @staticmethod
     def _check(schema: Schema, text: str) -> None:
         if not schema.accepts(text):
-            raise refused(schema.param, "the answer could not be held to it.")
+            raise unenforceable_schema(schema.param, "the answer could not be held to it.")

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.chat_tools import JsonSchemaResponse, TextResponse
 from domicile_engines.models.smollm2 import prompt
 from domicile_engines.models.smollm2.generation import Plan
-from domicile_engines.models.smollm2.request import ChatRequest
 from domicile_engines.models.smollm2.sampling import sampling
 from domicile_engines.models.smollm2.tools import calling_of
-from domicile_engines.runtime.errors import invalid, too_long
+from domicile_engines.runtime.engine_errors import too_long
 from domicile_engines.runtime.llama.schema import ANY_OBJECT, Schema, prepare
 from domicile_engines.runtime.llama.server import Llama
+from domicile_engines.runtime.llama.stop import stop_sequences
 
 # A small model may repeat itself without end; a caller who wants more says so.
 _ANSWER_TOKENS = 512
@@ -24,8 +26,10 @@ def check_length(pieces: Sequence[int | str], prompt_limit: int, param: str) -> 
         raise too_long(param, prompt_limit)
 
 
-async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, context: int) -> Plan:
-    """Decide everything that can be decided before the model is touched."""
+async def make_plan(
+    llama: Llama, request: ChatCompletionRequest, *, cache_salt: str | None, prompt_limit: int, context: int
+) -> Plan:
+    """Decide everything that can be decided before the model is touched. Raises a 400 for a prompt or schema beyond it."""
     calling = calling_of(request)
     shape = _shape(request)
     pieces = prompt.render(request.messages, calling.instructions() if calling else "")
@@ -33,27 +37,23 @@ async def make_plan(llama: Llama, request: ChatRequest, *, prompt_limit: int, co
     tokens = await llama.tokenize(pieces)
     if len(tokens) > prompt_limit:
         raise too_long("messages", prompt_limit, len(tokens))
-    room = context - len(tokens)
+    wanted = request.max_completion_tokens or request.max_tokens or _ANSWER_TOKENS
     return Plan(
         prompt=tokens,
-        tenant=request.cache_salt or None,
-        tokens_max=min(request.tokens_max or _ANSWER_TOKENS, room),
+        tenant=cache_salt or None,
+        tokens_max=min(wanted, context - len(tokens)),
         sampling=sampling(request, alternatives=max(1, request.top_logprobs or 0) if request.logprobs else 0),
-        stop=request.stop_sequences,
+        stop=stop_sequences(request.stop),
         shape=shape,
         calling=calling,
     )
 
 
-def _shape(request: ChatRequest) -> Schema | None:
+def _shape(request: ChatCompletionRequest) -> Schema | None:
     wanted = request.response_format
-    if wanted is None or wanted.type == "text":
+    if wanted is None or isinstance(wanted, TextResponse):
         return None
-    if wanted.type == "json_object":
+    if not isinstance(wanted, JsonSchemaResponse):
         return prepare(ANY_OBJECT, "response_format", strict=False)
-    if wanted.json_schema is None:
-        param = "response_format.json_schema"
-        raise invalid(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
-    param = "response_format.json_schema.schema"
     document = wanted.json_schema.schema if wanted.json_schema.schema is not None else ANY_OBJECT
-    return prepare(document, param, strict=bool(wanted.json_schema.strict))
+    return prepare(document, "response_format.json_schema.schema", strict=bool(wanted.json_schema.strict))

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 
-from domicile_engines.models.smollm2.messages import (
+from domicile.openai_api.chat_messages import (
     AssistantMessage,
     CalledFunction,
-    Content,
     DeveloperMessage,
     FunctionMessage,
+    FunctionToolCall,
     Message,
+    RefusalPart,
     SystemMessage,
+    TextPart,
     ToolMessage,
 )
 
@@ -50,11 +53,17 @@ def render(messages: Sequence[Message], addition: str = "") -> Pieces:
     return [*pieces, TURN_BEGINS, "assistant\n"]
 
 
-def text_of(content: Content | None) -> str:
+def text_of(content: str | Sequence[object] | UnsetType | None) -> str:
     """A message's text; what the model refused to say before is history like the rest."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "\n".join(part.text or part.refusal or "" for part in content)
+    if content is None or isinstance(content, UnsetType):
+        return ""
+    if isinstance(content, str):
+        return content
+    return "\n".join(_said(part) for part in content if isinstance(part, TextPart | RefusalPart))
+
+
+def _said(part: TextPart | RefusalPart) -> str:
+    return part.text if isinstance(part, TextPart) else part.refusal
 
 
 def _turn(role: str, text: str) -> Pieces:
@@ -63,7 +72,7 @@ def _turn(role: str, text: str) -> Pieces:
 
 def _assistant(message: AssistantMessage) -> str:
     said = [text_of(message.content) or message.refusal or ""]
-    calls = [call.function for call in message.tool_calls or []]
+    calls = [call.function for call in message.tool_calls or [] if isinstance(call, FunctionToolCall)]
     if message.function_call is not None:
         calls.append(message.function_call)
     said += [_call(call) for call in calls]
@@ -99,4 +108,5 @@ def _functions_by_call(messages: Sequence[Message]) -> dict[str, str]:
         for message in messages
         if isinstance(message, AssistantMessage)
         for call in message.tool_calls or []
+        if isinstance(call, FunctionToolCall)
     }

@@ -1,10 +1,17 @@
 """Tool calls. The model cannot make them by itself: it is shown the functions, asked which one, and held to its schema."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from domicile_engines.models.smollm2.request import ChatRequest, FunctionDefinition, FunctionName, ToolChoice
-from domicile_engines.runtime.errors import invalid, unsupported
+from domicile.openai_api.chat import ChatCompletionRequest
+from domicile.openai_api.chat_tools import (
+    FunctionDefinition,
+    FunctionTool,
+    FunctionToolChoice,
+    LegacyFunction,
+    NamedTool,
+)
 from domicile_engines.runtime.llama.schema import Schema, prepare
 
 # A small model that may go on calling does not know when to stop.
@@ -41,7 +48,7 @@ class Calling:
 
     def function(self, name: str) -> Function:
         """The function that was chosen."""
-        return next(function for function in self.functions if function.name == name)
+        return _named(self.functions, name)
 
     @property
     def no_function(self) -> str:
@@ -60,81 +67,41 @@ class Calling:
         return "\n\nFunctions:\n" + "\n".join(lines)
 
 
-def calling_of(request: ChatRequest) -> Calling | None:
-    """Read both generations of the API; None when the answer is to be plain text."""
-    if request.functions is not None:
-        if request.tools:
-            raise invalid("'functions' cannot be combined with 'tools'.", "functions")
+def calling_of(request: ChatCompletionRequest) -> Calling | None:
+    """Read both generations of the API; None when the answer is to be plain text. The request is checked already."""
+    if request.functions:
         return _legacy(request, request.functions)
-    if request.function_call is not None:
-        raise invalid("'function_call' needs 'functions'.", "function_call")
-    if not request.tools:
-        if request.tool_choice not in (None, "none"):
-            raise invalid("'tool_choice' needs 'tools'.", "tool_choice")
+    if not request.tools or request.tool_choice == "none":
         return None
-    definitions = [_definition(request, index) for index in range(len(request.tools))]
+    definitions = [tool.function for tool in request.tools if isinstance(tool, FunctionTool)]
     functions = _functions(definitions, "tools[{}].function")
-    choice = request.tool_choice or "auto"
+    choice = request.tool_choice
+    if isinstance(choice, FunctionToolChoice):
+        return Calling((_named(functions, choice.function.name),), "required", 1, legacy=False)
     calls_max = 1 if request.parallel_tool_calls is False else PARALLEL_CALLS_MAX
-    if isinstance(choice, ToolChoice):
-        chosen = _named(functions, _name_of(choice), "tool_choice")
-        return Calling((chosen,), "required", 1, legacy=False)
+    return Calling(functions, "required" if choice == "required" else "auto", calls_max, legacy=False)
+
+
+def _legacy(request: ChatCompletionRequest, definitions: Sequence[LegacyFunction]) -> Calling | None:
+    choice = request.function_call
     if choice == "none":
         return None
-    if choice == "required":
-        return Calling(functions, "required", calls_max, legacy=False)
-    if choice == "auto":
-        return Calling(functions, "auto", calls_max, legacy=False)
-    raise invalid("'tool_choice' is 'none', 'auto', 'required' or a function.", "tool_choice")
-
-
-def _legacy(request: ChatRequest, definitions: list[FunctionDefinition]) -> Calling | None:
-    if request.tool_choice is not None:
-        raise invalid("'tool_choice' needs 'tools'.", "tool_choice")
     functions = _functions(definitions, "functions[{}]")
-    choice = request.function_call or "auto"
-    if isinstance(choice, FunctionName):
-        return Calling((_named(functions, choice.name, "function_call"),), "required", 1, legacy=True)
-    if choice == "none":
-        return None
-    if choice == "auto":
-        return Calling(functions, "auto", 1, legacy=True)
-    raise invalid("'function_call' is 'none', 'auto' or a function.", "function_call")
+    if isinstance(choice, NamedTool):
+        return Calling((_named(functions, choice.name),), "required", 1, legacy=True)
+    return Calling(functions, "auto", 1, legacy=True)
 
 
-def _definition(request: ChatRequest, index: int) -> FunctionDefinition:
-    tool = (request.tools or [])[index]
-    if tool.type != "function":
-        raise unsupported(f"tools[{index}].type", "This engine serves function tools only.")
-    if tool.function is None:
-        param = f"tools[{index}].function"
-        raise invalid(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
-    return tool.function
-
-
-def _functions(definitions: list[FunctionDefinition], place: str) -> tuple[Function, ...]:
+def _functions(definitions: Sequence[FunctionDefinition | LegacyFunction], place: str) -> tuple[Function, ...]:
     functions: list[Function] = []
     for index, definition in enumerate(definitions):
-        if definition.name in (function.name for function in functions):
-            raise invalid("Two functions have the same name.", place.format(index) + ".name")
         parameters = definition.parameters or {"type": "object", "properties": {}, "additionalProperties": False}
         param = place.format(index) + ".parameters"
-        schema = prepare(parameters, param, strict=bool(definition.strict), of_arguments=True)
+        strict = isinstance(definition, FunctionDefinition) and bool(definition.strict)
+        schema = prepare(parameters, param, strict=strict, of_arguments=True)
         functions.append(Function(definition.name, definition.description or "", schema))
     return tuple(functions)
 
 
-def _name_of(choice: ToolChoice) -> str:
-    if choice.type != "function":
-        raise unsupported("tool_choice.type", "This engine serves function tools only.")
-    if choice.function is None:
-        param = "tool_choice.function"
-        raise invalid(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
-    return choice.function.name
-
-
-def _named(functions: tuple[Function, ...], name: str, param: str) -> Function:
-    for function in functions:
-        if function.name == name:
-            return function
-    raise invalid("The chosen function is not among those given.", param)
+def _named(functions: Sequence[Function], name: str) -> Function:
+    return next(function for function in functions if function.name == name)

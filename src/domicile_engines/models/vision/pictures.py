@@ -7,7 +7,9 @@ import re
 
 from PIL import Image
 
-from domicile_engines.runtime.errors import Refusal
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+from domicile_engines.runtime.engine_errors import url_not_allowed
 
 PIXELS_MAX = 50_000_000
 """Of one picture, by its header: what is larger is not decoded."""
@@ -21,24 +23,24 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 def as_png(url: str, param: str) -> str:
     """A data URL's picture as the data URL of a PNG: llama.cpp reads no WebP, and its own readers see nothing unchecked.
 
-    Raises `Refusal` naming `param`. Takes a while: not for the event loop.
+    Raises a 400 that names `param`. Takes a while: not for the event loop.
     """
     head = _DATA_URL.match(url)
     if head is None:
         # Addresses above all: llama.cpp would fetch them.
-        raise Refusal(400, "url_not_allowed", f"'{param}' must be a data URL of a PNG, JPEG, WebP or GIF image.", param)
+        raise url_not_allowed(param)
     try:
         raw = binascii.a2b_base64(url[head.end() :], strict_mode=True)
         with Image.open(io.BytesIO(raw), formats=_FORMATS) as picture:
             if picture.width * picture.height > PIXELS_MAX:
-                raise Refusal(400, "invalid_file", f"'{param}' has more than {PIXELS_MAX} pixels.", param)
+                raise errors.invalid_file(param, f"It has more than {PIXELS_MAX} pixels.")
             picture.draft("RGB", (SIDE_MAX, SIDE_MAX))
             pixels = picture.convert("RGB")
-    except Refusal:
+    except DomicileError:
         raise
     except Exception:
         # Pillow's decoders raise errors of many types for damaged files, and their texts may quote the file.
-        raise Refusal(400, "invalid_file", f"'{param}' is not a whole PNG, JPEG, WebP or GIF image.", param) from None
+        raise errors.invalid_file(param, "It is not a whole PNG, JPEG, WebP or GIF image.") from None
     pixels.thumbnail((SIDE_MAX, SIDE_MAX))
     plain = io.BytesIO()
     pixels.save(plain, "PNG", compress_level=1)

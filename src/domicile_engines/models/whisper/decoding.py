@@ -8,9 +8,10 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
 from domicile.media.sound import NotSoundError, Recording, opened
-from domicile_engines.models.whisper.request import SECONDS_MAX
-from domicile_engines.runtime.errors import Refusal, invalid
+from domicile_engines.models.whisper.transcript import SECONDS_MAX
 
 SAMPLES_PER_SECOND = 16_000
 # Only these state how long they are, where others are estimated from their size.
@@ -24,8 +25,6 @@ Samples = npt.NDArray[np.float32]
 
 def decode(content: bytes, left: threading.Event) -> Samples:
     """Samples between -1 and 1, shape (n,). Raises a 400 that names `file`, and stops early when the client has `left`."""
-    if not content:
-        raise not_a_recording("It is empty.")
     try:
         if _wav_is_cut_short(content):
             raise NotSoundError
@@ -35,9 +34,9 @@ def decode(content: bytes, left: threading.Event) -> Samples:
         raise not_a_recording("It is not a recording that can be read, or it is damaged.") from None
 
 
-def not_a_recording(reason: str) -> Refusal:
+def not_a_recording(reason: str) -> DomicileError:
     """What is wrong with the file."""
-    return invalid(f"'file' cannot be transcribed. {reason}", "file", "invalid_file")
+    return errors.invalid_file("file", reason)
 
 
 def _wav_is_cut_short(content: bytes) -> bool:

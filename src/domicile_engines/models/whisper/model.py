@@ -14,8 +14,9 @@ from faster_whisper.transcribe import restore_speech_timestamps
 from faster_whisper.vad import collect_chunks, get_speech_timestamps
 from tqdm import tqdm
 
+from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
 from domicile_engines.models.whisper.decoding import SAMPLES_PER_SECOND, decode
-from domicile_engines.models.whisper.request import TranscriptionRequest
+from domicile_engines.models.whisper.languages import code_of
 from domicile_engines.models.whisper.transcript import Segment, Transcript, Word
 from domicile_engines.runtime.weights import read_verified
 
@@ -52,22 +53,26 @@ class Whisper:
         # `<|endoftext|>` in a prompt is letters and signs, not an end.
         self._model.hf_tokenizer.encode_special_tokens = True
 
-    def transcribe(self, request: TranscriptionRequest, left: threading.Event) -> Transcript:
+    def transcribe(self, request: TranscriptionRequest | TranslationRequest, left: threading.Event) -> Transcript:
         """Begins to write; raises a 400 for what is no recording. Ends between two segments when the client has `left`."""
+        language, words = None, False
+        if isinstance(request, TranscriptionRequest):
+            language = code_of(request.language) if request.language is not None else None
+            words = "word" in (request.timestamp_granularities or ())
         samples = decode(request.file, left)
         seconds = len(samples) / SAMPLES_PER_SECOND
         # Before anything of the model: detecting a language in silence took it 10 s, and found one.
         speech = get_speech_timestamps(samples)
         if not speech:
-            return Transcript(seconds, request.language, iter(()))
+            return Transcript(seconds, language, iter(()))
         (spoken,), _ = collect_chunks(samples, speech)
         segments, info = self._model.transcribe(
             spoken,
-            language=request.language,
-            task=request.task,
+            language=language,
+            task="transcribe" if isinstance(request, TranscriptionRequest) else "translate",
             initial_prompt=request.prompt or None,
             temperature=request.temperature or _RISING,
-            word_timestamps="word" in request.granularities,
+            word_timestamps=words,
             # One misheard window must not teach the next to repeat it.
             condition_on_previous_text=False,
         )

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+SECONDS_MAX = 3_600
+"""Of a recording. A few megabytes can hold a day of silence; an hour is what a small CPU can work through."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:

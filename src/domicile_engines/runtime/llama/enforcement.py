@@ -8,8 +8,8 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from domicile_engines.runtime.engine_errors import unenforceable_schema
 from domicile_engines.runtime.llama.schema import Schema
-from domicile_engines.runtime.llama.schema_reader import refused
 from domicile_engines.runtime.llama.server import Llama, Piece
 from domicile_engines.runtime.llama.slots import Slot
 
@@ -42,7 +42,7 @@ class Enforcement:
         }
         async for piece in self._llama.generate(slot, prompt, sampling):
             if isinstance(piece, Piece) and piece.text.startswith(_IMPOSSIBLE):
-                raise refused(schema.param, "it cannot be enforced; its patterns are the likely reason.")
+                raise unenforceable_schema(schema.param, "it cannot be enforced; its patterns are a likely reason.")
         self._held[digest] = None
         if len(self._held) > _REMEMBERED_MAX:
             self._held.popitem(last=False)

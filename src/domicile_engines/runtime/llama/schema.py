@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema
 import msgspec
 
+from domicile_engines.runtime.engine_errors import unenforceable_schema
 from domicile_engines.runtime.llama import grammar
 from domicile_engines.runtime.llama.schema_bounds import add_bounds, close
-from domicile_engines.runtime.llama.schema_reader import SchemaReader, refused
+from domicile_engines.runtime.llama.schema_reader import SchemaReader
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
-BYTES_MAX = 64 * 1024
 # A reference may stand for many others, so the work of a check is not bounded by the schema's size alone.
 _REFERENCES_FOLLOWED_MAX = 20_000
 
@@ -39,17 +39,15 @@ class Schema:
 
 
 def prepare(document: dict[str, Any], param: str, *, strict: bool, of_arguments: bool = False) -> Schema:
-    """Accept a schema or say what is wrong with it.
+    """Accept a schema or say what is wrong with it. How large and how deep it may be, the platform's reader has checked.
 
     Strict: every keyword is one that will be enforced. Otherwise, as in OpenAI's API, the answer keeps to what can be
     enforced of it. Either way what has no end of its own gets one (`schema_bounds`).
     """
-    if len(msgspec.json.encode(document)) > BYTES_MAX:
-        raise refused(param, f"it is larger than {BYTES_MAX} bytes.")
     enforced = SchemaReader(document, param, strict=strict).read()
     if of_arguments:
         if enforced.get("type", "object") != "object":
-            raise refused(param, "its type must be 'object'.")
+            raise unenforceable_schema(param, "its type must be 'object'.")
         enforced["type"] = "object"
         # A model invents arguments where it may.
         close(enforced)

@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
-from domicile_engines.runtime.errors import Refusal
+from domicile.kernel.errors import DomicileError
+from domicile_engines.runtime.engine_errors import unenforceable_schema
 
-DEPTH_MAX = 32
 PROPERTIES_MAX = 512
 PROPERTIES_PER_OBJECT_MAX = 128
 ENUM_VALUES_MAX = 1024
@@ -30,11 +30,6 @@ _COUNTS = frozenset({"minItems", "maxItems"})
 _UNENFORCEABLE = re.compile(r"\(\?(?!:)|\\[1-9bBk]")
 
 
-def refused(param: str, reason: str) -> Refusal:
-    """A schema that this engine will not promise to keep to."""
-    return Refusal(400, "invalid_json_schema", f"Invalid schema for '{param}': {reason}", param)
-
-
 class SchemaReader:
     """Reads one schema into the part that is enforced. Strict: anything more is refused; otherwise left out."""
 
@@ -48,16 +43,14 @@ class SchemaReader:
 
     def read(self) -> dict[str, Any]:
         """The enforced schema, or a refusal."""
-        enforced = self._schema(self._document, 0)
+        enforced = self._schema(self._document)
         self._refuse_endless_references(enforced)
         return enforced
 
-    def _refuse(self, reason: str) -> Refusal:
-        return refused(self._param, reason)
+    def _refuse(self, reason: str) -> DomicileError:
+        return unenforceable_schema(self._param, reason)
 
-    def _schema(self, node: Any, depth: int) -> dict[str, Any]:
-        if depth > DEPTH_MAX:
-            raise self._refuse(f"it is nested more than {DEPTH_MAX} deep.")
+    def _schema(self, node: Any) -> dict[str, Any]:
         if node is True:
             return {}
         if not isinstance(node, dict):
@@ -66,16 +59,16 @@ class SchemaReader:
         for keyword, value in node.items():
             if keyword in _ANNOTATIONS:
                 continue
-            read = self._keyword(keyword, value, depth)
+            read = self._keyword(keyword, value)
             if read is not None:
                 enforced[keyword] = read[0]
         self._limits_agree(enforced)
         return enforced
 
-    def _keyword(self, keyword: str, value: Any, depth: int) -> tuple[Any] | None:
+    def _keyword(self, keyword: str, value: Any) -> tuple[Any] | None:
         """The enforced form of a keyword, or None where it is left out."""
         if keyword in _HOLDS_SCHEMAS:
-            return (self._inner(keyword, value, depth + 1),)
+            return (self._inner(keyword, value),)
         if keyword in _NUMBERS | _LENGTHS | _COUNTS:
             return (self._number(keyword, value),)
         read = {
@@ -95,16 +88,16 @@ class SchemaReader:
             raise self._refuse(f"'{keyword[:32]}' cannot be enforced as it stands here.")
         return None
 
-    def _inner(self, keyword: str, value: Any, depth: int) -> Any:
+    def _inner(self, keyword: str, value: Any) -> Any:
         if keyword in ("properties", "$defs", "definitions"):
-            return self._named_schemas(keyword, value, depth)
+            return self._named_schemas(keyword, value)
         if keyword in ("anyOf", "prefixItems"):
             if not isinstance(value, list) or not value:
                 raise self._refuse(f"'{keyword}' must be a list of schemas.")
-            return [self._schema(each, depth) for each in value]
-        return value if isinstance(value, bool) else self._schema(value, depth)
+            return [self._schema(each) for each in value]
+        return value if isinstance(value, bool) else self._schema(value)
 
-    def _named_schemas(self, keyword: str, value: Any, depth: int) -> dict[str, Any]:
+    def _named_schemas(self, keyword: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise self._refuse(f"'{keyword}' must be an object of schemas.")
         self._properties += len(value)
@@ -112,7 +105,7 @@ class SchemaReader:
             raise self._refuse(
                 f"it has more than {PROPERTIES_PER_OBJECT_MAX} properties in one object or {PROPERTIES_MAX} in all."
             )
-        return {name: self._schema(each, depth) for name, each in value.items()}
+        return {name: self._schema(each) for name, each in value.items()}
 
     def _number(self, keyword: str, value: Any) -> int | float:
         if isinstance(value, bool) or not isinstance(value, int | float):

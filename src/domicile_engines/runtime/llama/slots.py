@@ -1,10 +1,10 @@
 """Who generates next, and on which slot: a bounded, fair queue, and a prompt cache that no two tenants share."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domicile_engines.runtime.turns import WAITING_MAX, Line, Places
+from domicile.kernel.fair_turns import FairTurns, Project
+from domicile_engines.runtime.places import WAITING_MAX, Places
 
 
 @dataclass
@@ -46,70 +46,62 @@ class Ticket:
     """A place in the queue for one generation. Use it as an async context manager: it waits, and gives back."""
 
     queue: "SlotQueue"
-    tenant: str | None
+    tenant: Project
     prompt: Sequence[int] = field(repr=False)
     priority: int
-    granted: "asyncio.Future[Slot]" = field(repr=False)
+    slot: Slot | None = None
     ended: bool = False
 
     async def __aenter__(self) -> Slot:
         try:
-            return await self.granted
-        except asyncio.CancelledError:
+            self.slot = await self.queue.slot_for(self)
+        except BaseException:
             self.queue.give_back(self)
             raise
+        return self.slot
 
     async def __aexit__(self, *_: object) -> None:
         self.queue.give_back(self)
 
 
 class SlotQueue:
-    """Hands out slots in turns (`turns`), so a flood only delays its sender."""
+    """Hands out slots in turns (`kernel.fair_turns`), so a flood only delays its sender."""
 
     def __init__(self, slots: int, waiting_max: int = WAITING_MAX) -> None:
         self._idle = [Slot(number) for number in range(slots)]
         self._places = Places(slots + waiting_max)
-        self._line: Line[Ticket] = Line()
+        self._turns = FairTurns(places=slots, places_of_one=slots)
 
     @property
     def waiting(self) -> int:
-        """How many generations have no slot yet."""
-        return len(self._line)
+        """How many generations wait for a slot."""
+        return self._turns.waiting
 
     @property
     def idle(self) -> int:
         """How many slots are free."""
         return len(self._idle)
 
-    def take_tickets(self, prompts: Sequence[Sequence[int]], tenant: str | None, priority: int = 0) -> list[Ticket]:
+    def take_tickets(self, prompts: Sequence[Sequence[int]], tenant: Project, priority: int = 0) -> list[Ticket]:
         """A place for each of a request's prompts, or none: a request is refused before it has begun, not half way."""
         self._places.take(tenant, len(prompts))
-        loop = asyncio.get_running_loop()
-        tickets = [Ticket(self, tenant, prompt, priority, loop.create_future()) for prompt in prompts]
-        for ticket in tickets:
-            self._line.add(ticket, tenant, priority)
-        self._grant()
-        return tickets
+        return [Ticket(self, tenant, prompt, priority) for prompt in prompts]
+
+    async def slot_for(self, ticket: Ticket) -> Slot:
+        """Wait for the ticket's turn, and choose a slot for it."""
+        if not self._turns.begin(ticket.tenant):
+            await self._turns.wait(ticket.tenant, ticket.priority)
+        return self._choose(ticket.tenant, ticket.prompt)
 
     def give_back(self, ticket: Ticket) -> None:
-        """End a ticket, served or still waiting. Ending it twice is harmless."""
+        """End a ticket, served or not. Ending it twice is harmless."""
         if ticket.ended:
             return
         ticket.ended = True
         self._places.give_back(ticket.tenant)
-        if ticket.granted.done() and not ticket.granted.cancelled():
-            self._idle.append(ticket.granted.result())
-            self._grant()
-            return
-        ticket.granted.cancel()
-        self._line.discard(ticket, ticket.tenant, ticket.priority)
-
-    def _grant(self) -> None:
-        while self._idle and (ticket := self._line.pop()) is not None:
-            # One that was cancelled in this very step has not left the line yet.
-            if ticket.granted.cancelled():
-                continue
-            ticket.granted.set_result(self._choose(ticket.tenant, ticket.prompt))
+        if ticket.slot is not None:
+            self._idle.append(ticket.slot)
+            self._turns.leave(ticket.tenant)
 
     def _choose(self, tenant: str | None, prompt: Sequence[int]) -> Slot:
         """The idle slot that saves the tenant most work, else one nobody can reuse, else the longest idle one."""

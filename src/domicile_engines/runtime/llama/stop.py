@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+def stop_sequences(given: str | Sequence[str] | None) -> list[str]:
+    """What a request gives as `stop`. An empty sequence would match everywhere and means nothing."""
+    return [sequence for sequence in ([given] if isinstance(given, str) else given or []) if sequence]
+
+
 @dataclass(frozen=True)
 class Released:
     """Text that no stop sequence can claim any more, with the log probabilities of its tokens."""

@@ -8,13 +8,16 @@ import msgspec
 import pytest
 
 from domicile_engines.app.application import create_app
+from domicile_engines.endpoints.chat_completions.endpoint import ChatCompletions
 from domicile_engines.models.smollm2.engine import Engine, Limits
-from domicile_engines.runtime import weights
+from domicile_engines.models.smollm2.weights import MODEL_ID, model_file
+from domicile_engines.runtime.weights import WeightsError, verify
 
 
 async def _call(method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
     """One request to an engine whose lifespan has not begun: its model is not loaded."""
-    app = create_app(Engine(Limits(slots=1, context=64, prompt_limit=32, threads=1), Path("unused")))
+    engine = Engine(Limits(slots=1, context=64, prompt_limit=32, threads=1), Path("unused"))
+    app = create_app(engine, [ChatCompletions(engine, None)])
     sent: list[dict[str, Any]] = []
 
     requests = [{"type": "http.request", "body": body, "more_body": False}]
@@ -38,7 +41,7 @@ async def test_health_says_that_the_model_is_loading() -> None:
 
 
 async def test_a_request_while_loading_is_told_to_come_back() -> None:
-    body = msgspec.json.encode({"model": weights.MODEL_ID, "messages": [{"role": "user", "content": "x"}]})
+    body = msgspec.json.encode({"model": MODEL_ID, "messages": [{"role": "user", "content": "x"}]})
     status, answer = await _call("POST", "/v1/chat/completions", body)
     assert (status, answer["error"]["code"]) == (503, "engine_unavailable")
 
@@ -46,6 +49,7 @@ async def test_a_request_while_loading_is_told_to_come_back() -> None:
 def test_only_the_known_weights_are_loaded(tmp_path: Path) -> None:
     other = tmp_path / "model.gguf"
     other.write_bytes(b"not the model")
-    with pytest.raises(weights.WeightsError, match="sha256"):
-        weights.verify(other)
-    assert weights.verify(weights.locate()).fingerprint == "fp_b179c9523d0e"
+    known = verify(model_file(), "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53")
+    assert known.fingerprint == "fp_b179c9523d0e"
+    with pytest.raises(WeightsError, match="sha256"):
+        verify(other, known.sha256)

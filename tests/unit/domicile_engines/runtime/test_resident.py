@@ -8,9 +8,10 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from domicile_engines.runtime.errors import Refusal
+from domicile.kernel import errors
+from domicile.kernel.errors import DomicileError
+from domicile_engines.runtime.places import WAITING_MAX
 from domicile_engines.runtime.resident import Resident
-from domicile_engines.runtime.turns import WAITING_MAX
 from domicile_engines.runtime.weights import WeightsError
 
 FOR_EVER_S = 3600.0
@@ -131,9 +132,9 @@ async def test_a_full_queue_refuses_before_anything_begins() -> None:
         # One has half of the places at most, so that the rest is left for others.
         waiting = [asyncio.create_task(model.run(number, "flood")) for _ in range(WAITING_MAX // 2)]
         await asyncio.sleep(0)
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(DomicileError) as refused:
             await model.run(number, "flood")
-        assert (refused.value.status, refused.value.retry_after_seconds) == (429, 2)
+        assert (refused.value.category.value[0], refused.value.retry_after_s) == (429, 2)
         single = asyncio.create_task(model.run(number, "single"))
         working.cancel()
         assert await asyncio.gather(*waiting, single) == [1] * (WAITING_MAX // 2 + 1)
@@ -257,10 +258,10 @@ async def test_a_tenant_leaves_a_stream_to_the_others() -> None:
 
 async def test_what_the_work_raises_is_raised_and_the_worker_goes_on() -> None:
     def fail(_: int, __: threading.Event) -> int:
-        raise Refusal(400, "invalid_value", "Not so.", "input")
+        raise errors.invalid_value("Not so.", "input")
 
     async with resident(Loader()) as model:
-        with pytest.raises(Refusal, match="invalid_value"):
+        with pytest.raises(DomicileError, match="invalid_value"):
             await model.run(fail, None)
         assert await model.run(number, None) == 1
 
@@ -274,9 +275,9 @@ async def test_a_load_that_fails_is_tried_again_at_the_next_request(
     load = Loader()
     load.failures = [failure]
     async with resident(load) as model:
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(DomicileError) as refused:
             await model.run(number, None)
-        assert (refused.value.status, refused.value.code) == (503, "engine_unavailable")
+        assert (refused.value.category.value[0], refused.value.code) == (503, "engine_unavailable")
         assert str(failure) not in refused.value.message
         assert await model.run(number, None) == 2
     errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]

@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
-from starlette.applications import Starlette
 
+from domicile.web.application import Application
 from domicile_engines.endpoints.embeddings.endpoint import CHARACTERS_MAX, Embeddings
 from domicile_engines.models.minilm.model import MODEL_ID, WINDOW_TOKENS
 
@@ -20,7 +20,7 @@ Client = httpx2.AsyncClient
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     family = Embeddings(idle_s=3600, threads=1)
-    transport = httpx2.ASGITransport(app=Starlette(routes=list(family.routes())))
+    transport = httpx2.ASGITransport(app=Application(family.routes()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as found:
         yield found
     await family.close()

@@ -5,11 +5,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
 from tests.pictures import data_url, encoded
 
+from domicile.web.application import Application
 from domicile_engines.endpoints.embeddings.endpoint import Embeddings
-from domicile_engines.endpoints.moderations.endpoint import MODEL_ID, Moderation
+from domicile_engines.endpoints.moderations.capability import MODEL_ID
+from domicile_engines.endpoints.moderations.endpoint import Moderation
 from domicile_engines.models.moderation.categories import CATEGORIES
 
 pytestmark = pytest.mark.xdist_group("minilm")
@@ -23,7 +24,7 @@ CALM = "The committee met on Tuesday and spoke about the new timetable of the tr
 async def client() -> AsyncIterator[Client]:
     embeddings = Embeddings(idle_s=3600, threads=1)
     family = Moderation(embeddings.model, idle_s=3600, threads=1)
-    transport = httpx2.ASGITransport(app=Starlette(routes=list(family.routes())))
+    transport = httpx2.ASGITransport(app=Application(family.routes()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as found:
         yield found
     await family.close()
@@ -83,7 +84,7 @@ async def test_a_damaged_image_is_refused_with_its_place(client: Client) -> None
     image = {"type": "image_url", "image_url": {"url": data_url(encoded("PNG", 300, 200)[:200], "png")}}
     answer = await client.post("/v1/moderations", json={"model": MODEL_ID, "input": [image]})
     error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_file", "input[0].image_url.url")
+    assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_file", "input[0].image_url")
 
 
 async def test_another_model_is_not_found(client: Client) -> None:

@@ -1,8 +1,8 @@
 import json
 from typing import Any
 
+from domicile.openai_api.audio_transcription import Format, TranscriptionRequest, TranslationRequest
 from domicile_engines.endpoints.transcriptions.reply import done, whole
-from domicile_engines.models.whisper.request import Format, TranscriptionRequest
 from domicile_engines.models.whisper.transcript import Segment, Transcript, Word
 
 FIGURES = {"seek": 0, "temperature": 0.0, "avg_logprob": -0.2, "compression_ratio": 1.2, "no_speech_prob": 0.01}
@@ -16,7 +16,8 @@ HEARD = Transcript(8.47, "de", iter(()))
 def answer(
     response_format: Format, segments: list[Segment] = SEGMENTS, heard: Transcript = HEARD, **members: Any
 ) -> str:
-    request = TranscriptionRequest(b"", members.pop("task", "transcribe"), response_format, **members)
+    type_ = TranslationRequest if members.pop("translates", False) else TranscriptionRequest
+    request = type_(model="m", file=b"", response_format=response_format, **members)  # type: ignore[arg-type]  # one more
     return whole(request, heard, segments)[0].decode()
 
 
@@ -41,10 +42,10 @@ def test_verbose_json_holds_what_was_asked_for() -> None:
     assert (whole_answer["task"], whole_answer["language"], whole_answer["duration"]) == ("transcribe", "german", 8.47)
     assert [segment["id"] for segment in whole_answer["segments"]] == [0, 1]
     assert "words" not in whole_answer
-    only_words = json.loads(answer("verbose_json", granularities=frozenset({"word"})))
+    only_words = json.loads(answer("verbose_json", timestamp_granularities=["word"]))
     assert only_words["words"][0] == {"word": "Hello", "start": 0.0, "end": 0.5}
     assert "segments" not in only_words
-    assert json.loads(answer("verbose_json", task="translate"))["language"] == "english"
+    assert json.loads(answer("verbose_json", translates=True))["language"] == "english"
 
 
 def test_nobody_speaks_no_language() -> None:

@@ -5,8 +5,8 @@ import pytest
 from tests.recordings import tone
 
 from domicile.media.sound import opened
-from domicile_engines.models.kokoro.encoding import CONTENT_TYPES, encoder
-from domicile_engines.models.kokoro.request import Format
+from domicile.openai_api.audio_speech import Format
+from domicile_engines.models.kokoro.encoding import encoder
 from domicile_engines.models.whisper.decoding import SAMPLES_PER_SECOND as HEARD_RATE
 from domicile_engines.models.whisper.decoding import decode
 
@@ -32,8 +32,3 @@ def test_pcm_is_16_bits_little_endian() -> None:
     encoding = encoder("pcm")
     assert encoding.encode(np.array([0, 1, -1], np.float32)) == b"\x00\x00\xff\x7f\x01\x80"
     assert encoding.finish() == b""
-
-
-def test_every_format_has_its_type() -> None:
-    assert CONTENT_TYPES["mp3"] == "audio/mpeg"
-    assert set(CONTENT_TYPES) == {*CONTAINERS, "pcm"}

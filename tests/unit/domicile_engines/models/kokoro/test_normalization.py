@@ -1,7 +1,7 @@
 import pytest
 
+from domicile.kernel.errors import DomicileError
 from domicile_engines.models.kokoro.normalization import spoken
-from domicile_engines.runtime.errors import Refusal
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_is_written_is_said_in_words(written: str, said: str) -> None:
 
 @pytest.mark.parametrize("text", ["Привет", "hello 世界", "γειά", "नमस्ते"])
 def test_other_scripts_are_refused_and_not_left_out(text: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(DomicileError) as caught:
         spoken(text)
-    assert (caught.value.status, caught.value.param) == (400, "input")
+    assert (caught.value.category.value[0], caught.value.param) == (400, "input")
     assert text not in caught.value.message

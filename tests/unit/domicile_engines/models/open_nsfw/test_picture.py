@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from tests.pictures import PNG_URL, data_url, encoded
 
+from domicile.kernel.errors import DomicileError
 from domicile_engines.models.open_nsfw.picture import JPEG_PIXELS_MAX, PIXELS_MAX, read_picture
-from domicile_engines.runtime.errors import Refusal
 
 PNG = encoded("PNG", 300, 200)
 
@@ -62,11 +62,11 @@ def bomb(width: int, height: int) -> bytes:
 )
 def test_what_is_no_image_of_them_is_refused(url: str) -> None:
     tracemalloc.start()
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(DomicileError) as refused:
         read_picture(url, "input[0].image_url.url")
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert (refused.value.status, refused.value.code) == (400, "invalid_file")
+    assert (refused.value.category.value[0], refused.value.code) == (400, "invalid_file")
     assert refused.value.param == "input[0].image_url.url"
     assert most < 20_000_000
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from domicile_engines.models.smollm2.messages import Message
+from domicile.openai_api.chat_messages import Message
 from domicile_engines.models.smollm2.prompt import TURN_BEGINS, TURN_ENDS, render
 
 

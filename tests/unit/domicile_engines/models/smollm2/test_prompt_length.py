@@ -2,8 +2,8 @@
 
 import pytest
 
+from domicile.kernel.errors import DomicileError
 from domicile_engines.models.smollm2.plan import check_length
-from domicile_engines.runtime.errors import Refusal
 
 
 def test_what_may_be_within_the_limit_is_counted() -> None:
@@ -11,7 +11,7 @@ def test_what_may_be_within_the_limit_is_counted() -> None:
 
 
 def test_what_cannot_be_is_refused_by_its_characters() -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(DomicileError) as refused:
         check_length([1, " " * 320, 2, " " * 321], 10, "prompt")
-    assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
+    assert (refused.value.category.value[0], refused.value.code) == (400, "context_length_exceeded")
     assert refused.value.param == "prompt"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domicile_engines.runtime.errors import Refusal
+from domicile.kernel.errors import DomicileError
 from domicile_engines.runtime.llama.schema import Schema, prepare
 
 _PARAM = "response_format.json_schema.schema"
@@ -12,13 +12,6 @@ _PARAM = "response_format.json_schema.schema"
 
 def _strict(document: dict[str, Any]) -> Schema:
     return prepare(document, _PARAM, strict=True)
-
-
-def _nested(depth: int) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string"}
-    for _ in range(depth):
-        schema = {"type": "object", "properties": {"a": schema}}
-    return schema
 
 
 @pytest.mark.parametrize(
@@ -57,14 +50,16 @@ def _nested(depth: int) -> dict[str, Any]:
         {"properties": []},
         {"properties": {f"p{i}": {} for i in range(129)}},
         {"anyOf": [{"properties": {f"p{i}": {} for i in range(128)}} for _ in range(5)]},
-        {"enum": ["x" * 70_000]},
-        _nested(33),
     ],
 )
 def test_strict_refuses_what_it_could_not_keep(document: dict[str, Any]) -> None:
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(DomicileError) as refused:
         _strict(document)
-    assert (refused.value.status, refused.value.code, refused.value.param) == (400, "invalid_json_schema", _PARAM)
+    assert (refused.value.category.value[0], refused.value.code, refused.value.param) == (
+        400,
+        "invalid_json_schema",
+        _PARAM,
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +71,7 @@ def test_strict_refuses_what_it_could_not_keep(document: dict[str, Any]) -> None
     ],
 )
 def test_a_reference_that_never_gets_anywhere_is_refused(document: dict[str, Any]) -> None:
-    with pytest.raises(Refusal, match="invalid_json_schema"):
+    with pytest.raises(DomicileError, match="invalid_json_schema"):
         _strict(document)
 
 
@@ -102,8 +97,8 @@ def test_without_strict_the_rest_is_still_enforced() -> None:
 
 
 def test_without_strict_the_limits_hold_too() -> None:
-    with pytest.raises(Refusal):
-        prepare(_nested(33), _PARAM, strict=False)
+    with pytest.raises(DomicileError):
+        prepare({"enum": list(range(2000))}, _PARAM, strict=False)
 
 
 def test_a_cut_or_malformed_text_is_not_accepted() -> None:
@@ -134,5 +129,5 @@ def test_decimals_are_not_judged_in_binary() -> None:
 
 
 def test_arguments_are_an_object() -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(DomicileError):
         prepare({"type": "array"}, "tools[0].function.parameters", strict=False, of_arguments=True)

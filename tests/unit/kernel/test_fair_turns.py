@@ -4,7 +4,11 @@ import asyncio
 
 import pytest
 
-from domicile.process.fair_turns import FairTurns, NoRoomError
+<<<<<<<< HEAD:tests/unit/process/test_fair_turns.py
+from domicile.kernel.fair_turns import FairTurns, NoRoomError
+========
+from domicile.kernel.fair_turns import FairTurns, NoRoomError
+>>>>>>>> 774e29e (Read a request in one way in a region and in its engine):tests/unit/kernel/test_fair_turns.py
 
 
 class Crowd:
@@ -161,6 +165,23 @@ async def test_places_are_given_back_while_those_that_wait_leave() -> None:
     turns.leave("a")
     await asyncio.wait_for(last, 30)
     assert (turns.running, turns.waiting) == (0, 0)
+
+
+async def test_a_lower_priority_number_goes_before_every_turn() -> None:
+    turns = FairTurns(places=1, places_of_one=1)
+    assert turns.begin("a")
+    order: list[int] = []
+
+    async def come(project: str, priority: int) -> None:
+        await turns.wait(project, priority)
+        order.append(priority)
+        turns.leave(project)
+
+    waiting = [asyncio.create_task(come(*each)) for each in (("b", 5), ("a", 5), ("a", -1), ("b", 0))]
+    await asyncio.sleep(0)
+    turns.leave("a")
+    await asyncio.wait_for(asyncio.gather(*waiting), 30)
+    assert order == [-1, 0, 5, 5]
 
 
 async def _pass(turns: FairTurns, project: str) -> None:
