@@ -7,6 +7,8 @@ DATA ?= .domicile
 PORT ?= 8700
 SEED ?= $(shell date +%s)
 LOCK_FLAGS := --universal --generate-hashes --no-emit-index-url --no-header --quiet
+UPGRADE ?= --upgrade
+COMPILE = $(BIN)/uv pip compile $(LOCK_FLAGS) $(UPGRADE)
 
 # Compiled modules are kept: six processes start together, and each would compile what it imports again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -70,9 +72,10 @@ bench: install ## measure what the platform adds, figures to docs/performance.md
 train-moderation: install ## train the embedded moderation model from training/moderation
 	@OMP_NUM_THREADS=1 $(BIN)/python -m training.moderation.train
 
-lock: install ## renew the lock files
-	@$(BIN)/uv pip compile $(LOCK_FLAGS) --upgrade -o requirements.lock pyproject.toml
-	@$(BIN)/uv pip compile $(LOCK_FLAGS) --upgrade --group dev -o requirements-dev.lock pyproject.toml
+lock: install ## renew the lock files; with UPGRADE= only what pyproject.toml asks for changes
+	@$(COMPILE) --extra engines --group dev -o requirements-dev.lock pyproject.toml
+	@$(COMPILE) --constraints requirements-dev.lock --extra engines -o requirements-engines.lock pyproject.toml
+	@$(COMPILE) --constraints requirements-dev.lock -o requirements.lock pyproject.toml
 	@$(BIN)/uv pip compile $(LOCK_FLAGS) --no-annotate -o requirements-bootstrap.lock requirements-bootstrap.in
 
 clean: ## remove the virtual environment and caches

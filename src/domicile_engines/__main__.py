@@ -11,6 +11,7 @@ from domicile.confinement.surroundings import move_into
 from domicile.confinement.walls import confine_to_unix_sockets
 from domicile.process.core_dumps import forbid_core_dumps
 from domicile.process.descriptors import raise_descriptor_limit
+from domicile.process.engine_packages import EnginesNotInstalledError, require_engine_packages
 from domicile.process.lifeline import follow_parent
 from domicile_engines.app.command_line import Options, read_options
 from domicile_engines.app.listener import listen
@@ -21,6 +22,10 @@ def main() -> None:
     """Serve until SIGTERM, or until the supervisor is gone."""
     options = read_options(__doc__)
     configure_log(options.log_level)
+    try:
+        require_engine_packages()
+    except EnginesNotInstalledError as error:
+        sys.exit(f"domicile engine: {error}")
     forbid_core_dumps()
     raise_descriptor_limit()
     _confine(options)

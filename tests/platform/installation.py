@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,8 @@ class Installation:
     """Regions whose machine's clock is wrong, and by how much."""
     database_urls: dict[str, str] = field(default_factory=dict)
     """PostgreSQL for the planes named here, "control" or a region's code; SQLite files for all others."""
+    python: str = sys.executable
+    """The interpreter of the planes, where it is not that of the tests."""
     issuer: Issuer | None = None
     """Of the certificate that every listener shows; without it they speak in clear."""
     regions: list[RegionBlock] = field(
@@ -267,7 +270,10 @@ idle_timeout_s = 5
     def _start(self, name: str, module: str, *arguments: str) -> None:
         known = self.processes.get(name)
         if known is None:
-            known = self.processes[name] = Process(module, *arguments, log=self.folder / "logs" / f"{name}.log")
+            # Stand-ins of the tests need the tests' own packages.
+            python = self.python if module.startswith("domicile.") else sys.executable
+            log = self.folder / "logs" / f"{name}.log"
+            known = self.processes[name] = Process(module, *arguments, log=log, python=python)
         known.start()
 
     def operator(self, method: str, path: str, body: Any = None) -> Any:

@@ -67,9 +67,17 @@ def free_ports(count: int) -> list[int]:
 class Process:
     """`python -m module arguments`, with its output in a file."""
 
-    def __init__(self, module: str, *arguments: str, log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        log: Path,
+        environment: dict[str, str] | None = None,
+        python: str = sys.executable,
+    ) -> None:
         self._module = module
         self._arguments = arguments
+        self._python = python
         self._environment = {**os.environ, **(environment or {})}
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +86,7 @@ class Process:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as stream:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module, *self._arguments],
+                [self._python, "-m", self._module, *self._arguments],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.PIPE,

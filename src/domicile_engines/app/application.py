@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domicile.web.application import Application
 from domicile.web.bodies.reading import json_response
-from domicile_engines.endpoints.family import Family
+from domicile_engines.endpoints.service import EndpointService
 from domicile_engines.models.smollm2.engine import Engine
 from domicile_engines.runtime.llama.server import EngineError
 from domicile_engines.runtime.weights import WeightsError
@@ -21,27 +21,27 @@ from domicile_engines.runtime.weights import WeightsError
 _log = logging.getLogger(__name__)
 
 
-def create_app(engine: Engine, families: Sequence[Family]) -> ASGIApp:
+def create_app(engine: Engine, services: Sequence[EndpointService]) -> ASGIApp:
     """The application around an engine; it loads the chat model while it already answers `/health`.
 
-    Every other model of `families` is loaded when it is first asked for.
+    Every other model of `services` is loaded when it is first asked for.
     """
 
     async def health(_: Request) -> Response:
         return json_response({"status": "ok" if engine.ready else "loading"}, status=200 if engine.ready else 503)
 
     async def models(_: Request) -> Response:
-        described = [entry for family in families for entry in family.describe()]
+        described = [entry for service in services for entry in service.describe()]
         return json_response({"object": "list", "data": described})
 
     served = Application(
         [
             Route("/health", health, methods=["GET"]),
             Route("/v1/models", models, methods=["GET"]),
-            *(route for family in families for route in family.routes()),
+            *(route for service in services for route in service.routes()),
         ]
     )
-    living = Router(lifespan=lambda _: _lifespan(engine, families))
+    living = Router(lifespan=lambda _: _lifespan(engine, services))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (living if scope["type"] == "lifespan" else served)(scope, receive, send)
@@ -50,14 +50,14 @@ def create_app(engine: Engine, families: Sequence[Family]) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _lifespan(engine: Engine, families: Sequence[Family]) -> AsyncIterator[None]:
+async def _lifespan(engine: Engine, services: Sequence[EndpointService]) -> AsyncIterator[None]:
     loading = asyncio.create_task(_load(engine))
     try:
         yield
     finally:
         await loading
-        for family in families:
-            await family.close()
+        for service in services:
+            await service.close()
 
 
 async def _load(engine: Engine) -> None:

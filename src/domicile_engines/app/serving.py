@@ -13,9 +13,9 @@ from domicile_engines.app.command_line import Options
 from domicile_engines.endpoints.chat_completions.endpoint import ChatCompletions
 from domicile_engines.endpoints.completions.endpoint import Completions
 from domicile_engines.endpoints.embeddings.endpoint import Embeddings
-from domicile_engines.endpoints.family import Family
 from domicile_engines.endpoints.images.endpoint import Images
 from domicile_engines.endpoints.moderations.endpoint import Moderation
+from domicile_engines.endpoints.service import EndpointService
 from domicile_engines.endpoints.speech.endpoint import Speech
 from domicile_engines.endpoints.transcriptions.endpoint import Transcription
 from domicile_engines.models.smollm2.engine import Engine, Limits
@@ -35,9 +35,9 @@ def serve(options: Options, listener: socket.socket) -> None:
         logger_factory=lambda *names: logging.getLogger(".".join(("domicile", *names))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
     )
-    families = endpoint_families(engine, _vision(options), idle_s=options.idle_seconds, threads=options.threads)
+    services = endpoint_services(engine, _vision(options), idle_s=options.idle_seconds, threads=options.threads)
     config = uvicorn.Config(
-        create_app(engine, families),
+        create_app(engine, services),
         loop="uvloop",
         lifespan="on",
         log_config=None,
@@ -54,7 +54,7 @@ def _line(_logger: object, _level: str, event: structlog.typing.EventDict) -> st
     return " ".join(f"{name}={value}" for name, value in event.items() if name not in {"exc_info", "stack_info"})
 
 
-def endpoint_families(engine: Engine, vision: Vision | None, *, idle_s: float, threads: int) -> list[Family]:
+def endpoint_services(engine: Engine, vision: Vision | None, *, idle_s: float, threads: int) -> list[EndpointService]:
     """Every endpoint. Each loads what it needs beside the chat model when it is first asked."""
     embeddings = Embeddings(idle_s=idle_s, threads=threads)
     return [

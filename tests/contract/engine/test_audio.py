@@ -168,8 +168,8 @@ def written_files() -> Iterator[list[str]]:
 
 
 async def test_neither_a_recording_nor_a_text_rests_on_a_disk(written_files: list[str]) -> None:
-    families = (Transcription(idle_s=60, threads=1), Speech(idle_s=60, threads=1))
-    app = Starlette(routes=[route for family in families for route in family.routes()])
+    services = (Transcription(idle_s=60, threads=1), Speech(idle_s=60, threads=1))
+    app = Starlette(routes=[route for service in services for route in service.routes()])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://engine") as http:
         said = await http.post(
             "/v1/audio/speech", json={"model": SPEAKS, "input": "Hello.", "voice": "coral", "response_format": "mp3"}
@@ -178,6 +178,6 @@ async def test_neither_a_recording_nor_a_text_rests_on_a_disk(written_files: lis
             "/v1/audio/transcriptions", files={"file": ("a", LEISURE.content)}, data={"model": HEARS}
         )
     assert (said.status_code, heard.status_code) == (200, 200)
-    for family in families:
-        await family.close()
+    for service in services:
+        await service.close()
     assert [path for path in written_files if not path.endswith(".pyc")] == []

@@ -10,7 +10,7 @@ import pytest
 
 from domicile.web.bodies.multipart import write_form
 from domicile_engines.app.application import create_app
-from domicile_engines.app.serving import endpoint_families
+from domicile_engines.app.serving import endpoint_services
 from domicile_engines.models.smollm2.engine import Engine, Limits
 from tests.unit.data_plane.region_parts import engine_settings
 from tests.unit.data_plane.region_under_test import region_under_test
@@ -161,7 +161,7 @@ async def both(tmp_path: Path) -> AsyncIterator[Both]:
     models = [each["model"] for each in (CHAT, COMPLETION, EMBEDDING, IMAGE, MODERATION, SPEECH, TRANSCRIPTION)]
     settings = engine_settings(models=dict.fromkeys(models, "m"))
     engine = Engine(Limits(slots=1, context=64, prompt_limit=32, threads=1), tmp_path / "engine.d")
-    app = create_app(engine, endpoint_families(engine, None, idle_s=1, threads=1))
+    app = create_app(engine, endpoint_services(engine, None, idle_s=1, threads=1))
     transport = httpx2.ASGITransport(app=app)
     async with (
         region_under_test(tmp_path, [settings]) as region,

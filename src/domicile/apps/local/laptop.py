@@ -16,10 +16,10 @@ UNSUPPORTED_BY_EMBEDDED_CHAT = [
     "suffix",
     "verbosity",
 ]
-"""Parameters of chat and completions that the embedded engine refuses (`chat.request`, `completions.request` there)."""
+"""Parameters of chat and completions that the embedded engine refuses (its `capability.py` of each)."""
 
 UNSUPPORTED_BY_EMBEDDED_AUDIO = ["include", "instructions", "keywords", "languages"]
-"""Parameters of the audio endpoints that the embedded engine refuses (`transcription.request`, `speech.request` there)."""
+"""Parameters of the audio endpoints that the embedded engine refuses (its `capability.py` of each)."""
 
 HEAD = """\
 Written by `domicile up` at each of its starts, for trying out. What is changed here is lost at the next start.

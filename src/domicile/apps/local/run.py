@@ -23,12 +23,17 @@ from domicile.apps.local.supervisor import Supervisor
 from domicile.apps.local.toml_text import to_toml
 from domicile.apps.local.welcome import welcome
 from domicile.catalogue.catalogue import load_catalogue
+from domicile.process.engine_packages import EnginesNotInstalledError, require_engine_packages
 from domicile.settings.installation import Installation
 from domicile.settings.load import SettingsError, read_document
 
 _OWN_CONFIGURATION_HEAD = """\
 Written by `domicile up` at each of its starts, from {file}.
 What is changed here is lost at the next start: change that file. Ports, URLs, folders and key files are `domicile up`'s."""
+
+
+# What the user can put right: one line, no traceback.
+_SAID = (StartError, SettingsError, PortError, LayoutError, DataFolderInUseError, EnginesNotInstalledError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ async def run(options: Options, programs: Programs, display: Display) -> int:
     stop = _stop_event()
     try:
         await _work(options, programs, display, stop)
-    except (StartError, SettingsError, PortError, LayoutError, DataFolderInUseError) as error:
+    except _SAID as error:
         display.end_steps()
         display.say(str(error))
         return 1
@@ -114,6 +119,8 @@ def _prepare(options: Options, layout: Layout, display: Display) -> Installation
     agreement = False if options.no_agreement else None
     placed = place(document, file, layout, ports, free_port(set(ports.values())), agreement=agreement)
     installation = check(placed, file, layout)
+    if any(engine.embedded for region in installation.regions for engine in region.engines):
+        require_engine_packages()
     layout.make([CONTROL, *codes])
     for region in installation.regions:
         for engine in region.engines:

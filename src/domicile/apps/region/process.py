@@ -22,6 +22,7 @@ from domicile.data_plane.identity import IdentityError
 from domicile.kernel.clock import Clock, SystemClock
 from domicile.process.core_dumps import forbid_core_dumps
 from domicile.process.descriptors import raise_descriptor_limit
+from domicile.process.engine_packages import EnginesNotInstalledError, require_engine_packages
 from domicile.process.lifeline import follow_parent
 from domicile.settings.installation import Installation
 from domicile.settings.load import SettingsError, load_installation
@@ -35,7 +36,7 @@ log = structlog.get_logger("region")
 # What an operator can put right: one line, no traceback.
 _OPERATOR_ERRORS = (
     *(SettingsError, CertificateError, EngineKeyError, IdentityError),
-    *(OperatorKeyFileError, StartError),
+    *(OperatorKeyFileError, EnginesNotInstalledError, StartError),
 )
 
 
@@ -45,6 +46,8 @@ async def run(
     """Serves the region until SIGTERM or SIGINT. `port`: another one than the configured, for one of several replicas."""
     clock = RegionClock(machine_clock or SystemClock())
     settings, stop = installation.region(code), stop_signals()
+    if any(engine.embedded for engine in settings.engines):
+        require_engine_packages()
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
     move_into(settings.data, "region")

@@ -19,11 +19,11 @@ Client = httpx2.AsyncClient
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    family = Embeddings(idle_s=3600, threads=1)
-    transport = httpx2.ASGITransport(app=Application(family.routes()))
+    service = Embeddings(idle_s=3600, threads=1)
+    transport = httpx2.ASGITransport(app=Application(service.routes()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as found:
         yield found
-    await family.close()
+    await service.close()
 
 
 async def post(client: Client, **members: Any) -> httpx2.Response:

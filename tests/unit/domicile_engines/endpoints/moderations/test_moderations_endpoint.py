@@ -23,11 +23,11 @@ CALM = "The committee met on Tuesday and spoke about the new timetable of the tr
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     embeddings = Embeddings(idle_s=3600, threads=1)
-    family = Moderation(embeddings.model, idle_s=3600, threads=1)
-    transport = httpx2.ASGITransport(app=Application(family.routes()))
+    service = Moderation(embeddings.model, idle_s=3600, threads=1)
+    transport = httpx2.ASGITransport(app=Application(service.routes()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as found:
         yield found
-    await family.close()
+    await service.close()
     await embeddings.close()
 
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from starlette.routing import Route
 
 
-class Family(Protocol):
+class EndpointService(Protocol):
     """What `app` needs of each endpoint."""
 
     def routes(self) -> Sequence[Route]:
