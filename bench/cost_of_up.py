@@ -55,7 +55,10 @@ class Up:
         sizes: dict[str, float] = {"supervisor": _proportional_set_size_mib(self._process.pid)}
         for pid in _children(self._process.pid):
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            kind = next(part for part in command if part.startswith(b"domicile.apps.")).decode().rpartition(".")[2]
+            module = next(
+                part for part in command if part.startswith((b"domicile.apps.", b"domicile_engines"))
+            ).decode()
+            kind = module.rpartition(".")[2].removeprefix("domicile_").removesuffix("s")
             sizes[kind] = sizes.get(kind, 0) + sum(map(_proportional_set_size_mib, (pid, *_children(pid))))
         return sizes
 

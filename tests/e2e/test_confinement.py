@@ -27,7 +27,7 @@ pytestmark = [
 PROOFS = {"engine": 1, "inspector": 2}
 """Each wall is tried once when it has been put up (`confinement.walls`), with a socket of this family and kind."""
 PROOF = "family 2, kind 2"
-CODE = (str(Path(domicile.__file__).parent), sys.prefix, sys.base_prefix)
+CODE = (str(Path(domicile.__file__).parents[1]), sys.prefix, sys.base_prefix)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Process:
 
 def process_of(command: tuple[str, ...], folder: Path) -> Process:
     module = next((part.rpartition(".")[2] for part in command if part.startswith("domicile.apps.")), "supervisor")
+    if "domicile_engines" in command:
+        module = "engine"
     if module == "control":
         return Process(module, "control")
     if module == "region":
