@@ -49,7 +49,6 @@ from domicile.kernel.fair_turns import FairTurns
 from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
-from domicile.kernel.fair_turns import FairTurns
 from domicile.settings.engines import EngineSettings
 from domicile.settings.installation import RegionSettings
 

@@ -4,11 +4,7 @@ import asyncio
 
 import pytest
 
-<<<<<<<< HEAD:tests/unit/process/test_fair_turns.py
 from domicile.kernel.fair_turns import FairTurns, NoRoomError
-========
-from domicile.kernel.fair_turns import FairTurns, NoRoomError
->>>>>>>> 774e29e (Read a request in one way in a region and in its engine):tests/unit/kernel/test_fair_turns.py
 
 
 class Crowd:

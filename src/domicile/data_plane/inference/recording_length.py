@@ -15,7 +15,6 @@ from domicile.kernel import errors
 from domicile.kernel.fair_turns import NoRoomError
 from domicile.media.inspection import Inspection
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
-from domicile.kernel.fair_turns import NoRoomError
 
 log = structlog.get_logger("inspector")
 

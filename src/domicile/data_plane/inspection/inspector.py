@@ -8,7 +8,6 @@ import structlog
 from domicile.data_plane.inspection.process import InspectorDiedError, InspectorProcess
 from domicile.kernel.fair_turns import FairTurns
 from domicile.media.inspection import Inspection
-from domicile.kernel.fair_turns import FairTurns
 
 log = structlog.get_logger("inspector")
 

@@ -14,6 +14,7 @@ from domicile_engines.models.kokoro.normalization import spoken
 from domicile_engines.models.kokoro.pronunciation import Pronunciation
 from domicile_engines.models.kokoro.utterances import pieces, sentences
 from domicile_engines.models.kokoro.voices import STYLE_SIZE, read_voices
+from domicile_engines.runtime.onnx import session_options
 from domicile_engines.runtime.weights import read_verified
 
 SAMPLES_PER_SECOND = 24_000
@@ -54,13 +55,8 @@ class Kokoro:
 
     def __init__(self, threads: int) -> None:
         """Verifies and loads: takes about a second and blocks. Raises `WeightsError`."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        # Without it memory goes back between two texts; spinning threads would starve a neighbour.
-        options.enable_cpu_mem_arena = False
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
-            read_verified(*_PARTS), options, providers=["CPUExecutionProvider"]
+            read_verified(*_PARTS), session_options(threads), providers=["CPUExecutionProvider"]
         )
         self._voices = read_voices()
         self._pronunciation = Pronunciation()
