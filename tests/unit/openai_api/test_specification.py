@@ -170,7 +170,9 @@ def required(type_: type[Struct]) -> set[str]:
 
 
 def subclasses(type_: type[Any]) -> set[type[Any]]:
-    return {found for child in type_.__subclasses__() for found in ({child} | subclasses(child))}
+    """Those of the package, whatever else is imported in this process."""
+    children = {found for child in type_.__subclasses__() for found in ({child} | subclasses(child))}
+    return {child for child in children if child.__module__.startswith("domicile.openai_api.")}
 
 
 @pytest.mark.parametrize(("type_", "schema"), REQUEST.items(), ids=lambda value: getattr(value, "__name__", value))
