@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import httpx2
+from tests.component.web.live_server import LiveServer, RecordingApplication, live_server
 from tests.platform.certificates import Issuer
-from tests.unit.web.live_server import LiveServer, RecordingApplication, live_server
 
 BLOCKS, REQUESTS, HANDSHAKES = 10, 300, 50
 BODY = b"x" * 1000

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from openai import AuthenticationError
 
+from tests.component.apps.test_up import JAPAN
 from tests.e2e.conftest import start_up, wait_until_ready
 from tests.platform.processes import consecutive_ports
-from tests.unit.apps.test_up import JAPAN
 
 
 @pytest.mark.contract("C17")

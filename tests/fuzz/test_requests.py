@@ -74,7 +74,7 @@ def test_a_head_may_be_as_large_as_the_limit_and_no_larger(listener: str, target
 
 # Authentication ------------------------------------------------------------------------------------------------------
 
-# A link to an image is its own key: `tests/unit/data_plane/inference/test_images.py`.
+# A link to an image is its own key: `tests/component/data_plane/inference/test_images.py`.
 PUBLIC = {"/healthz", "/readyz", "/v1/images/content/{image_id}"}
 
 

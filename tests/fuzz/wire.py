@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Sequence
 
-from tests.unit.web.live_server import RawAnswer, RawConnection
+from tests.component.web.live_server import RawAnswer, RawConnection
 
 DEADLINE_S = 10.0
 # How long half a request is given to be answered before its sender ends it.

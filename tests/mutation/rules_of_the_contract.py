@@ -67,7 +67,7 @@ MUTANTS = [
         "domicile/control_plane/reports.py",
         "        return None\n    await writing",
         "        return writing\n    await writing",
-        "tests/unit/control_plane/usage",
+        "tests/component/control_plane/usage",
     ),
     Mutant(
         "C09",
@@ -91,7 +91,7 @@ MUTANTS = [
         "domicile/control_plane/projects/service.py",
         "            await require_agreement(change, administrator.organization_id, region)\n",
         "",
-        "tests/unit/control_plane/projects",
+        "tests/component/control_plane/projects",
     ),
     Mutant(
         "C08",
@@ -147,7 +147,7 @@ MUTANTS = [
         "domicile/control_plane/projects/service.py",
         "or self._installation.region(self._installation.default_region)",
         'or self._installation.region("eu")',
-        "tests/unit/control_plane/projects",
+        "tests/component/control_plane/projects",
     ),
     Mutant(
         "C12",
@@ -163,7 +163,7 @@ MUTANTS = [
         "domicile/web/server/discard.py",
         '        transport.pause_reading()\n        if sys.platform == "linux":',
         "        if not transport:",
-        "tests/unit/web/server/test_protocol.py -k never_read",
+        "tests/component/web/server/test_protocol.py -k never_read",
     ),
     Mutant(
         "C12",
@@ -187,7 +187,7 @@ MUTANTS = [
         "domicile/data_plane/http/middleware.py",
         '            scope[CALLER] = authenticator.authenticate(scope["headers"])',
         "            pass",
-        "tests/unit/data_plane/http",
+        "tests/unit/data_plane/http tests/component/data_plane/http",
     ),
     Mutant(
         "C12",
@@ -195,7 +195,7 @@ MUTANTS = [
         "domicile/control_plane/principals/head_gates.py",
         "            raise _elsewhere(scope, authentication, directory)\n\n    return judge\n\n\ndef boundary_gate",
         "            return\n\n    return judge\n\n\ndef boundary_gate",
-        "tests/unit/control_plane/principals/test_head_gates.py",
+        "tests/component/control_plane/principals/test_head_gates.py",
     ),
     Mutant(
         "C12",
@@ -211,7 +211,7 @@ MUTANTS = [
         "domicile/control_plane/publication/shards.py",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         'and_(tables.project.c.status == "active")',
-        "tests/unit/control_plane/regions/test_boundary.py",
+        "tests/component/control_plane/regions/test_boundary.py",
     ),
     Mutant(
         "C14",
@@ -219,7 +219,7 @@ MUTANTS = [
         "domicile/control_plane/publication/shards.py",
         "and_(tables.project.c.region == region, is_over(now_ms))",
         "is_over(now_ms)",
-        "tests/unit/control_plane/projects/test_destruction.py",
+        "tests/component/control_plane/projects/test_destruction.py",
     ),
     Mutant(
         "C14",
@@ -235,7 +235,7 @@ MUTANTS = [
         "domicile/control_plane/publication/shards.py",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         "and_(tables.project.c.region == region)",
-        f"{BAD_DAYS} tests/unit/control_plane",
+        f"{BAD_DAYS} tests/unit/control_plane tests/component/control_plane",
     ),
     Mutant(
         "C16",
@@ -283,7 +283,7 @@ MUTANTS = [
         "domicile/control_plane/retention/service.py",
         "            if project.region in self._demanding and not effective.is_zero:",
         "            if False:",
-        "tests/unit/control_plane/retention",
+        "tests/component/control_plane/retention",
     ),
     Mutant(
         "C02",
@@ -291,7 +291,7 @@ MUTANTS = [
         "domicile/control_plane/retention/service.py",
         "            if not retention.is_zero:",
         "            if False:",
-        "tests/unit/control_plane/retention",
+        "tests/component/control_plane/retention",
     ),
     Mutant(
         "C03",
@@ -299,7 +299,7 @@ MUTANTS = [
         "domicile/control_plane/retention/service.py",
         "    if retention.is_enhanced and not agreement.enhanced_zdr:",
         "    if False:",
-        "tests/unit/control_plane/retention",
+        "tests/component/control_plane/retention",
     ),
     Mutant(
         "C03",
@@ -315,7 +315,7 @@ MUTANTS = [
         "domicile/control_plane/usage/service.py",
         "            table.c.organization_id == administrator.organization_id,",
         "            table.c.organization_id.is_not(None),",
-        "tests/unit/control_plane/usage tests/residency/test_two_organizations.py",
+        "tests/component/control_plane/usage tests/residency/test_two_organizations.py",
     ),
     Mutant(
         "C07",
@@ -323,7 +323,7 @@ MUTANTS = [
         "domicile/control_plane/usage/service.py",
         "            if not await all_belong(writing, report.region, report.deltas):",
         "            if False:",
-        "tests/unit/control_plane/usage",
+        "tests/component/control_plane/usage",
     ),
     Mutant(
         "C07",
@@ -331,7 +331,7 @@ MUTANTS = [
         "domicile/control_plane/usage/service.py",
         "        if not self._models.issuperset(delta.model for delta in report.deltas):",
         "        if False:",
-        "tests/unit/control_plane/usage",
+        "tests/component/control_plane/usage",
     ),
     Mutant(
         "C14",
@@ -339,7 +339,7 @@ MUTANTS = [
         "domicile/data_plane/http/auth.py",
         "record.expires_at_ms <= self._clock.now_ms()",
         "record.expires_at_ms < 0",
-        "tests/unit/data_plane/http",
+        "tests/unit/data_plane/http tests/component/data_plane/http",
     ),
     Mutant(
         "C05",
@@ -347,7 +347,7 @@ MUTANTS = [
         "domicile/data_plane/egress.py",
         "        if (req.url.host, req.url.port) != self._allowed:",
         "        if False:",
-        "tests/unit/data_plane/test_egress.py",
+        "tests/component/data_plane/test_egress.py",
     ),
     Mutant(
         "C12",
@@ -355,7 +355,7 @@ MUTANTS = [
         "domicile/web/server/tls_connection.py",
         "        while self.is_reading and not self._said_goodbye:",
         "        while True:",
-        "tests/unit/web/server/test_tls.py -k refused_record",
+        "tests/component/web/server/test_tls.py -k refused_record",
     ),
     Mutant(
         "C21",

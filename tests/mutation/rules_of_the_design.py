@@ -20,7 +20,7 @@ MUTANTS = [
         "domicile/boundary/signing.py",
         "    except (InvalidSignature, ValueError) as error:\n        raise BadSignatureError from error",
         "    except (InvalidSignature, ValueError):\n        return",
-        "tests/unit/boundary tests/unit/data_plane/snapshot",
+        "tests/unit/boundary tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
     ),
     Mutant(
         "design 5",
@@ -36,7 +36,7 @@ MUTANTS = [
         "domicile/data_plane/snapshot/verification.py",
         "    if position <= held:",
         "    if False:",
-        "tests/unit/data_plane/snapshot",
+        "tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
     ),
     Mutant(
         "design 2",
@@ -68,7 +68,7 @@ MUTANTS = [
         "domicile/data_plane/snapshot/subscription.py",
         "            await self._repository.save(signed, shards, position, root_key=root_key, succeeds=before.root_key)\n",
         "",
-        "tests/unit/data_plane/snapshot/test_subscription.py -k RootRotation",
+        "tests/component/data_plane/snapshot/test_subscription.py -k RootRotation",
     ),
     Mutant(
         "design 2",
@@ -76,7 +76,7 @@ MUTANTS = [
         "domicile/data_plane/snapshot/verification.py",
         "    if manifest.region != region:",
         "    if False:",
-        "tests/unit/data_plane/snapshot",
+        "tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
     ),
     Mutant(
         "design 2",
@@ -84,7 +84,7 @@ MUTANTS = [
         "domicile/data_plane/snapshot/verification.py",
         "    if digest(body) != sha256:",
         "    if False:",
-        "tests/unit/data_plane/snapshot",
+        "tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
     ),
     Mutant(
         "design 4",
@@ -100,7 +100,7 @@ MUTANTS = [
         "domicile/control_plane/idempotency.py",
         "    if row.body_sha256 != attempt.body_sha256:",
         "    if False:",
-        "tests/unit/control_plane/test_idempotency.py",
+        "tests/component/control_plane/test_idempotency.py",
     ),
     Mutant(
         "design 8",
@@ -116,7 +116,7 @@ MUTANTS = [
         "domicile/web/server/protocol.py",
         "        if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):",
         "        if False:",
-        "tests/unit/web/server/test_trusted_proxies.py -k stranger",
+        "tests/component/web/server/test_trusted_proxies.py -k stranger",
     ),
     Mutant(
         "design 8",
@@ -124,7 +124,7 @@ MUTANTS = [
         "domicile/web/server/head_judgement.py",
         '        if is_behind_proxy and came_in_clear(scope["headers"]):',
         "        if False:",
-        "tests/unit/web/server/test_trusted_proxies.py -k named_proxy",
+        "tests/component/web/server/test_trusted_proxies.py -k named_proxy",
     ),
     Mutant(
         "design 7",
@@ -132,7 +132,7 @@ MUTANTS = [
         "domicile/persistence/unavailable.py",
         "        return sqlite_code & 0xFF in _SQLITE_CODES",
         "        return False",
-        "tests/unit/persistence",
+        "tests/unit/persistence tests/component/persistence",
     ),
     Mutant(
         "design 2",
@@ -204,7 +204,7 @@ MUTANTS = [
         "domicile/control_plane/grace.py",
         "    return and_(table.c.due_at_ms <= now_ms, table.c.counted_ms >= GRACE_MS)",
         "    return and_(table.c.due_at_ms <= now_ms)",
-        "tests/unit/control_plane/projects/test_destruction.py",
+        "tests/component/control_plane/projects/test_destruction.py",
     ),
     Mutant(
         "design 2",
@@ -212,7 +212,7 @@ MUTANTS = [
         "domicile/boundary/signing.py",
         "    _verify(certificate.public_key, signed.signature, _time_message(signed.certificate, nonce, signed.now_ms))",
         "    pass",
-        "tests/unit/data_plane/test_control_link.py",
+        "tests/component/data_plane/test_control_link.py",
     ),
     Mutant(
         "design 5",
@@ -220,7 +220,7 @@ MUTANTS = [
         "domicile/control_plane/principals/authentication.py",
         "            table.c.deleted_at_ms.is_(None),\n",
         "",
-        "tests/unit/control_plane/test_paging.py",
+        "tests/component/control_plane/test_paging.py",
     ),
     Mutant(
         "design 4",
@@ -252,7 +252,7 @@ MUTANTS = [
         "domicile/confinement/surroundings.py",
         '    "ORT_DISABLE_TELEMETRY": "1",',
         '    "ORT_DISABLE_TELEMETRY": "0",',
-        "tests/unit/apps/test_imports.py",
+        "tests/component/apps/test_imports.py",
     ),
     Mutant(
         "design 1",
@@ -260,7 +260,7 @@ MUTANTS = [
         "domicile/confinement/seccomp.py",
         "        yield (_RETURN, 0, 0, _ERRNO | errno.EACCES)",
         "        yield (_RETURN, 0, 0, _ALLOW)",
-        "tests/unit/confinement",
+        "tests/unit/confinement tests/component/confinement",
     ),
     Mutant(
         "design 1",
@@ -268,7 +268,7 @@ MUTANTS = [
         "domicile_engines/__main__.py",
         '        sys.exit(f"domicile engine: it is not started without its walls (docs/security.md): {error}")',
         "        print(error, file=sys.stderr)",
-        "tests/unit/confinement -k does_not_start",
+        "tests/unit/confinement tests/component/confinement -k does_not_start",
     ),
     Mutant(
         "design 1",
@@ -276,7 +276,7 @@ MUTANTS = [
         "domicile/apps/inspector.py",
         "        confine_decoder(MEMORY_BYTES_MAX)",
         "        pass",
-        "tests/unit/data_plane/inspection",
+        "tests/component/data_plane/inspection",
     ),
     Mutant(
         "design 1",

@@ -46,4 +46,7 @@ def test_a_rule_that_is_switched_off_makes_a_test_fail(tmp_path: Path, mutant: M
 
 def test_every_mutant_is_a_place_in_the_source() -> None:
     for mutant in MUTANTS:
+        tests = [word.partition("::")[0] for word in shlex.split(mutant.tests) if word.startswith("tests/")]
+        assert tests, mutant.rule
+        assert all((ROOT / path).exists() for path in tests), mutant.rule
         assert (SOURCE / mutant.file).read_text("utf-8").count(mutant.before) == 1, mutant.rule

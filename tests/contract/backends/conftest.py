@@ -11,10 +11,10 @@ import httpx2
 import pytest
 import pytest_asyncio
 import trustme
+from tests.component.data_plane.region_under_test import MODEL, RegionUnderTest, region_under_test
 from tests.platform.processes import Process, eventually, free_ports
 from tests.platform.vendor_servers import KEY, VendorServer, azure_openai, openai, serving
 from tests.unit.data_plane.region_parts import engine_settings
-from tests.unit.data_plane.region_under_test import MODEL, RegionUnderTest, region_under_test
 
 from domicile.settings.engines import EngineSettings
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.component.data_plane.region_under_test import MODEL, SECRET, RegionUnderTest, region_under_test
 from tests.contract.backends.conftest import API_VERSION, Backend
 from tests.platform.vendor_servers import ACCOUNT, KEY, recording
 from tests.unit.data_plane.region_parts import PROJECT
-from tests.unit.data_plane.region_under_test import MODEL, SECRET, RegionUnderTest, region_under_test
 
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.upstream import Pulse, Upstream

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
+from tests.component.control_plane.conftest import NewDatabase, TakeAway, clock, platform, shared, start
+from tests.component.control_plane.platform_under_test import Platform
 from tests.platform.postgresql import PostgresServer
-from tests.unit.control_plane.conftest import NewDatabase, TakeAway, clock, platform, shared, start
-from tests.unit.control_plane.platform_under_test import Platform
 
 from domicile.apps.control.storage import MIGRATIONS as CONTROL_MIGRATIONS
 from domicile.apps.region.storage import MIGRATIONS as REGION_MIGRATIONS

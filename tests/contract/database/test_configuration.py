@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
+from tests.component.control_plane.platform_under_test import settings
 from tests.contract.database.conftest import MIGRATIONS
 from tests.platform.postgresql import PostgresServer
-from tests.unit.control_plane.platform_under_test import settings
 from tests.unit.data_plane.region_parts import region_settings
 
 from domicile.apps.databases import open_database

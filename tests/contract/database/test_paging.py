@@ -1,6 +1,6 @@
 """The control plane's own tests of paging, once more: here the fixtures run it on PostgreSQL."""
 
 import pytest
-from tests.unit.control_plane.test_paging import *  # noqa: F403
+from tests.component.control_plane.test_paging import *  # noqa: F403
 
 pytestmark = pytest.mark.xdist_group("postgresql")

@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from tests.component.control_plane.platform_under_test import SHARED_LOOP, Platform, Start, settings
 from tests.platform.postgresql import PostgresServer
-from tests.unit.control_plane.platform_under_test import SHARED_LOOP, Platform, Start, settings
 
 from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION, OWNED_ROWS
 from domicile.persistence.database import Database

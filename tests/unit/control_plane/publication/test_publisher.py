@@ -16,7 +16,7 @@ from domicile.control_plane.publication.snapshot_feed import Publication, Snapsh
 from domicile.kernel.clock import SystemClock
 from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
-from tests.unit.control_plane.platform_under_test import CATALOGUE
+from tests.component.control_plane.platform_under_test import CATALOGUE
 
 INSTALLATION = "inst_" + "0" * 24
 
