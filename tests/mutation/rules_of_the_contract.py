@@ -2,7 +2,6 @@
 
 from tests.mutation.mutant import Mutant
 
-POLICY = "domicile/data_plane/policy"
 FOREIGN = "tests/residency/test_foreign_key.py"
 TABLE = "tests/residency/test_error_table.py"
 BAD_DAYS = "tests/residency/test_bad_days.py"
@@ -13,7 +12,7 @@ MUTANTS = [
     Mutant(
         "C01",
         "Europe needs an agreement",
-        f"{POLICY}/retention.py",
+        "check_agreement",
         "lacks_agreement = policy.requires_enterprise and not caller.organization.enterprise_agreement",
         "lacks_agreement = False",
         f"{TABLE} -k withdrawn",
@@ -21,7 +20,7 @@ MUTANTS = [
     Mutant(
         "C01",
         "Europe needs ZDR eligibility",
-        f"{POLICY}/retention.py",
+        "check_agreement",
         "lacks_eligibility = policy.requires_zdr and not caller.organization.zdr_eligible",
         "lacks_eligibility = False",
         f"{TABLE} -k withdrawn",
@@ -29,7 +28,7 @@ MUTANTS = [
     Mutant(
         "C02",
         "ZDR must be approved for the endpoint",
-        f"{POLICY}/retention.py",
+        "check_zdr",
         "if endpoint not in caller.organization.zdr_endpoints or not caller.retention.is_zero:",
         "if False:",
         f"{TABLE} -k withdrawn",
@@ -37,7 +36,7 @@ MUTANTS = [
     Mutant(
         "C03",
         "images need enhanced ZDR",
-        f"{POLICY}/retention.py",
+        "check_image",
         "if first_image is None or not policy.requires_zdr:",
         "if True:",
         f"{TABLE} -k images",
@@ -45,7 +44,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "no content in logs",
-        "domicile/data_plane/http/chat_completions.py",
+        "ChatCompletions.create",
         "        answer = streamed_answer if body.request.streams",
         '        __import__("sys").stderr.write(str(body) + "\\n")\n        answer = streamed_answer if body.request.streams',
         CANARY,
@@ -53,7 +52,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "no content in files",
-        "domicile/data_plane/http/chat_completions.py",
+        "ChatCompletions.create",
         "        answer = streamed_answer if body.request.streams",
         '        sys = __import__("sys")\n'
         '        with open(sys.argv[2].replace("domicile.toml", "eu/left"), "a") as file:\n'
@@ -64,7 +63,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "a report is counted once",
-        "domicile/control_plane/reports.py",
+        "receive",
         "        return None\n    await writing",
         "        return writing\n    await writing",
         "tests/component/control_plane/usage",
@@ -72,7 +71,7 @@ MUTANTS = [
     Mutant(
         "C09",
         "an unknown geography is an error, not the default",
-        "domicile/control_plane/projects/service.py",
+        "Projects._resolve",
         '            raise self._unknown("residency", residency)',
         "            return None",
         TABLE,
@@ -80,7 +79,7 @@ MUTANTS = [
     Mutant(
         "C10",
         "a project never moves",
-        "domicile/control_plane/projects/service.py",
+        "Projects.modify",
         "            if residency not in {None, region.residency}:",
         "            if False:",
         TABLE,
@@ -88,7 +87,7 @@ MUTANTS = [
     Mutant(
         "C01",
         "a European project needs agreement and eligibility",
-        "domicile/control_plane/projects/service.py",
+        "Projects.create",
         "            await require_agreement(change, administrator.organization_id, region)\n",
         "",
         "tests/component/control_plane/projects",
@@ -96,7 +95,7 @@ MUTANTS = [
     Mutant(
         "C08",
         "an engine stands inside the region",
-        "domicile/settings/installation.py",
+        "RegionSettings._engines_inside",
         "if engine.country not in allowed:",
         "if False:",
         f"{THIRD} -k outside",
@@ -104,7 +103,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "an image is fetched from the operator's hosts alone",
-        f"{POLICY}/remote_image.py",
+        "allowed_images",
         "if parts is None or (parts[1], int(parts[2] or 443)) not in allowed:",
         "if parts is None:",
         "tests/unit/data_plane/policy/test_remote_image.py",
@@ -112,7 +111,7 @@ MUTANTS = [
     Mutant(
         "C03",
         "the image gate holds for moderations too",
-        f"{POLICY}/moderation_content.py",
+        "moderation_inspection.inspect",
         "images[0][0] if images else None",
         "None",
         "tests/unit/data_plane/policy/test_moderation_content.py",
@@ -120,7 +119,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "an image's address in a moderation is looked at",
-        f"{POLICY}/content.py",
+        "image_address",
         "return (Address(param, url, rule),)",
         "return ()",
         "tests/unit/data_plane/policy/test_moderation_content.py",
@@ -128,7 +127,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "an embedded engine stands in for no other",
-        "domicile/settings/engines.py",
+        "group_problems",
         "if together and one.embedded is not other.embedded:",
         "if False:",
         "tests/unit/settings/test_engines.py",
@@ -136,7 +135,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "a redirect from an engine is not followed",
-        "domicile/data_plane/engines/upstream.py",
+        "Upstream._open",
         "data=call.request.body, headers=headers, allow_redirects=False)",
         "data=call.request.body, headers=headers, allow_redirects=True)",
         "tests/contract/backends -k redirect",
@@ -144,7 +143,7 @@ MUTANTS = [
     Mutant(
         "C11",
         "a project that names no region is born in the default one",
-        "domicile/control_plane/projects/service.py",
+        "Projects.create",
         "or self._installation.region(self._installation.default_region)",
         'or self._installation.region("eu")',
         "tests/component/control_plane/projects",
@@ -152,7 +151,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "another region's key is answered from the head",
-        "domicile/data_plane/http/auth.py",
+        "Authenticator.authenticate",
         "            raise self._elsewhere(key) or errors.invalid_key(secret)",
         "            raise errors.invalid_key(secret)",
         FOREIGN,
@@ -160,7 +159,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "after the head the socket is never read",
-        "domicile/web/server/discard.py",
+        "DiscardingSocket.__init__",
         '        transport.pause_reading()\n        if sys.platform == "linux":',
         "        if not transport:",
         "tests/component/web/server/test_protocol.py -k never_read",
@@ -168,7 +167,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "what still comes is dropped in the kernel",
-        "domicile/web/server/discard.py",
+        "DiscardingSocket._drop",
         "len(_NOWHERE), socket.MSG_TRUNC)",
         "len(_NOWHERE), 0)",
         FOREIGN,
@@ -176,7 +175,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "what shared the read of a refused head is overwritten",
-        "domicile/web/server/receive_buffer.py",
+        "ReceiveBuffer.lend",
         "            self.memory[:size] = self._zeros[:size]",
         "            pass",
         f"{FOREIGN} tests/unit/web/server/test_receive_buffer.py",
@@ -184,7 +183,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "every request that is not public is judged on its head",
-        "domicile/data_plane/http/middleware.py",
+        "head_gate.judge",
         '            scope[CALLER] = authenticator.authenticate(scope["headers"])',
         "            pass",
         "tests/unit/data_plane/http tests/component/data_plane/http",
@@ -200,7 +199,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "the host stands last in the message",
-        "domicile/kernel/errors.py",
+        "incorrect_hostname",
         'Please make your request to {host}"',
         'Please make your request to {host} instead"',
         FOREIGN,
@@ -208,7 +207,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a region gets only its own projects and keys",
-        "domicile/control_plane/publication/shards.py",
+        "_is_active_in",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         'and_(tables.project.c.status == "active")',
         "tests/component/control_plane/regions/test_boundary.py",
@@ -216,7 +215,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a region is told of its own destroyed projects only",
-        "domicile/control_plane/publication/shards.py",
+        "_is_destroyed_in",
         "and_(tables.project.c.region == region, is_over(now_ms))",
         "is_over(now_ms)",
         "tests/component/control_plane/projects/test_destruction.py",
@@ -224,7 +223,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "a revoked key leaves the snapshot",
-        "domicile/control_plane/publication/shards.py",
+        "_keys",
         "            key.c.revoked_at_ms.is_(None),\n",
         "",
         BAD_DAYS,
@@ -232,7 +231,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "an archived project's keys leave the snapshot",
-        "domicile/control_plane/publication/shards.py",
+        "_is_active_in",
         'and_(tables.project.c.region == region, tables.project.c.status == "active")',
         "and_(tables.project.c.region == region)",
         f"{BAD_DAYS} tests/unit/control_plane tests/component/control_plane",
@@ -240,7 +239,7 @@ MUTANTS = [
     Mutant(
         "C16",
         "a region starts from its saved snapshot",
-        "domicile/apps/region/subscription.py",
+        "restore_subscription",
         "    await subscription.restore()\n",
         "",
         BAD_DAYS,
@@ -248,7 +247,7 @@ MUTANTS = [
     Mutant(
         "C17",
         "the directory names every configured region",
-        "domicile/control_plane/publication/publisher.py",
+        "Publisher.__init__",
         "for code, host in sorted(directory.items()))",
         'for code, host in sorted(directory.items()) if code != "jp")',
         THIRD,
@@ -256,7 +255,7 @@ MUTANTS = [
     Mutant(
         "C20",
         "what is not listed for the endpoint is refused",
-        f"{POLICY}/residency.py",
+        "ResidencyPolicy.eligible_model",
         "        if eligibility.reason is Ineligible.MODEL:",
         "        if False:",
         TABLE,
@@ -272,7 +271,7 @@ MUTANTS = [
     Mutant(
         "C28",
         "a schema that cannot be enforced is refused",
-        "domicile_engines/runtime/llama/enforcement.py",
+        "Enforcement.demand",
         '                raise unenforceable_schema(schema.param, "it cannot be enforced; its patterns are a likely reason.")',
         "                pass",
         "tests/contract/engine/test_refusals.py -k cannot_enforce",
@@ -280,7 +279,7 @@ MUTANTS = [
     Mutant(
         "C02",
         "a European project is never set to less than ZDR",
-        "domicile/control_plane/retention/service.py",
+        "RetentionControls.set_project",
         "            if project.region in self._demanding and not effective.is_zero:",
         "            if False:",
         "tests/component/control_plane/retention",
@@ -288,7 +287,7 @@ MUTANTS = [
     Mutant(
         "C02",
         "an organization's default weakens no European project",
-        "domicile/control_plane/retention/service.py",
+        "RetentionControls.set_organization",
         "            if not retention.is_zero:",
         "            if False:",
         "tests/component/control_plane/retention",
@@ -296,7 +295,7 @@ MUTANTS = [
     Mutant(
         "C03",
         "enhanced retention needs the operator's approval",
-        "domicile/control_plane/retention/service.py",
+        "_require_grant",
         "    if retention.is_enhanced and not agreement.enhanced_zdr:",
         "    if False:",
         "tests/component/control_plane/retention",
@@ -304,7 +303,7 @@ MUTANTS = [
     Mutant(
         "C03",
         "an image needs enhanced retention, approved and set",
-        f"{POLICY}/retention.py",
+        "check_image",
         "    if not (caller.organization.enhanced_zdr and caller.retention.is_enhanced):",
         "    if not caller.organization.enhanced_zdr:",
         "tests/residency/test_retention.py tests/unit/data_plane/policy",
@@ -312,7 +311,7 @@ MUTANTS = [
     Mutant(
         "C13",
         "an organization sees its own usage only",
-        "domicile/control_plane/usage/service.py",
+        "Usage.sums",
         "            table.c.organization_id == administrator.organization_id,",
         "            table.c.organization_id.is_not(None),",
         "tests/component/control_plane/usage tests/residency/test_two_organizations.py",
@@ -320,7 +319,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "usage of another region's project is refused",
-        "domicile/control_plane/usage/service.py",
+        "Usage.ingest",
         "            if not await all_belong(writing, report.region, report.deltas):",
         "            if False:",
         "tests/component/control_plane/usage",
@@ -328,7 +327,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "usage names a snapshot of the catalogue",
-        "domicile/control_plane/usage/service.py",
+        "Usage.ingest",
         "        if not self._models.issuperset(delta.model for delta in report.deltas):",
         "        if False:",
         "tests/component/control_plane/usage",
@@ -336,7 +335,7 @@ MUTANTS = [
     Mutant(
         "C14",
         "an expired key is refused by the region itself",
-        "domicile/data_plane/http/auth.py",
+        "Authenticator._look_up",
         "record.expires_at_ms <= self._clock.now_ms()",
         "record.expires_at_ms < 0",
         "tests/unit/data_plane/http tests/component/data_plane/http",
@@ -344,7 +343,7 @@ MUTANTS = [
     Mutant(
         "C05",
         "a session connects only where it was made for",
-        "domicile/data_plane/egress.py",
+        "_OneDestinationConnector._check",
         "        if (req.url.host, req.url.port) != self._allowed:",
         "        if False:",
         "tests/component/data_plane/test_egress.py",
@@ -352,7 +351,7 @@ MUTANTS = [
     Mutant(
         "C12",
         "over TLS, nothing behind a refused head is decrypted",
-        "domicile/web/server/tls_connection.py",
+        "TlsConnection._decrypt",
         "        while self.is_reading and not self._said_goodbye:",
         "        while True:",
         "tests/component/web/server/test_tls.py -k refused_record",
@@ -360,7 +359,7 @@ MUTANTS = [
     Mutant(
         "C21",
         "no engine's address is passed on",
-        "domicile/openai_api/images.py",
+        "bytes_of",
         "    if not isinstance(image.b64_json, str):",
         "    if False:",
         "tests/unit/openai_api/test_images.py",
@@ -376,7 +375,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "what a caller sets as a header is not logged",
-        "domicile/web/application.py",
+        "log_caller",
         "    scope[_LOGGED].update(ids)",
         '    scope[_LOGGED].update(ids)\n    scope[_LOGGED]["agent"] = str(scope["headers"])',
         "tests/residency/test_canary_everywhere.py -k urls",
@@ -384,7 +383,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "what a recording says of itself is not logged",
-        "domicile/data_plane/http/audio.py",
+        "Audio.transcribe",
         "        answer = streamed_answer if form.streams else whole_answer\n",
         "        answer = streamed_answer if form.streams else whole_answer\n"
         '        __import__("sys").stderr.write(str(form.file) + "\\n")\n',
@@ -393,7 +392,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "no name that an administrator chose crosses",
-        "domicile/control_plane/projects/service.py",
+        "Projects.create",
         "            await insert_project(writing, project)\n",
         "            await insert_project(writing, project)\n"
         '            __import__("sys").stderr.write(name + "\\n")\n',

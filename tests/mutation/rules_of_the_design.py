@@ -2,14 +2,13 @@
 
 from tests.mutation.mutant import Mutant
 
-POLICY = "domicile/data_plane/policy"
 TABLE = "tests/residency/test_error_table.py"
 
 MUTANTS = [
     Mutant(
         "design 4",
         "one tenant's prompt cache is not another's",
-        "domicile/data_plane/inference/lifecycle.py",
+        "Inference._cache_salt",
         "        return placement.reservation.admission.caller.project.project_id",
         '        return "everybody"',
         "tests/e2e/test_chat.py -k tenant",
@@ -17,7 +16,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a snapshot's signature is checked",
-        "domicile/boundary/signing.py",
+        "_verify",
         "    except (InvalidSignature, ValueError) as error:\n        raise BadSignatureError from error",
         "    except (InvalidSignature, ValueError):\n        return",
         "tests/unit/boundary tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
@@ -25,7 +24,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "store: true is refused",
-        f"{POLICY}/retention.py",
+        "check_store",
         "    if store is not True:",
         "    if store is not None:",
         f"{TABLE} -k storing",
@@ -33,7 +32,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an older snapshot is refused",
-        "domicile/data_plane/snapshot/verification.py",
+        "verify_manifest",
         "    if position <= held:",
         "    if False:",
         "tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
@@ -41,7 +40,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a root key is succeeded by its own word alone",
-        "domicile/data_plane/snapshot/succession.py",
+        "follow",
         "        if enrollment.root_key is None or succession.before != public_key_id(enrollment.root_key):",
         "        if False:",
         "tests/unit/data_plane/snapshot/test_succession.py",
@@ -49,7 +48,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an old succession is no news when its root key comes back",
-        "domicile/data_plane/snapshot/succession.py",
+        "follow",
         "        if succession.serial <= max(held.serial, enrollment.serial):",
         "        if False:",
         "tests/unit/data_plane/snapshot/test_succession.py",
@@ -57,7 +56,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "who is named as a root key shows that he has it",
-        "domicile/boundary/signing.py",
+        "open_succession",
         "    _verify(signed.succession.public_key, signed.possession, _POSSESSION_PREFIX + message)\n",
         "",
         "tests/unit/data_plane/snapshot/test_succession.py",
@@ -65,7 +64,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a new root key is on disk before what it has certified counts",
-        "domicile/data_plane/snapshot/subscription.py",
+        "SnapshotSubscription._poll_once",
         "            await self._repository.save(signed, shards, position, root_key=root_key, succeeds=before.root_key)\n",
         "",
         "tests/component/data_plane/snapshot/test_subscription.py -k RootRotation",
@@ -73,7 +72,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "another region's snapshot is refused",
-        "domicile/data_plane/snapshot/verification.py",
+        "verify_manifest",
         "    if manifest.region != region:",
         "    if False:",
         "tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
@@ -81,7 +80,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a shard's bytes are those of the manifest",
-        "domicile/data_plane/snapshot/verification.py",
+        "verify_shard",
         "    if digest(body) != sha256:",
         "    if False:",
         "tests/unit/data_plane/snapshot tests/component/data_plane/snapshot",
@@ -89,7 +88,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "a member that stands twice is refused",
-        "domicile/web/bodies/json_body.py",
+        "_object",
         "    if len(value) != len(pairs):",
         "    if False:",
         TABLE,
@@ -97,7 +96,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an idempotency key is not used for something else",
-        "domicile/control_plane/idempotency.py",
+        "find_made",
         "    if row.body_sha256 != attempt.body_sha256:",
         "    if False:",
         "tests/component/control_plane/test_idempotency.py",
@@ -105,7 +104,7 @@ MUTANTS = [
     Mutant(
         "design 8",
         "a listener beyond loopback is not in clear",
-        "domicile/settings/listener.py",
+        "Listener._never_in_clear_by_oversight",
         "        if not self.tls.is_spoken:\n            raise ValueError(\n",
         "        if False:\n            raise ValueError(\n",
         "tests/unit/settings/test_listener.py",
@@ -113,7 +112,7 @@ MUTANTS = [
     Mutant(
         "design 8",
         "nobody goes around the TLS proxy",
-        "domicile/web/server/protocol.py",
+        "LimitedHttpProtocol.connection_made",
         "        if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):",
         "        if False:",
         "tests/component/web/server/test_trusted_proxies.py -k stranger",
@@ -121,7 +120,7 @@ MUTANTS = [
     Mutant(
         "design 8",
         "what reached the TLS proxy in clear is refused",
-        "domicile/web/server/head_judgement.py",
+        "judge_head",
         '        if is_behind_proxy and came_in_clear(scope["headers"]):',
         "        if False:",
         "tests/component/web/server/test_trusted_proxies.py -k named_proxy",
@@ -129,7 +128,7 @@ MUTANTS = [
     Mutant(
         "design 7",
         "a database that cannot work now is no defect",
-        "domicile/persistence/unavailable.py",
+        "is_unavailable",
         "        return sqlite_code & 0xFF in _SQLITE_CODES",
         "        return False",
         "tests/unit/persistence tests/component/persistence",
@@ -137,7 +136,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a region goes by the control plane's clock",
-        "domicile/data_plane/clock.py",
+        "RegionClock.now_ms",
         "        return self.machine.now_ms() + self._ahead_ms",
         "        return self.machine.now_ms()",
         "tests/unit/data_plane/test_clock.py",
@@ -145,7 +144,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an old snapshot does not set the clock back",
-        "domicile/data_plane/clock.py",
+        "RegionClock.told",
         "        if not is_fresh:",
         "        if False:",
         "tests/unit/data_plane/test_clock.py",
@@ -153,7 +152,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what the platform cuts off is not put down to the client",
-        "domicile/data_plane/inference/cancellation.py",
+        "Cancellation.by_platform",
         "        self.outcome = Outcome.CUT_OFF",
         "        self.outcome = Outcome.CLIENT_LEFT",
         "tests/residency/test_draining.py -k outlives",
@@ -161,7 +160,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "a link to an image opens for an hour",
-        "domicile/data_plane/storage/image_links.py",
+        "ImageLinks.open",
         " or row.expires_at_ms <= self._clock.now_ms()",
         "",
         "tests/unit/data_plane/storage",
@@ -169,7 +168,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "an archived project's links are gone",
-        "domicile/data_plane/storage/image_links.py",
+        "ImageLinks.open",
         " or not self._is_live(row.project_id)",
         "",
         "tests/unit/data_plane/storage",
@@ -177,7 +176,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "what rests behind a link is ciphertext",
-        "domicile/data_plane/storage/image_links.py",
+        "ImageLinks.store",
         "nonce + AESGCM(key).encrypt(nonce, picture, bound_to)",
         "nonce + AESGCM(key).encrypt(nonce, picture, bound_to) + picture",
         "tests/unit/data_plane/storage",
@@ -185,7 +184,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "a ciphertext belongs to its project and its hour",
-        "domicile/data_plane/storage/image_links.py",
+        "_bound_to",
         '    return f"domicile image link\\n{project_id}\\n{image_id}\\n{expires_at_ms}".encode("ascii")',
         '    return b""',
         "tests/unit/data_plane/storage",
@@ -193,7 +192,7 @@ MUTANTS = [
     Mutant(
         "design 7",
         "an image is what it claims",
-        "domicile/data_plane/policy/image_input.py",
+        "check_image",
         "    if header.kind != claimed:",
         "    if False:",
         "tests/unit/data_plane/policy/test_image_input.py",
@@ -201,7 +200,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "no jump of a clock ends the grace of a destruction",
-        "domicile/control_plane/grace.py",
+        "is_over",
         "    return and_(table.c.due_at_ms <= now_ms, table.c.counted_ms >= GRACE_MS)",
         "    return and_(table.c.due_at_ms <= now_ms)",
         "tests/component/control_plane/projects/test_destruction.py",
@@ -209,7 +208,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "the time of the control plane is signed for the question",
-        "domicile/boundary/signing.py",
+        "open_time",
         "    _verify(certificate.public_key, signed.signature, _time_message(signed.certificate, nonce, signed.now_ms))",
         "    pass",
         "tests/component/data_plane/test_control_link.py",
@@ -217,7 +216,7 @@ MUTANTS = [
     Mutant(
         "design 5",
         "a deleted admin key opens nothing",
-        "domicile/control_plane/principals/authentication.py",
+        "Authentication._live_admin_key",
         "            table.c.deleted_at_ms.is_(None),\n",
         "",
         "tests/component/control_plane/test_paging.py",
@@ -225,7 +224,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what an engine lacks is not asked of it",
-        "domicile/data_plane/routing.py",
+        "Router._able",
         "        parameters = wishes.asked - wishes.ignorable",
         "        parameters: frozenset[str] = frozenset()",
         "tests/unit/data_plane/test_routing.py",
@@ -233,7 +232,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what a client sends back is taken out before an engine is asked",
-        "domicile/web/bodies/dropped_members.py",
+        "_take_out",
         "            found[path] = value.pop(name) is not None or found.get(path, False)",
         "            found[path] = value[name] is not None or found.get(path, False)",
         "tests/unit/web/bodies/test_tolerant_json.py",
@@ -241,7 +240,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "a refused parameter is refused for every value but its default",
-        f"{POLICY}/wishes.py",
+        "WishRules.wishes",
         "            if isinstance(value, str | list | dict) and not value:",
         "            if not value or not isinstance(value, str | list | dict):",
         "tests/unit/data_plane/policy",
@@ -257,7 +256,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "an engine opens no socket of a network",
-        "domicile/confinement/seccomp.py",
+        "_sockets_of",
         "        yield (_RETURN, 0, 0, _ERRNO | errno.EACCES)",
         "        yield (_RETURN, 0, 0, _ALLOW)",
         "tests/unit/confinement tests/component/confinement",
@@ -265,7 +264,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "an engine without its walls does not start",
-        "domicile_engines/__main__.py",
+        "_confine",
         '        sys.exit(f"domicile engine: it is not started without its walls (docs/security.md): {error}")',
         "        print(error, file=sys.stderr)",
         "tests/unit/confinement tests/component/confinement -k does_not_start",
@@ -273,7 +272,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "a decoder can open nothing",
-        "domicile/apps/inspector.py",
+        "main",
         "        confine_decoder(MEMORY_BYTES_MAX)",
         "        pass",
         "tests/component/data_plane/inspection",
@@ -281,7 +280,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's recordings do not hold every inspector",
-        "domicile/kernel/fair_turns.py",
+        "FairTurns._may_begin",
         "        return self._running < self._places and self._held[project] < self._places_of_one",
         "        return self._running < self._places",
         "tests/unit/kernel/test_fair_turns.py",
@@ -289,7 +288,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "a free place at an engine goes to the project with the fewest",
-        "domicile/kernel/fair_turns.py",
+        "FairTurns._rank",
         "self._held[project] + (project == leaving)",
         "0",
         "tests/unit/kernel/test_fair_turns.py",
@@ -297,7 +296,7 @@ MUTANTS = [
     Mutant(
         "design 4.2",
         "a member that stands twice is not read quickly",
-        "domicile/web/bodies/json_body.py",
+        "_quickly_parsed",
         'if _encoder.encode(value).count(b":") != body.count(b":"):',
         "if False:",
         "tests/unit/web/bodies/test_json_readers.py",
@@ -305,7 +304,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "a blocked project's links are shut too",
-        "domicile/data_plane/http/auth.py",
+        "Authenticator.serves",
         'table is not None and project_id in table.projects and not self._blocks.cover("", project_id)',
         "table is not None and project_id in table.projects",
         "tests/residency/test_image_links.py",
@@ -313,7 +312,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "one project's flood leaves places in the embedded engine's queue",
-        "domicile_engines/runtime/places.py",
+        "Places.take",
         "        if self._taken.get(project, 0) + count > self._free - count:",
         "        if count > self._free:",
         "tests/unit/domicile_engines/runtime/test_places.py",
@@ -321,7 +320,7 @@ MUTANTS = [
     Mutant(
         "design 1",
         "the recordings of one chat are counted before any is transcribed",
-        "domicile/data_plane/policy/audio_input.py",
+        "RecordingBudget.spend",
         "        if self._parts > PARTS_MAX:",
         "        if False:",
         "tests/unit/data_plane/policy/test_admit.py -k recordings",

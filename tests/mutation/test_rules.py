@@ -1,6 +1,6 @@
 """The negative twins, proved: with a rule of the contract switched off in the source, the tests named beside it fail.
 
-A mutant is one replacement of text in a copy of the source; the tests run against the copy.
+A mutant is one replacement in a function of a copy of the source; the tests run against the copy.
 """
 
 import os
@@ -19,19 +19,12 @@ from tests.mutation.mutant import Mutant
 MUTANTS = [*rules_of_the_contract.MUTANTS, *rules_of_the_design.MUTANTS]
 
 
-def mutate(folder: Path, mutant: Mutant) -> None:
-    file = folder / mutant.file
-    text = file.read_text("utf-8")
-    assert text.count(mutant.before) == 1, f"{mutant.file} no longer holds the text of this mutant exactly once"
-    file.write_text(text.replace(mutant.before, mutant.after))
-
-
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.contract}: {mutant.rule}")
 def test_a_rule_that_is_switched_off_makes_a_test_fail(tmp_path: Path, mutant: Mutant) -> None:
     shutil.copytree(SOURCE, tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    mutate(tmp_path / "src", mutant)
+    mutant.apply(tmp_path / "src")
     outcome = subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *shlex.split(mutant.tests)],
         cwd=ROOT,
@@ -49,4 +42,4 @@ def test_every_mutant_is_a_place_in_the_source() -> None:
         tests = [word.partition("::")[0] for word in shlex.split(mutant.tests) if word.startswith("tests/")]
         assert tests, mutant.rule
         assert all((ROOT / path).exists() for path in tests), mutant.rule
-        assert (SOURCE / mutant.file).read_text("utf-8").count(mutant.before) == 1, mutant.rule
+        assert len(mutant.places()) == 1, mutant.rule
