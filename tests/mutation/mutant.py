@@ -24,7 +24,7 @@ class Place:
 class Mutant:
     """`before` stands exactly once in `where`; with `after` in its place one of `tests` must fail.
 
-    `where` is a function's qualified name (`Projects.create`) in any module, or the path of a module for code outside functions.
+    `where`: a function's qualified name (`Projects.create`) in any module, or the path of a module for code outside functions.
     White space between the words of `before` does not count. So neither a move nor the formatter breaks a mutant.
     """
 
