@@ -3,9 +3,12 @@
 import socket
 import subprocess
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+_FOLDER = Path(__file__).parent
 
 
 def _refuse(*_: Any, **__: Any) -> NoReturn:
@@ -13,8 +16,11 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol() -> Generator[None, Any, Any]:
-    """Around each test with its fixtures, those of wider scopes included."""
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Around each test of this folder with its fixtures, those of wider scopes included."""
+    # Where tests are spread over workers, this is called for the tests of other folders too.
+    if not item.path.is_relative_to(_FOLDER):
+        return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "bind", _refuse)
         patch.setattr(subprocess, "Popen", _refuse)
