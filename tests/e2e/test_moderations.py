@@ -34,7 +34,7 @@ def test_what_the_engine_cannot_take_is_said_with_its_place(up: RunningUp, us_ke
     moderations = up.client("us", us_key.secret).moderations
     cut = data_url(encoded("JPEG", 300, 200)[:600], "jpeg")
     refused: list[tuple[Any, str]] = [
-        ([{"type": "image_url", "image_url": {"url": cut}}], "invalid_file input[0].image_url.url"),
+        ([{"type": "image_url", "image_url": {"url": cut}}], "invalid_file input[0].image_url"),
         ("a" * 100_001, "invalid_value input"),
         ([IMAGE] * 11, "invalid_value input"),
     ]

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import msgspec
 import pytest
 
-from domicile.apps import control
+from domicile.apps.control import serving
 from domicile.boundary import protocol, signing
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, digest, encode_shard
 from domicile.control_plane.database.transactions import Reader
@@ -106,7 +106,7 @@ async def test_unsigned_and_wrongly_signed_calls_are_refused(platform: Platform)
 @pytest.fixture
 def small_body_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A control plane that is started with it holds half a megabyte."""
-    monkeypatch.setattr(control, "BOUNDARY_BODY_MEMORY_BYTES", 1024 * 1024)
+    monkeypatch.setattr(serving, "BOUNDARY_BODY_MEMORY_BYTES", 1024 * 1024)
 
 
 @pytest.mark.usefixtures("small_body_memory")
