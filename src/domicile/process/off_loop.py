@@ -12,8 +12,6 @@ LARGE_BYTES = 256 * 1024
 """Work on more than this leaves the event loop: 256 KiB of JSON take a few milliseconds, 20 MiB a tenth of a second or more."""
 # Few: they share the interpreter's lock with the event loop, which would wait for each of many.
 _THREADS = 2
-# All requests in hand may wait: the memory for bodies and the queues of engines bound them.
-_WAITING_MAX = 2**31
 
 T = TypeVar("T")
 
@@ -39,4 +37,5 @@ async def off_loop(work: Callable[[], T], size_bytes: int, project_id: str) -> T
 
 
 def _new_turns() -> FairTurns:
-    return FairTurns(places=_THREADS, places_of_one=_THREADS, waiting=_WAITING_MAX, waiting_of_one=_WAITING_MAX)
+    # Any number may wait: the memory for bodies and the queues of engines bound them.
+    return FairTurns(places=_THREADS, places_of_one=_THREADS)

@@ -1,4 +1,4 @@
-"""The whole story of `domicile up`, with real processes in the place of the planes."""
+"""`domicile up` from start to end, with real processes in the place of the planes."""
 
 import os
 import signal

@@ -13,7 +13,7 @@ _STAND_IN = str(Path(__file__).with_name("stand_in.py"))
 
 
 def main() -> None:
-    """Runs the supervisor's own story."""
+    """Runs the supervisor's own code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("port_base", type=int)

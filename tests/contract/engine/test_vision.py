@@ -3,7 +3,6 @@
 import base64
 import io
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import openai
 import pytest
 from PIL import Image
 from tests.contract.engine.conftest import EngineProcess, start
+from tests.platform.processes import eventually
 from tests.platform.vision_projector import PICTURE_TOKENS, write_projector
 
 from domicile_engines.models.smollm2.weights import model_file
@@ -154,10 +154,7 @@ def test_idle_it_is_let_go_with_its_socket_and_comes_back(seeing: EngineProcess)
     private = seeing.socket.with_name(seeing.socket.name + ".v")
     assert ask(seeing, asked(picture("red"))).status_code == 200
     assert [entry.name for entry in private.iterdir()] == ["llama.sock"]
-    deadline = time.monotonic() + 30
-    while private.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    eventually(lambda: not private.exists(), what="the idle model's folder is gone")
     assert ask(seeing, asked(picture("red"))).status_code == 200
     assert "What do you see" not in seeing.log.read_text()
 

@@ -1,4 +1,4 @@
-"""The story of one `domicile up`: prepare, start, enroll, announce, watch, stop."""
+"""One `domicile up`, from start to end: prepare, start, enroll, announce, watch, stop."""
 
 import asyncio
 import json

@@ -563,7 +563,7 @@ class TestDeadlines:
         with server.connect() as connection:
             connection.send(b"GET /held HTTP/1.1\r\nHost: h\r\n\r\nGET /hel")
             assert recording.held.wait(5)
-            # The deadline of the second head passes while the first is being answered.
+            # The deadline of the second head passes while the first is being answered: nothing but time tells of it.
             time.sleep(0.2)
             server.call(recording.release.set)
             assert json.loads(connection.answer().body) == {"held": True}
@@ -584,6 +584,7 @@ class TestDeadlines:
         with server.connect() as connection:
             connection.send(b"GET /held HTTP/1.1\r\nHost: h\r\n\r\n")
             assert recording.held.wait(5)
+            # Longer than the deadline of a head, which must not run any more: there is nothing else to wait for.
             time.sleep(0.2)
             server.call(recording.release.set)
             assert connection.answer().status == 200
@@ -702,6 +703,7 @@ class TestGate:
             assert connection.rest() == b""
             with pytest.raises(CUT_OFF):
                 for _ in range(25):
+                    # The client's own pace: it is silent for longer than it may be.
                     time.sleep(0.2)
                     connection.send_beneath(b"x")
 
