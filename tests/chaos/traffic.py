@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
+from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAI
 
 from tests.platform.installation import Installation, IssuedKey
 
@@ -58,18 +58,22 @@ class Caller:
                 self.excused[type(error).__name__] += 1
                 self._stop.wait(0.05)
             except APIStatusError as error:
-                self._note(error)
+                self._note(error, can_be_excused=error.status_code in {503, 504})
+                self._stop.wait(0.05)
+            except APIError as error:
+                # The last event of a stream that broke off: it has no status.
+                self._note(error, can_be_excused=True)
                 self._stop.wait(0.05)
             except Exception as error:
                 self.defects.append(repr(error))
                 return
 
-    def _note(self, error: APIStatusError) -> None:
+    def _note(self, error: APIError, *, can_be_excused: bool) -> None:
         code = str(error.code)
-        if error.status_code in {503, 504} and code in EXCUSED:
+        if can_be_excused and code in EXCUSED:
             self.excused[code] += 1
         else:
-            self.defects.append(f"{error.status_code} {code}")
+            self.defects.append(f"{type(error).__name__} {code}")
 
     def _ask(self, client: OpenAI, text: str, *, streaming: bool) -> None:
         question: Any = {"role": "user", "content": text}
