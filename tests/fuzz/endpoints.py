@@ -74,7 +74,7 @@ VALID: dict[str, dict[str, Any]] = {
         "stream_format": "sse",
         "instructions": CANARY,
     },
-    # Forms are damaged in tests/unit/web/bodies/test_multipart.py; here they are no forms at all.
+    # Forms are damaged in tests/unit/web/bodies/test_form_parser.py; here they are no forms at all.
     "/v1/audio/transcriptions": {"model": "whisper-1", "file": CANARY},
     "/v1/audio/translations": {"model": "whisper-1", "file": CANARY},
     "/v1/embeddings": {

@@ -11,7 +11,7 @@ import httpx2
 import msgspec
 import pytest
 
-from domicile.web.bodies.reading import BODY_TIMEOUT_S
+from domicile.web.bodies.receiving import BODY_TIMEOUT_S
 from domicile.web.server.protocol import HEAD_TIMEOUT_S
 from tests.fuzz.process_figures import descriptors, resident_bytes
 from tests.platform.installation import Installation, IssuedKey

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from domicile.web.bodies import multipart
+from domicile.web.bodies.form_parser import read_form
 from tests.pictures import encoded
 
 received: list[dict[str, Any]] = []
@@ -273,7 +273,7 @@ async def images(request: Request) -> Response:
 
 async def transcriptions(request: Request) -> Response:
     """What it was sent of the form is kept. `prompt` says what is heard, or `do:NAME`, as in chat."""
-    form = multipart.read_form(await request.body(), request.headers["content-type"], files=frozenset({"file"}))
+    form = read_form(await request.body(), request.headers["content-type"], files=frozenset({"file"}))
     body = {**form.fields, "file_bytes": len(form.files["file"])}
     received.append({"headers": dict(request.headers), "body": body})
     text = form.fields.get("prompt", ["heard"])[0]

@@ -12,7 +12,7 @@ from domicile.data_plane.policy.caller import Caller
 from domicile.openai_api.audio_speech import SpeechRequest
 from domicile.openai_api.audio_transcription import LISTS, MAX_FILE_BYTES, TranscriptionRequest, TranslationRequest
 from domicile.web.bodies.body_limits import body_limit
-from domicile.web.bodies.reading import read_form
+from domicile.web.bodies.form_stream import read_form
 
 TRANSCRIPTION_LIMIT_BYTES = body_limit("/v1/audio/transcriptions")
 TRANSLATION_LIMIT_BYTES = body_limit("/v1/audio/translations")

@@ -49,13 +49,15 @@ class BodyHold:
 
     def __init__(self, memory: BodyMemory) -> None:
         self._memory = memory
+        self._size = 0
         self._taken = 0
         self.account = ""
         """Whose it is: a project's id. Empty for whoever has not shown a key."""
 
-    def grow_to(self, size: int) -> None:
-        """The body has this many bytes now. Raises `DomicileError` 503."""
-        more = size - SMALL_BYTES - self._taken
+    def grow_by(self, size: int) -> None:
+        """Count so many bytes more that are kept in memory. Raises `DomicileError` 503."""
+        self._size += size
+        more = self._size - SMALL_BYTES - self._taken
         if more > 0:
             self._memory.take(self.account, more)
             self._taken += more

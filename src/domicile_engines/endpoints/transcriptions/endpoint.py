@@ -17,7 +17,7 @@ from domicile.openai_api.audio_transcription import (
     check_transcription_request,
 )
 from domicile.web.bodies.body_limits import body_limit
-from domicile.web.bodies.reading import read_form
+from domicile.web.bodies.form_stream import read_form
 from domicile_engines.endpoints.http import Endpoint, Read, Reply
 from domicile_engines.endpoints.transcriptions import reply as shapes
 from domicile_engines.endpoints.transcriptions.capability import MODEL_ID, check_capability

@@ -16,9 +16,10 @@ from starlette.types import Message
 
 from domicile.process.off_loop import LARGE_BYTES
 from domicile.web.application import Application, ClientDisconnectedError
-from domicile.web.bodies import reading
+from domicile.web.bodies import receiving
+from domicile.web.bodies.form_stream import read_form
 from domicile.web.bodies.json_body import QUICK_BYTES_MAX
-from domicile.web.bodies.reading import json_response, read_form, read_json, read_json_by
+from domicile.web.bodies.reading import json_response, read_json, read_json_by
 from tests.component.web.live_server import LiveServer, RawAnswer, live_server
 
 LIMIT = 1000
@@ -158,7 +159,7 @@ def test_a_client_that_leaves_in_the_middle_is_noticed(server: LiveServer, endpo
 def test_a_body_that_does_not_arrive_is_408(
     server: LiveServer, endpoint: WishEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(receiving, "BODY_TIMEOUT_S", 0.1)
     assert code_of(post(server, b"{", b"Content-Length: 100")) == (408, "request_timeout")
     assert endpoint.read == []
 

@@ -22,7 +22,7 @@ def refused(memory: BodyMemory, account: str, size: int) -> bool:
     hold = memory.hold()
     hold.account = account
     try:
-        hold.grow_to(size)
+        hold.grow_by(size)
     except DomicileError as error:
         assert (error.code, error.retry_after_s) == ("service_unavailable", 2)
         hold.release()
@@ -42,8 +42,8 @@ def test_nobody_alone_has_more_than_half() -> None:
 def test_what_is_released_is_there_again() -> None:
     memory = BodyMemory(10 * MIB)
     hold = memory.hold()
-    for size in (1 * MIB, 2 * MIB, 5 * MIB):
-        hold.grow_to(size)
+    for size in (1 * MIB, 1 * MIB, 3 * MIB):
+        hold.grow_by(size)
     assert memory.held_bytes == 5 * MIB - SMALL_BYTES
     hold.release()
     hold.release()

@@ -2,13 +2,12 @@ import logging
 
 import pytest
 
+from domicile.web.bodies.form_parser import Form, read_form
 from domicile.web.bodies.multipart import (
     FIELD_BYTES_MAX,
     PARTS_MAX,
-    Form,
     FormError,
     UnknownFieldError,
-    read_form,
     write_form,
 )
 
