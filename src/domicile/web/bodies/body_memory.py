@@ -52,7 +52,7 @@ class BodyHold:
         self._size = 0
         self._taken = 0
         self.account = ""
-        """Whose it is: a project's id. Empty for whoever has not shown a key."""
+        """The id of the request's project. Empty until its key is known."""
 
     def grow_by(self, size: int) -> None:
         """Count so many bytes more that are kept in memory. Raises `DomicileError` 503."""

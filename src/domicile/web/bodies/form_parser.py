@@ -1,6 +1,6 @@
-"""Takes a form apart while it arrives: chunks go in, texts and pieces of files come out. It keeps no file.
+"""Parses a form while it arrives: from chunks of the body to whole text fields and pieces of files. It keeps no file.
 
-A file's own name and type are what a client says of it, and may be content: they are read past and never kept.
+The client's name and media type of a file may be content, so the parser skips them.
 """
 
 import logging
@@ -21,11 +21,11 @@ from domicile.web.bodies.multipart import (
     boundary_of,
 )
 
-# It quotes what it stumbles over.
+# The library's log messages quote the bytes that it cannot parse.
 logging.getLogger("python_multipart").disabled = True
 logging.getLogger("python_multipart.multipart").disabled = True
 
-# The parser's work between two looks at the bounds, and so between two turns of the event loop.
+# The bounds are checked, and the event loop gets its turn, after each slice of this size.
 _SLICE_BYTES = 64 * 1024
 # How much of a field's name an error repeats.
 _SHOWN = 64
@@ -34,7 +34,7 @@ _PLAIN_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
 @dataclass(frozen=True, slots=True)
 class TextField:
-    """A whole field that is no file."""
+    """A whole text field."""
 
     name: str
     value: str
@@ -42,21 +42,21 @@ class TextField:
 
 @dataclass(frozen=True, slots=True)
 class FileStart:
-    """A file begins. `FilePiece`s follow, and `FileEnd`."""
+    """The beginning of a file. Its `FilePiece`s and one `FileEnd` follow."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class FilePiece:
-    """The next bytes of the file that began last."""
+    """The next bytes of the current file, at most 64 KiB."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FileEnd:
-    """The file is whole."""
+    """The end of the current file."""
 
 
 FormItem = TextField | FileStart | FilePiece | FileEnd
@@ -64,23 +64,23 @@ FormItem = TextField | FileStart | FilePiece | FileEnd
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a form holds. A field may have been sent more than once."""
+    """A form in memory. `fields` lists all values of each field, in the order sent."""
 
     fields: Mapping[str, list[str]]
     files: Mapping[str, bytes]
 
 
 class FormParser:
-    """Of one form. Any division of a form into chunks gives the same fields, files and kind of error."""
+    """Parses one form. Fields, files and kind of error do not depend on how the form is divided into chunks."""
 
     def __init__(self, content_type: str, *, files: frozenset[str], texts: frozenset[str] | None = None) -> None:
-        """`files` names the fields that hold files: by their name, whatever the client calls them.
+        """`files`: names of the file fields. `texts`: names of the text fields, or None to accept all others.
 
-        `texts`: all other fields that are known, where the endpoint says them. Raises `FormError`.
+        Raises `FormError` when the content type is not that of a form, or names no valid boundary.
         """
         boundary = boundary_of(content_type)
         self._delimiter = b"\r\n--" + boundary
-        # The first boundary is preceded by a line break, or by nothing: then by this one.
+        # The first boundary may stand at the very beginning of the body. This line break lets one search find it there too.
         self._preamble: bytes | None = b"\r\n"
         self._delimiters = 0
         self._overhead = 0
@@ -93,10 +93,9 @@ class FormParser:
         )
 
     def feed(self, chunk: bytes) -> Iterator[FormItem]:
-        """What this chunk completes. Iterate to the end before the next chunk.
+        """Yield the items that this chunk completes. Exhaust the iterator before you feed the next chunk.
 
-        Raises `FormError`. A field that is neither among the files nor the texts is `UnknownFieldError`: a file under another
-        name is no text that is too large.
+        Raises `FormError`, and `UnknownFieldError` at the name of an unknown field, before its content is read.
         """
         for start in range(0, len(chunk), _SLICE_BYTES):
             if self._collector.ended:
@@ -105,7 +104,7 @@ class FormParser:
             yield from self._parse(chunk[start : start + _SLICE_BYTES])
 
     def finish(self) -> None:
-        """The body has ended. Raises `FormError` if the form has not."""
+        """Call after the last chunk. Raises `FormError` if the closing boundary is missing."""
         if not self._collector.ended:
             raise FormError("The form is cut short: its last boundary is missing.")
 
@@ -127,13 +126,13 @@ class FormParser:
         return items
 
     def _without_preamble(self, data: bytes) -> bytes:
-        """From the first boundary on. What stands before it is ignored (RFC 2046 5.1.1)."""
+        """Drop the bytes before the first boundary (RFC 2046 5.1.1)."""
         if self._preamble is None:
             return data
         data = self._preamble + data
         start = data.find(self._delimiter)
         if start < 0:
-            # It may hold the beginning of a boundary.
+            # The last bytes may be the beginning of a boundary.
             self._preamble = data[1 - len(self._delimiter) :]
             return b""
         self._preamble = None
@@ -142,7 +141,7 @@ class FormParser:
 
 @dataclass(slots=True)
 class _Collector:
-    """The parser's callbacks, for one part after the other."""
+    """The callbacks of python-multipart's parser. Collects the items of the form, one part after the other."""
 
     files: frozenset[str]
     texts: frozenset[str] | None
@@ -219,7 +218,7 @@ class _Collector:
 
 
 def read_form(body: bytes, content_type: str, *, files: frozenset[str], texts: frozenset[str] | None = None) -> Form:
-    """A form that is in memory already, by the same rules. Raises `FormError`."""
+    """Parse a form that is in memory, by the same rules. Raises `FormError`."""
     parser = FormParser(content_type, files=files, texts=texts)
     fields: dict[str, list[str]] = {}
     found: dict[str, bytearray] = {}
@@ -252,7 +251,6 @@ def _name(head: Mapping[bytes, bytes]) -> str:
 
 
 def _decoded(name: str, value: bytearray) -> str:
-    # The name is the caller's own word: it is not long, but it may be anything.
     shown = name[:_SHOWN]
     try:
         return value.decode()

@@ -1,4 +1,4 @@
-"""Reads a request's form as a stream: its file goes to a sink while it arrives, and its fields are kept in memory."""
+"""Reads a request's form as a stream: the file goes to a sink while it arrives, the fields are kept in memory."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -22,26 +22,30 @@ Stored_co = TypeVar("Stored_co", covariant=True)
 
 
 class FileSink(Protocol[Stored_co]):
-    """Where a file goes. Ends with exactly one `close` that succeeds, or exactly one `abort`."""
+    """Stores one file. The reader ends it with one `close` that succeeds, or else with one `abort`."""
 
     async def write(self, data: bytes) -> None:
-        """Take the next bytes, at most 64 KiB. The client sends on when this returns."""
+        """Take the next bytes, at most 64 KiB. The reader takes no more from the client until this returns."""
 
     async def close(self) -> Stored_co:
-        """Keep the file, which is whole, and say what became of it. Only called when the whole form is valid."""
+        """Keep the whole file, and return the sink's account of it. Called only when the whole form is valid."""
 
     async def abort(self) -> None:
-        """Keep nothing. Called when the form, the client, the sink or the task fails. Raises nothing."""
+        """Keep nothing. Raises nothing.
+
+        Called when the form, the client, the sink or the task fails. Also called after a `close` that raised or was
+        cancelled, so it must remove what that `close` may have kept.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class FormLimits:
-    """Bounds of one endpoint's forms, beside those that hold for all (`multipart`)."""
+    """Bounds of one endpoint's forms. The bounds of all forms stand in `multipart`."""
 
     body_bytes: int
     file_bytes: int
     slowest_bytes_per_s: int | None = None
-    """For files that need more than `BODY_TIMEOUT_S`: the pace that a client must keep."""
+    """Lets a body take longer than `BODY_TIMEOUT_S`, as long as the client sends at this rate. None: no longer."""
 
 
 async def stream_form(
@@ -53,11 +57,12 @@ async def stream_form(
     limits: FormLimits,
     open_sink: Callable[[], Awaitable[FileSink[Stored]]],
 ) -> tuple[T, Stored]:
-    """The form's fields as a closed type, and what the sink made of `file`, its one file, which `type_` does not have.
+    """Return the text fields as a `type_`, and the sink's account of the file.
 
-    415 unless the body is declared as a form; the errors of `receive_chunks`; 413 as soon as the file is known to be too
-    large; 503 when the process holds too much; 400 for a form that is damaged, lacks `file`, or breaks `type_`.
-    Fields and file come in any order. `lists` are sent as `name[]` by SDKs, and may be sent as `name`.
+    `file` names the one file field; `type_` has all others. Fields and file may come in any order. `lists` names the fields
+    that SDKs send as `name[]`, once a value; a caller may send them as `name`.
+    Errors: 415 unless the body is declared as a form; those of `receive_chunks`; 413 as soon as the file is known to be too
+    large; 503 when the process holds too many bodies; 400 for a form that is damaged, lacks `file`, or breaks `type_`.
     """
 
     def accept(members: dict[str, Any]) -> T:
@@ -69,7 +74,7 @@ async def stream_form(
 async def read_form(
     request: Request, type_: type[T], *, limit_bytes: int, file: str, file_limit_bytes: int, lists: frozenset[str]
 ) -> T:
-    """The form as a closed type, of which `file` is held in memory. By the rules and with the errors of `stream_form`."""
+    """Return the form as a `type_` whose member `file` holds the file's bytes. Rules and errors of `stream_form`."""
 
     async def open_sink() -> _MemorySink:
         return _MemorySink(hold_of(request))
@@ -80,7 +85,7 @@ async def read_form(
 
 
 class _MemorySink:
-    """Holds a file in memory, and counts it as part of the request's body."""
+    """Keeps a file in memory, and counts it as memory of the request's body."""
 
     def __init__(self, hold: BodyHold | None) -> None:
         self._hold = hold
@@ -98,7 +103,7 @@ class _MemorySink:
 
 
 class _FormReading(Generic[Stored]):
-    """One request's form, while it is read."""
+    """Reads the form of one request."""
 
     def __init__(
         self,
@@ -120,7 +125,7 @@ class _FormReading(Generic[Stored]):
         self._file_bytes = 0
 
     async def read(self, accept: Callable[[dict[str, Any]], T]) -> tuple[T, Stored]:
-        """What `accept` makes of the fields, and what the sink made of the file."""
+        """Return what `accept` makes of the fields, and what the sink's `close` returns."""
         content_type = self._request.headers.get("content-type", "")
         if not is_form(content_type):
             raise http_errors.unsupported_media_type(MEDIA_TYPE)
@@ -131,7 +136,7 @@ class _FormReading(Generic[Stored]):
             accepted = accept(_members(self._fields, self._lists))
             return accepted, await self._sink.close()
         except BaseException as error:
-            # Cancellation too: nothing of a form that was not read to its end is kept.
+            # Cancellation too: nothing of an unfinished form is kept.
             if self._sink is not None:
                 await self._sink.abort()
             if isinstance(error, UnknownFieldError):
@@ -150,7 +155,7 @@ class _FormReading(Generic[Stored]):
         async with aclosing(chunks):
             parser: FormParser | None = None
             async for chunk in chunks:
-                # After the first chunk: a body that is encoded or too large is told so first.
+                # Created after the first chunk, so that the errors of an encoded or too large body come first.
                 parser = parser or FormParser(content_type, files=frozenset({self._file}), texts=self._texts)
                 for item in parser.feed(chunk):
                     await self._take(item)

@@ -14,15 +14,15 @@ HEADERS_MAX = 8
 HEADER_BYTES_MAX = 4096 + 128
 """Of one header of a part."""
 OVERHEAD_BYTES_MAX = 1024 * 1024
-"""What a form may add to its file: its other fields, boundaries, heads, and what stands before the first boundary."""
-# Longer ones are no browser's and no SDK's, and what reads their parameters takes time by the square of their length.
+"""All of a form except the content of its file: text fields, boundaries, part headers and the preamble."""
+# No browser and no SDK sends a longer one, and parsing its parameters takes time by the square of its length.
 _CONTENT_TYPE_LENGTH_MAX = 512
 # RFC 2046, 5.1.1.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
 class FormError(Exception):
-    """A form that cannot be read; `param` is the field at fault, if it is one's."""
+    """A form that cannot be read. `param` is the field at fault, or None."""
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__("invalid form")
@@ -51,7 +51,7 @@ def boundary_of(content_type: str) -> bytes:
 
 
 def write_form(fields: Iterable[tuple[str, str]], files: Iterable[tuple[str, bytes]]) -> tuple[bytes, str]:
-    """A form and its `Content-Type`, from what was read of one: boundary and file names are made here, never copied."""
+    """Return a form and its `Content-Type`. Boundary and file names are made here, never copied from a client."""
     boundary = secrets.token_hex(16).encode()
     pieces: list[bytes] = []
     for name, value in fields:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 async def read_body(request: Request, *, limit_bytes: int) -> bytes:
-    """The whole body. The errors of `receive_chunks`, and 503 when the process holds too many large bodies."""
+    """Return the whole body. Errors: those of `receive_chunks`, and 503 when the process holds too many large bodies."""
     hold = hold_of(request)
     body = bytearray()
     async with aclosing(receive_chunks(request, limit_bytes=limit_bytes)) as chunks:
@@ -40,7 +40,7 @@ async def read_json(request: Request, type_: type[T], *, limit_bytes: int, max_v
 
 
 async def read_json_by(request: Request, decode: Callable[[bytes], T], *, limit_bytes: int) -> T:
-    """What `decode` makes of the body, under the same rules."""
+    """Return what `decode` makes of the body, by the rules of `read_json`."""
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise http_errors.unsupported_media_type("application/json")
@@ -49,7 +49,7 @@ async def read_json_by(request: Request, decode: Callable[[bytes], T], *, limit_
 
 
 def _account(request: Request) -> str:
-    """Whose request it is: a project's id, or empty where none is known."""
+    """The id of the request's project. Empty before the key is known."""
     hold = hold_of(request)
     return "" if hold is None else hold.account
 

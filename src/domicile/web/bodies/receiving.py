@@ -1,4 +1,4 @@
-"""A request's body as it arrives, within its bounds of size and time."""
+"""Receives a request's body in chunks, within its bounds of size and time."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,19 +10,19 @@ from domicile.web.application import BODY_HOLD, ClientDisconnectedError
 from domicile.web.bodies.body_memory import BodyHold
 
 BODY_TIMEOUT_S = 60.0
-"""How long a body may take. For a body with a slowest pace: how long it may be silent, and its time before the pace counts."""
-# How much of what a client wrote an error repeats.
+"""How long a body may take. With a slowest pace: how long a client may be silent, and the time before the pace counts."""
+# How many characters of the client's own words an error repeats.
 _SHOWN = 64
 
 
 async def receive_chunks(
     request: Request, *, limit_bytes: int, large_member: str | None = None, slowest_bytes_per_s: int | None = None
 ) -> AsyncGenerator[bytes]:
-    """The body in chunks. The next one is taken from the connection when it is asked for: this is the back-pressure.
+    """Yield the body in chunks. Each chunk is taken from the connection only when asked for: this is the back-pressure.
 
-    413 as soon as the body is known to be too large, 408 when it is too slow, 415 when it is encoded. Raises
-    `ClientDisconnectedError`. `large_member`: what takes up nearly all of a large body, and so is named as the fault.
-    `slowest_bytes_per_s`: a body may take one second more for so many bytes. Only the time spent waiting for the client counts.
+    Errors: 413 as soon as the body is known to be too large, 408 when it is too slow, 415 when it is encoded, and
+    `ClientDisconnectedError`. `large_member`: the parameter that the 413 names. `slowest_bytes_per_s`: the body may take
+    one second more for every so many bytes. Only the time spent waiting for the client counts.
     """
     _refuse_encoding(request)
     declared = request.headers.get("content-length", "")
@@ -53,13 +53,13 @@ async def receive_chunks(
 
 
 def hold_of(request: Request) -> BodyHold | None:
-    """Counts the memory that the body takes. None where bodies are not counted."""
+    """The count of the memory that this request's body takes. None in applications that count none."""
     hold: BodyHold | None = request.scope.get(BODY_HOLD)
     return hold
 
 
 def _refuse_encoding(request: Request) -> None:
-    """415 for a body that must be decoded first: what it would become has no bound, and no client needs it."""
+    """Raise 415 for a compressed body: its decompressed size has no bound, and no client needs it."""
     for value in request.headers.getlist("content-encoding"):
         for encoding in value.split(","):
             if encoding.strip().lower() not in {"", "identity"}:

@@ -1,10 +1,14 @@
+import itertools
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from domicile.web.bodies.form_parser import Form, read_form
+from domicile.web.bodies.form_parser import FilePiece, FileStart, Form, FormParser, TextField, read_form
 from domicile.web.bodies.multipart import (
     FIELD_BYTES_MAX,
+    OVERHEAD_BYTES_MAX,
     PARTS_MAX,
     FormError,
     UnknownFieldError,
@@ -98,3 +102,66 @@ def test_a_field_that_nobody_knows_is_named_whatever_it_holds(content: bytes) ->
 def test_a_list_is_known_by_its_name() -> None:
     read = read_form(form(named("words[]"), named("words[]")), TYPE, files=FILE, texts=frozenset({"words"}))
     assert read.fields == {"words[]": ["x", "x"]}
+
+
+def collected(chunks: list[bytes]) -> Form | tuple[type[FormError], str | None]:
+    """The form that arrives in these chunks, or its error."""
+    parser = FormParser(TYPE, files=FILE, texts=frozenset({"model"}))
+    fields: dict[str, list[str]] = {}
+    files: dict[str, bytes] = {}
+    try:
+        for item in itertools.chain.from_iterable(map(parser.feed, chunks)):
+            match item:
+                case TextField(name, value):
+                    fields.setdefault(name, []).append(value)
+                case FileStart(name):
+                    files[name] = b""
+                case FilePiece(data):
+                    files["file"] += data
+        parser.finish()
+    except FormError as error:
+        return type(error), error.param
+    return Form(fields, files)
+
+
+# Bounds are checked once a slice of 64 KiB.
+TOO_MUCH = OVERHEAD_BYTES_MAX + 64 * 1024
+# Bytes that look like the beginning, the end or a neighbour of a boundary.
+LIKE_BOUNDARIES = st.lists(
+    st.sampled_from([b"--b", b"\r\n", b"\r\n--b", b"\r\n--bX", b"--", b"-", b"\r", b"\n", b"b", b"\0text", b"\xff"]),
+    max_size=12,
+).map(b"".join)
+
+
+@given(
+    before=LIKE_BOUNDARIES,
+    file=LIKE_BOUNDARIES,
+    text=LIKE_BOUNDARIES,
+    after=LIKE_BOUNDARIES,
+    name=st.sampled_from(["model", "file", "other"]),
+    cuts=st.lists(st.integers(0, 300), max_size=20),
+)
+def test_any_division_into_chunks_reads_the_same(
+    before: bytes, file: bytes, text: bytes, after: bytes, name: str, cuts: list[int]
+) -> None:
+    body = before + b"\r\n" + form(named("file", file), named(name, text)) + after
+    whole = collected([body])
+    edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
+    assert collected([body[start:end] for start, end in itertools.pairwise(edges)]) == whole
+    assert collected([body[at : at + 1] for at in range(len(body))]) == whole
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"x" * TOO_MUCH + b"\r\n" + form(named("model")), id="preamble"),
+        pytest.param(b"--b" + b" " * TOO_MUCH + b"\r\n" + form(named("model")), id="first boundary"),
+        pytest.param(form(named("file") + b"--b" + b" " * TOO_MUCH + b"\r\n" + named("model")), id="boundary"),
+        pytest.param(form(*[named("model", b"x" * FIELD_BYTES_MAX)] * 17), id="fields"),
+        pytest.param(form(named("file", b"\r\n--bX" * (PARTS_MAX + 2))), id="boundaries in a file"),
+    ],
+)
+def test_all_but_the_content_of_a_file_is_bounded(body: bytes) -> None:
+    """The parser reads these byte by byte in Python, at 7 to 11 MB/s. It reads a file at gigabytes per second."""
+    with pytest.raises(FormError):
+        read_form(body, TYPE, files=FILE)

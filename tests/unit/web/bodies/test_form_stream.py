@@ -215,6 +215,25 @@ async def test_a_sink_that_fails_is_aborted_once_and_its_own_error_is_raised() -
     assert sink.ends == ["abort"]
 
 
+async def test_a_request_cancelled_while_its_file_is_kept_aborts_the_sink() -> None:
+    """A sink cannot tell whether a cancelled `close` has kept the file, so it is told to remove it."""
+    closing = asyncio.Event()
+
+    class SlowSink(Sink):
+        async def close(self) -> bytes:
+            closing.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    sink = SlowSink()
+    reading = asyncio.create_task(read(request_of([FORM]), sink))
+    await closing.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert sink.ends == ["abort"]
+
+
 async def test_a_client_that_leaves_aborts_the_sink() -> None:
     messages: list[Message] = [
         {"type": "http.request", "body": part("file", b"half", "f")[:-4], "more_body": True},
