@@ -1,6 +1,6 @@
 """From the body of a request to its answer: what all endpoints that run a model have in common."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from starlette.requests import Request
@@ -60,7 +60,7 @@ async def whole_answer(
     context: RequestContext,
 ) -> Answer:
     """The whole reply. Raises `ClientDisconnectedError` when the client leaves before."""
-    context = replace(context, body_bytes=body.size_bytes)
+    context = context.of_size(body.size_bytes)
     working = inference.answer(adapter, caller, body.request, context)
     reply = await while_connected(request.receive, working, context.cancellation)
     return Answer(reply.body, reply.media_type, _headers(reply, body.dropped))
@@ -75,7 +75,7 @@ async def streamed_answer(
     context: RequestContext,
 ) -> StreamedAnswer:
     """The reply in pieces, once an engine has begun it. Raises `ClientDisconnectedError` when the client leaves before."""
-    context = replace(context, body_bytes=body.size_bytes)
+    context = context.of_size(body.size_bytes)
     opening = inference.stream(adapter, caller, body.request, context)
     reply = await while_connected(request.receive, opening, context.cancellation)
     return StreamedAnswer(reply.pieces, reply.media_type, context.cancellation, _headers(reply, body.dropped))

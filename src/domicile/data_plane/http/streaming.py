@@ -96,8 +96,10 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _end(task: "asyncio.Task[Any]") -> None:
-    task.cancel()
-    await asyncio.wait({task})
+    if not task.done():
+        # To wait for a task that is done would take a turn of the event loop all the same.
+        task.cancel()
+        await asyncio.wait({task})
     if not task.cancelled():
         # Looked at, so that nothing is logged about an exception that nobody retrieved.
         task.exception()

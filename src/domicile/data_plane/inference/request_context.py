@@ -13,3 +13,7 @@ class RequestContext:
     body_bytes: int = 0
     """How large the request was when it came. Work on large ones leaves the event loop."""
     cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def of_size(self, body_bytes: int) -> "RequestContext":
+        """The same request, once its size is known."""
+        return RequestContext(self.request_id, body_bytes, self.cancellation)
