@@ -16,10 +16,8 @@ from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
 from domicile_engines.endpoints.images import reply as replies
 from domicile_engines.endpoints.images.capability import MODEL_ID, check_capability
 from domicile_engines.models.entry import model_entry
-from domicile_engines.models.procedural_sketch.canvas import png
-from domicile_engines.models.procedural_sketch.composition import draw_scene
-from domicile_engines.models.procedural_sketch.description import describe
-from domicile_engines.models.procedural_sketch.scene import read_prompt
+from domicile_engines.models.procedural_sketch.drawing import draw_scene, png
+from domicile_engines.models.procedural_sketch.scene import describe, read_prompt
 from domicile_engines.runtime.resident import Resident
 
 _PATH = "/v1/images/generations"

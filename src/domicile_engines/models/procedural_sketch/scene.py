@@ -1,160 +1,140 @@
-"""A prompt, read word by word into what is to be drawn. No grammar: words, what stands before them and what follows."""
+"""A prompt, read word by word into what is to be drawn. No grammar: known words, what stands before them and what follows."""
 
 import re
 from dataclasses import dataclass, field
 
-from domicile_engines.models.procedural_sketch.vocabulary import PHRASE_WORDS_MAX, Role, is_plural, meaning_of
+from domicile_engines.models.procedural_sketch.things import FIGURES, LIGHTS, SETTINGS, WORDS
 
 ITEMS_MAX = 24
 """Different things in one picture; the words after them are left out."""
 COUNT_MAX = 24
-_PLURAL_COUNT = {"tree": 7, "pine": 9, "flower": 14, "tulip": 14, "sunflower": 9, "bird": 5, "house": 5, "star": 9}
-_PLURAL_COUNT_OTHERWISE = 3
+_PLURAL_COUNT = 4
 
-_TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|[,.;:]")
-_SEPARATORS = frozenset({",", ".", ";", ":", "and", "with", "while", "plus"})
-SHAPES = frozenset({"circle", "square", "rectangle", "triangle", "star", "heart", "hexagon", "ring", "spiral"})
+_TOKEN = re.compile(r"[^\W_]+|[,.;:]")
+_SEPARATORS = frozenset(",.;:") | {"and", "with", "while", "plus"}
+_IRREGULAR_PLURALS = frozenset({"people", "men", "women", "children", "cacti"})
+WATER = frozenset({"sea", "lake", "beach"})
+_MEANINGS: dict[str, tuple[str, str]] = {
+    word: (role, name)
+    for role, names in {
+        **WORDS,
+        "light": {name: light.words for name, light in LIGHTS.items()},
+        "setting": {name: setting.words for name, setting in SETTINGS.items()},
+        "figure": {name: figure.words for name, figure in FIGURES.items()},
+    }.items()
+    for name, words in names.items()
+    for word in words.split()
+}
 
 
 @dataclass(slots=True)
 class Item:
-    """A kind of thing to draw, as often as `count`."""
+    """A kind of figure to draw, as often as `count`; the colours are hexadecimal, and take turns."""
 
     kind: str
     word: str
     count: int = 1
     colours: tuple[str, ...] = ()
-    size: str | None = None
-    place: str | None = None
-    relation: str | None = None
-    target: "Item | None" = None
-    """What it stands in that relation to."""
+    size: float = 1.0
+    place: str = ""
 
 
 @dataclass(slots=True)
 class Scene:
     """What was understood of a prompt. An empty one has no items and no setting."""
 
-    time: str | None = None
-    season: str | None = None
+    light: str = ""
+    season: str = ""
     settings: list[str] = field(default_factory=list)
     weather: list[str] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)
-    sky_colour: str | None = None
+    sky_colour: str = ""
     unknown: bool = False
     """Whether words were left out."""
 
-    def has(self, *kinds: str) -> bool:
-        """Whether one of these things is in it."""
-        return any(item.kind in kinds for item in self.items)
+    def places(self) -> list[str]:
+        """The settings to draw: those named, or the one that the first thing suggests. Empty for a pattern.
 
-    @property
-    def shapes_only(self) -> bool:
-        """Whether it names geometric shapes and nothing to set them in."""
-        return bool(self.items) and not self.settings and all(item.kind in SHAPES for item in self.items)
+        A setting with a background of its own stands alone. A boat gets water.
+        """
+        suggested = [FIGURES[item.kind].setting for item in self.items]
+        places = self.settings or suggested[:1] or (["hills"] if self.light or self.season or self.weather else [])
+        if any(FIGURES[item.kind].afloat for item in self.items) and not WATER & set(places):
+            places = [*places, "sea"]
+        return next(([place] for place in places if SETTINGS[place].sky), places)
 
 
 def read_prompt(prompt: str) -> Scene:
-    """Reads a prompt of any text. Costs a few dictionary look-ups for each word."""
-    reader = _Reader()
-    tokens = _TOKEN.findall(prompt.lower())
-    place = 0
-    while place < len(tokens):
-        for length in range(min(PHRASE_WORDS_MAX, len(tokens) - place), 0, -1):
-            phrase = " ".join(tokens[place : place + length])
-            meaning = meaning_of(phrase)
-            if meaning is not None:
-                reader.take(*meaning, phrase)
-                place += length
-                break
-        else:
-            reader.pass_over(tokens[place])
-            place += 1
-    return reader.scene
-
-
-@dataclass(slots=True)
-class _Before:
-    """What was said before a noun, and belongs to it."""
-
-    count: int | None = None
+    """Read a prompt of any text. Costs a dictionary look-up or three for each word."""
+    scene, waiting, last = Scene(), dict[str, str](), False
     colours: tuple[str, ...] = ()
-    size: str | None = None
-    place: str | None = None
-    negated: bool = False
-
-
-class _Reader:
-    """Remembers what was said before the next noun, and which noun was the last."""
-
-    def __init__(self) -> None:
-        self.scene = Scene()
-        self._last: Item | None = None
-        self._relating: Item | None = None
-        self._before = _Before()
-
-    def take(self, role: Role, name: str, phrase: str) -> None:
-        """A known word or phrase."""
-        if role == "thing":
-            self._thing(name, phrase)
+    before = ""
+    for token in _TOKEN.findall(prompt.lower()):
+        role, name, plural = _meaning(token)
+        compound, before = before == "figure" and name == "tree", role
+        if role == "place" and last:
+            scene.items[-1].place = scene.items[-1].place or name
         elif role == "colour":
-            self._before.colours = (*self._before.colours, name)[:3]
-        elif role == "number":
-            self._before.count = int(name)
-        elif role == "size":
-            self._before.size = name
-        elif role == "not":
-            self._before.negated = True
-        elif role == "place":
-            self._placed(name)
-        elif role == "relation":
-            if self._last is not None and self._last.relation is None:
-                self._last.relation, self._relating = name, self._last
+            colours = (*colours, name)[:3]
+        elif role in ("count", "size", "place"):
+            waiting[role] = name
+        elif compound:  # as in "pine trees"
+            if plural and last and scene.items[-1].count == 1:
+                scene.items[-1].count = _PLURAL_COUNT
+        elif role:
+            denied = waiting.get("count") == "0"
+            if role == "figure" and not denied and len(scene.items) < ITEMS_MAX:
+                count = min(COUNT_MAX, int(waiting.get("count", _PLURAL_COUNT if plural else 1)))
+                size, place = float(waiting.get("size", 1)), waiting.get("place", "")
+                scene.items.append(Item(name, token, count, colours, size, place))
+                last = True
+            elif role == "sky":
+                scene.sky_colour = colours[0] if colours else scene.sky_colour
+            elif not denied:
+                _circumstance(scene, role, name)
+            waiting, colours = {}, ()
+        elif token in _SEPARATORS:
+            last = False
         else:
-            self._circumstance(role, name)
+            scene.unknown |= len(token) > 3
+    return scene
 
-    def pass_over(self, token: str) -> None:
-        """A word that is not known, or a mark of punctuation."""
-        if token in _SEPARATORS:
-            self._last = None
-        elif len(token) > 3:
-            self.scene.unknown = True
 
-    def _thing(self, kind: str, phrase: str) -> None:
-        if kind == "sky":
-            self.scene.sky_colour = self._before.colours[0] if self._before.colours else self.scene.sky_colour
-        elif kind == "star" and self._before.count is None and not self._before.colours:
-            self._circumstance("weather", "stars")
-        elif not self._before.negated and len(self.scene.items) < ITEMS_MAX:
-            count = self._before.count
-            if count in (None, 1):
-                count = _PLURAL_COUNT.get(kind, _PLURAL_COUNT_OTHERWISE) if is_plural(phrase) else 1
-            item = Item(
-                kind, phrase, min(COUNT_MAX, count or 1), self._before.colours, self._before.size, self._before.place
-            )
-            self.scene.items.append(item)
-            if self._relating is not None and self._relating is not item:
-                self._relating.target, self._relating = item, None
-            self._last = item
-        self._before = _Before()
+def _meaning(token: str) -> tuple[str, str, bool]:
+    """The role of a word, what it names, and whether it names several."""
+    if token.isdecimal() and len(token) < 4:
+        return "count", str(int(token)), False
+    for word in (token, token.removesuffix("s"), token.removesuffix("es")):
+        if word in _MEANINGS:
+            return *_MEANINGS[word], word != token or word in _IRREGULAR_PLURALS
+    return "", "", False
 
-    def _placed(self, name: str) -> None:
-        if self._last is not None and self._last.place is None:
-            self._last.place = name
-        else:
-            self._before.place = name
 
-    def _circumstance(self, role: Role, name: str) -> None:
-        scene = self.scene
-        if not self._before.negated:
-            if role == "time":
-                scene.time = scene.time or name
-            elif role == "season":
-                scene.season = scene.season or name
-            elif role == "setting" and name not in scene.settings:
-                scene.settings.append(name)
-            elif role == "weather" and name not in scene.weather:
-                scene.weather.append(name)
-        if role in ("setting", "weather"):
-            self._before = _Before()
-        self._before.negated = False
+def _circumstance(scene: Scene, role: str, name: str) -> None:
+    """Note a light, season, setting or weather. The first of each word counts, but the sun may set."""
+    if role == "light":
+        scene.light = name if scene.light in ("", "day") else scene.light
+    elif role == "season":
+        scene.season = scene.season or name
+    elif role == "setting" and name not in scene.settings:
+        scene.settings.append(name)
+    elif role == "weather" and name not in scene.weather:
+        scene.weather.append(name)
+
+
+def describe(scene: Scene) -> str:
+    """The `revised_prompt`: what draws, and what it drew, in at most 1,000 characters and no unknown words of the prompt."""
+    items = [" ".join((str(item.count), *map(_colour_word, item.colours), item.word)) for item in scene.items]
+    circumstances = [*scene.places(), *scene.weather, *filter(None, (scene.season, scene.light)), *items]
+    drawn = (
+        ", ".join(circumstances)
+        if scene.places()
+        else "an abstract pattern, since it knows nothing to draw of this prompt"
+    )
+    left_out = " Words that it does not know were left out." if scene.unknown else ""
+    by = "Drawn by procedural-sketch, a rule-based drawing program that knows a few hundred English words"
+    return f"{by}: {drawn}.{left_out}"[:1000]
+
+
+def _colour_word(colour: str) -> str:
+    return WORDS["colour"][colour].split()[0]

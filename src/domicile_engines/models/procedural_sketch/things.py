@@ -1,368 +1,209 @@
-"""Things that people make, each drawn with a pen whose unit is the thing's height."""
+"""What `procedural-sketch` knows, as tables: words, light, landscapes, and the figures that it draws."""
 
-import math
+from typing import NamedTuple
 
-from domicile_engines.models.procedural_sketch.canvas import Pen
-from domicile_engines.models.procedural_sketch.colours import NAMED, Colour, Palette, darker, lighter, mix
-
-_INK: Colour = (44, 42, 50)
-_GLOW: Colour = (255, 214, 120)
-
-
-def draw_house(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Two walls in perspective, a roof, lit windows at night."""
-    wall, roof = palette.lit(colour), palette.lit((150, 72, 58) if colour != NAMED["red"] else (92, 84, 88))
-    pane = (
-        _GLOW if palette.is_night or palette.near[2] > palette.near[1] else mix((150, 196, 224), palette.sky_low, 0.4)
-    )
-    pen.shadow(0.62)
-    pen.box(0.30, 0.72, 0.40, 1.02, darker(roof, 0.25))
-    pen.polygon([(-0.50, 0), (-0.16, 0), (-0.16, 0.50), (-0.33, 0.86), (-0.50, 0.50)], lighter(wall, 0.10))
-    pen.box(-0.16, 0, 0.54, 0.50, darker(wall, 0.12))
-    pen.polygon([(-0.20, 0.47), (0.60, 0.47), (0.43, 0.90), (-0.35, 0.90)], roof)
-    pen.polygon(
-        [(-0.33, 0.92), (-0.57, 0.44), (-0.50, 0.42), (-0.33, 0.77), (-0.17, 0.45), (-0.13, 0.46)], darker(roof, 0.22)
-    )
-    for row in range(3):
-        pen.curve(
-            [(-0.24 - row * 0.04, 0.57 + row * 0.11), (0.56 - row * 0.045, 0.57 + row * 0.11)],
-            darker(roof, 0.14),
-            0.008,
-        )
-    pen.box(-0.39, 0, -0.27, 0.27, darker(wall, 0.62))
-    pen.ellipse(-0.295, 0.13, 0.010, 0.012, _GLOW)
-    pen.ellipse(-0.33, 0.52, 0.05, 0.055, (250, 248, 240))
-    pen.ellipse(-0.33, 0.52, 0.038, 0.042, pane)
-    for x in (-0.04, 0.26):
-        pen.box(x - 0.012, 0.138, x + 0.172, 0.362, (250, 248, 240))
-        pen.box(x, 0.15, x + 0.16, 0.35, pane)
-        pen.box(x + 0.073, 0.15, x + 0.087, 0.35, (250, 248, 240))
-        pen.box(x, 0.243, x + 0.16, 0.257, (250, 248, 240))
+WORDS = {
+    "colour": {
+        "#ce3934": "red crimson scarlet", "#ec852d": "orange ginger", "#f5c842": "yellow lemon", "#e0b046": "gold golden",
+        "#4a9454": "green emerald lime", "#386ebe": "blue azure navy cyan", "#3aaaaa": "turquoise teal",
+        "#7c52a0": "purple violet lilac lavender magenta", "#ec8aa5": "pink rose", "#7c563a": "brown beige tan",
+        "#26262c": "black", "#f6f4ee": "white", "#8c9096": "grey gray silver",
+    },
+    "count": {
+        "0": "no without not", "1": "one single", "2": "two pair couple", "3": "three few", "4": "four", "5": "five several",
+        "6": "six", "7": "seven", "8": "eight", "9": "nine many lots", "10": "ten", "12": "twelve dozen flock",
+    },
+    "size": {"0.6": "small little tiny distant", "1.5": "large big huge giant tall enormous great"},
+    "place": {"left": "left", "right": "right", "middle": "middle centre center"},
+    "season": {
+        "spring": "spring springtime blossom blossoms", "summer": "summer", "autumn": "autumn fall",
+        "winter": "winter snow snowy ice icy frozen christmas",
+    },
+    "weather": {
+        "clouds": "cloudy cloud", "rain": "rain rainy raining storm stormy", "snow": "snowing snowfall snowflake blizzard",
+        "fog": "fog foggy mist misty haze hazy",
+    },
+    "sky": {"sky": "sky"},
+}  # fmt: skip
+SEASONS = {"": ("#6ea55c", "#3f8048"), "spring": ("#86ba62", "#ef9fb8"), "summer": ("#74a64e", "#3f8a44"),
+           "autumn": ("#b08a4a", "#d6762e"), "winter": ("#e6edf4", "#b4c8d0")}  # fmt: skip
+"""The colours of the land and of the leaves."""
 
 
-def draw_castle(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Four towers, a gate, flags."""
-    stone = palette.lit(colour)
-    pane = _GLOW if palette.is_night else darker(stone, 0.6)
-    pen.shadow(0.62, 0.16)
-    for x, top, width in ((-0.34, 0.72, 0.11), (0.34, 0.72, 0.11), (0.0, 0.86, 0.14)):
-        _tower(pen, x, top, width, darker(stone, 0.06), palette, pane)
-    pen.box(-0.52, 0, 0.52, 0.40, stone)
-    _battlements(pen, -0.52, 0.52, 0.40, stone, 13)
-    for x in (-0.56, 0.56):
-        _tower(pen, x, 0.56, 0.12, lighter(stone, 0.05), palette, pane)
-    pen.box(-0.11, 0, 0.11, 0.20, darker(stone, 0.65))
-    pen.ellipse(0, 0.20, 0.11, 0.11, darker(stone, 0.65))
-    for x in (-0.30, -0.20, 0.20, 0.30):
-        pen.box(x - 0.018, 0.18, x + 0.018, 0.28, pane)
+class Light(NamedTuple):
+    """A time of day: its words, the sky from above down to the horizon, the sun or moon, and the shade over everything."""
+
+    words: str
+    sky: str
+    lamp: str
+    shade: str
+    share: float
 
 
-def _tower(pen: Pen, x: float, top: float, width: float, stone: Colour, palette: Palette, pane: Colour) -> None:
-    pen.box(x - width, 0, x + width, top, stone)
-    pen.box(x + width * 0.35, 0, x + width, top, darker(stone, 0.16))
-    roof = palette.lit((86, 102, 150))
-    pen.polygon([(x - width * 1.25, top), (x + width * 1.25, top), (x, top + width * 1.9)], roof)
-    pen.polygon([(x + width * 0.3, top), (x + width * 1.25, top), (x, top + width * 1.9)], darker(roof, 0.22))
-    pen.box(x - 0.02, top - 0.16, x + 0.02, top - 0.07, pane)
-    pole = top + width * 1.9
-    pen.curve([(x, pole - 0.01), (x, pole + 0.09)], _INK, 0.008)
-    pen.polygon([(x, pole + 0.09), (x + 0.10, pole + 0.065), (x, pole + 0.04)], NAMED["red"])
+LIGHTS = {
+    "dawn": Light("dawn sunrise morning daybreak", "#7090c4 #e8babe #ffe0be", "#fff0d0", "#8a7090", 0.22),
+    "day": Light("day daytime noon midday afternoon sunny sun", "#3f8ad0 #8ac4ea #e4f2f4", "#fff8d8", "#ffffff", 0.0),
+    "sunset": Light("sunset evening", "#4a3e7a #e2706a #ffc878", "#ffe49a", "#4a2850", 0.42),
+    "dusk": Light("dusk twilight", "#242c5c #685896 #ec9c92", "#ffdebe", "#20284e", 0.50),
+    "night": Light(
+        "night starry midnight moonlit moonlight moon dark", "#0a102a #182650 #3a507e", "#f4f2de", "#0c1636", 0.60
+    ),
+    "overcast": Light("overcast gloomy", "#78868f #a6b2ba #d4dada", "#eceeea", "#7c8890", 0.30),
+}
 
 
-def _battlements(pen: Pen, left: float, right: float, top: float, stone: Colour, count: int) -> None:
-    step = (right - left) / count
-    for index in range(0, count, 2):
-        pen.box(left + index * step, top, left + (index + 1) * step, top + 0.05, stone)
+class Layer(NamedTuple):
+    """A part of a landscape, which land, water or a row of a figure fills. Measures are shares of the picture's height."""
+
+    distance: float
+    what: str
+    base: float
+    size: float
+    colour: str = "land"
+    repeats: int = 0
 
 
-def draw_lighthouse(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Striped, on a rock, its beam lit in the dark."""
-    band = palette.lit(colour if colour != NAMED["white"] else NAMED["red"])
-    white = palette.lit((248, 246, 240))
-    pen.blob(
-        [(-0.42, -0.06), (-0.26, 0.06), (0, 0.09), (0.24, 0.06), (0.44, -0.06), (0, -0.10)], palette.lit((92, 88, 90))
-    )
-    if palette.is_night or palette.sky_top[2] < 140:
-        for reach, opacity in ((1.0, 0.10), (0.6, 0.14)):
-            pen.polygon(
-                [(0, 0.86), (-2.6 * reach, 0.86 + 0.5 * reach), (-2.6 * reach, 0.86 - 0.1 * reach)], _GLOW, opacity
-            )
-    for index in range(5):
-        low, high = 0.05 + index * 0.145, 0.05 + (index + 1) * 0.145
-        wide, narrow = 0.15 - index * 0.013, 0.15 - (index + 1) * 0.013
-        shade = white if index % 2 else band
-        pen.polygon([(-wide, low), (wide, low), (narrow, high), (-narrow, high)], shade)
-        pen.polygon([(wide * 0.3, low), (wide, low), (narrow, high), (narrow * 0.3, high)], darker(shade, 0.16))
-    pen.box(-0.115, 0.775, 0.115, 0.80, _INK)
-    pen.box(-0.065, 0.80, 0.065, 0.905, _GLOW)
-    for x in (-0.065, 0, 0.06):
-        pen.box(x - 0.004, 0.80, x + 0.004, 0.905, _INK)
-    pen.polygon([(-0.09, 0.90), (0.09, 0.90), (0, 1.0)], darker(band, 0.2))
-    pen.canvas.glow(pen.at(0, 0.855), pen.height * 0.20, _GLOW, 0.8)
+class Setting(NamedTuple):
+    """A landscape: its words, its layers, and its own background in place of a sky."""
+
+    words: str
+    layers: tuple[Layer, ...]
+    sky: str = ""
 
 
-def draw_windmill(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Four sails."""
-    wall = palette.lit(colour)
-    pen.shadow(0.30)
-    pen.polygon([(-0.20, 0), (0.20, 0), (0.11, 0.62), (-0.11, 0.62)], wall)
-    pen.polygon([(0.06, 0), (0.20, 0), (0.11, 0.62), (0.03, 0.62)], darker(wall, 0.18))
-    pen.blob([(-0.14, 0.61), (-0.09, 0.74), (0.09, 0.74), (0.14, 0.61)], palette.lit((128, 70, 56)))
-    pen.box(-0.05, 0, 0.05, 0.16, darker(wall, 0.6))
-    turn = pen.chance.uniform(0.2, 1.2)
-    for index in range(4):
-        angle = turn + index * math.pi / 2
-        dx, dy = math.cos(angle) * 0.40, math.sin(angle) * 0.40
-        side = (-dy * 0.26, dx * 0.26)
-        pen.polygon([(dx * 0.16, 0.66 + dy * 0.16), (dx, 0.66 + dy), (dx + side[0], 0.66 + dy + side[1]),
-                     (dx * 0.16 + side[0], 0.66 + dy * 0.16 + side[1])], (248, 244, 232), 0.92)  # fmt: skip
-        pen.curve([(0, 0.66), (dx, 0.66 + dy)], palette.lit((96, 70, 52)), 0.018)
-    pen.ellipse(0, 0.66, 0.03, 0.03, _INK)
+NEAR = (Layer(0.4, "land", 0.30, 0.06), Layer(0.15, "land", 0.17, 0.05), Layer(0.1, "grass", 0.05, 0.05, "land", 30))
+"""The ground in front of a landscape that has none of its own."""
+SHORE = Layer(0.15, "land", 0.10, 0.05)
+SETTINGS = {
+    "mountains": Setting("mountain alps peak summit volcano", (
+        Layer(0.9, "mountain", 0.40, 0.38, "#6d7690", 5), Layer(0.65, "mountain", 0.36, 0.26, "#5d6478", 6),
+        Layer(0.6, "land", 0.40, 0.03))),
+    "sea": Setting("sea ocean seaside harbour harbor bay coast seascape wave island", (Layer(0.5, "water", 0.42, 0),)),
+    "lake": Setting("lake pond fjord river reflection", (
+        Layer(0.7, "land", 0.43, 0.05), Layer(0.5, "water", 0.42, 0), SHORE,
+        Layer(0.1, "grass", 0.03, 0.05, "land", 30))),
+    "beach": Setting("beach shore sand", (Layer(0.5, "water", 0.42, 0), Layer(0.1, "land", 0.20, 0.05, "#ecd09a"))),
+    "forest": Setting("forest wood woodland jungle grove", (
+        Layer(0.8, "pine", 0.38, 0.26, "leaf", 22), Layer(0.6, "land", 0.38, 0.02), Layer(0.5, "tree", 0.33, 0.32, "leaf", 11),
+        Layer(0.45, "land", 0.32, 0.03), Layer(0.3, "pine", 0.24, 0.44, "leaf", 7), *NEAR[1:])),
+    "desert": Setting("desert dune sahara", (
+        Layer(0.8, "land", 0.42, 0.08, "#dfae6c"), Layer(0.45, "land", 0.32, 0.09, "#e0b072"),
+        Layer(0.15, "land", 0.18, 0.08, "#e6ba7c"))),
+    "city": Setting("city skyline town street skyscraper downtown cityscape building", (
+        Layer(0.85, "tower", 0.30, 0.46, "#6f7f9c", 11), Layer(0.6, "tower", 0.22, 0.36, "#56627e", 9),
+        Layer(0.2, "land", 0.17, 0.0, "#6b6e78"))),
+    "space": Setting("space cosmos universe nebula cosmic", (), "#05060f #140f33 #2c1746"),
+    "shapes": Setting("shape geometric", (), "#f4efe4 #f8f4ea #efe7d8"),
+    "hills": Setting("hill meadow field countryside valley farm garden park landscape grass", (
+        Layer(0.8, "land", 0.48, 0.10), Layer(0.6, "land", 0.40, 0.08), *NEAR)),
+}  # fmt: skip
 
 
-def draw_pyramid(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Two of its sides, and its courses of stone."""
-    stone = palette.lit(mix(colour, (226, 190, 130), 0.6))
-    pen.polygon([(-0.95, 0), (0.25, -0.06), (0, 1.0)], stone)
-    pen.polygon([(0.25, -0.06), (0.95, 0.04), (0, 1.0)], darker(stone, 0.26))
-    for course in range(1, 9):
-        share = course / 9
-        left, edge, right = -0.95 * (1 - share), 0.25 * (1 - share), 0.95 * (1 - share)
-        pen.curve([(left, share), (edge, share - 0.06 * (1 - share))], darker(stone, 0.10), 0.006)
-        pen.curve([(edge, share - 0.06 * (1 - share)), (right, share + 0.04 * (1 - share))], darker(stone, 0.34), 0.006)
+class Figure(NamedTuple):
+    """A thing: its words, the setting it suggests, its height as a share of the shorter side, its colour, the lowest and
+    highest place of its foot, and its parts, the hindmost first.
+
+    A part is a paint and numbers. Three numbers are a circle, four an ellipse, more a polygon, which `~` makes round. The
+    foot of the figure is (0, 0), its height 1. `own` is its colour, `+` lighter, `-` darker; `glow` shines in the dark.
+    """
+
+    words: str
+    setting: str
+    height: float
+    colour: str
+    low: float
+    high: float
+    parts: str
+    afloat: bool = False
 
 
-def draw_tent(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """With its door open."""
-    cloth = palette.lit(colour)
-    pen.shadow(0.85)
-    pen.polygon([(-0.80, 0), (0.30, 0), (-0.10, 0.95)], cloth)
-    pen.polygon([(0.30, 0), (0.92, 0), (0.42, 0.90), (-0.10, 0.95)], darker(cloth, 0.22))
-    pen.polygon([(-0.48, 0), (-0.02, 0), (-0.14, 0.72)], _GLOW if palette.is_night else darker(cloth, 0.6))
-
-
-def draw_boat(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Two sails, and a little of the boat in the water."""
-    hull = palette.lit(colour)
-    sail = palette.lit((252, 248, 238))
-    pen.ellipse(0, 0.0, 0.55, 0.035, lighter(palette.water, 0.4), 0.5)
-    pen.polygon([(-0.03, 0.14), (-0.03, 0.98), (0.0, 0.98), (0.0, 0.14)], palette.lit((112, 82, 60)))
-    pen.blob([(0.02, 0.20), (0.03, 0.94), (0.22, 0.58), (0.44, 0.22)], sail)
-    pen.blob([(-0.06, 0.22), (-0.06, 0.86), (-0.22, 0.52), (-0.36, 0.23)], darker(sail, 0.10))
-    pen.polygon([(-0.46, 0.16), (0.52, 0.16), (0.36, 0.0), (-0.34, 0.0)], hull)
-    pen.polygon([(-0.455, 0.16), (0.52, 0.16), (0.49, 0.125), (-0.44, 0.125)], lighter(hull, 0.5))
-    pen.polygon([(-0.03, 0.98), (-0.16, 0.955), (-0.03, 0.93)], NAMED["red"])
-    for index in range(3):
-        pen.ellipse(0, -0.05 - index * 0.06, 0.40 - index * 0.1, 0.016, mix(hull, palette.water, 0.4), 0.5)
-
-
-def draw_car(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """From the side."""
-    body = palette.lit(colour)
-    glass = mix((176, 210, 230), palette.sky_low, 0.4)
-    pen.shadow(1.25)
-    pen.blob([(-0.72, 0.52), (-0.48, 0.92), (-0.1, 1.0), (0.32, 0.96), (0.66, 0.54)], body)
-    pen.polygon([(-0.56, 0.56), (-0.40, 0.86), (-0.06, 0.91), (-0.06, 0.56)], glass)
-    pen.polygon([(0.02, 0.56), (0.02, 0.91), (0.28, 0.87), (0.52, 0.56)], glass)
-    pen.blob(
-        [
-            (-1.25, 0.22),
-            (-1.22, 0.50),
-            (-0.70, 0.60),
-            (0.66, 0.60),
-            (1.16, 0.48),
-            (1.24, 0.22),
-            (0.9, 0.15),
-            (-0.9, 0.15),
-        ],
-        body,
-    )
-    pen.box(-1.18, 0.16, 1.18, 0.26, darker(body, 0.3))
-    for x in (-0.70, 0.70):
-        pen.ellipse(x, 0.20, 0.24, 0.24, _INK)
-        pen.ellipse(x, 0.20, 0.12, 0.12, (186, 190, 196))
-    pen.ellipse(1.14, 0.42, 0.07, 0.06, (255, 240, 190))
-    pen.ellipse(-1.17, 0.42, 0.05, 0.06, NAMED["red"])
-    pen.box(-0.02, 0.44, 0.10, 0.47, darker(body, 0.4))
-
-
-def draw_balloon(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """A hot-air balloon in gores of two colours."""
-    first, second = palette.lit(colour), palette.lit(lighter(colour, 0.62))
-    outline = [
-        (0, 0.26),
-        (-0.20, 0.42),
-        (-0.35, 0.66),
-        (-0.28, 0.90),
-        (0, 1.0),
-        (0.28, 0.90),
-        (0.35, 0.66),
-        (0.20, 0.42),
-    ]
-    for index, share in enumerate((1.0, 0.74, 0.44, 0.15)):
-        shade = first if index % 2 == 0 else second
-        pen.blob([(x * share, y) for x, y in outline], shade)
-    pen.blob(
-        [(0.02, 0.27), (0.20, 0.42), (0.35, 0.66), (0.28, 0.90), (0.10, 0.985), (0.24, 0.66)], darker(first, 0.5), 0.22
-    )
-    for x in (-0.06, 0.06):
-        pen.curve([(x * 0.7, 0.12), (x * 1.6, 0.30)], _INK, 0.006)
-    pen.polygon([(-0.07, 0.13), (0.07, 0.13), (0.055, 0.02), (-0.055, 0.02)], palette.lit((142, 98, 60)))
-    pen.box(-0.075, 0.115, 0.075, 0.14, palette.lit((110, 74, 46)))
-
-
-def draw_rocket(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Rising on its flame."""
-    body = mix((240, 242, 246), palette.light, 0.08)
-    pen.canvas.glow(pen.at(0, 0.05), pen.height * 0.5, (255, 180, 80), 0.6)
-    pen.blob([(-0.10, 0.20), (-0.07, 0.02), (0, -0.20), (0.07, 0.02), (0.10, 0.20)], (250, 150, 50))
-    pen.blob([(-0.05, 0.20), (-0.03, 0.08), (0, -0.04), (0.03, 0.08), (0.05, 0.20)], (255, 236, 150))
-    for side in (-1, 1):
-        pen.polygon(
-            [(side * 0.12, 0.46), (side * 0.29, 0.26), (side * 0.27, 0.12), (side * 0.12, 0.22)], darker(colour, 0.12)
-        )
-    pen.blob([(-0.12, 0.18), (-0.155, 0.50), (-0.10, 0.80), (0, 1.0), (0.10, 0.80), (0.155, 0.50), (0.12, 0.18)], body)
-    pen.blob(
-        [(0.03, 0.18), (0.07, 0.50), (0.04, 0.80), (0, 1.0), (0.10, 0.80), (0.155, 0.50), (0.12, 0.18)],
-        darker(body, 0.16),
-    )
-    pen.blob([(-0.105, 0.79), (-0.05, 0.92), (0, 1.0), (0.05, 0.92), (0.105, 0.79), (0, 0.77)], colour)
-    pen.ellipse(0, 0.60, 0.07, 0.07, darker(body, 0.4))
-    pen.ellipse(0, 0.60, 0.052, 0.052, (110, 170, 214))
-
-
-def draw_plane(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """In flight."""
-    body = palette.lit(colour)
-    pen.polygon([(0.85, 0.55), (1.12, 1.0), (1.28, 1.0), (1.18, 0.5)], darker(body, 0.15))
-    pen.blob([(-1.2, 0.45), (-0.95, 0.62), (0.4, 0.66), (1.25, 0.56), (1.2, 0.48), (0.4, 0.30), (-0.95, 0.28)], body)
-    pen.polygon([(-0.20, 0.44), (0.35, 0.44), (0.85, -0.1), (0.60, -0.1)], darker(body, 0.28))
-    for index in range(7):
-        pen.ellipse(-0.6 + index * 0.18, 0.50, 0.04, 0.045, (90, 140, 190))
-    pen.blob([(-1.08, 0.50), (-0.95, 0.58), (-0.82, 0.56), (-0.90, 0.48)], (90, 140, 190))
-
-
-def draw_planet(pen: Pen, colour: Colour, _palette: Palette) -> None:
-    """With a ring, lit from one side."""
-    pen.canvas.glow(pen.at(0, 0.5), pen.height * 0.85, lighter(colour, 0.2), 0.35)
-    pen.ellipse(0, 0.5, 0.46, 0.46, darker(colour, 0.35))
-    for share in (0.94, 0.86, 0.76):
-        pen.ellipse(
-            -0.46 * (1 - share),
-            0.5 + 0.46 * (1 - share),
-            0.46 * share,
-            0.46 * share,
-            mix(darker(colour, 0.25), colour, (1 - share) * 4),
-        )
-    for y, width in ((0.66, 0.30), (0.52, 0.38), (0.38, 0.32)):
-        pen.blob([(-width, y), (0, y + 0.028), (width * 0.9, y), (0, y - 0.02)], lighter(colour, 0.25), 0.5)
-    for reach, shade in ((0.80, 0.45), (0.70, 0.25)):
-        arc = [(math.cos(a) * reach, 0.5 + math.sin(a) * reach * 0.22 - math.cos(a) * 0.12) for a in
-               (math.pi + step / 24 * math.pi for step in range(25))]  # fmt: skip
-        pen.curve(arc, lighter(colour, shade), 0.035)
-
-
-def draw_lamp(pen: Pen, _colour: Colour, palette: Palette) -> None:
-    """A street lamp."""
-    pen.shadow(0.10)
-    pen.box(-0.014, 0, 0.014, 0.84, _INK)
-    pen.box(-0.05, 0, 0.05, 0.03, _INK)
-    pen.polygon([(-0.045, 0.84), (0.045, 0.84), (0.07, 0.97), (-0.07, 0.97)], _GLOW)
-    pen.polygon([(-0.09, 0.96), (0.09, 0.96), (0, 1.02)], _INK)
-    pen.canvas.glow(pen.at(0, 0.90), pen.height * (0.5 if palette.is_night else 0.2), _GLOW, 0.75)
-
-
-def draw_cup(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Steaming."""
-    china = palette.lit(colour)
-    pen.shadow(0.66)
-    pen.ellipse(0, 0.03, 0.62, 0.085, lighter(china, 0.3))
-    pen.curve([(0.36, 0.52), (0.60, 0.50), (0.56, 0.26), (0.30, 0.20)], china, 0.075)
-    pen.blob([(-0.44, 0.60), (-0.40, 0.26), (-0.22, 0.06), (0.22, 0.06), (0.40, 0.26), (0.44, 0.60)], china)
-    pen.blob([(0.12, 0.58), (0.14, 0.30), (0.06, 0.07), (0.22, 0.06), (0.40, 0.26), (0.43, 0.58)], darker(china, 0.14))
-    pen.ellipse(0, 0.60, 0.44, 0.09, lighter(china, 0.35))
-    pen.ellipse(0, 0.595, 0.38, 0.066, (92, 58, 40))
-    for x in (-0.14, 0.02, 0.17):
-        pen.curve([(x, 0.70), (x + 0.05, 0.80), (x - 0.03, 0.90), (x + 0.03, 1.02)], (255, 255, 255), 0.024, 0.45)
-
-
-def draw_vase(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """With five flowers."""
-    china = palette.lit(colour)
-    pen.shadow(0.28)
-    stems = (
-        ("red", -0.26, 0.80),
-        ("yellow", 0.24, 0.84),
-        ("pink", -0.10, 0.94),
-        ("white", 0.10, 0.74),
-        ("purple", 0.02, 0.88),
-    )
-    for name, x, y in stems:
-        pen.curve([(0, 0.42), (x * 0.6, 0.6), (x, y)], (82, 132, 76), 0.016)
-        for index in range(7):
-            angle = index / 7 * 2 * math.pi
-            pen.ellipse(x + math.cos(angle) * 0.06, y + math.sin(angle) * 0.06, 0.045, 0.045, palette.lit(NAMED[name]))
-        pen.ellipse(x, y, 0.035, 0.035, (246, 206, 90))
-    pen.blob(
-        [
-            (-0.10, 0.46),
-            (-0.11, 0.40),
-            (-0.21, 0.22),
-            (-0.13, 0.02),
-            (0.13, 0.02),
-            (0.21, 0.22),
-            (0.11, 0.40),
-            (0.10, 0.46),
-        ],
-        china,
-    )
-    pen.blob([(0.05, 0.44), (0.12, 0.22), (0.06, 0.03), (0.13, 0.02), (0.21, 0.22), (0.11, 0.40)], darker(china, 0.18))
-    pen.blob([(-0.15, 0.25), (-0.11, 0.34), (-0.09, 0.24), (-0.12, 0.14)], lighter(china, 0.5), 0.7)
-
-
-def draw_apple(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """With a leaf."""
-    skin = palette.lit(colour)
-    pen.shadow(0.42)
-    pen.blob(
-        [
-            (0, 0.76),
-            (-0.26, 0.84),
-            (-0.46, 0.62),
-            (-0.42, 0.24),
-            (-0.18, 0.0),
-            (0, 0.04),
-            (0.18, 0.0),
-            (0.42, 0.24),
-            (0.46, 0.62),
-            (0.26, 0.84),
-        ],
-        skin,
-    )
-    pen.blob([(0.12, 0.78), (0.28, 0.50), (0.16, 0.06), (0.42, 0.24), (0.46, 0.62), (0.28, 0.82)], darker(skin, 0.16))
-    pen.ellipse(-0.24, 0.58, 0.07, 0.11, lighter(skin, 0.55), 0.8)
-    pen.curve([(0, 0.76), (0.02, 0.90), (0.08, 0.98)], (96, 66, 44), 0.04)
-    pen.blob([(0.05, 0.88), (0.22, 1.0), (0.36, 0.92), (0.20, 0.84)], (92, 156, 78))
-
-
-def draw_book(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Lying, closed."""
-    cover = palette.lit(colour)
-    pen.shadow(0.95)
-    pen.polygon([(-0.90, 0.10), (0.60, 0.10), (0.95, 0.42), (-0.50, 0.42)], darker(cover, 0.35))
-    pen.polygon([(-0.86, 0.16), (0.60, 0.16), (0.60, 0.42), (-0.86, 0.42)], (246, 240, 224))
-    for index in range(4):
-        pen.box(-0.86, 0.20 + index * 0.055, 0.60, 0.208 + index * 0.055, (214, 206, 188))
-    pen.polygon([(0.60, 0.16), (0.95, 0.48), (0.95, 0.72), (0.60, 0.42)], (226, 218, 198))
-    pen.polygon([(-0.90, 0.44), (0.62, 0.44), (0.97, 0.76), (-0.52, 0.76)], cover)
-    pen.polygon([(-0.36, 0.54), (0.40, 0.54), (0.52, 0.66), (-0.22, 0.66)], lighter(cover, 0.5))
-
-
-def draw_umbrella(pen: Pen, colour: Colour, palette: Palette) -> None:
-    """Open, stuck into the ground."""
-    cloth = palette.lit(colour)
-    pen.shadow(0.40)
-    pen.box(-0.012, 0, 0.012, 0.94, palette.lit((120, 88, 60)))
-    outline = [(-0.56, 0.60), (-0.40, 0.82), (0, 0.98), (0.40, 0.82), (0.56, 0.60)]
-    for index, share in enumerate((1.0, 0.62, 0.24)):
-        pen.polygon([(x * share, y) for x, y in outline], cloth if index % 2 == 0 else lighter(cloth, 0.6))
+FIGURES = {
+    "tree": Figure("tree oak maple apple", "hills", 0.34, "leaf", 0.10, 0.26, (
+        "#6b4a32 -.06 0 .06 0 .03 .5 -.03 .5; own- .04 .55 .25; own- .2 .6 .17; own -.17 .58 .2; own .04 .74 .22;"
+        "own+ -.08 .76 .13")),
+    "pine": Figure("pine fir spruce evergreen conifer", "hills", 0.38, "leaf", 0.10, 0.26, (
+        "#5b4030 -.04 0 .04 0 .04 .2 -.04 .2; own- -.27 .12 .27 .12 0 .55; own -.27 .12 0 .16 0 .55;"
+        "own- -.21 .36 .21 .36 0 .8; own -.21 .36 0 .4 0 .8; own- -.15 .6 .15 .6 0 1; own -.15 .6 0 .64 0 1")),
+    "palm": Figure("palm coconut", "beach", 0.42, "#4a9454", 0.10, 0.2, (
+        "#8a6a45 -.06 0 .04 0 .06 .4 .14 .8 .1 .8 0 .4; ~own- .12 .8 -.1 .9 -.3 .66 -.1 .78;"
+        "~own- .12 .8 .34 .9 .5 .62 .3 .76; ~own .12 .8 -.04 1 -.3 .9 -.04 .88; ~own .12 .8 .3 1 .52 .86 .3 .88;"
+        "~own+ .12 .8 .1 1 .2 1.04 .2 .9; #6b4a32 .1 .78 .04")),
+    "cactus": Figure("cactus cacti", "desert", 0.3, "#4a9454", 0.10, 0.24, (
+        "own -.09 0 .09 0 .09 .9 -.09 .9; own 0 .9 .09; ~own -.08 .3 -.3 .34 -.3 .62 -.2 .62 -.2 .44 -.08 .42;"
+        "~own .08 .42 .28 .46 .28 .76 .19 .76 .19 .56 .08 .54; own- .03 0 .09 0 .09 .9 .03 .95; #ec8aa5 0 .99 .05")),
+    "flower": Figure("flower daisy poppy tulip lily sunflower", "hills", 0.16, "#ce3934", 0.03, 0.16, (
+        "#4a8a48 -.02 0 .02 0 .02 .7 -.02 .7; ~#4a8a48 0 .1 .2 .3 .28 .42 .1 .32; own- .17 .82 .12;"
+        "own- -.17 .82 .12; own 0 .98 .12; own 0 .66 .12; own .12 .92 .12; own- .12 .7 .12; own -.12 .92 .12;"
+        "own -.12 .7 .12; #f5c842 0 .82 .11")),
+    "grass": Figure("", "hills", 0.05, "leaf", 0, 0, "own -.3 0 -.1 0 -.4 .8; own- -.1 0 .1 0 .05 1; own .1 0 .3 0 .45 .7"),
+    "mountain": Figure("", "mountains", 0.3, "#5d6478", 0, 0, (
+        "own -1 -.2 1 -.2 .62 .3 .5 .36 .16 .86 0 1 -.2 .8 -.42 .5 -.5 .48;"
+        "own- 0 1 .16 .86 .5 .36 .62 .3 1 -.2 .1 -.2 .16 .3 -.04 .5 .06 .74;"
+        "#f2f5fa -.2 .8 0 1 .05 .78 -.05 .68 -.1 .76 -.2 .6 -.24 .68 -.3 .66;"
+        "#c3cede 0 1 .16 .86 .27 .7 .15 .62 .05 .74")),
+    "tower": Figure("", "city", 0.3, "#56627e", 0, 0, (
+        "own -.16 -.3 .16 -.3 .16 1 -.16 1; own- .06 -.3 .16 -.3 .16 1 .06 1;"
+        + ";".join(f"glow {x} {y} {x + .05} {y} {x + .05} {y + .05} {x} {y + .05}"
+                   for y in (.18, .3, .42, .54, .66, .78, .9) for x in (-.13, -.05, .08)))),
+    "cloud": Figure("", "hills", 0.1, "#f6f4ee", 0, 0, (
+        "own- 0 .2 1 .16; own -.5 .34 .34 .3; own .42 .32 .38 .28; own -.05 .5 .42 .46; own 0 .26 .95 .14")),
+    "house": Figure("house cottage cabin hut home barn farmhouse chalet", "hills", 0.26, "#f6f4ee", 0.14, 0.26, (
+        "#7c4b3a .28 .6 .4 .6 .4 1.02 .28 1.02; own -.5 0 .5 0 .5 .55 -.5 .55; own- .16 0 .5 0 .5 .55 .16 .55;"
+        "#a8503e -.62 .5 .62 .5 .4 .95 -.4 .95; #8a3f32 .1 .5 .62 .5 .4 .95 .24 .95;"
+        "#5a3f30 -.1 0 .08 0 .08 .34 -.1 .34; glow -.4 .18 -.2 .18 -.2 .38 -.4 .38;"
+        "glow .24 .18 .42 .18 .42 .38 .24 .38")),
+    "castle": Figure("castle palace fortress", "mountains", 0.42, "#8c9096", 0.16, 0.28, (
+        "own -.5 0 .5 0 .5 .42 -.5 .42; own- -.6 0 -.34 0 -.34 .62 -.6 .62; own- .34 0 .6 0 .6 .62 .34 .62;"
+        "own+ -.2 0 .2 0 .2 .7 -.2 .7; own .04 0 .2 0 .2 .7 .04 .7; #56669a -.64 .6 -.3 .6 -.47 .88;"
+        "#56669a .3 .6 .64 .6 .47 .88; #56669a -.26 .68 .26 .68 0 1; #4a3a34 -.1 0 .1 0 .1 .2 -.1 .2;"
+        "#4a3a34 0 .2 .1; glow -.04 .46 .04 .46 .04 .58 -.04 .58; glow -.5 .4 -.44 .4 -.44 .5 -.5 .5;"
+        "glow .44 .4 .5 .4 .5 .5 .44 .5; #ce3934 0 1 .02 1.12 .18 1.07 .02 1.02")),
+    "lighthouse": Figure("lighthouse", "sea", 0.48, "#ce3934", 0.22, 0.32, (
+        "~#5f5a5c -.42 -.06 -.2 .07 .2 .07 .44 -.06 0 -.1; #f6f4ee -.15 .04 .15 .04 .09 .78 -.09 .78;"
+        "own -.15 .04 .15 .04 .138 .19 -.138 .19; own -.127 .33 .127 .33 .115 .48 -.115 .48;"
+        "own -.103 .62 .103 .62 .09 .78 -.09 .78; #26262c -.12 .77 .12 .77 .12 .8 -.12 .8;"
+        "glow -.06 .8 .06 .8 .06 .9 -.06 .9; own- -.09 .9 .09 .9 0 1")),
+    "boat": Figure("boat sailboat ship yacht sailing", "sea", 0.24, "#ce3934", 0.22, 0.36, (
+        "#6b4a32 -.02 .15 .02 .15 .02 1 -.02 1; ~#fbf7ec .04 .22 .05 .95 .24 .6 .46 .24;"
+        "#e4ddcc -.05 .24 -.05 .9 -.38 .24; own -.5 .18 .56 .18 .38 0 -.36 0;"
+        "own+ -.5 .18 .56 .18 .53 .13 -.48 .13"), afloat=True),
+    "car": Figure("car automobile taxi", "city", 0.14, "#ce3934", 0.05, 0.13, (
+        "~own -.75 .45 -.5 .92 0 1 .4 .9 .75 .45; #cfe4f0 -.5 .52 -.36 .82 -.04 .88 -.04 .52;"
+        "#cfe4f0 .04 .52 .04 .88 .3 .82 .52 .52; ~own -1.2 .2 -1.15 .52 0 .6 1.1 .5 1.2 .2 0 .12;"
+        "#26262c -.65 .2 .22; #26262c .65 .2 .22; #bfc4ca -.65 .2 .1; #bfc4ca .65 .2 .1; glow 1.1 .38 .07")),
+    "balloon": Figure("balloon", "hills", 0.28, "#ce3934", 0.45, 0.7, (
+        "~own 0 .24 -.3 .5 -.34 .76 0 1 .34 .76 .3 .5; ~own+ 0 .24 -.18 .5 -.2 .78 0 1 .2 .78 .18 .5;"
+        "~own 0 .24 -.07 .5 -.08 .78 0 1 .08 .78 .07 .5; #5a4232 -.06 .26 -.045 .26 -.045 .12 -.06 .12;"
+        "#5a4232 .06 .26 .045 .26 .045 .12 .06 .12; #8f6238 -.08 .13 .08 .13 .06 0 -.06 0")),
+    "rocket": Figure("rocket spaceship spacecraft", "space", 0.4, "#ce3934", 0.25, 0.45, (
+        "~#f59a3a -.1 .2 0 -.2 .1 .2; ~#ffe9a0 -.05 .2 0 -.04 .05 .2; own- -.1 .48 -.3 .26 -.28 .1 -.1 .22;"
+        "own- .1 .48 .3 .26 .28 .1 .1 .22; ~#eceef2 -.12 .18 -.16 .5 -.1 .8 0 1 .1 .8 .16 .5 .12 .18;"
+        "~own -.1 .8 0 1.02 .1 .8; #8a90a0 0 .6 .08; #6eaad6 0 .6 .055")),
+    "planet": Figure("planet saturn jupiter mars", "space", 0.3, "#ec852d", 0.3, 0.65, (
+        "own- 0 .5 .45; own -.04 .53 .4; own+ -.1 .6 .26; own -.06 .57 .24;"
+        "~own+ -.8 .44 -.4 .36 .4 .5 .8 .7 .4 .44 -.4 .3")),
+    "cat": Figure("cat kitten kitty", "hills", 0.28, "#ec852d", 0.08, 0.18, (
+        "~own- .2 .06 .5 .1 .56 .4 .46 .46 .44 .2 .2 .16; ~own -.26 0 -.22 .4 0 .56 .22 .4 .26 0;"
+        "~#f8f2e6 -.1 .04 -.1 .34 .1 .34 .1 .04; own -.24 .66 -.24 1 -.06 .86; own .24 .66 .24 1 .06 .86;"
+        "own 0 .7 .27 .21; #26262c -.1 .73 .035 .045; #26262c .1 .73 .035 .045; #f8f2e6 0 .6 .1 .08;"
+        "#26262c 0 .64 .03 .02")),
+    "dog": Figure("dog puppy", "hills", 0.3, "#7c563a", 0.08, 0.18, (
+        "~own .24 .1 .42 .3 .46 .44 .36 .34; ~own -.26 0 -.22 .42 0 .56 .22 .42 .26 0;"
+        "~own+ -.1 .03 -.1 .34 .1 .34 .1 .03; own 0 .72 .22 .23; ~own- -.2 .9 -.34 .8 -.3 .52 -.18 .66;"
+        "~own- .2 .9 .34 .8 .3 .52 .18 .66; own+ 0 .62 .13 .12; #26262c -.08 .77 .03; #26262c .08 .77 .03;"
+        "#26262c 0 .67 .05 .035; #ce3934 0 .54 .03 .05")),
+    "bird": Figure("bird seagull gull swallow eagle crow dove", "sea", 0.09, "#f6f4ee", 0.6, 0.85, (
+        "~own 0 .3 -.4 .8 -1.1 .7 -.5 .55; ~own- 0 .3 .4 .8 1.1 .7 .5 .55; ~own -.3 .3 0 .15 .3 .3 0 .45;"
+        "#ec852d .3 .34 .46 .28 .3 .24")),
+    "person": Figure("person man woman boy girl child people men women children", "hills", 0.28, "#386ebe", 0.08, 0.2, (
+        "#3a3f56 -.1 0 -.02 0 0 .45 -.1 .45; #2e3348 .02 0 .1 0 .1 .45 0 .45; ~own -.14 .4 -.13 .76 .13 .76 .14 .4;"
+        "~own- -.12 .74 -.22 .5 -.16 .42 -.1 .6; ~own- .12 .74 .22 .5 .16 .42 .1 .6; #e8b890 0 .87 .1 .115;"
+        "~#5a3f30 -.11 .88 -.08 1 .08 1 .11 .88 0 .95")),
+    "circle": Figure("circle ball sphere disc disk dot", "shapes", 0.4, "#386ebe", 0.3, 0.3, "own 0 .5 .5"),
+    "square": Figure("square cube box block", "shapes", 0.4, "#ce3934", 0.3, 0.3, "own -.5 0 .5 0 .5 1 -.5 1"),
+    "triangle": Figure("triangle", "shapes", 0.4, "#4a9454", 0.3, 0.3, "own -.58 0 .58 0 0 1"),
+    "star": Figure("star", "shapes", 0.4, "#f5c842", 0.3, 0.3, (
+        "own 0 1 .12 .65 .48 .65 .2 .43 .3 .08 0 .3 -.3 .08 -.2 .43 -.48 .65 -.12 .65")),
+    "heart": Figure("heart", "shapes", 0.4, "#ce3934", 0.3, 0.3, (
+        "own -.25 .7 .28; own .25 .7 .28; own -.49 .56 0 0 .49 .56 0 .85")),
+}  # fmt: skip
