@@ -1,4 +1,4 @@
-"""A scene, drawn with Pillow: the sky, the landscape from far to near, then each thing, the far ones first."""
+"""Draws a scene with Pillow: the sky, the landscape from far to near, then each figure from far to near."""
 
 import io
 import math
@@ -26,18 +26,18 @@ _SATURATION = {"vivid": 1.15, "natural": 0.6}
 _WHITE, _DARK, _PANE, _LAMPLIGHT = (255, 255, 250), (16, 18, 36), (127, 157, 180), (255, 222, 140)
 _ACROSS = {"left": (0.06, 0.42), "middle": (0.35, 0.65), "right": (0.58, 0.94)}
 _ON_LAND = 0.2
-"""Figures whose lowest place is below this share of the height stand on the ground."""
+"""Figures whose lowest place is below this share of the picture's height stand on the ground."""
 
 
 def draw_scene(
     scene: Scene, size: tuple[int, int], *, seed: bytes, style: str, hd: bool, left: threading.Event
 ) -> Image.Image:
-    """The picture. The same arguments give the same pixels. A time of day that the prompt leaves open is chosen.
+    """Draw the scene. The same arguments give the same pixels. The seed chooses what the prompt leaves open.
 
     Raises `ClientLeftError` soon after `left` is set.
     """
     oversampling = 3 if hd else 2
-    # The generator is for pictures that differ and can be drawn again, not for secrets.
+    # The seeded generator makes pictures that differ and can be drawn again. It makes no secrets.
     picture = _Picture(scene, (size[0] * oversampling, size[1] * oversampling), random.Random(seed), left)
     if picture.places:
         picture.landscape()
@@ -49,7 +49,7 @@ def draw_scene(
 
 
 def png(image: Image.Image) -> bytes:
-    """As PNG, with nothing beside the pixels."""
+    """Encode as PNG, without metadata."""
     file = io.BytesIO()
     image.save(file, "PNG", compress_level=6)
     return file.getvalue()
@@ -77,7 +77,7 @@ def _rounded(points: Sequence[complex]) -> list[complex]:
 
 
 class _Picture:
-    """A scene on a canvas that is drawn larger than wanted and reduced at the end, which smooths the edges."""
+    """Draws one scene on a canvas larger than wanted. It is reduced at the end, which smooths the edges."""
 
     def __init__(self, scene: Scene, size: tuple[int, int], chance: random.Random, left: threading.Event) -> None:
         self.scene, self.places, self.left = scene, scene.places(), left
@@ -95,19 +95,19 @@ class _Picture:
         self.seasonal = dict(zip(("land", "leaf"), SEASONS[scene.season], strict=True))
 
     def lit(self, colour: Colour, distance: float = 0.0) -> Colour:
-        """A colour in this light; at a distance (0 to 1) it takes on the colour of the air."""
+        """The colour in this light. With distance (0 to 1) it fades into the colour of the horizon."""
         return _mix(_mix(colour, self.shade, self.share), self.sky[-1], distance * 0.65)
 
     def spot(self) -> tuple[float, float]:
-        """A point of the canvas that chance picks."""
+        """A random point of the canvas."""
         return self.between(0, self.width), self.between(0, self.height)
 
     def disc(self, x: float, y: float, radius: float, fill: tuple[int, ...]) -> None:
-        """A disc, opaque unless the fill has a fourth number."""
+        """Draw a disc. A fourth number of the fill is its opacity."""
         self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
 
     def gradient(self, top: int, colours: Sequence[Colour], mask: Image.Image | None = None) -> None:
-        """Fill from `top` down with bands that melt into one another, where the mask lets it."""
+        """Fill from `top` down with a gradient of the colours, within the mask."""
         strip = Image.new("RGB", (1, len(colours)))
         strip.putdata(list(colours))
         size, inner = (self.width // 16 + 1, self.height - top), (0, 0.5, 1, len(colours) - 0.5)
@@ -116,7 +116,7 @@ class _Picture:
             self.image.paste(strip, (x, top), mask and mask.crop((x, 0, x + strip.width, strip.height)))
 
     def landscape(self) -> None:
-        """The sky, and all layers of the places from far to near."""
+        """Draw the sky, and all layers of the places from far to near."""
         background = SETTINGS[self.places[0]].sky
         if background:
             self.sky, self.share = [_rgb(colour) for colour in background.split()], 0.0
@@ -138,7 +138,7 @@ class _Picture:
             {"water": self.water, "land": self.hills}.get(layer.what, self.row)(layer)
 
     def heavens(self) -> None:
-        """The sun or the moon, its light, and clouds."""
+        """Draw the sun or the moon, its glow, and clouds."""
         y = self.height * (0.2 if self.time in ("day", "night") else 0.42)
         radius = round(self.unit * 0.75)
         glow = Image.radial_gradient("L").point([round(190 * max(0, 1 - v / 181) ** 2) for v in range(256)])
@@ -151,7 +151,7 @@ class _Picture:
             self.figure("cloud", x, y, self.unit * self.between(0.04, 0.09), _rgb("#f6f4ee"), 0.45)
 
     def hills(self, layer: Layer) -> None:
-        """Rolling land, lighter at its top."""
+        """Draw rolling land, lighter at its top."""
         waves = [(self.between(0.25, 0.5) / n, n * self.between(2, 4), self.between(0, 7)) for n in (1, 2, 5)]
         points = []
         for share in (step / 96 for step in range(97)):
@@ -166,7 +166,7 @@ class _Picture:
         self.gradient(top, [self.lit(band, layer.distance) for band in bands], mask)
 
     def water(self, layer: Layer) -> None:
-        """Water that mirrors what is drawn above it, with the light on its waves."""
+        """Draw water that mirrors the picture above it, with the light on its waves."""
         top = round(self.height * (1 - layer.base))
         above = self.image.crop((0, max(0, 2 * top - self.height), self.width, top))
         self.image.paste(above.transpose(Image.Transpose.FLIP_TOP_BOTTOM), (0, top))
@@ -179,7 +179,7 @@ class _Picture:
             self.draw.ellipse((x - long, y, x + long, y + self.unit * (0.002 + 0.004 * near)), fill=(*self.lamp, 110))
 
     def row(self, layer: Layer) -> None:
-        """A figure again and again across the picture."""
+        """Draw one figure repeatedly across the picture."""
         count = max(2, round(layer.repeats * self.width / self.unit))
         colour = _rgb(self.seasonal.get(layer.colour, layer.colour))
         for index in self.chance.sample(range(count), count):
@@ -188,7 +188,7 @@ class _Picture:
             self.figure(layer.what, x * self.width, foot, height * self.unit, colour, layer.distance)
 
     def things(self) -> None:
-        """What the prompt names, each where it belongs, the far ones first."""
+        """Draw the figures that the prompt names, from far to near."""
         placed = []
         for index, item in enumerate(self.scene.items):
             figure, total = FIGURES[item.kind], len(self.scene.items)
@@ -214,7 +214,7 @@ class _Picture:
     def figure(
         self, kind: str, x: float, y: float, height: float, own: Colour, distance: float = 0.0, side: int = 1
     ) -> None:
-        """One figure of the table, its foot at x and y; `side` -1 mirrors it."""
+        """Draw one figure of the table with its foot at x and y, in pixels. `side` -1 mirrors it."""
         paints = {"own": own, "own+": _mix(own, _WHITE, 0.35), "own-": _mix(own, _DARK, 0.22), "glow": _PANE}
         for part in FIGURES[kind].parts.split(";"):
             paint, *numbers = part.split()
@@ -232,7 +232,7 @@ class _Picture:
                 self.draw.polygon([(point.real, point.imag) for point in points], fill=fill)
 
     def weather(self) -> None:
-        """What falls, and what hangs in the air."""
+        """Draw fog, rain and snow."""
         if "fog" in self.scene.weather:
             fading = Image.linear_gradient("L").point([round(v * 0.62) for v in range(256)])
             self.image.paste(_mix(self.sky[-1], _WHITE, 0.25), (0, 0), fading.resize(self.image.size))
@@ -245,7 +245,7 @@ class _Picture:
                     self.draw.line((x, y, x - size * 2, y + size * 9), (220, 230, 245, 110), max(1, round(size / 3)))
 
     def pattern(self) -> None:
-        """For a prompt that names nothing to draw: discs that shine through, in colours that chance picks."""
+        """Draw translucent discs in random colours, for a prompt of which no word is known."""
         colours = [_rgb(colour) for colour in self.chance.sample(list(WORDS["colour"])[:10], 4)]
         self.gradient(0, (_mix(colours[0], _WHITE, 0.7), _mix(colours[1], _WHITE, 0.4)))
         for _ in range(18):

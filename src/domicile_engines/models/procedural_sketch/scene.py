@@ -1,4 +1,4 @@
-"""A prompt, read word by word into what is to be drawn. No grammar: known words, what stands before them and what follows."""
+"""Reads a prompt word by word into a scene. It knows words, not grammar: adjectives before a noun, a place after it."""
 
 import re
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from domicile_engines.models.procedural_sketch.things import FIGURES, LIGHTS, SETTINGS, WORDS
 
 ITEMS_MAX = 24
-"""Different things in one picture; the words after them are left out."""
+"""Items of one picture. Later ones are left out."""
 COUNT_MAX = 24
 _PLURAL_COUNT = 4
 
@@ -29,7 +29,7 @@ _MEANINGS: dict[str, tuple[str, str]] = {
 
 @dataclass(slots=True)
 class Item:
-    """A kind of figure to draw, as often as `count`; the colours are hexadecimal, and take turns."""
+    """One kind of figure, drawn `count` times. The colours are hexadecimal, and the figures take them in turns."""
 
     kind: str
     word: str
@@ -41,7 +41,7 @@ class Item:
 
 @dataclass(slots=True)
 class Scene:
-    """What was understood of a prompt. An empty one has no items and no setting."""
+    """What a prompt asks for. All fields are empty when no word of it is known."""
 
     light: str = ""
     season: str = ""
@@ -50,12 +50,12 @@ class Scene:
     items: list[Item] = field(default_factory=list)
     sky_colour: str = ""
     unknown: bool = False
-    """Whether words were left out."""
+    """Whether the prompt has unknown words."""
 
     def places(self) -> list[str]:
-        """The settings to draw: those named, or the one that the first thing suggests. Empty for a pattern.
+        """The settings to draw: those named, or else the one that the first item suggests. Empty: draw a pattern.
 
-        A setting with a background of its own stands alone. A boat gets water.
+        A setting with a background of its own is drawn alone. A boat adds water.
         """
         suggested = [FIGURES[item.kind].setting for item in self.items]
         places = self.settings or suggested[:1] or (["hills"] if self.light or self.season or self.weather else [])
@@ -65,7 +65,7 @@ class Scene:
 
 
 def read_prompt(prompt: str) -> Scene:
-    """Read a prompt of any text. Costs a dictionary look-up or three for each word."""
+    """Read any text as a prompt. Takes up to three dictionary look-ups a word."""
     scene, waiting, last = Scene(), dict[str, str](), False
     colours: tuple[str, ...] = ()
     before = ""
@@ -101,7 +101,7 @@ def read_prompt(prompt: str) -> Scene:
 
 
 def _meaning(token: str) -> tuple[str, str, bool]:
-    """The role of a word, what it names, and whether it names several."""
+    """Return the role of a word, the name of its meaning, and whether it is a plural. Two empty strings: unknown."""
     if token.isdecimal() and len(token) < 4:
         return "count", str(int(token)), False
     for word in (token, token.removesuffix("s"), token.removesuffix("es")):
@@ -111,7 +111,7 @@ def _meaning(token: str) -> tuple[str, str, bool]:
 
 
 def _circumstance(scene: Scene, role: str, name: str) -> None:
-    """Note a light, season, setting or weather. The first of each word counts, but the sun may set."""
+    """Note a light, season, setting or weather. The first light or season counts, but a later light replaces "day"."""
     if role == "light":
         scene.light = name if scene.light in ("", "day") else scene.light
     elif role == "season":
@@ -123,7 +123,7 @@ def _circumstance(scene: Scene, role: str, name: str) -> None:
 
 
 def describe(scene: Scene) -> str:
-    """The `revised_prompt`: what draws, and what it drew, in at most 1,000 characters and no unknown words of the prompt."""
+    """The `revised_prompt`: which program drew, and what, in at most 1,000 characters. It repeats no unknown word."""
     items = [" ".join((str(item.count), *map(_colour_word, item.colours), item.word)) for item in scene.items]
     circumstances = [*scene.places(), *scene.weather, *filter(None, (scene.season, scene.light)), *items]
     drawn = (

@@ -1,4 +1,4 @@
-"""What `procedural-sketch` knows, as tables: words, light, landscapes, and the figures that it draws."""
+"""The tables of `procedural-sketch`: its words, light, landscapes and figures."""
 
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ SEASONS = {"": ("#6ea55c", "#3f8048"), "spring": ("#86ba62", "#ef9fb8"), "summer
 
 
 class Light(NamedTuple):
-    """A time of day: its words, the sky from above down to the horizon, the sun or moon, and the shade over everything."""
+    """A time of day: its words, the sky from the top to the horizon, the sun or moon, and the shade and its share."""
 
     words: str
     sky: str
@@ -53,7 +53,7 @@ LIGHTS = {
 
 
 class Layer(NamedTuple):
-    """A part of a landscape, which land, water or a row of a figure fills. Measures are shares of the picture's height."""
+    """A layer of a landscape: land, water, or a row of one figure. `base` and `size` are shares of the picture's height."""
 
     distance: float
     what: str
@@ -64,7 +64,7 @@ class Layer(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A landscape: its words, its layers, and its own background in place of a sky."""
+    """A landscape: its words, its layers, and a background that replaces the sky."""
 
     words: str
     layers: tuple[Layer, ...]
@@ -72,7 +72,7 @@ class Setting(NamedTuple):
 
 
 NEAR = (Layer(0.4, "land", 0.30, 0.06), Layer(0.15, "land", 0.17, 0.05), Layer(0.1, "grass", 0.05, 0.05, "land", 30))
-"""The ground in front of a landscape that has none of its own."""
+"""The foreground of a landscape that has none of its own."""
 SHORE = Layer(0.15, "land", 0.10, 0.05)
 SETTINGS = {
     "mountains": Setting("mountain alps peak summit volcano", (
