@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from domicile.web import http_errors
 from domicile.web.application import BODY_HOLD, ClientDisconnectedError
@@ -29,27 +29,26 @@ async def receive_chunks(
     if declared.isdigit() and int(declared) > limit_bytes:
         raise http_errors.too_large(limit_bytes, large_member)
     time = asyncio.get_running_loop().time
-    chunks = request.stream()
-    waited, received = 0.0, 0
-    while True:
+    waited, received, more = 0.0, 0, True
+    while more:
         left = BODY_TIMEOUT_S - waited
         if slowest_bytes_per_s is not None:
             left = min(BODY_TIMEOUT_S, left + received / slowest_bytes_per_s)
         began = time()
         try:
             async with asyncio.timeout(left):
-                chunk = await anext(chunks, None)
+                message = await request.receive()
         except TimeoutError:
             raise http_errors.request_timeout() from None
-        except ClientDisconnect:
-            raise ClientDisconnectedError from None
         waited += time() - began
-        if chunk is None:
-            return
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnectedError
+        more, chunk = message.get("more_body", False), message.get("body", b"")
         received += len(chunk)
         if received > limit_bytes:
             raise http_errors.too_large(limit_bytes, large_member)
-        yield chunk
+        if chunk:
+            yield chunk
 
 
 def hold_of(request: Request) -> BodyHold | None:
