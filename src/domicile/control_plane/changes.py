@@ -1,4 +1,4 @@
-"""The only way to change anything: the audit row first, then the change, in one transaction; then the regions are told."""
+"""The only way to change data: audit row, then change, in one transaction; then publication to the regions."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ from domicile.persistence.database import Database
 
 
 class Change(Reading):
-    """A transaction under way. It can be read from; `record` makes it one that can be written to."""
+    """An open transaction that can read. `record` returns the value that can write."""
 
     def __init__(self, connection: AsyncConnection, actor: Actor, now_ms: int) -> None:
         super().__init__(connection)
@@ -23,15 +23,15 @@ class Change(Reading):
         self.touched: dict[str, set[str]] = {}
 
     async def record(self, event: Event) -> Writing:
-        """Writes the audit row. What comes back may write the change itself."""
+        """Writes the audit row. Returns the transaction with the right to write the change."""
         writing = Writing(self._connection)
         await insert_event(writing, self._actor, event, self.now_ms)
         return writing
 
     def publish_to(self, region: str, *touched: str) -> None:
-        """Says that a region's snapshot changes with this transaction.
+        """Marks a region's snapshot as changed by this transaction.
 
-        `touched`: the ids of the projects and organizations whose records change, or whose keys' records.
+        `touched`: ids of projects and organizations, where their own records or their keys' records change.
         """
         self.touched.setdefault(region, set()).update(touched)
 
@@ -46,7 +46,7 @@ class Changes:
 
     @asynccontextmanager
     async def begin(self, actor: Actor) -> AsyncIterator[Change]:
-        """One change: committed when the block ends, and then acknowledged by its regions, which takes 1 s at most."""
+        """One change. Commits when the block ends, then waits up to 1 s for the regions' acknowledgement."""
         async with self._database.transaction(rows_of=actor.rows_of) as connection:
             change = Change(connection, actor, self._clock.now_ms())
             yield change

@@ -1,4 +1,4 @@
-"""Errors that only callers of the control plane meet. See `kernel.errors` for the rules."""
+"""Errors of the control plane's API alone. `kernel.errors` states the rules for all errors."""
 
 from domicile.kernel.errors import Category, DomicileError
 
@@ -12,7 +12,7 @@ def admin_key_required() -> DomicileError:
 
 
 def no_model_endpoint(method: str, path: str, hosts: list[str]) -> DomicileError:
-    """A request for a region that reached the control plane. `hosts`: the regions' public hosts."""
+    """A region's request was sent to the control plane. `hosts`: the regions' public hosts."""
     return DomicileError(
         Category.NOT_FOUND,
         "unknown_url",
@@ -26,7 +26,7 @@ def conflict(code: str, message: str) -> DomicileError:
 
 
 def retention_required_by_region(region: str, followed_by: str | None = None) -> DomicileError:
-    """`followed_by`: the project there for which an organization's value would have become the weaker one."""
+    """The region requires stronger retention. `followed_by`: the project that an organization's value would weaken."""
     message = f"Region '{region}' requires Zero Data Retention; a weaker retention cannot be set there."
     if followed_by is not None:
         message += f" Project '{followed_by}' there follows the organization: give it a retention of its own first."

@@ -1,4 +1,4 @@
-"""What is to be destroyed, is being destroyed and was: one row for each project, which becomes the deletion record."""
+"""Destructions of projects, from the request to the deletion record: one row for each project."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from domicile.kernel import errors
 
 @dataclass(frozen=True, slots=True)
 class Destruction:
-    """One project's. `destroyed_at_ms`: when its region had done it, in the region's own words."""
+    """The destruction of one project. `destroyed_at_ms`: when its region finished, as the region reported."""
 
     project_id: str
     organization_id: str
@@ -22,7 +22,7 @@ class Destruction:
     due_at_ms: int
     """The earliest time at which the region is told."""
     counted_ms: int
-    """How much of the grace has been counted (`grace`)."""
+    """How much of the grace period has been counted (`grace`)."""
     destroyed_at_ms: int | None = None
 
     def is_told(self, now_ms: int) -> bool:
@@ -30,20 +30,20 @@ class Destruction:
         return self.due_at_ms <= now_ms and self.counted_ms >= GRACE_MS
 
     def status(self, now_ms: int) -> str:
-        """Where it stands: it can be cancelled only while it is pending."""
+        """The status. Only a pending destruction can be cancelled."""
         if self.destroyed_at_ms is not None:
             return "destroyed"
         return "in_progress" if self.is_told(now_ms) else "pending"
 
 
 async def find_destruction(reading: Reading, project_id: str) -> Destruction | None:
-    """One project's, at whatever stage."""
+    """The project's destruction with any status, or None."""
     row = await reading.first(_query().where(tables.destruction.c.project_id == project_id))
     return None if row is None else _destruction_of(row)
 
 
 async def list_destructions(reading: Reading) -> list[Destruction]:
-    """Every one, the newest first."""
+    """All destructions, newest first."""
     query = _query().order_by(tables.destruction.c.requested_at_ms.desc(), tables.destruction.c.project_id)
     return [_destruction_of(row) for row in await reading.all(query)]
 
@@ -66,9 +66,9 @@ def _destruction_of(row: Row[*tuple[Any, ...]]) -> Destruction:
 
 
 async def record_destroyed(writing: Writing, region: str, project_id: str, at_ms: int, now_ms: int) -> str | None:
-    """What a region reports of a tombstone. The project's organization; None when it was known already.
+    """Records a region's report that a project is destroyed. Returns its organization; None when it was recorded before.
 
-    403 when no tombstone of that region says so: then nothing may have been destroyed, and a record of it would be false.
+    Raises 403 when that region has no tombstone for the project: the record would be false.
     """
     known = await find_destruction(writing, project_id)
     if known is None or known.region != region or not known.is_told(now_ms):

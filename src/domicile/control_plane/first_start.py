@@ -1,7 +1,7 @@
 """The installation's identity, and at its first start the first organization with its admin key.
 
-The admin key is handed over before anything is stored: a crash in between leaves a key that opens nothing, and the next
-start makes another. The other way round it would leave an installation that nobody can open.
+The admin key is handed over before anything is stored. After a crash in between that key opens nothing, and the next
+start makes another. In the other order a crash would leave an installation without any usable key.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ FIRST_ORGANIZATION = "First organization"
 
 @dataclass(frozen=True, slots=True)
 class InstallationIdentity:
-    """What was made at the first start."""
+    """The installation's id, made at the first start."""
 
     installation_id: str
     first_organization_id: str
@@ -34,7 +34,7 @@ class InstallationIdentity:
 async def open_installation(
     database: Database, clock: Clock, *, with_agreement: bool, hand_over: Callable[[str], None]
 ) -> InstallationIdentity:
-    """The recorded identity; made first where there is none. `hand_over` takes the first admin key and keeps it safe."""
+    """Returns the recorded identity, or makes it at the first start. `hand_over` stores the first admin key safely."""
     startup = Startup()
     async with database.transaction(rows_of=startup.rows_of) as connection:
         change = Change(connection, startup, clock.now_ms())

@@ -1,9 +1,9 @@
-"""The grace of a destruction, counted while the control plane runs: a clock that jumps must not cost a customer's data.
+"""The grace period of a destruction, counted while the control plane runs: a clock jump must not destroy data.
 
-A wall clock that was set a week ahead would otherwise destroy at once what can never be had back. So the grace is over
-only when the date has come *and* this much time has been counted, minute by minute, by a clock that cannot be set. Time
-during which no control plane runs, or its database is away, is not counted: a destruction may come later than its date, and
-is credited with a minute at most that was not its own.
+A wall clock set a week ahead would otherwise destroy a project at once and for ever. So the grace period ends only when the
+date has come *and* the same time has been counted, minute by minute, by a monotonic clock. Time without a running control
+plane or database is not counted, so a destruction may come later than its date. It may be credited with at most one minute
+from before its request.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ COUNT_EVERY_S = 60.0
 
 
 def is_over(now_ms: int) -> ColumnElement[bool]:
-    """Whether the region of a destruction's row is to be told."""
+    """Whether the grace period of a destruction's row is over, so that its region gets the tombstone."""
     table = tables.destruction
     return and_(table.c.due_at_ms <= now_ms, table.c.counted_ms >= GRACE_MS)
 
 
 class GraceCounter:
-    """Counts for every destruction that waits. One process counts: two would count twice as fast."""
+    """Counts the grace period of all pending destructions. Run it in one process: two would count twice as fast."""
 
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         """`monotonic`: seconds of a clock that only goes forward."""
@@ -48,9 +48,9 @@ class GraceCounter:
                 log.error("grace_not_counted", type=type(error).__name__)
 
     async def count(self) -> None:
-        """Adds the time since the last count. What a failing database keeps from being written is lost.
+        """Adds the time since the last count. Time that the database fails to store is dropped.
 
-        Counted later, it would be counted for a destruction as well that was asked for in between.
+        Added later, it would also count for destructions requested in the meantime.
         """
         now = self._monotonic()
         elapsed_ms = int((now - self._counted_until) * 1000)

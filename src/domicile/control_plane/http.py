@@ -1,4 +1,4 @@
-"""The URL map of both listeners on one page, and what each call must prove before its handler runs."""
+"""The URL map of both listeners, and the authentication that each call needs before its handler runs."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -102,7 +102,7 @@ def admin_routes(
 
 
 def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> list[Route]:
-    """What regions ask. Every call but the first two is signed and answers for the signer's region only."""
+    """The regions' calls. All but the first two are signed, and each answers for the signer's region only."""
     boundary = endpoints.boundary
 
     def region(path: str, **handlers: RegionHandler) -> Route:

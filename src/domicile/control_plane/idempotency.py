@@ -1,6 +1,6 @@
-"""`Idempotency-Key`: a call that makes something and is sent again makes nothing more, and says what it made.
+"""`Idempotency-Key`: a repeated creating call creates nothing more, and returns the first call's object.
 
-The row is written in the transaction of the change itself. It holds hashes: no body, and not the header's value.
+The row is written in the transaction of the change itself. It holds hashes, never the body or the header's value.
 """
 
 import hashlib
@@ -28,21 +28,21 @@ class Attempt:
     """One call under an idempotency key. The same caller, path and key have the same scope."""
 
     organization_id: str | None
-    """None: the operator's."""
+    """The organization's id; None for the operator's calls."""
     scope_sha256: bytes
     body_sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What the first call made: an object and, for some, a key with it."""
+    """The object that the first call made and, for some calls, its key."""
 
     resource_id: str
     key_id: str | None
 
 
 def read_attempt(asker: Administrator | Operator, request: Request, body: object = None) -> Attempt | None:
-    """None without the header. `body` is what was understood, so that spaces and the order of members change nothing."""
+    """The call's attempt; None without the header. `body` is the decoded body, so spaces and member order do not matter."""
     values = request.headers.getlist(HEADER)
     if not values:
         return None
@@ -57,7 +57,7 @@ def read_attempt(asker: Administrator | Operator, request: Request, body: object
 
 
 async def find_made(reading: Reading, attempt: Attempt | None, now_ms: int) -> Made | None:
-    """What an earlier call of the last 24 hours made. 409 `idempotency_key_reused` when it asked for something else."""
+    """The object made by the same call within 24 hours. Raises 409 `idempotency_key_reused` when the body differs."""
     if attempt is None:
         return None
     table = tables.idempotency
@@ -76,7 +76,7 @@ async def find_made(reading: Reading, attempt: Attempt | None, now_ms: int) -> M
 async def remember(
     writing: Writing, attempt: Attempt | None, now_ms: int, resource_id: str, key_id: str | None = None
 ) -> None:
-    """Notes what this call makes, and forgets what is older than 24 hours."""
+    """Stores the object that this call makes, and deletes entries older than 24 hours."""
     if attempt is None:
         return
     table = tables.idempotency
@@ -94,7 +94,7 @@ async def remember(
 
 
 async def rename_made(writing: Writing, attempt: Attempt, resource_id: str) -> None:
-    """For what is known by the hash of its secret, which a repetition replaces."""
+    """Changes the stored id of an object whose id is the hash of its secret, when a repetition replaces the secret."""
     table = tables.idempotency
     where = table.c.scope_sha256 == attempt.scope_sha256
     await writing.execute(update(table).where(where).values(resource_id=resource_id))

@@ -1,1 +1,1 @@
-"""Agreements: what the operator has recorded of an organization, and what a region requires of it (C01 to C03)."""
+"""Agreements that the operator has recorded for an organization, and those that a region requires (C01 to C03)."""

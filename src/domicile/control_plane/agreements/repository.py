@@ -12,7 +12,7 @@ from domicile.control_plane.database.transactions import Reading, Writing
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the operator has recorded. Nothing, at first."""
+    """The agreements that the operator has recorded for an organization. A new one has none."""
 
     enterprise_agreement: bool = False
     zdr_eligible: bool = False
@@ -21,7 +21,7 @@ class Agreement:
 
 
 async def find_agreement(reading: Reading, organization_id: str) -> Agreement:
-    """An organization's; nothing at all for an organization that does not exist."""
+    """The organization's agreement. Without any member set for an organization that does not exist."""
     table = tables.agreement
     row = await reading.first(select(table).where(table.c.organization_id == organization_id))
     if row is None:
@@ -31,12 +31,12 @@ async def find_agreement(reading: Reading, organization_id: str) -> Agreement:
 
 
 async def insert_agreement(writing: Writing, organization_id: str, agreement: Agreement) -> None:
-    """The row of a new organization."""
+    """Inserts the agreement of a new organization."""
     await writing.execute(insert(tables.agreement).values(organization_id=organization_id, **_values(agreement)))
 
 
 async def update_agreement(writing: Writing, organization_id: str, agreement: Agreement) -> None:
-    """Replaces what is recorded."""
+    """Replaces the organization's agreement."""
     table = tables.agreement
     await writing.execute(update(table).where(table.c.organization_id == organization_id).values(**_values(agreement)))
 

@@ -16,7 +16,7 @@ from domicile.settings.installation import RegionSettings
 
 
 async def require_agreement(reading: Reading, organization_id: str, region: RegionSettings) -> None:
-    """Contract C01: says which of the two is missing, or that both are."""
+    """Raises 403 unless the organization has the agreements that the region requires (C01). The error names the missing ones."""
     agreement = await find_agreement(reading, organization_id)
     without_enterprise = "enterprise" in region.requires and not agreement.enterprise_agreement
     without_zdr = "zdr" in region.requires and not agreement.zdr_eligible
@@ -29,7 +29,7 @@ async def require_agreement(reading: Reading, organization_id: str, region: Regi
 
 
 class Agreements:
-    """Changes to what is recorded. Only the operator makes them."""
+    """Records agreements. Only the operator may change them."""
 
     def __init__(self, changes: Changes) -> None:
         self._changes = changes

@@ -53,7 +53,7 @@ class AuditEndpoints:
         return await self._page(operator, query, known_kinds(kinds) if kinds else None, _render_for_operator)
 
     async def ingest(self, region: EnrolledRegion, _request: Request, body: bytes) -> Response:
-        """A region's report."""
+        """Takes in a region's audit report."""
         return json_response(Received(await self._log.ingest(region, decode_json(body, AuditReport))))
 
     async def _page(
@@ -70,7 +70,7 @@ class AuditEndpoints:
 def _filter(query: Query, kinds: set[str] | None) -> AuditFilter:
     part = window(query)
     if query.texts("actor_emails"):
-        raise errors.unsupported_parameter("actor_emails", "Nobody here has an email address; use 'actor_ids'.")
+        raise errors.unsupported_parameter("actor_emails", "Actors have no email address on this platform; use 'actor_ids'.")
     greater, at_least, less, at_most = (query.time(name) for name in _TIMES)
     earliest = [bound for bound in (at_least, None if greater is None else greater + 1) if bound is not None]
     latest = [bound for bound in (at_most, None if less is None else less - 1) if bound is not None]

@@ -154,4 +154,4 @@ TENANT_TYPES = frozenset(
         "tenant.workspace_invite_email_settings.updated",
     }
 )
-"""Events of a tenant above its organizations. There is none here, so none ever happens."""
+"""Events of a tenant above the organizations. Domicile has no tenants, so these types always list nothing."""

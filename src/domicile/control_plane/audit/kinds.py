@@ -1,8 +1,8 @@
-"""The kinds of events, and the words of OpenAI's specification for them, which clients are generated from.
+"""The kinds of events, and their types in OpenAI's specification, from which clients are generated.
 
-The specification closes two sets: the types of events, and the kinds of actors (`session`, `api_key`; null for anybody
-else). An organization's log holds nothing else: what has no type there is shown under the nearest one, with our own kind
-under the member `domicile`, which the specification leaves open. The operator's log holds our own kinds.
+The specification closes two sets: the types of events, and the kinds of actors (`session`, `api_key`; null for all
+others). An organization's log uses these only. An event without a type of its own is shown under the nearest type, with our
+kind in the member `domicile`, which the specification leaves open. The operator's log holds our own kinds.
 """
 
 from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ SHOWN_AS: Mapping[str, str] = {
     "api_key.updated": "api_key.updated",
     "api_key.deleted": "api_key.deleted",
 }
-"""Each kind of event that an organization sees, and the specification's type under which it does."""
+"""Each kind of event that an organization sees, and the specification's type for it."""
 
 OPERATOR_KINDS = frozenset(
     {
@@ -45,19 +45,19 @@ OPERATOR_KINDS = frozenset(
         "region.stopped",
     }
 )
-"""What concerns no organization."""
+"""Kinds of events that concern no organization."""
 
 KINDS = OPERATOR_KINDS | frozenset(SHOWN_AS)
 
 
 def kinds_of_types(types: Collection[str], *, tenant_only: bool) -> set[str]:
-    """Our kinds behind the specification's types that a filter names. Raises 400 for a type that it has not."""
+    """Our kinds behind the specification's types that a filter names. Raises 400 for an unknown type."""
     _require_known(types, TENANT_TYPES if tenant_only else TYPES | TENANT_TYPES)
     return {kind for kind, shown in SHOWN_AS.items() if shown in types}
 
 
 def known_kinds(kinds: Collection[str]) -> set[str]:
-    """The kinds that the operator's filter names. Raises 400 for one that there is not."""
+    """The kinds that the operator's filter names. Raises 400 for an unknown kind."""
     _require_known(kinds, KINDS)
     return set(kinds)
 

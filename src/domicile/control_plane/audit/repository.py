@@ -15,7 +15,7 @@ from domicile.kernel.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is about to change. `detail` is what was asked for; a key's value never belongs in it."""
+    """A change that is about to be made. `detail` holds the requested values, but never a key's value."""
 
     type: str
     resource_id: str
@@ -44,7 +44,7 @@ class AuditRow:
 
 
 async def insert_event(writing: Writing, actor: Actor, event: Event, at_ms: int) -> None:
-    """Appends one row. Raises ValueError for a kind of event that nobody could filter for."""
+    """Appends one row. Raises ValueError for a kind of event that no filter knows."""
     if event.type not in KINDS:
         raise ValueError(f"unknown kind of event: {event.type}")
     actor_type, actor_id = _actor(actor)
@@ -65,7 +65,7 @@ async def insert_event(writing: Writing, actor: Actor, event: Event, at_ms: int)
 
 
 async def find_sequence(reading: Reading, event_id: str, visible: ColumnElement[bool] | None) -> int | None:
-    """Where an event stands in the log, if it is visible."""
+    """The event's position in the log; None when it is not visible."""
     query = select(tables.audit_event.c.sequence).where(tables.audit_event.c.id == event_id)
     row = await reading.first(query if visible is None else query.where(visible))
     return None if row is None else row.sequence

@@ -1,4 +1,4 @@
-"""Reading the audit log, and taking in what regions report of themselves."""
+"""Reads the audit log, and takes in the regions' reports about themselves."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from domicile.persistence.database import Database
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which events are asked for. An empty list filters nothing; times are Unix seconds."""
+    """The filter of an audit query. An empty list filters nothing; times are Unix seconds."""
 
     limit: int
     after: str | None
@@ -35,7 +35,7 @@ class AuditFilter:
 
 
 class AuditLog:
-    """An admin reads what concerns the organization; the operator reads everything."""
+    """The audit log. An admin reads the organization's events; the operator reads all."""
 
     def __init__(self, reader: Reader, database: Database, clock: Clock) -> None:
         self._reader = reader
@@ -43,7 +43,7 @@ class AuditLog:
         self._clock = clock
 
     async def page(self, asker: Administrator | Operator, wanted: AuditFilter) -> tuple[list[AuditRow], bool]:
-        """Newest first, and whether there are more in the direction of reading."""
+        """One page of events, newest first, and whether more follow in the direction of reading."""
         conditions = _conditions(wanted)
         visible = _visible(asker)
         if visible is not None:
@@ -64,7 +64,7 @@ class AuditLog:
         return page[::-1] if upwards else page, len(rows) > wanted.limit
 
     async def ingest(self, region: EnrolledRegion, report: AuditReport) -> bool:
-        """Whether the report is new. All its events or none."""
+        """Stores all events of the report or none. Returns whether the report is new."""
         require_own(region, report)
         async with self._database.transaction(rows_of=region.rows_of) as connection:
             writing = await receive(connection, report, self._clock.now_ms())
@@ -83,7 +83,7 @@ class AuditLog:
             at_ms, now_ms = reported.at_ms, self._clock.now_ms()
             organization_id = await record_destroyed(writing, region.code, project_id, at_ms, now_ms)
             if organization_id is None:
-                # Each replica of the region has done it, and one record is enough.
+                # Each replica of the region reports this event; one record is enough.
                 return
         else:
             project_id = None

@@ -1,13 +1,13 @@
-"""What the database itself sees to, whatever the code says: a project stays where it is, and rows stay with their organization.
+"""Rules that the database itself enforces: a project keeps its region, and each organization sees its own rows only.
 
-Row-level security is PostgreSQL's alone. Its policies read a setting that each transaction makes for itself: an organization's
-id, or `EVERY_ORGANIZATION` for the platform's own work. Without the setting there is nothing to see.
+Only PostgreSQL has row-level security. Its policies read a setting of the transaction: an organization's id, or
+`EVERY_ORGANIZATION` for the platform's own work. Without the setting no row is visible.
 """
 
 from collections.abc import Mapping
 
 EVERY_ORGANIZATION = "*"
-"""No organization's id: those begin with `org-`."""
+"""The setting's value for all rows. It cannot be an organization's id: those begin with `org-`."""
 
 OWNED_ROWS: Mapping[str, str] = {
     "organization": "id",
@@ -21,9 +21,9 @@ OWNED_ROWS: Mapping[str, str] = {
     "audit_event": "organization_id",
     "usage_minute": "organization_id",
 }
-"""Tables with rows of organizations, and the column that says whose."""
+"""Tables with rows of organizations, and the column with the organization's id."""
 
-# Contract C10, and no code of ours has a say in it: a project never changes its region, nor its organization.
+# Contract C10, enforced below the code: a project keeps its region and its organization for ever.
 _PROJECT_STAYS = {
     "sqlite": (
         "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id ON project "
@@ -42,7 +42,7 @@ _PROJECT_STAYS = {
 
 
 def statements(dialect: str) -> list[str]:
-    """The rules as SQL, once all tables are there."""
+    """The rules as SQL statements, to run after all tables are created."""
     rules = list(_PROJECT_STAYS[dialect])
     if dialect == "postgresql":
         for table, column in OWNED_ROWS.items():
@@ -51,7 +51,7 @@ def statements(dialect: str) -> list[str]:
 
 
 def row_security(table: str, column: str) -> list[str]:
-    """FORCE: the program is the tables' owner, and an owner is not held to policies otherwise."""
+    """Row-level security of one table. FORCE, because policies otherwise exempt the tables' owner, which is this program."""
     whose = "current_setting('domicile.organization', true)"
     return [
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",

@@ -1,4 +1,4 @@
-"""The control plane's tables. Each row of a customer's carries its organization, and no table holds a secret or content."""
+"""The control plane's tables. Each customer row names its organization, and no table holds a secret or content."""
 
 from sqlalchemy import (
     BigInteger,
@@ -94,7 +94,7 @@ enrollment_token = Table(
 root_key_taken = Table(
     "root_key_taken",
     metadata,
-    # The newest root key that an enrolled region has said it trusts. No row: it is of a version that does not say so.
+    # The newest root key that an enrolled region reports as trusted. Older regions report none and have no row.
     Column("region", String, ForeignKey("region.code"), primary_key=True),
     Column("key_id", String, nullable=False),
     Column("taken_at_ms", BigInteger, nullable=False),
@@ -103,7 +103,7 @@ root_key_taken = Table(
 publication = Table(
     "publication",
     metadata,
-    # The last snapshot that was signed for a region: numbers grow over restarts.
+    # The last snapshot signed for a region, so that numbers grow across restarts.
     Column("region", String, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
     Column("number", BigInteger, nullable=False),
@@ -131,14 +131,14 @@ project = Table(
 destruction = Table(
     "destruction",
     metadata,
-    # Projects that the operator has told to be destroyed. From `due_at_ms` on it is a tombstone, which stays for ever.
+    # Projects that the operator has ordered to be destroyed. From `due_at_ms` on the row is a tombstone, which stays for ever.
     Column("project_id", String, ForeignKey("project.id"), primary_key=True),
     Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
     Column("requested_at_ms", BigInteger, nullable=False),
     Column("due_at_ms", BigInteger, nullable=False),
-    # How much of the grace has been counted, by a clock that cannot jump. See `grace`.
+    # How much of the grace period has been counted, by a clock that cannot jump (`grace`).
     Column("counted_ms", BigInteger, nullable=False),
-    # When the region had destroyed what it held, in its own words: with it the row is the deletion record.
+    # When the region finished the destruction, as it reported. With this time the row is the deletion record.
     Column("destroyed_at_ms", BigInteger),
 )
 
@@ -217,11 +217,11 @@ idempotency = Table(
 audit_event = Table(
     "audit_event",
     metadata,
-    # SQLite counts by itself in an INTEGER only.
+    # SQLite assigns increasing numbers to an INTEGER only.
     Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("id", String, nullable=False, unique=True),
-    # Absent for what concerns a region itself: only the operator reads those.
-    # The row comes before the change, so what it names may not exist until the transaction ends.
+    # Absent for events of a region itself, which only the operator reads.
+    # The row is written before the change, so the object it names may not exist until the transaction ends.
     Column("organization_id", String, ForeignKey("organization.id", deferrable=True, initially="DEFERRED")),
     Column("project_id", String, ForeignKey("project.id", deferrable=True, initially="DEFERRED")),
     Column("region", String),
@@ -230,7 +230,7 @@ audit_event = Table(
     Column("actor_type", String, nullable=False),
     Column("actor_id", String),
     Column("effective_at_ms", BigInteger, nullable=False),
-    # A JSON object: what was asked for. Never a key's value.
+    # A JSON object with the requested values. Never a key's value.
     Column("detail", String, nullable=False),
     CheckConstraint("actor_type IN ('api_key', 'operator', 'region', 'installation')", name="actor_type"),
     Index(None, "organization_id", "sequence"),
@@ -256,7 +256,7 @@ usage_minute = Table(
     Column("project_id", String, ForeignKey("project.id"), primary_key=True),
     Column("key_id", String, ForeignKey("api_key.id"), primary_key=True),
     Column("model", String, primary_key=True),
-    # Empty where the base snapshot itself answered: a primary key takes no NULL.
+    # Empty when the base snapshot itself answered, because a primary key takes no NULL.
     Column("fine_tuned_model", String, primary_key=True),
     Column("endpoint", String, primary_key=True),
     Column("tier", String, primary_key=True),

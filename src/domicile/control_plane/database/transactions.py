@@ -1,4 +1,4 @@
-"""What a query may do, by its type: `Reading` reads; only `Writing` writes, and services get one only after an audit row."""
+"""Transactions by type: `Reading` reads, and only `Writing` writes. Services get a `Writing` only after an audit row."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from domicile.persistence.inserting import ConflictInsert, insert_into
 
 
 class Asker(Protocol):
-    """Who asks: the database shows an administrator the rows of one organization, whatever the query says."""
+    """The principal of a transaction. The database itself shows an administrator the rows of one organization only."""
 
     @property
     def rows_of(self) -> str:
@@ -22,7 +22,7 @@ class Asker(Protocol):
 
 
 class Platform:
-    """The control plane's own work: finding out who asks, and telling the regions."""
+    """The control plane's own work: authentication and publication."""
 
     rows_of = EVERY_ORGANIZATION
 
@@ -50,11 +50,11 @@ class Writing(Reading):
         return insert_into(self._connection, table)
 
     async def execute(self, statement: Insert | Update | Delete) -> int:
-        """Runs it and says how many rows it touched."""
+        """Runs the statement. Returns the number of rows it changed."""
         return (await self._connection.execute(statement)).rowcount
 
     async def execute_many(self, statement: Insert, rows: Sequence[dict[str, Any]]) -> None:
-        """Runs one statement for all rows, which the driver sends together."""
+        """Runs one statement for all rows, in one batch of the driver."""
         await self._connection.execute(statement, rows)
 
 

@@ -61,7 +61,7 @@ class ServiceAccountEndpoints:
         return json_response(listing([_account(account) for account in accounts], has_more=has_more))
 
     async def create(self, administrator: Administrator, request: Request) -> Response:
-        """An account, with its first key unless it is asked for alone."""
+        """Creates an account, with its first key unless the request excludes it."""
         body = await read_json(request, _CreateAccount, limit_bytes=BODY_LIMIT)
         alone = body.create_service_account_only or False
         if alone and body.expires_in_seconds is not None:
@@ -85,7 +85,7 @@ class ServiceAccountEndpoints:
         return json_response(_account(await self._accounts.get(administrator, path["project_id"], path["account_id"])))
 
     async def modify(self, administrator: Administrator, request: Request) -> Response:
-        """Another name or role."""
+        """Sets the name or the role."""
         body = await read_json(request, _ModifyAccount, limit_bytes=BODY_LIMIT)
         path = request.path_params
         account = await self._accounts.modify(
@@ -94,13 +94,13 @@ class ServiceAccountEndpoints:
         return json_response(_account(account))
 
     async def delete(self, administrator: Administrator, request: Request) -> Response:
-        """The account and its keys."""
+        """Deletes the account and its keys."""
         path = request.path_params
         await self._accounts.delete(administrator, path["project_id"], path["account_id"])
         return json_response(_deleted("organization.project.service_account", path["account_id"]))
 
     async def create_key(self, administrator: Administrator, request: Request) -> Response:
-        """One more key. This answer is the only one that shows it."""
+        """Creates a key for the account. Only this answer shows its value."""
         body = await read_json(request, _CreateKey, limit_bytes=BODY_LIMIT)
         _refuse_scopes(body.scopes)
         path = request.path_params
@@ -115,7 +115,7 @@ class ServiceAccountEndpoints:
         return json_response(_new_key(key))
 
     async def revoke_key(self, administrator: Administrator, request: Request) -> Response:
-        """Ours: OpenAI has no call that deletes one key of an account."""
+        """Revokes one key of an account. OpenAI's API has no such call."""
         path = request.path_params
         await self._keys.revoke(administrator, path["project_id"], path["key_id"], path["account_id"])
         return json_response(_deleted("organization.project.service_account.api_key", path["key_id"]))
@@ -136,7 +136,7 @@ class ProjectKeyEndpoints:
                 "'owner_project_access' must be one of: active, inactive, any.", "owner_project_access"
             )
         project, keys, has_more = await self._keys.page(administrator, request.path_params["project_id"], window(query))
-        # The owner of a key here is a service account of the same project, which goes with its keys: access is the
+        # A key's owner is a service account of the same project, deleted with its keys: access is the
         # project's own state, the same for all.
         shown = keys if access in {"any", _access(project)} else []
         return json_response(listing([_key(project, key) for key in shown], has_more=has_more and bool(shown)))
@@ -147,7 +147,7 @@ class ProjectKeyEndpoints:
         return json_response(_key(*await self._keys.get(administrator, path["project_id"], path["key_id"])))
 
     async def revoke(self, administrator: Administrator, request: Request) -> Response:
-        """Works for every key. OpenAI refuses it for a service account's."""
+        """Revokes any key of the project. OpenAI refuses this for a service account's keys."""
         path = request.path_params
         await self._keys.revoke(administrator, path["project_id"], path["key_id"])
         return json_response(_deleted("organization.project.api_key", path["key_id"]))
@@ -165,7 +165,7 @@ class AdminKeyEndpoints:
         return json_response(listing([_admin_key(key) for key in keys], has_more=has_more))
 
     async def create(self, administrator: Administrator, request: Request) -> Response:
-        """One more. This answer is the only one that shows it."""
+        """Creates an admin key. Only this answer shows its value."""
         body = await read_json(request, _CreateAdminKey, limit_bytes=BODY_LIMIT)
         new = await self._keys.create(
             administrator,
@@ -180,7 +180,7 @@ class AdminKeyEndpoints:
         return json_response(_admin_key(await self._keys.get(administrator, request.path_params["key_id"])))
 
     async def delete(self, administrator: Administrator, request: Request) -> Response:
-        """Never the last one."""
+        """Deletes an admin key. Raises an error for the last one."""
         key_id = request.path_params["key_id"]
         await self._keys.delete(administrator, key_id)
         return json_response(_deleted("organization.admin_api_key", key_id))
@@ -239,7 +239,7 @@ def _admin_key(key: AdminKey) -> dict[str, Any]:
         "created_at": seconds(key.created_at_ms),
         "expires_at": _seconds(key.expires_at_ms),
         "last_used_at": None,
-        # OpenAI's shape, in which a person owns the key. There are no persons here, so what would name one is absent: the
+        # OpenAI's shape, in which a person owns the key. Domicile has no persons, so their members are absent: the
         # specification allows that, but not null.
         "owner": {"type": "user", "object": "organization.user", "role": "owner"},
     }

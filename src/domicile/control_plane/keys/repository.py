@@ -14,7 +14,7 @@ from domicile.kernel import errors
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
-    """Who owns keys in a project."""
+    """A service account: the owner of keys in a project."""
 
     id: str
     organization_id: str
@@ -68,7 +68,7 @@ async def list_accounts(reading: Reading, project: Project, part: Window) -> tup
 
 
 async def insert_account(writing: Writing, account: ServiceAccount) -> None:
-    """A new row."""
+    """Inserts the row."""
     await writing.execute(
         insert(tables.service_account).values(
             id=account.id,
@@ -82,14 +82,14 @@ async def insert_account(writing: Writing, account: ServiceAccount) -> None:
 
 
 async def update_account(writing: Writing, account: ServiceAccount, *, name: str, role: str) -> None:
-    """Sets both."""
+    """Sets the name and the role."""
     table = tables.service_account
     where = (table.c.id == account.id, table.c.organization_id == account.organization_id)
     await writing.execute(update(table).where(*where).values(name=name, role=role))
 
 
 async def delete_account(writing: Writing, account: ServiceAccount, at_ms: int) -> None:
-    """Revokes its keys with it."""
+    """Deletes the account and revokes its keys."""
     accounts, keys = tables.service_account, tables.api_key
     where = (accounts.c.id == account.id, accounts.c.organization_id == account.organization_id)
     await writing.execute(update(accounts).where(*where).values(deleted_at_ms=at_ms))
@@ -116,7 +116,7 @@ async def list_keys(reading: Reading, project: Project, part: Window) -> tuple[l
 
 
 async def insert_key(writing: Writing, key: ProjectKey, sha256: bytes) -> None:
-    """A new row."""
+    """Inserts the row."""
     await writing.execute(
         insert(tables.api_key).values(
             id=key.id,
@@ -133,21 +133,21 @@ async def insert_key(writing: Writing, key: ProjectKey, sha256: bytes) -> None:
 
 
 async def replace_secret(writing: Writing, key: ProjectKey, *, last_four: str, sha256: bytes) -> None:
-    """The same key, opened by another secret from now on."""
+    """Replaces the key's secret: the old one stops working."""
     table = tables.api_key
     where = (table.c.id == key.id, table.c.organization_id == key.account.organization_id)
     await writing.execute(update(table).where(*where).values(last_four=last_four, sha256=sha256))
 
 
 async def replace_admin_secret(writing: Writing, key: AdminKey, *, last_four: str, sha256: bytes) -> None:
-    """The same admin key, opened by another secret from now on."""
+    """Replaces the admin key's secret: the old one stops working."""
     table = tables.admin_key
     where = (table.c.id == key.id, table.c.organization_id == key.organization_id)
     await writing.execute(update(table).where(*where).values(last_four=last_four, sha256=sha256))
 
 
 async def revoke_key(writing: Writing, key: ProjectKey, at_ms: int) -> None:
-    """For ever."""
+    """Revokes the key for ever."""
     table = tables.api_key
     where = (table.c.id == key.id, table.c.organization_id == key.account.organization_id)
     await writing.execute(update(table).where(*where).values(revoked_at_ms=at_ms))
@@ -186,7 +186,7 @@ async def count_other_admin_keys(reading: Reading, key: AdminKey, now_ms: int) -
 
 
 async def insert_admin_key(writing: Writing, key: AdminKey, sha256: bytes) -> None:
-    """A new row."""
+    """Inserts the row."""
     await writing.execute(
         insert(tables.admin_key).values(
             id=key.id,
@@ -201,7 +201,7 @@ async def insert_admin_key(writing: Writing, key: AdminKey, sha256: bytes) -> No
 
 
 async def delete_admin_key(writing: Writing, key: AdminKey, at_ms: int) -> None:
-    """For ever. The row stays as a place in the list, for clients that page through it."""
+    """Deletes the key for ever. The row stays as a cursor for clients that page through the list."""
     table = tables.admin_key
     where = (table.c.id == key.id, table.c.organization_id == key.organization_id)
     await writing.execute(update(table).where(*where).values(deleted_at_ms=at_ms))

@@ -1,4 +1,4 @@
-"""How keys begin and end. A secret is returned by the call that makes it, and by no other."""
+"""How keys begin and end. Only the call that makes a secret returns it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,13 +42,13 @@ _SECRET_REPLACED = {"changes_requested": {"secret": "replaced"}}
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When a key ends, as it was asked for: at a time, after some seconds, or never."""
+    """The requested end of a key: at a time, after some seconds, or never."""
 
     at_s: int | None = None
     in_s: int | None = None
 
     def at_ms(self, now_ms: int) -> int | None:
-        """The time in milliseconds. 400 for both, or for a time that has passed."""
+        """The time in milliseconds. Raises 400 when both are given, or the time has passed."""
         if self.at_s is not None and self.in_s is not None:
             raise errors.invalid_value("Give 'expires_at' or 'expires_in_seconds', not both.", "expires_at")
         if self.in_s is not None:
@@ -62,7 +62,7 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class NewProjectKey:
-    """A key and, this once, its secret."""
+    """A new key with its secret, which is not stored."""
 
     key: ProjectKey
     secret: NewSecret
@@ -70,7 +70,7 @@ class NewProjectKey:
 
 @dataclass(frozen=True, slots=True)
 class NewAdminKey:
-    """An admin key and, this once, its secret."""
+    """A new admin key with its secret, which is not stored."""
 
     key: AdminKey
     secret: NewSecret
@@ -137,7 +137,7 @@ class ServiceAccounts:
         expiry: Expiry,
         attempt: Attempt | None = None,
     ) -> NewProjectKey:
-        """One more key of an account."""
+        """Creates a key for the account."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             account = await get_account(change, project, account_id)
@@ -150,7 +150,7 @@ class ServiceAccounts:
     async def modify(
         self, administrator: Administrator, project_id: str, account_id: str, *, name: str | None, role: str | None
     ) -> ServiceAccount:
-        """Another name or role."""
+        """Sets the name or the role."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             account = await get_account(change, project, account_id)
@@ -164,7 +164,7 @@ class ServiceAccounts:
         return after
 
     async def delete(self, administrator: Administrator, project_id: str, account_id: str) -> None:
-        """The account and all its keys."""
+        """Deletes the account and all its keys."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             account = await get_account(change, project, account_id)
@@ -192,7 +192,7 @@ class ServiceAccounts:
         return NewProjectKey(key, secret)
 
     async def _show_again(self, change: Change, project: Project, key_id: str) -> NewProjectKey:
-        """The same key with a fresh secret: the first one is known to its receiver alone, if to anybody, and dies."""
+        """The same key with a fresh secret. The platform cannot show the first secret again, so it stops working."""
         key = await get_key(change, project, key_id)
         secret = api_keys.generate(project.region, self._installation_id)
         writing = await change.record(_event("api_key.updated", key.id, project, _SECRET_REPLACED))
@@ -202,7 +202,7 @@ class ServiceAccounts:
 
 
 class ProjectKeys:
-    """All keys of a project, whoever owns them."""
+    """All keys of a project, of every service account."""
 
     def __init__(self, reader: Reader, changes: Changes) -> None:
         self._reader = reader
@@ -225,7 +225,7 @@ class ProjectKeys:
     async def revoke(
         self, administrator: Administrator, project_id: str, key_id: str, account_id: str | None = None
     ) -> None:
-        """The key works nowhere any more, within 2 s (design 2)."""
+        """Revokes the key. It stops working everywhere within 2 s (design 2)."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             key = await get_key(change, project, key_id, account_id)
@@ -255,7 +255,7 @@ class AdminKeys:
     async def create(
         self, administrator: Administrator, *, name: str, expiry: Expiry, attempt: Attempt | None = None
     ) -> NewAdminKey:
-        """One more admin key."""
+        """Creates an admin key."""
         organization_id = administrator.organization_id
         async with self._changes.begin(administrator) as change:
             made = await find_made(change, attempt, change.now_ms)
@@ -267,7 +267,7 @@ class AdminKeys:
         return new
 
     async def delete(self, administrator: Administrator, key_id: str) -> None:
-        """Never the last one: nobody could make another."""
+        """Deletes an admin key. Raises an error for the last one, without which the organization could make no other."""
         async with self._changes.begin(administrator) as change:
             key = await get_admin_key(change, administrator.organization_id, key_id)
             if not await count_other_admin_keys(change, key, change.now_ms):
@@ -288,7 +288,7 @@ def new_admin_key(
 
 
 async def show_admin_key_again(change: Change, organization_id: str, installation_id: str, key_id: str) -> NewAdminKey:
-    """The same admin key with a fresh secret; the first one dies."""
+    """The same admin key with a fresh secret; the first secret stops working."""
     key = await get_admin_key(change, organization_id, key_id)
     secret = api_keys.generate(api_keys.ADMIN, installation_id)
     event = Event("api_key.updated", key.id, organization_id=organization_id, detail=_SECRET_REPLACED)
@@ -297,7 +297,7 @@ async def show_admin_key_again(change: Change, organization_id: str, installatio
 
 
 async def store_admin_key(change: Change, new: NewAdminKey) -> Writing:
-    """Stores a key's SHA-256, and why."""
+    """Stores a key's SHA-256, and an audit row."""
     detail = {"data": {"scopes": ["api.management"]}}
     event = Event("api_key.created", new.key.id, organization_id=new.key.organization_id, detail=detail)
     writing = await change.record(event)
