@@ -26,7 +26,7 @@ from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.principals.principal import EnrolledRegion
 from domicile.control_plane.publication.publisher import Publisher
 from domicile.control_plane.publication.publisher_keys import PublisherKeys
-from domicile.control_plane.usage.service import Usage as UsageService
+from domicile.control_plane.usage.service import UsageTotals
 from domicile.data_plane.snapshot.table import SnapshotTable
 from domicile.data_plane.snapshot.verification import verify_shard
 from domicile.kernel.clock import SystemClock
@@ -163,7 +163,7 @@ async def _changed(publisher: Publisher, region: Region, project: str) -> None:
 
 
 async def _report(database: Database, models: frozenset[str], number: int, ids: list[tuple[str, str]]) -> None:
-    service = UsageService(Reader(database), database, SystemClock(), models)
+    service = UsageTotals(Reader(database), database, SystemClock(), models)
     minute = SystemClock().now_ms() // 60_000
     start = number * DELTAS_OF_A_REPORT
     chosen = [ids[(start + each) % len(ids)] for each in range(min(DELTAS_OF_A_REPORT, len(ids)))]

@@ -311,7 +311,7 @@ MUTANTS = [
     Mutant(
         "C13",
         "an organization sees its own usage only",
-        "Usage.sums",
+        "UsageTotals.sums",
         "            table.c.organization_id == administrator.organization_id,",
         "            table.c.organization_id.is_not(None),",
         "tests/component/control_plane/usage tests/residency/test_two_organizations.py",
@@ -319,7 +319,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "usage of another region's project is refused",
-        "Usage.ingest",
+        "UsageTotals.ingest",
         "            if not await all_belong(writing, report.region, report.deltas):",
         "            if False:",
         "tests/component/control_plane/usage",
@@ -327,7 +327,7 @@ MUTANTS = [
     Mutant(
         "C07",
         "usage names a snapshot of the catalogue",
-        "Usage.ingest",
+        "UsageTotals.ingest",
         "        if not self._models.issuperset(delta.model for delta in report.deltas):",
         "        if False:",
         "tests/component/control_plane/usage",

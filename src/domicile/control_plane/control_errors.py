@@ -4,6 +4,7 @@ from domicile.kernel.errors import Category, DomicileError
 
 
 def admin_key_required() -> DomicileError:
+    """403: the Admin API was called with a project's key."""
     return DomicileError(
         Category.FORBIDDEN,
         "admin_key_required",
@@ -12,7 +13,7 @@ def admin_key_required() -> DomicileError:
 
 
 def no_model_endpoint(method: str, path: str, hosts: list[str]) -> DomicileError:
-    """A region's request was sent to the control plane. `hosts`: the regions' public hosts."""
+    """404 for a path that only a region serves, or none. `hosts`: the regions' public hosts."""
     return DomicileError(
         Category.NOT_FOUND,
         "unknown_url",
@@ -22,11 +23,12 @@ def no_model_endpoint(method: str, path: str, hosts: list[str]) -> DomicileError
 
 
 def conflict(code: str, message: str) -> DomicileError:
+    """409: the request does not fit the present state. `message` says what to do next."""
     return DomicileError(Category.CONFLICT, code, message)
 
 
 def retention_required_by_region(region: str, followed_by: str | None = None) -> DomicileError:
-    """The region requires stronger retention. `followed_by`: the project that an organization's value would weaken."""
+    """403: the region requires stronger retention. `followed_by`: the project that an organization's value would weaken."""
     message = f"Region '{region}' requires Zero Data Retention; a weaker retention cannot be set there."
     if followed_by is not None:
         message += f" Project '{followed_by}' there follows the organization: give it a retention of its own first."
@@ -34,10 +36,12 @@ def retention_required_by_region(region: str, followed_by: str | None = None) ->
 
 
 def zdr_eligibility_required_to_set(retention: str) -> DomicileError:
+    """403: the retention is one of ZDR, for which the organization is not eligible (design 5)."""
     return _not_granted("zdr_eligibility_required", retention, "eligibility for Zero Data Retention")
 
 
 def enhanced_zdr_approval_required(retention: str) -> DomicileError:
+    """403: the retention is an enhanced one, which the operator has not approved (design 5)."""
     return _not_granted("enhanced_zdr_approval_required", retention, "an approval of enhanced Zero Data Retention")
 
 
@@ -47,7 +51,7 @@ def _not_granted(code: str, retention: str, needed: str) -> DomicileError:
 
 
 def residency_immutable() -> DomicileError:
-    """Contract C10."""
+    """400: a request names another region for a project that exists (C10)."""
     return DomicileError(
         Category.INVALID,
         "residency_immutable",
@@ -57,4 +61,5 @@ def residency_immutable() -> DomicileError:
 
 
 def invalid_residency(message: str, param: str) -> DomicileError:
+    """400: `residency` or `geography` names no region, or both are given. `message` lists the valid values."""
     return DomicileError(Category.INVALID, "invalid_residency", message, param=param)

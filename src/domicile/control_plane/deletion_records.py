@@ -12,7 +12,7 @@ from domicile.kernel import errors
 
 
 @dataclass(frozen=True, slots=True)
-class Destruction:
+class DeletionRecord:
     """The destruction of one project. `destroyed_at_ms`: when its region finished, as the region reported."""
 
     project_id: str
@@ -20,32 +20,32 @@ class Destruction:
     region: str
     requested_at_ms: int
     due_at_ms: int
-    """The earliest time at which the region is told."""
+    """The earliest time at which the region gets the tombstone."""
     counted_ms: int
     """How much of the grace period has been counted (`grace`)."""
     destroyed_at_ms: int | None = None
 
     def is_told(self, now_ms: int) -> bool:
-        """Whether the grace is over, so that the region is told to destroy."""
+        """Whether the grace period is over, so that the region's snapshot carries the tombstone."""
         return self.due_at_ms <= now_ms and self.counted_ms >= GRACE_MS
 
     def status(self, now_ms: int) -> str:
-        """The status. Only a pending destruction can be cancelled."""
+        """`pending`, `in_progress` or `destroyed`. Only a pending destruction can be cancelled."""
         if self.destroyed_at_ms is not None:
             return "destroyed"
         return "in_progress" if self.is_told(now_ms) else "pending"
 
 
-async def find_destruction(reading: Reading, project_id: str) -> Destruction | None:
+async def find_destruction(reading: Reading, project_id: str) -> DeletionRecord | None:
     """The project's destruction with any status, or None."""
     row = await reading.first(_query().where(tables.destruction.c.project_id == project_id))
-    return None if row is None else _destruction_of(row)
+    return None if row is None else _record_of(row)
 
 
-async def list_destructions(reading: Reading) -> list[Destruction]:
+async def list_destructions(reading: Reading) -> list[DeletionRecord]:
     """All destructions, newest first."""
     query = _query().order_by(tables.destruction.c.requested_at_ms.desc(), tables.destruction.c.project_id)
-    return [_destruction_of(row) for row in await reading.all(query)]
+    return [_record_of(row) for row in await reading.all(query)]
 
 
 def _query() -> Any:
@@ -53,8 +53,8 @@ def _query() -> Any:
     return select(tables.destruction, project.c.region).join(project, project.c.id == tables.destruction.c.project_id)
 
 
-def _destruction_of(row: Row[*tuple[Any, ...]]) -> Destruction:
-    return Destruction(
+def _record_of(row: Row[*tuple[Any, ...]]) -> DeletionRecord:
+    return DeletionRecord(
         row.project_id,
         row.organization_id,
         row.region,

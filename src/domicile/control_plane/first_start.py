@@ -25,7 +25,7 @@ FIRST_ORGANIZATION = "First organization"
 
 @dataclass(frozen=True, slots=True)
 class InstallationIdentity:
-    """The installation's id, made at the first start."""
+    """The ids of the installation and of its first organization, both made at the first start."""
 
     installation_id: str
     first_organization_id: str
@@ -34,7 +34,11 @@ class InstallationIdentity:
 async def open_installation(
     database: Database, clock: Clock, *, with_agreement: bool, hand_over: Callable[[str], None]
 ) -> InstallationIdentity:
-    """Returns the recorded identity, or makes it at the first start. `hand_over` stores the first admin key safely."""
+    """Returns the recorded identity, or makes it at the first start.
+
+    `with_agreement`: whether the first organization starts with the Enterprise agreement, ZDR eligibility and every endpoint
+    approved. `hand_over` writes the first admin key to a safe place; it runs before the database stores anything.
+    """
     startup = Startup()
     async with database.transaction(rows_of=startup.rows_of) as connection:
         change = Change(connection, startup, clock.now_ms())

@@ -19,7 +19,7 @@ from domicile.control_plane.principals.authentication import Authentication
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion, Operator
 from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
-from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.kinds import KINDS
@@ -38,7 +38,7 @@ BOUNDARY_BODY_LIMIT = body_limit("/boundary/v1")
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The handlers of every noun."""
+    """The handlers of both listeners, by resource."""
 
     organizations: OrganizationEndpoints
     projects: ProjectEndpoints
@@ -47,7 +47,7 @@ class Endpoints:
     accounts: ServiceAccountEndpoints
     project_keys: ProjectKeyEndpoints
     admin_keys: AdminKeyEndpoints
-    regions: RegionEndpoints
+    regions: OperatorRegionEndpoints
     boundary: BoundaryEndpoints
     usage: UsageEndpoints
     audit: AuditEndpoints
@@ -102,7 +102,7 @@ def admin_routes(
 
 
 def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> list[Route]:
-    """The regions' calls. All but the first two are signed, and each answers for the signer's region only."""
+    """The regions' calls. All but enrollment and time are signed, and each signed call concerns the signer's region only."""
     boundary = endpoints.boundary
 
     def region(path: str, **handlers: RegionHandler) -> Route:
@@ -133,10 +133,10 @@ def health_check(reader: Reader) -> Handler:
 
 
 def _route(path: str, handlers: dict[str, Handler]) -> Route:
-    # One route for each path: with one for each method, a 405 would name the first route's methods only.
+    # One route per path: with one per method, a 405 would name the methods of the first route only.
     async def dispatch(request: Request) -> Response:
         if any("\0" in value for value in request.path_params.values()):
-            # No id holds it, and no database but SQLite can be asked for it.
+            # No id contains NUL, and PostgreSQL refuses it in a query.
             raise errors.unknown_url(request.method, request.scope["path"])
         return await handlers["GET" if request.method == "HEAD" else request.method](request)
 

@@ -35,20 +35,23 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The object that the first call made and, for some calls, its key."""
+    """The object that the first call made, and the key made with it, if any."""
 
     resource_id: str
     key_id: str | None
 
 
-def read_attempt(asker: Administrator | Operator, request: Request, body: object = None) -> Attempt | None:
-    """The call's attempt; None without the header. `body` is the decoded body, so spaces and member order do not matter."""
+def read_attempt(principal: Administrator | Operator, request: Request, body: object = None) -> Attempt | None:
+    """The call's attempt; None without the header. Raises 400 when the header is repeated or malformed.
+
+    `body` is the decoded body, so spaces and member order do not matter.
+    """
     values = request.headers.getlist(HEADER)
     if not values:
         return None
     if len(values) > 1 or not _VISIBLE.fullmatch(values[0]):
         raise errors.invalid_value(f"'{HEADER}' must be given once, as 1 to 255 visible ASCII characters.", HEADER)
-    organization_id = asker.organization_id if isinstance(asker, Administrator) else None
+    organization_id = principal.organization_id if isinstance(principal, Administrator) else None
     return Attempt(
         organization_id,
         _sha256([organization_id, request.method, request.url.path, values[0]]),

@@ -1,7 +1,7 @@
-"""GET /metrics of the control plane, for the operator: how it answers, and how far each region is behind it.
+"""GET /metrics of the control plane, for the operator: its own requests, and how far each region is behind.
 
-Polls, ingest and administration are requests, counted by route, status and code. Usage is not here: it is billing data,
-and the Admin API shows each organization its own.
+Polls, reports and administration are requests, counted by route, status and code. Usage is absent: it is billing data, which
+the Admin API shows to each organization.
 """
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -14,28 +14,28 @@ from domicile.web.observability.http_metrics import exposition
 
 
 class ControlMetrics:
-    """Reads the state of the regions at the moment at which it is asked."""
+    """Gauges of the regions, updated at each scrape."""
 
     def __init__(self, registry: CollectorRegistry, regions: Regions) -> None:
         self._registry = registry
         self._regions = regions
         self._enrolled = self._gauge("region_enrolled", "Whether the region has been enrolled.")
         self._epoch = self._gauge("published_epoch", "The epoch of the last publication for the region.")
-        self._number = self._gauge("published_number", "Its number: the publications of that epoch so far.")
-        self._replicas = self._gauge("region_replicas", "Replicas heard of within the last hour.")
-        self._contact = self._gauge("region_last_poll_age_seconds", "Since the replica that polled last did so.")
+        self._number = self._gauge("published_number", "The number of the last publication, from 1 in each epoch.")
+        self._replicas = self._gauge("region_replicas", "Replicas that polled within the last hour.")
+        self._contact = self._gauge("region_last_poll_age_seconds", "Seconds since the last poll of any replica.")
         self._acknowledged = self._gauge(
             "region_unacknowledged_seconds",
-            "0 while every replica has acknowledged the last publication, else since the last poll of one that has not.",
+            "0 when every replica has acknowledged the last publication, else seconds since the last poll of one that has not.",
         )
 
     async def show(self, operator: Operator, _request: Request) -> Response:
-        """The text."""
+        """Updates the gauges, and returns all metrics of the process as text."""
         for status in await self._regions.status(operator):
-            self._look(status)
+            self._update(status)
         return exposition(self._registry)
 
-    def _look(self, status: RegionStatus) -> None:
+    def _update(self, status: RegionStatus) -> None:
         code, contacts = status.settings.code, status.replicas.values()
         epoch, number = status.published
         behind = [contact.age_s for contact in contacts if contact.version < status.published]
@@ -43,7 +43,7 @@ class ControlMetrics:
         self._epoch.labels(code).set(epoch)
         self._number.labels(code).set(number)
         self._replicas.labels(code).set(len(status.replicas))
-        # Never heard of is no number: an alert on "too long ago" must not be silent then.
+        # Infinity without any poll, so that an alert on a long silence fires.
         self._contact.labels(code).set(min((contact.age_s for contact in contacts), default=float("inf")))
         self._acknowledged.labels(code).set(max(behind, default=0))
 

@@ -1,4 +1,4 @@
-"""Lists in pages: `after` a known object, in the order of creation."""
+"""Lists in pages, in order of creation. The cursor `after` is the id of an object of the list."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from domicile.kernel import errors
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 PAGE_PARAMETERS = frozenset({"limit", "after", "order"})
-"""What every list takes. The specification names `order` for some lists only; clients send it to all."""
+"""The query parameters of every list. The specification names `order` for some lists only; clients send it to all."""
 
 
 class Order(StrEnum):
-    """By creation time."""
+    """The order of a list, by creation time."""
 
     ASCENDING = "asc"
     DESCENDING = "desc"
@@ -26,7 +26,7 @@ class Order(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of a list is asked for."""
+    """The requested part of a list. `after`: the id of the object before it; None starts with the first."""
 
     limit: int = DEFAULT_LIMIT
     after: str | None = None
@@ -35,7 +35,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One page as the database gave it."""
+    """One page of database rows."""
 
     rows: Sequence[Row[*tuple[Any, ...]]]
     has_more: bool
@@ -55,10 +55,10 @@ async def read_page(
     *,
     scope: Sequence[ColumnElement[bool]],
 ) -> Rows:
-    """One page of `query`, which is cut down to `scope`.
+    """One page of the rows of `query` that are in `scope`. Raises 400 for a cursor outside the scope.
 
-    The cursor must lie in the scope, whatever else `query` filters: rows of deleted objects stay, so that a client that
-    deletes what it lists can go on behind the last one.
+    The cursor may be a row that `query` itself filters out. Rows of deleted objects stay, so a client that deletes the
+    objects of a page can still ask for the next page.
     """
     position = tuple_(table.c.created_at_ms, table.c.id)
     ascending = part.order is Order.ASCENDING

@@ -1,5 +1,4 @@
-"""Replacing the key that signs snapshots, or the root key, whether the control plane runs or not: the files and an audit
-row together."""
+"""Replaces the publisher key or the root key, with an audit row. The control plane may run meanwhile, or be stopped."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -23,7 +22,7 @@ from domicile.persistence.database import Database
 async def rotate_publisher_key(
     database: Database, clock: Clock, folder: Path, root_key_file: Path
 ) -> PublisherCertificate:
-    """The new key's certificate. Raises `SecretFileError` when the file is not this installation's root key."""
+    """Replaces the publisher key. Returns the new certificate. Raises `SecretFileError` unless the file holds the root key."""
     startup = Startup()
     async with database.transaction(rows_of=startup.rows_of) as connection:
         change = Change(connection, startup, clock.now_ms())
@@ -34,7 +33,7 @@ async def rotate_publisher_key(
 
 
 class RegionsLeftBehindError(Exception):
-    """Regions could not follow the rotation, and the operator has not said that they may stay behind."""
+    """Some regions cannot follow the rotation, and the operator has not named them as allowed to stay behind."""
 
 
 async def rotate_root_key(
@@ -45,18 +44,18 @@ async def rotate_root_key(
     new_root_key_file: Path,
     leave_behind: Collection[str],
 ) -> RootSuccession:
-    """The new root key, which regions take with their next snapshot.
+    """Replaces the root key. Returns the succession; regions take the new key with their next snapshot.
 
-    Raises `SecretFileError` when a file is not what it should be, and `RegionsLeftBehindError`, with nothing changed, when an
-    enrolled region has never said which of this installation's root keys it trusts: it is of a version before, and would refuse
-    every snapshot until it is upgraded. `leave_behind`: the codes of regions to which that may happen.
+    Raises `SecretFileError` when a file does not hold the expected key. Raises `RegionsLeftBehindError`, and changes nothing,
+    when an enrolled region has not reported that it trusts a root key of this installation: such a region is of an older
+    version, and would refuse every snapshot until it is upgraded. `leave_behind`: codes of regions that may stay behind.
     """
     startup = Startup()
     async with database.transaction(rows_of=startup.rows_of) as connection:
         change = Change(connection, startup, clock.now_ms())
         installation_id = await _installation_id(change)
         known = PublisherKeys(folder, installation_id, change.now_ms).current().root_key_ids
-        _require_nobody_else(set(leave_behind), await _trusting_others_than(change, known))
+        _require_all_named(await _regions_trusting_none_of(change, known), set(leave_behind))
         succession = rotate_root(folder, root_key_file, new_root_key_file, installation_id, change.now_ms)
         key_id = public_key_id(succession.public_key)
         detail = {"data": {"key_id": key_id, "before": succession.before, "serial": succession.serial}}
@@ -65,22 +64,23 @@ async def rotate_root_key(
 
 
 async def regions_without(database: Database, key_id: str) -> list[str]:
-    """The codes of enrolled regions that have not taken this root key."""
+    """The codes of enrolled regions that have not reported this root key as trusted."""
     async with Reader(database).reading(Platform()) as reading:
-        return await _trusting_others_than(reading, (key_id,))
+        return await _regions_trusting_none_of(reading, (key_id,))
 
 
-async def _trusting_others_than(reading: Reading, key_ids: Collection[str]) -> list[str]:
+async def _regions_trusting_none_of(reading: Reading, key_ids: Collection[str]) -> list[str]:
     taken = await taken_root_keys(reading)
     return [region.code for region in await list_regions(reading) if taken.get(region.code) not in key_ids]
 
 
-def _require_nobody_else(leave_behind: set[str], behind: list[str]) -> None:
-    unforeseen = sorted(set(behind) - leave_behind)
-    if unforeseen:
+def _require_all_named(behind: list[str], leave_behind: set[str]) -> None:
+    unnamed = sorted(set(behind) - leave_behind)
+    if unnamed:
         raise RegionsLeftBehindError(
-            f"regions that cannot follow, as they have not said which root key they trust: {', '.join(unforeseen)}. Upgrade "
-            "and start them; or name each with --leave-behind: it keeps its last snapshot, without any revocation, until then"
+            f"these regions cannot follow, as they have not reported which root key they trust: {', '.join(unnamed)}. Upgrade "
+            "and start them, or name each with --leave-behind: until its upgrade it then keeps its last snapshot, and learns "
+            "of no revocation"
         )
 
 

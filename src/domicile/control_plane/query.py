@@ -26,17 +26,17 @@ class Query:
             if plain not in allowed:
                 raise errors.unknown_parameter(name)
             if "\0" in value:
-                # No database but SQLite can be asked for it, and nothing here has it.
+                # PostgreSQL refuses NUL in a query, and no stored value contains it.
                 raise errors.invalid_value(f"'{plain}' must not hold a NUL character.", plain)
             self._values.setdefault(plain, []).append(value)
 
     def text(self, name: str) -> str | None:
-        """One value, or None when it is absent."""
+        """One value, or None when it is absent. Raises 400 when it is given twice."""
         values = self._values.get(name)
         if values is None:
             return None
         if len(values) > 1:
-            raise errors.invalid_value(f"'{name}' may be given once.", name)
+            raise errors.invalid_value(f"'{name}' may be given only once.", name)
         return values[0]
 
     def texts(self, name: str) -> list[str]:
@@ -71,7 +71,7 @@ class Query:
         return default if text is None else _choice(name, text, choices)
 
     def choices(self, name: str, choices: Iterable[Choice]) -> list[Choice]:
-        """An array of values that may be named; empty when it is absent."""
+        """Every value of an array, each one of `choices`; empty when it is absent."""
         return [_choice(name, text, choices) for text in self.texts(name)]
 
 

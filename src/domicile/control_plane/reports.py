@@ -1,4 +1,4 @@
-"""Reports of regions arrive at least once and count once: (region, writer, number) is stored with what it brought."""
+"""Reports of regions arrive at least once and count once: (region, writer, number) is stored with their content."""
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,13 +12,13 @@ from domicile.kernel import errors
 
 
 def require_own(region: EnrolledRegion, report: UsageReport | AuditReport) -> None:
-    """403 unless the report concerns the region that signed it."""
+    """Raises 403 unless the report concerns the region that signed it."""
     if report.region != region.code:
         raise errors.forbidden("wrong_region", "This report concerns another region than the one that signed it.")
 
 
 async def receive(connection: AsyncConnection, report: UsageReport | AuditReport, now_ms: int) -> Writing | None:
-    """Notes the report and lets its content be written in the same transaction; None when it has been counted before."""
+    """Records the report. Returns the transaction, to write its content; None when it has been counted before."""
     table = tables.received_report
     writing = Writing(connection)
     same = (table.c.region == report.region, table.c.writer == report.writer, table.c.number == report.number)

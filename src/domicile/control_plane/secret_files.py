@@ -6,4 +6,4 @@ __all__ = ["SecretFileError", "make_folder", "write_secret"]
 
 
 class SecretFileError(Exception):
-    """A file that should hold a secret holds something else."""
+    """A file with a secret or a certificate is missing, damaged, or of another installation. The text names the file."""

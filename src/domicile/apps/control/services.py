@@ -22,13 +22,13 @@ from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.projects.service import Projects
 from domicile.control_plane.publication.publisher import Publisher
 from domicile.control_plane.publication.publisher_keys import PublisherKeys
-from domicile.control_plane.regions.endpoints import BoundaryEndpoints, RegionEndpoints
+from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
 from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import Regions
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.retention.service import RetentionControls
 from domicile.control_plane.usage.endpoints import UsageEndpoints
-from domicile.control_plane.usage.service import Usage
+from domicile.control_plane.usage.service import UsageTotals
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 from domicile.settings.installation import ControlSettings, Installation
@@ -108,9 +108,9 @@ def build_endpoints(base: Foundation, regions: Regions) -> Endpoints:
         accounts=ServiceAccountEndpoints(ServiceAccounts(reader, changes, installation_id), project_keys),
         project_keys=ProjectKeyEndpoints(project_keys),
         admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),
-        regions=RegionEndpoints(regions, Epochs(changes, base.publisher)),
+        regions=OperatorRegionEndpoints(regions, Epochs(changes, base.publisher)),
         boundary=BoundaryEndpoints(regions),
-        usage=UsageEndpoints(Usage(reader, base.database, base.clock, models), base.clock),
+        usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models), base.clock),
         audit=AuditEndpoints(AuditLog(reader, base.database, base.clock)),
     )
 

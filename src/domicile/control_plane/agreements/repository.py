@@ -21,7 +21,7 @@ class Agreement:
 
 
 async def find_agreement(reading: Reading, organization_id: str) -> Agreement:
-    """The organization's agreement. Without any member set for an organization that does not exist."""
+    """The organization's agreement. An unknown organization has the empty one."""
     table = tables.agreement
     row = await reading.first(select(table).where(table.c.organization_id == organization_id))
     if row is None:

@@ -1,4 +1,4 @@
-"""What a region requires of an organization (C01), and how the operator records it."""
+"""Checks the agreements that a region requires (C01), and lets the operator record them."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from domicile.settings.installation import RegionSettings
 
 
 async def require_agreement(reading: Reading, organization_id: str, region: RegionSettings) -> None:
-    """Raises 403 unless the organization has the agreements that the region requires (C01). The error names the missing ones."""
+    """Raises 403 unless the organization has what the region requires (C01). The error names each missing agreement."""
     agreement = await find_agreement(reading, organization_id)
     without_enterprise = "enterprise" in region.requires and not agreement.enterprise_agreement
     without_zdr = "zdr" in region.requires and not agreement.zdr_eligible
@@ -35,7 +35,7 @@ class Agreements:
         self._changes = changes
 
     async def merge(self, operator: Operator, organization_id: str, requested: dict[str, object]) -> None:
-        """Sets the members of `Agreement` that are named in `requested` and leaves the others."""
+        """Sets the members of `Agreement` that `requested` names, and leaves the others. Raises 404 for an unknown id."""
         async with self._changes.begin(operator) as change:
             table = tables.organization
             if await change.first(select(table.c.id).where(table.c.id == organization_id)) is None:

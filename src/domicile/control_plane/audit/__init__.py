@@ -1,1 +1,1 @@
-"""Audit: one row for every change, written before it in the same transaction."""
+"""Audit: one row for every change, written before the change and in the same transaction."""

@@ -40,14 +40,14 @@ class AuditEndpoints:
         self._log = log
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
-        """The organization's events in the specification's words, newest first."""
+        """The organization's events, newest first, by the specification's types."""
         query = Query(request, _PARAMETERS | {"tenant_only"})
         types, tenant_only = query.texts("event_types"), query.boolean("tenant_only") or False
         kinds = kinds_of_types(types, tenant_only=tenant_only) if types or tenant_only else None
         return await self._page(administrator, query, kinds, _render_for_customer)
 
     async def page_of_all(self, operator: Operator, request: Request) -> Response:
-        """Every organization's events and those of the regions, newest first, by our own kinds."""
+        """The events of all organizations and regions, newest first, by our own kinds."""
         query = Query(request, _PARAMETERS)
         kinds = query.texts("event_types")
         return await self._page(operator, query, known_kinds(kinds) if kinds else None, _render_for_operator)
@@ -58,19 +58,21 @@ class AuditEndpoints:
 
     async def _page(
         self,
-        asker: Administrator | Operator,
+        principal: Administrator | Operator,
         query: Query,
         kinds: set[str] | None,
         render: Callable[[AuditRow], dict[str, Any]],
     ) -> Response:
-        rows, has_more = await self._log.page(asker, _filter(query, kinds))
+        rows, has_more = await self._log.page(principal, _filter(query, kinds))
         return json_response(listing([render(row) for row in rows], has_more=has_more))
 
 
 def _filter(query: Query, kinds: set[str] | None) -> AuditFilter:
     part = window(query)
     if query.texts("actor_emails"):
-        raise errors.unsupported_parameter("actor_emails", "Actors have no email address on this platform; use 'actor_ids'.")
+        raise errors.unsupported_parameter(
+            "actor_emails", "Actors have no email address on this platform; use 'actor_ids'."
+        )
     greater, at_least, less, at_most = (query.time(name) for name in _TIMES)
     earliest = [bound for bound in (at_least, None if greater is None else greater + 1) if bound is not None]
     latest = [bound for bound in (at_most, None if less is None else less - 1) if bound is not None]

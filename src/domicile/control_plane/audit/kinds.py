@@ -65,5 +65,5 @@ def known_kinds(kinds: Collection[str]) -> set[str]:
 def _require_known(names: Collection[str], known: frozenset[str]) -> None:
     if not known.issuperset(names):
         raise errors.invalid_value(
-            "'event_types' names what is no type of event. Send types such as project.created.", "event_types"
+            "'event_types' names an unknown type of event. Send types such as project.created.", "event_types"
         )

@@ -44,7 +44,7 @@ class AuditRow:
 
 
 async def insert_event(writing: Writing, actor: Actor, event: Event, at_ms: int) -> None:
-    """Appends one row. Raises ValueError for a kind of event that no filter knows."""
+    """Appends one row. Raises ValueError for a type outside `KINDS`, which no filter could find."""
     if event.type not in KINDS:
         raise ValueError(f"unknown kind of event: {event.type}")
     actor_type, actor_id = _actor(actor)
@@ -65,7 +65,7 @@ async def insert_event(writing: Writing, actor: Actor, event: Event, at_ms: int)
 
 
 async def find_sequence(reading: Reading, event_id: str, visible: ColumnElement[bool] | None) -> int | None:
-    """The event's position in the log; None when it is not visible."""
+    """The event's position in the log. None when it is unknown or outside `visible`; without `visible` every event counts."""
     query = select(tables.audit_event.c.sequence).where(tables.audit_event.c.id == event_id)
     row = await reading.first(query if visible is None else query.where(visible))
     return None if row is None else row.sequence

@@ -42,14 +42,17 @@ class AuditLog:
         self._database = database
         self._clock = clock
 
-    async def page(self, asker: Administrator | Operator, wanted: AuditFilter) -> tuple[list[AuditRow], bool]:
-        """One page of events, newest first, and whether more follow in the direction of reading."""
+    async def page(self, principal: Administrator | Operator, wanted: AuditFilter) -> tuple[list[AuditRow], bool]:
+        """One page of events, newest first, and whether more follow in the direction of reading.
+
+        Raises 400 for a cursor that is not an event of the principal's log.
+        """
         conditions = _conditions(wanted)
-        visible = _visible(asker)
+        visible = _visible(principal)
         if visible is not None:
             conditions.append(visible)
         table = tables.audit_event
-        async with self._reader.reading(asker) as reading:
+        async with self._reader.reading(principal) as reading:
             for name, cursor in (("after", wanted.after), ("before", wanted.before)):
                 if cursor is None:
                     continue
@@ -57,7 +60,7 @@ class AuditLog:
                 if edge is None:
                     raise errors.invalid_value(f"'{name}' must be the id of an event of this log.", name)
                 conditions.append(table.c.sequence < edge if name == "after" else table.c.sequence > edge)
-            # The page before an event is the one next to it: read upwards from there, shown newest first all the same.
+            # With `before` alone, the page ends next to that event: read upwards from it, then show the newest first.
             upwards = wanted.before is not None and wanted.after is None
             rows = await list_events(reading, conditions, oldest_first=upwards, limit=wanted.limit + 1)
         page = rows[: wanted.limit]
@@ -93,9 +96,9 @@ class AuditLog:
         await insert_event(writing, region, event, reported.at_ms)
 
 
-def _visible(asker: Administrator | Operator) -> ColumnElement[bool] | None:
-    if isinstance(asker, Administrator):
-        return tables.audit_event.c.organization_id == asker.organization_id
+def _visible(principal: Administrator | Operator) -> ColumnElement[bool] | None:
+    if isinstance(principal, Administrator):
+        return tables.audit_event.c.organization_id == principal.organization_id
     return None
 
 

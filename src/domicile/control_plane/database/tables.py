@@ -131,7 +131,7 @@ project = Table(
 destruction = Table(
     "destruction",
     metadata,
-    # Projects that the operator has ordered to be destroyed. From `due_at_ms` on the row is a tombstone, which stays for ever.
+    # Projects that the operator has ordered to be destroyed. After the grace period (`grace`) the row is a tombstone for ever.
     Column("project_id", String, ForeignKey("project.id"), primary_key=True),
     Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
     Column("requested_at_ms", BigInteger, nullable=False),

@@ -12,7 +12,7 @@ from domicile.persistence.database import Database
 from domicile.persistence.inserting import ConflictInsert, insert_into
 
 
-class Asker(Protocol):
+class Principal(Protocol):
     """The principal of a transaction. The database itself shows an administrator the rows of one organization only."""
 
     @property
@@ -28,7 +28,7 @@ class Platform:
 
 
 class Reading:
-    """A consistent view of the database."""
+    """A consistent view of the database, to read from."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
@@ -46,7 +46,7 @@ class Writing(Reading):
     """A transaction that may write."""
 
     def insert_into(self, table: Table) -> ConflictInsert:
-        """An INSERT that can say what happens when the row is there already."""
+        """An INSERT with an ON CONFLICT clause: what to do when the row exists."""
         return insert_into(self._connection, table)
 
     async def execute(self, statement: Insert | Update | Delete) -> int:
@@ -65,7 +65,7 @@ class Reader:
         self._database = database
 
     @asynccontextmanager
-    async def reading(self, asker: Asker) -> AsyncIterator[Reading]:
-        """A consistent view of the asker's rows while the block runs."""
-        async with self._database.reading(rows_of=asker.rows_of) as connection:
+    async def reading(self, principal: Principal) -> AsyncIterator[Reading]:
+        """A consistent view of the principal's rows while the block runs."""
+        async with self._database.reading(rows_of=principal.rows_of) as connection:
             yield Reading(connection)

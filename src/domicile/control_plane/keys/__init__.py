@@ -1,1 +1,1 @@
-"""Keys: those of service accounts, which call a region, and those of admins, which call this plane."""
+"""Keys. The keys of service accounts call a region; admin keys call the control plane."""

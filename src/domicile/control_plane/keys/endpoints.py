@@ -55,7 +55,7 @@ class ServiceAccountEndpoints:
         self._keys = keys
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
-        """Accounts, oldest first."""
+        """One page of accounts, oldest first by default."""
         part = window(Query(request, PAGE_PARAMETERS))
         accounts, has_more = await self._accounts.page(administrator, request.path_params["project_id"], part)
         return json_response(listing([_account(account) for account in accounts], has_more=has_more))
@@ -85,7 +85,7 @@ class ServiceAccountEndpoints:
         return json_response(_account(await self._accounts.get(administrator, path["project_id"], path["account_id"])))
 
     async def modify(self, administrator: Administrator, request: Request) -> Response:
-        """Sets the name or the role."""
+        """Sets the name, the role, or both."""
         body = await read_json(request, _ModifyAccount, limit_bytes=BODY_LIMIT)
         path = request.path_params
         account = await self._accounts.modify(
@@ -128,7 +128,7 @@ class ProjectKeyEndpoints:
         self._keys = keys
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
-        """Keys that have not been revoked, oldest first."""
+        """One page of keys that are not revoked, oldest first by default."""
         query = Query(request, PAGE_PARAMETERS | {"owner_project_access"})
         access = query.text("owner_project_access") or "any"
         if access not in {"active", "inactive", "any"}:
@@ -160,7 +160,7 @@ class AdminKeyEndpoints:
         self._keys = keys
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
-        """Admin keys, oldest first unless asked otherwise."""
+        """One page of admin keys, oldest first by default."""
         keys, has_more = await self._keys.page(administrator, window(Query(request, PAGE_PARAMETERS)))
         return json_response(listing([_admin_key(key) for key in keys], has_more=has_more))
 
@@ -180,7 +180,7 @@ class AdminKeyEndpoints:
         return json_response(_admin_key(await self._keys.get(administrator, request.path_params["key_id"])))
 
     async def delete(self, administrator: Administrator, request: Request) -> Response:
-        """Deletes an admin key. Raises an error for the last one."""
+        """Deletes an admin key. Raises 400 `last_admin_api_key` when the organization has no other valid one."""
         key_id = request.path_params["key_id"]
         await self._keys.delete(administrator, key_id)
         return json_response(_deleted("organization.admin_api_key", key_id))
@@ -189,7 +189,8 @@ class AdminKeyEndpoints:
 def _refuse_scopes(scopes: list[str] | None) -> None:
     if scopes and scopes != ["all"]:
         raise errors.unsupported_parameter(
-            "scopes", "Keys cannot be restricted yet: leave it out, and the key may do all that its project may."
+            "scopes",
+            "Keys cannot be restricted yet. Leave 'scopes' out: the key may then do everything in its project.",
         )
 
 

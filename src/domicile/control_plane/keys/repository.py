@@ -26,7 +26,7 @@ class ServiceAccount:
 
 @dataclass(frozen=True, slots=True)
 class ProjectKey:
-    """A project's key, as far as it may be shown again."""
+    """A project's key without its secret, which is never stored."""
 
     id: str
     project_id: str
@@ -39,7 +39,7 @@ class ProjectKey:
 
 @dataclass(frozen=True, slots=True)
 class AdminKey:
-    """An admin's key, as far as it may be shown again."""
+    """An admin key without its secret, which is never stored."""
 
     id: str
     organization_id: str
@@ -172,7 +172,7 @@ async def list_admin_keys(reading: Reading, organization_id: str, part: Window) 
 
 
 async def count_other_admin_keys(reading: Reading, key: AdminKey, now_ms: int) -> int:
-    """How many live admin keys the organization has beside this one."""
+    """The number of the organization's admin keys besides this one, without deleted and expired ones."""
     table = tables.admin_key
     row = await reading.first(
         select(func.count()).where(

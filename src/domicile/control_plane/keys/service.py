@@ -1,4 +1,4 @@
-"""How keys begin and end. Only the call that makes a secret returns it."""
+"""Creates and revokes keys. Only the call that makes a secret returns it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -108,7 +108,10 @@ class ServiceAccounts:
         expiry: Expiry,
         attempt: Attempt | None = None,
     ) -> tuple[ServiceAccount, NewProjectKey | None]:
-        """An account, as a member with its first key, or with no role and no key."""
+        """Creates an account: a member with its first key, or an account with role `none` and no key.
+
+        A repeated call returns the same account; its key gets a fresh secret.
+        """
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             require_active(project)
@@ -137,7 +140,7 @@ class ServiceAccounts:
         expiry: Expiry,
         attempt: Attempt | None = None,
     ) -> NewProjectKey:
-        """Creates a key for the account."""
+        """Creates a key for the account. A repeated call returns the same key with a fresh secret."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             account = await get_account(change, project, account_id)
@@ -150,7 +153,7 @@ class ServiceAccounts:
     async def modify(
         self, administrator: Administrator, project_id: str, account_id: str, *, name: str | None, role: str | None
     ) -> ServiceAccount:
-        """Sets the name or the role."""
+        """Sets the name, the role, or both. None leaves a value unchanged."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             account = await get_account(change, project, account_id)
@@ -255,7 +258,7 @@ class AdminKeys:
     async def create(
         self, administrator: Administrator, *, name: str, expiry: Expiry, attempt: Attempt | None = None
     ) -> NewAdminKey:
-        """Creates an admin key."""
+        """Creates an admin key. A repeated call returns the same key with a fresh secret."""
         organization_id = administrator.organization_id
         async with self._changes.begin(administrator) as change:
             made = await find_made(change, attempt, change.now_ms)
@@ -267,7 +270,7 @@ class AdminKeys:
         return new
 
     async def delete(self, administrator: Administrator, key_id: str) -> None:
-        """Deletes an admin key. Raises an error for the last one, without which the organization could make no other."""
+        """Deletes an admin key. Raises 400 `last_admin_api_key` when no other valid key could create a new one."""
         async with self._changes.begin(administrator) as change:
             key = await get_admin_key(change, administrator.organization_id, key_id)
             if not await count_other_admin_keys(change, key, change.now_ms):
@@ -281,7 +284,7 @@ class AdminKeys:
 def new_admin_key(
     organization_id: str, installation_id: str, name: str, now_ms: int, expiry: Expiry | None = None
 ) -> NewAdminKey:
-    """A key that is not yet stored."""
+    """An admin key in memory. `store_admin_key` stores it."""
     secret = api_keys.generate(api_keys.ADMIN, installation_id)
     expires_at_ms = expiry.at_ms(now_ms) if expiry else None
     return NewAdminKey(AdminKey(new_id("key_"), organization_id, name, secret.last_four, now_ms, expires_at_ms), secret)
@@ -297,7 +300,7 @@ async def show_admin_key_again(change: Change, organization_id: str, installatio
 
 
 async def store_admin_key(change: Change, new: NewAdminKey) -> Writing:
-    """Stores a key's SHA-256, and an audit row."""
+    """Writes the audit row, then the key with its SHA-256. Returns the transaction for further writes."""
     detail = {"data": {"scopes": ["api.management"]}}
     event = Event("api_key.created", new.key.id, organization_id=new.key.organization_id, detail=detail)
     writing = await change.record(event)

@@ -1,1 +1,1 @@
-"""Organizations: who they are and how one begins, which only the operator decides."""
+"""Organizations, which only the operator creates."""

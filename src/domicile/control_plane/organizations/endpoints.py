@@ -1,4 +1,4 @@
-"""Organizations and their agreements over HTTP. Only the operator's key opens these."""
+"""Organizations and their agreements over HTTP, for the operator only."""
 
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ class _Merge(Struct, forbid_unknown_fields=True):
     enhanced_zdr: bool | UnsetType = UNSET
 
     def requested(self) -> dict[str, Any]:
-        """The members that were sent."""
+        """The members that the request sets, by name. `"all"` stands for every endpoint."""
         values: dict[str, Any] = {
             name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET
         }
@@ -43,19 +43,19 @@ class _Merge(Struct, forbid_unknown_fields=True):
 
 
 class OrganizationEndpoints:
-    """Handlers; `/operator/v1/organization` is the first organization by a fixed name."""
+    """Handlers. `/operator/v1/organization` is a fixed path for the first organization."""
 
     def __init__(self, organizations: Organizations, agreements: Agreements) -> None:
         self._organizations = organizations
         self._agreements = agreements
 
     async def page(self, operator: Operator, request: Request) -> Response:
-        """Organizations, oldest first."""
+        """One page of organizations, oldest first by default."""
         organizations, has_more = await self._organizations.page(operator, window(Query(request, PAGE_PARAMETERS)))
         return json_response(listing([_render(status) for status in organizations], has_more=has_more))
 
     async def create(self, operator: Operator, request: Request) -> Response:
-        """A new organization and its first admin key, which is shown here only."""
+        """Creates an organization and its first admin key. Only this answer shows the key."""
         body = await read_json(request, _Create, limit_bytes=BODY_LIMIT)
         new = await self._organizations.create(operator, body.name, read_attempt(operator, request, body))
         status = OrganizationStatus(new.organization, new.agreement)
@@ -67,7 +67,7 @@ class OrganizationEndpoints:
         return json_response(_render(await self._organizations.get(operator, self._id(request))))
 
     async def merge(self, operator: Operator, request: Request) -> Response:
-        """Records agreements: the members that are sent, and no others."""
+        """Records the agreements that the request names, and leaves the others."""
         body = await read_json(request, _Merge, limit_bytes=BODY_LIMIT)
         organization_id = self._id(request)
         await self._agreements.merge(operator, organization_id, body.requested())

@@ -14,7 +14,7 @@ from domicile.kernel import errors
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A customer. What it has agreed to is in `agreements`."""
+    """A customer. Its agreements are in `agreements.repository`."""
 
     id: str
     name: str
@@ -23,7 +23,7 @@ class Organization:
 
 
 async def get_organization(reading: Reading, organization_id: str) -> Organization:
-    """An organization, or 404. Only the operator names one by its id."""
+    """The organization, or 404."""
     table = tables.organization
     row = await reading.first(select(table).where(table.c.id == organization_id))
     if row is None:
@@ -39,7 +39,7 @@ async def list_organizations(reading: Reading, part: Window) -> tuple[list[Organ
 
 
 async def insert_organization(writing: Writing, organization: Organization) -> None:
-    """A new row."""
+    """Inserts the row."""
     await writing.execute(
         insert(tables.organization).values(
             id=organization.id,
@@ -51,7 +51,7 @@ async def insert_organization(writing: Writing, organization: Organization) -> N
 
 
 async def update_retention(writing: Writing, organization: Organization, retention: Retention) -> None:
-    """Sets what holds for every project that has none of its own."""
+    """Sets the retention of all projects that follow the organization."""
     table = tables.organization
     await writing.execute(update(table).where(table.c.id == organization.id).values(retention=retention))
 

@@ -1,4 +1,4 @@
-"""How an organization begins: with an agreement of its own and one admin key."""
+"""Creates organizations, each with an agreement row and one admin key."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from domicile.kernel.ids import new_id
 
 @dataclass(frozen=True, slots=True)
 class NewOrganization:
-    """An organization that is not yet stored, and its first admin key."""
+    """An organization with its agreement and its first admin key, whose secret is not stored."""
 
     organization: Organization
     agreement: Agreement
@@ -30,14 +30,14 @@ class NewOrganization:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationStatus:
-    """What the operator sees of an organization."""
+    """The operator's view of an organization."""
 
     organization: Organization
     agreement: Agreement
 
 
 class Organizations:
-    """All of them: the operator's view."""
+    """All organizations, for the operator."""
 
     def __init__(self, reader: Reader, changes: Changes, installation_id: str, first_organization_id: str) -> None:
         self._reader = reader
@@ -62,7 +62,10 @@ class Organizations:
             return OrganizationStatus(organization, await find_agreement(reading, organization_id))
 
     async def create(self, operator: Operator, name: str, attempt: Attempt | None = None) -> NewOrganization:
-        """A new customer, without any agreement."""
+        """Creates an organization without any agreement.
+
+        A repeated call returns the same organization; its admin key gets a fresh secret.
+        """
         async with self._changes.begin(operator) as change:
             made = await find_made(change, attempt, change.now_ms)
             if made is not None:
@@ -80,14 +83,14 @@ class Organizations:
 
 
 def new_organization(name: str, installation_id: str, now_ms: int, agreement: Agreement) -> NewOrganization:
-    """Made in memory first: at the first start its key must be written down before anything is stored."""
+    """An organization in memory. The first start writes its key to a file before it stores the organization."""
     organization = Organization(new_id("org-"), name, now_ms)
     key = new_admin_key(organization.id, installation_id, "First admin key", now_ms)
     return NewOrganization(organization, agreement, key)
 
 
 async def store_organization(change: Change, new: NewOrganization) -> Writing:
-    """All of it or nothing."""
+    """Writes the organization, its agreement and its admin key, with audit rows, in the change's transaction."""
     organization = new.organization
     event = Event(
         "organization.created",

@@ -1,1 +1,1 @@
-"""Who may ask: administrators, the operator, enrolled regions. Services take these values as proof of permission."""
+"""Principals: administrators, the operator, enrolled regions. Services take these values as proof of permission."""

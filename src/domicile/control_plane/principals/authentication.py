@@ -18,7 +18,7 @@ from domicile.web.presented_key import presented_key
 
 
 class Authentication:
-    """Keys and signatures of both listeners."""
+    """Checks the keys and signatures of both listeners."""
 
     def __init__(self, reader: Reader, clock: Clock, *, installation_id: str, operator_keys: OperatorKeys) -> None:
         self._reader = reader
@@ -27,7 +27,7 @@ class Authentication:
         self._operator_keys = operator_keys
 
     def admin_key(self, headers: Headers) -> str:
-        """The admin key of a request, as far as its form says: 401 for a malformed one, 403 for a project's key."""
+        """The request's admin key, checked by its form only. Raises 401 for a malformed key, 403 for a project's key."""
         key = presented_key(headers.raw)
         parsed = api_keys.parse(key, self._installation_id)
         if parsed is None:
@@ -42,7 +42,11 @@ class Authentication:
         return None if parsed is None or parsed.realm == api_keys.ADMIN else parsed.realm
 
     async def administrator(self, headers: Headers) -> Administrator:
-        """401 for a key that is malformed, unknown, deleted or expired; 403 for a project's key."""
+        """The administrator to whom the request's admin key belongs.
+
+        Raises 401 for a key that is malformed, unknown, deleted or expired, or when `OpenAI-Organization` names another
+        organization; 403 for a project's key.
+        """
         key = self.admin_key(headers)
         found = await self._live_admin_key(key)
         if found is None:
@@ -53,7 +57,7 @@ class Authentication:
         return found
 
     def operator(self, headers: Headers) -> Operator:
-        """401 for what is not the operator's key; 403 for an organization's."""
+        """The operator, proved by the operator key. Raises 403 for an organization's key, 401 for any other text."""
         key = presented_key(headers.raw)
         if self._operator_keys.accept(key):
             return Operator()
@@ -62,7 +66,10 @@ class Authentication:
         raise errors.invalid_key(key)
 
     def check_signed(self, headers: Headers) -> None:
-        """403 `bad_signature` for a call without a region's signature, or with the time of another day."""
+        """Raises 403 `bad_signature` for a missing signature header, or a timestamp that is off by more than 300 s.
+
+        `region` verifies the signature itself.
+        """
         try:
             names = (signing.REGION_HEADER, signing.REPLICA_HEADER, signing.SIGNATURE_HEADER)
             is_signed = all(headers[name] for name in names)
@@ -73,7 +80,7 @@ class Authentication:
             raise _bad_signature()
 
     async def region(self, headers: Headers, *, method: str, target: str, body: bytes) -> EnrolledRegion:
-        """The signer, or 403 `bad_signature` for every reason there can be."""
+        """The enrolled region that signed the call. Raises 403 `bad_signature` for every defect."""
         try:
             code = headers[signing.REGION_HEADER]
             replica = msgspec.convert(headers[signing.REPLICA_HEADER], ReplicaId)

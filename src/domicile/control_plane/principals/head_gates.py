@@ -1,7 +1,7 @@
-"""What a request to either listener must show on its head, before a byte of its body is parsed.
+"""Checks the head of a request to either listener, before a byte of its body is parsed.
 
-The control plane holds no content. A client that sends a prompt here has the wrong host: it is told the right one, and what it
-sent is neither read nor kept. What needs the database (is the key known?) is asked before the handler reads the body.
+The control plane holds no content. A client that sends a prompt here has the wrong host: the error names the right one, and
+the body is discarded. The handler looks the admin key up in the database, before it reads the body.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def admin_gate(authentication: Authentication, directory: Mapping[str, str]) -> 
 
 
 def boundary_gate(authentication: Authentication, directory: Mapping[str, str]) -> HeadGate:
-    """The gate of the boundary listener. The signature itself covers the body, so it is checked when that has come."""
+    """The gate of the boundary listener. The signature covers the body, so it is verified after the body has arrived."""
 
     def judge(scope: Scope) -> None:
         path = scope["path"]
@@ -56,7 +56,10 @@ def _is_below(path: str, prefix: str) -> bool:
 
 
 def _elsewhere(scope: Scope, authentication: Authentication, directory: Mapping[str, str]) -> DomicileError:
-    """Where a request goes that no listener of the control plane answers: to the host of its key's region, if it has one."""
+    """The error for a path that no listener of the control plane serves.
+
+    It names the host of the region of the request's key, or the hosts of all regions.
+    """
     try:
         code = authentication.region_of(presented_key(scope["headers"]))
     except DomicileError:

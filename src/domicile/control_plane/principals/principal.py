@@ -1,4 +1,4 @@
-"""The principals: who asks. `rows_of` limits which rows the database shows them."""
+"""The principals of calls. `rows_of` limits the rows that the database shows to each."""
 
 from dataclasses import dataclass
 
@@ -14,17 +14,17 @@ class Administrator:
 
     @property
     def rows_of(self) -> str:
-        """The organization's."""
+        """The organization's id."""
         return self.organization_id
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who runs this installation."""
+    """The operator of this installation."""
 
     @property
     def rows_of(self) -> str:
-        """Everybody's."""
+        """All rows."""
         return EVERY_ORGANIZATION
 
 
@@ -37,17 +37,17 @@ class EnrolledRegion:
 
     @property
     def rows_of(self) -> str:
-        """Everybody's: what a region reports concerns many organizations, and each row of it is checked."""
+        """All rows: a region reports on many organizations. Each reported item is checked against the region."""
         return EVERY_ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)
 class Startup:
-    """The control plane itself, while it starts."""
+    """The control plane itself: at its start, and in the commands that rotate keys."""
 
     @property
     def rows_of(self) -> str:
-        """Everybody's."""
+        """All rows."""
         return EVERY_ORGANIZATION
 
 

@@ -1,1 +1,1 @@
-"""Projects: born in one region, where they stay (C09 to C11)."""
+"""Projects. Each is created in one region and stays there (C09 to C11)."""

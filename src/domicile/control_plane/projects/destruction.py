@@ -1,7 +1,7 @@
-"""How a project is destroyed: by the operator alone, after it was archived, and with seven days to think better of it.
+"""Destructions of projects. Only the operator orders one, only for an archived project, and seven days pass before it begins.
 
-When the grace is over the region is told by a tombstone in its snapshot (`control_plane.shards`). It destroys what it holds of
-the project and says so, and that is the deletion record.
+After this grace period the region's snapshot carries a tombstone (`publication.shards`). The region destroys the project's
+data and reports it. The report completes the deletion record.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reader
-from domicile.control_plane.deletion_records import Destruction, find_destruction, list_destructions
+from domicile.control_plane.deletion_records import DeletionRecord, find_destruction, list_destructions
 from domicile.control_plane.grace import GRACE_MS
 from domicile.control_plane.principals.principal import Operator
 from domicile.control_plane.projects.repository import Project, project_of
@@ -21,14 +21,14 @@ from domicile.kernel import errors
 
 
 class Destructions:
-    """The operator's."""
+    """Orders and cancels destructions, for the operator."""
 
     def __init__(self, reader: Reader, changes: Changes) -> None:
         self._reader = reader
         self._changes = changes
 
-    async def request(self, operator: Operator, project_id: str) -> Destruction:
-        """Begins the grace. Asking again changes nothing. 409 for a project that is not archived."""
+    async def request(self, operator: Operator, project_id: str) -> DeletionRecord:
+        """Starts the grace period. A second request changes nothing. Raises 409 for a project that is not archived."""
         async with self._changes.begin(operator) as change:
             project = await _project(change, project_id)
             if project.archived_at_ms is None:
@@ -50,24 +50,25 @@ class Destructions:
                     counted_ms=0,
                 )
             )
-        return Destruction(project_id, project.organization_id, project.region, change.now_ms, due_at_ms, 0)
+        return DeletionRecord(project_id, project.organization_id, project.region, change.now_ms, due_at_ms, 0)
 
-    async def cancel(self, operator: Operator, project_id: str) -> Destruction:
-        """Ends the grace with nothing done. 404 when nothing was asked for, 409 when it is too late."""
+    async def cancel(self, operator: Operator, project_id: str) -> DeletionRecord:
+        """Cancels a pending destruction. Raises 404 when there is none, 409 when the grace period is over."""
         async with self._changes.begin(operator) as change:
             project, known = await _project(change, project_id), await find_destruction(change, project_id)
             if known is None:
                 raise errors.not_found("destruction of project", project_id)
             if known.is_told(change.now_ms):
                 raise control_errors.conflict(
-                    "destruction_begun", f"The grace of project '{project_id}' is over: its region has been told."
+                    "destruction_begun",
+                    f"The grace period of project '{project_id}' is over, so its destruction cannot be cancelled.",
                 )
             writing = await change.record(_event("project.destruction_cancelled", project, {}))
             await writing.execute(delete(tables.destruction).where(tables.destruction.c.project_id == project_id))
         return known
 
-    async def records(self, operator: Operator) -> list[Destruction]:
-        """Every destruction, the newest first."""
+    async def records(self, operator: Operator) -> list[DeletionRecord]:
+        """All destructions, newest first."""
         async with self._reader.reading(operator) as reading:
             return await list_destructions(reading)
 

@@ -1,11 +1,11 @@
-"""The end of projects over HTTP, in the operator API."""
+"""Destructions of projects over HTTP, in the operator API."""
 
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.control_plane.deletion_records import Destruction
+from domicile.control_plane.deletion_records import DeletionRecord
 from domicile.control_plane.principals.principal import Operator
 from domicile.control_plane.projects.destruction import Destructions
 from domicile.control_plane.query import Query
@@ -21,22 +21,22 @@ class DestructionEndpoints:
         self._clock = clock
 
     async def request(self, operator: Operator, request: Request) -> Response:
-        """The grace begins."""
+        """Starts the grace period of a destruction."""
         begun = await self._destructions.request(operator, request.path_params["project_id"])
         return json_response(self._render(begun))
 
     async def cancel(self, operator: Operator, request: Request) -> Response:
-        """The grace ends, and nothing is destroyed."""
+        """Cancels a pending destruction."""
         cancelled = await self._destructions.cancel(operator, request.path_params["project_id"])
         return json_response({**self._render(cancelled), "status": "cancelled"})
 
     async def records(self, operator: Operator, request: Request) -> Response:
-        """Every destruction: pending, in progress, or destroyed and when."""
+        """All destructions, newest first: pending, in progress or destroyed."""
         Query(request, ())
         records = [self._render(record) for record in await self._destructions.records(operator)]
         return json_response({"object": "list", "data": records})
 
-    def _render(self, destruction: Destruction) -> dict[str, Any]:
+    def _render(self, destruction: DeletionRecord) -> dict[str, Any]:
         destroyed_at_ms = destruction.destroyed_at_ms
         return {
             "object": "deletion_record",

@@ -1,4 +1,4 @@
-"""Projects over HTTP, in OpenAI's shapes. `geography` and `region` are ours, beside `residency`."""
+"""Projects over HTTP, in OpenAI's shapes. They show `geography` and `region` as well, beside `residency`."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ class ProjectEndpoints:
         self._projects = projects
 
     async def page(self, administrator: Administrator, request: Request) -> Response:
-        """Active projects, oldest first; archived ones too if asked."""
+        """One page of active projects, oldest first by default. `include_archived` adds the archived ones."""
         query = Query(request, PAGE_PARAMETERS | {"include_archived"})
         projects, has_more = await self._projects.page(
             administrator, window(query), include_archived=query.boolean("include_archived") or False
@@ -50,7 +50,7 @@ class ProjectEndpoints:
         return json_response(listing([self._render(project) for project in projects], has_more=has_more))
 
     async def create(self, administrator: Administrator, request: Request) -> Response:
-        """A project is born."""
+        """Creates a project."""
         body = await read_json(request, _Create, limit_bytes=BODY_LIMIT)
         _refuse_external_key(body.external_key_id)
         project = await self._projects.create(
@@ -67,7 +67,7 @@ class ProjectEndpoints:
         return json_response(self._render(await self._projects.get(administrator, request.path_params["project_id"])))
 
     async def modify(self, administrator: Administrator, request: Request) -> Response:
-        """Another name."""
+        """Sets the name."""
         body = await read_json(request, _Modify, limit_bytes=BODY_LIMIT)
         _refuse_external_key(body.external_key_id)
         project = await self._projects.modify(
@@ -80,7 +80,7 @@ class ProjectEndpoints:
         return json_response(self._render(project))
 
     async def archive(self, administrator: Administrator, request: Request) -> Response:
-        """The end of a project's keys."""
+        """Archives the project. Its keys stop working."""
         project = await self._projects.archive(administrator, request.path_params["project_id"])
         return json_response(self._render(project))
 

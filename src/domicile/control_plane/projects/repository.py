@@ -14,7 +14,7 @@ from domicile.kernel import errors
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project. Its region and its organization are for ever (C10)."""
+    """A project. Its region and its organization never change (C10)."""
 
     id: str
     organization_id: str
@@ -26,12 +26,12 @@ class Project:
 
     @property
     def status(self) -> str:
-        """OpenAI's two words."""
+        """OpenAI's values: `active` or `archived`."""
         return "active" if self.archived_at_ms is None else "archived"
 
 
 async def get_project(reading: Reading, organization_id: str, project_id: str) -> Project:
-    """The organization's project; 404 for one that is absent and for another organization's alike."""
+    """The organization's project. Raises the same 404 for an unknown project and for another organization's."""
     table = tables.project
     query = select(table).where(table.c.id == project_id, table.c.organization_id == organization_id)
     row = await reading.first(query)
@@ -51,7 +51,7 @@ async def list_projects(
 
 
 async def insert_project(writing: Writing, project: Project) -> None:
-    """A new row."""
+    """Inserts the row."""
     await writing.execute(
         insert(tables.project).values(
             id=project.id,
@@ -71,7 +71,7 @@ async def rename_project(writing: Writing, project: Project, name: str) -> None:
 
 
 async def archive_project(writing: Writing, project: Project, at_ms: int) -> None:
-    """Sets the status."""
+    """Sets the status and the time."""
     await _update(writing, project, {"status": "archived", "archived_at_ms": at_ms})
 
 

@@ -1,4 +1,4 @@
-"""How a project begins, is renamed and ends. It never moves."""
+"""Creates, renames and archives projects. A project never moves to another region."""
 
 from dataclasses import replace
 from typing import Any
@@ -60,7 +60,10 @@ class Projects:
         geography: str | None,
         attempt: Attempt | None = None,
     ) -> Project:
-        """A project is born in the region that it names, or in the default region (C09, C11), if it may be (C01)."""
+        """Creates a project in the named region, or in the default region (C09, C11).
+
+        Raises 400 for an unknown region, 403 without the agreements that it requires (C01), 503 before it is enrolled.
+        """
         region = self._resolve(residency, geography) or self._installation.region(self._installation.default_region)
         async with self._changes.begin(administrator) as change:
             made = await find_made(change, attempt, change.now_ms)
@@ -97,7 +100,7 @@ class Projects:
         residency: str | None,
         geography: str | None,
     ) -> Project:
-        """Sets the name. A region may be named too, but only the one that the project has (C10)."""
+        """Sets the name. Raises 400 for an archived project, and when another region than its own is named (C10)."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             region = self.region(project)
@@ -113,7 +116,7 @@ class Projects:
         return replace(project, name=name)
 
     async def archive(self, administrator: Administrator, project_id: str) -> Project:
-        """Its keys are dead from now on; the project stays. Archiving it again changes nothing."""
+        """Archives the project: its keys stop working, the project stays. A second call changes nothing."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             if project.archived_at_ms is not None:
@@ -152,7 +155,7 @@ class Projects:
 
 
 def require_active(project: Project) -> None:
-    """400 for an archived project: it can be read, and nothing else."""
+    """Raises 400 for an archived project, which can only be read."""
     if project.archived_at_ms is not None:
         raise errors.invalid_request(
             f"Project '{project.id}' is archived: it can be read, but nothing can be made or changed in it.",

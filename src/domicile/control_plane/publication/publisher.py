@@ -62,7 +62,7 @@ class Publisher:
             await self._publish(code)
 
     async def run(self) -> None:
-        """Renews every snapshot until `close`: each manifest then says how fresh it is, and expired keys have gone."""
+        """Renews every snapshot until `close`, so that its time stays recent and expired keys leave it."""
         while not self._closed.is_set():
             try:
                 async with asyncio.timeout(self._renewal_s):
@@ -72,13 +72,13 @@ class Publisher:
                     await self._try_publish(code)
 
     def close(self) -> None:
-        """Ends every poll and every wait."""
+        """Ends `run`, every poll and every wait for acknowledgements."""
         self._closed.set()
         for feed in self._feeds.values():
             feed.close()
 
     async def publish(self, touched: Mapping[str, Iterable[str]]) -> None:
-        """Publishes what has been committed and waits for the replicas in contact, `ACKNOWLEDGEMENT_S` at most.
+        """Publishes committed changes, and waits for the replicas in contact, at most `ACKNOWLEDGEMENT_S`.
 
         `touched`: by region, the ids of the projects and organizations whose records have changed.
         """
@@ -89,7 +89,7 @@ class Publisher:
 
     @property
     def signer(self) -> Signer:
-        """Who signs now."""
+        """The current publisher key with its certificate."""
         return self._keys.current()
 
     def signed_time(self, nonce: bytes) -> SignedTime:
@@ -99,14 +99,14 @@ class Publisher:
 
     @property
     def region_codes(self) -> list[str]:
-        """Of every configured region."""
+        """The codes of all configured regions."""
         return list(self._feeds)
 
     async def newer(self, code: str, replica: str, query: SnapshotQuery) -> Publication | None:
-        """A poll: acknowledges what the replica holds, and waits for something newer. None when time is over.
+        """Answers a poll: records the replica's snapshot, then waits for a newer one. None when `LONG_POLL_S` is over.
 
-        409 when the replica holds what this database knows nothing of: it was restored from a backup, and its content may
-        be older than the region's. It must never pass for newer because enough time has gone by.
+        Raises 409 when the replica's snapshot is newer than any of this database, which was then restored from a backup. Its
+        content may be older than the region's, and must not count as newer after enough renewals.
         """
         feed = self._feeds.get(code)
         if feed is None:
@@ -128,22 +128,22 @@ class Publisher:
         return feed is not None and feed.is_behind
 
     def ahead(self, code: str) -> Version:
-        """The newest that a replica of this region has said to hold since the start."""
+        """The newest version that a replica of this region has reported since the start; (0, 0) without a report."""
         feed = self._feeds.get(code)
         return feed.ahead if feed else (0, 0)
 
     def shard(self, code: str, sha256: str) -> bytes | None:
-        """A shard of this region's current snapshot or of the one before it."""
+        """A shard of this region's current or previous snapshot; None for any other hash."""
         feed = self._feeds.get(code)
         return None if feed is None else feed.shard(sha256)
 
     def version(self, code: str) -> Version:
-        """What was published last for this region."""
+        """The version published last for this region; (0, 0) before the first."""
         feed = self._feeds.get(code)
         return feed.version if feed else (0, 0)
 
     def contacts(self, code: str) -> dict[str, Contact]:
-        """The replicas of this region that were heard within the last hour."""
+        """The last poll of each replica of this region, for the last hour, by the replica's id."""
         feed = self._feeds.get(code)
         return feed.contacts() if feed else {}
 
@@ -157,25 +157,25 @@ class Publisher:
         try:
             await self._publish(code)
         except Exception as error:
-            # What is committed stays committed; the renewal, soon, publishes it.
+            # The change is committed. The next renewal publishes it.
             log.error("publication_failed", region=code, type=type(error).__name__)
             return False
         return True
 
     async def _publish(self, code: str) -> None:
         feed = self._feeds[code]
-        ticket = feed.ask()
+        ticket = feed.take_ticket()
         async with feed.lock:
-            if feed.covered >= ticket:
+            if feed.served_ticket >= ticket:
                 # Another publication began after this change was committed, and holds it.
                 return
-            covers = feed.asked
+            serves = feed.last_ticket
             publication = await self._build(code, feed.ahead)
             if publication is None:
                 log.error("new_epoch_required", region=code)
                 return
             feed.put(publication)
-            feed.covered = covers
+            feed.served_ticket = serves
 
     async def _build(self, code: str, ahead: Version) -> Publication | None:
         version = await self._next_version(code, ahead)
@@ -183,7 +183,7 @@ class Publisher:
             return None
         shards = self._shards[code]
         await shards.refresh(self._reader, self._clock.now_ms())
-        # Stamped last: a region takes the time of a snapshot that it has waited for as the time that it is.
+        # Stamped last: a region that was waiting for this snapshot takes the stamp for the present time.
         now_ms, signer = self._clock.now_ms(), self._keys.current()
         manifests = {
             schema: signing.sign_manifest(
@@ -207,7 +207,10 @@ class Publisher:
         return Publication(version, manifests, shards.bodies(), signer.serial, signer.successions)
 
     async def _next_version(self, code: str, ahead: Version) -> Version | None:
-        """Taken before the content is read: a higher number never holds older content. None: it would not be newer."""
+        """The next version, taken before the content is read: so a higher number never holds older content.
+
+        None when the database is behind `ahead`, the newest version that a region holds.
+        """
         table = tables.publication
         async with self._database.transaction() as connection:
             row = (await connection.execute(select(table).where(table.c.region == code))).first()
@@ -221,7 +224,7 @@ class Publisher:
 
 
 def _held(feed: SnapshotFeed, query: SnapshotQuery) -> Version:
-    """What the replica holds. What was signed under another certificate than the current counts as nothing."""
+    """The version that the replica holds; (0, 0) when its snapshot was signed under another certificate than the current."""
     current = feed.current
     if query.serial and current is not None and query.serial != current.serial:
         return 0, 0

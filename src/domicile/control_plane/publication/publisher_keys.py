@@ -1,8 +1,8 @@
-"""The key that signs snapshots, and the root key that says so (`boundary.publisher_key`).
+"""The key that signs snapshots, and the root key that certifies it (`boundary.publisher_key`).
 
-The root key is made at the first start, as `root.key`. After that only `domicile control rotate-key` and `rotate-root` need it:
-move it to a place of its own, and the control plane runs without it. What regions trust is its public half, in
-`publisher.certificate`, with the successions that lead from every root key before to it.
+The first start makes the root key, as `root.key`. Afterwards only `domicile control rotate-key` and `rotate-root` need it: it
+can be stored elsewhere, and the control plane runs without it. Regions trust its public half. `publisher.certificate` holds
+that half, and the successions that lead to it from every earlier root key.
 """
 
 from dataclasses import dataclass
@@ -36,37 +36,37 @@ class _CertificateFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key, and by whose authority it signs."""
+    """A publisher key, its certificate, and the root key that certified it."""
 
     key: Ed25519PrivateKey
     certificate: SignedCertificate
     root_key: bytes
     """The public half."""
     successions: tuple[SignedSuccession, ...] = ()
-    """From every root key that there was to the one that there is, the oldest first."""
+    """From the first root key to the current one, oldest first."""
 
     @property
     def key_id(self) -> str:
-        """The short name of the key."""
+        """The id of the publisher key."""
         return self.certificate.certificate.key_id
 
     @property
     def serial(self) -> int:
-        """The certificate's."""
+        """The serial of the certificate."""
         return self.certificate.certificate.serial
 
     @property
     def root_key_ids(self) -> tuple[str, ...]:
-        """Of every root key that there was, the oldest first; the last one certifies now."""
+        """The ids of all root keys, oldest first. The last one is the current one."""
         before = (signed.succession.before for signed in self.successions)
         return (*before, signing.public_key_id(self.root_key))
 
 
 class PublisherKeys:
-    """The signer as the folder has it now: a key that is replaced is taken over by a control plane that runs."""
+    """Reads the signer from a folder, so that a running control plane takes over a rotated key."""
 
     def __init__(self, folder: Path, installation_id: str, now_ms: int) -> None:
-        """Makes the keys at the first start. Raises `SecretFileError` when what is there does not fit together."""
+        """Makes the keys at the first start. Raises `SecretFileError` when the files do not belong together."""
         self._folder = folder
         self._installation_id = installation_id
         if not (folder / _CERTIFICATE).exists():
@@ -74,7 +74,10 @@ class PublisherKeys:
         self._last = _read(folder, installation_id)
 
     def current(self) -> Signer:
-        """Read anew each time. Between the two files of a rotation, and when they are damaged, the last good one."""
+        """The signer, read from its files on each call.
+
+        The last good one while a rotation has written one of its two files only, and when a file is damaged.
+        """
         try:
             signer = _read(self._folder, self._installation_id)
         except SecretFileError as error:
@@ -87,7 +90,10 @@ class PublisherKeys:
 
 
 def rotate(folder: Path, root_key_file: Path, installation_id: str, now_ms: int) -> PublisherCertificate:
-    """A new publisher key, certified by the root key in the file. No region takes the old one once it has seen the new."""
+    """Makes a new publisher key, certified by the root key in the file. Raises `SecretFileError` for another key.
+
+    A region that has seen the new certificate refuses the old key.
+    """
     root = _private_key(root_key_file, "a root key")
     before = _read_certificate(folder)
     if signing.public_key_bytes(root) != before.root_key:
@@ -98,9 +104,9 @@ def rotate(folder: Path, root_key_file: Path, installation_id: str, now_ms: int)
 def rotate_root(
     folder: Path, root_key_file: Path, new_root_key_file: Path, installation_id: str, now_ms: int
 ) -> RootSuccession:
-    """Another root key, made in its file unless one is there, certifies the same publisher's key from now on.
+    """Replaces the root key. The new one certifies the same publisher key; it is made unless its file exists.
 
-    The old one is needed for this signature, and never again.
+    The old root key signs the succession, and is never needed again. Raises `SecretFileError` when a file holds another key.
     """
     old, before = _private_key(root_key_file, "a root key"), _read(folder, installation_id)
     if signing.public_key_bytes(old) != before.root_key:
@@ -114,7 +120,7 @@ def rotate_root(
     serial = _next_serial(now_ms, before.serial)
     succession = RootSuccession(installation_id, before.root_key_ids[-1], public, serial)
     successions = (*before.successions, signing.sign_succession(old, new, succession))
-    # All else stays as it was certified, the time too: what has been published since then is as good as before.
+    # The certificate keeps its start time, so everything published since then stays valid.
     certificate = msgspec.structs.replace(before.certificate.certificate, serial=serial + 1)
     file = _CertificateFile(public, signing.sign_certificate(new, certificate), successions)
     write_secret(folder / _CERTIFICATE, msgspec.json.encode(file))
@@ -122,7 +128,7 @@ def rotate_root(
 
 
 def _make_first(folder: Path, installation_id: str, now_ms: int) -> None:
-    """The publisher's key may be there already, from before there were root keys: then that one is certified."""
+    """Makes the root key, and certifies a publisher key: an existing one, left by a version without root keys, or a new one."""
     publisher = folder / _PUBLISHER
     if not (folder / _ROOT).exists():
         write_secret(folder / _ROOT, Ed25519PrivateKey.generate().private_bytes_raw())
@@ -150,7 +156,7 @@ def _certify(
 
 
 def _next_serial(now_ms: int, last: int) -> int:
-    """By the clock, so that it grows even when the certificate before was lost with a disk and an older one restored."""
+    """Unix seconds, or one more than `last`. The clock lets it grow even after an older certificate was restored."""
     return max(now_ms // 1000, last + 1)
 
 

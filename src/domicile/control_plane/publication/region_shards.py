@@ -1,8 +1,8 @@
-"""A region's shards in memory, encoded: read whole once, and from then on only where something has changed.
+"""A region's encoded shards in memory: read in full once, and then only where records have changed.
 
-Reading 100,000 keys takes a second. So a change names what it touches, and only that shard is read again; a renewal reads
-those alone in which a key has expired, or a project's grace is over. One shard is read again with each renewal all the
-same: should a change ever forget to name what it touched, its shard is right within ten minutes.
+Reading 100,000 keys takes a second. So a change names the ids that it touches, and only their shards are read again. A renewal
+reads the shards in which a key has expired or a project's grace period is over. It also reads one more shard, in turn: if a
+change ever failed to name an id, its shard would be right again within about ten minutes.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ from domicile.control_plane.database.transactions import Platform, Reader
 from domicile.control_plane.publication.shards import Members, read_destroyed, read_members, read_shard
 
 REREAD_EVERY_S = 9.0
-"""How often one shard is read that nothing has touched."""
+"""Seconds between two readings of one more shard, in turn, that no change has touched."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Encoded:
-    """One shard in each schema that is served, by its digest; without those in which it is empty."""
+    """One shard, encoded for each schema that is served. A schema in which it is empty is absent."""
 
     references: dict[int, ShardReference]
     bodies: dict[str, bytes]
     expires_at_ms: int | None
-    """When the first of its keys expires."""
+    """When the first of its keys expires; None when no key expires."""
 
 
 class RegionShards:
-    """One region's. `touch` what has changed and was committed, then `refresh`. One `refresh` at a time."""
+    """The shards of one region. After a commit call `touch`, then `refresh`; one `refresh` at a time."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -51,12 +51,12 @@ class RegionShards:
         self._reread_at = time.monotonic()
 
     def touch(self, ids: Iterable[str]) -> None:
-        """Ids of projects and organizations whose records, or whose keys' records, have changed."""
+        """Marks projects and organizations, by id, whose records or whose keys' records have changed."""
         self._touched.update(ids)
 
     async def refresh(self, reader: Reader, now_ms: int) -> None:
-        """Reads again what may have changed. Raises what the database raises; then nothing has changed here."""
-        # Before the view of the database begins: what is touched after that may be missing in the view, and stays touched.
+        """Reads again the shards that may have changed. Raises the database's errors; the shards then stay as they were."""
+        # Taken before the database view begins: an id touched later may be missing in the view, so it waits for the next one.
         touched, self._touched = self._touched, set()
         try:
             async with reader.reading(Platform()) as reading:
@@ -66,7 +66,7 @@ class RegionShards:
                 fresh = {}
                 for index in self._stale(touched | (destroyed ^ self._destroyed), now_ms):
                     shard = await read_shard(reading, self._region, index, self._members.get(index, ()), now_ms)
-                    # Beside the event loop: a large shard takes milliseconds.
+                    # In a thread: a large shard takes milliseconds.
                     fresh[index] = await asyncio.to_thread(_encode, shard)
         except BaseException:
             self._touched |= touched
@@ -75,16 +75,16 @@ class RegionShards:
         self._destroyed, self._is_whole = destroyed, True
 
     def references(self, schema: int) -> tuple[ShardReference, ...]:
-        """What a manifest of this schema names, by the shards' index."""
+        """The shards for a manifest of this schema, in the order of their index."""
         found = (self._encoded[index].references.get(schema) for index in sorted(self._encoded))
         return tuple(reference for reference in found if reference is not None)
 
     def bodies(self) -> dict[str, bytes]:
-        """Every shard in every schema, by its SHA-256 in hex."""
+        """The bytes of every shard in every schema, by their SHA-256 in hex."""
         return {name: body for encoded in self._encoded.values() for name, body in encoded.bodies.items()}
 
     def _stale(self, touched: set[str], now_ms: int) -> set[int]:
-        """The shards to be read."""
+        """The indexes of the shards to read."""
         stale = set() if self._is_whole else set(self._members)
         for identifier in touched:
             index = shard_index(identifier)

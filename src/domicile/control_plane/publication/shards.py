@@ -1,4 +1,4 @@
-"""A region's shards as they are in the database: its active projects, their live keys, their organizations, no names."""
+"""Reads a region's shards from the database: active projects, their live keys and their organizations, without names."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -22,14 +22,14 @@ from domicile.control_plane.database.transactions import Reading
 from domicile.control_plane.grace import is_over
 
 Members = dict[int, set[str]]
-"""The ids of projects and organizations that fall into each shard."""
+"""By shard index, the ids of its projects and organizations."""
 
 _PAGE = 500
-"""Rows that are turned into records at a time, some 3 ms of the event loop."""
+"""Rows read at a time. Turning them into records takes about 3 ms of the event loop."""
 
 
 async def read_members(reading: Reading, region: str, now_ms: int) -> Members:
-    """Of all that the region is told of."""
+    """All members of the region's snapshot: active projects, their organizations, and destroyed projects."""
     members: Members = defaultdict(set)
     project = tables.project
     active = select(project.c.id, project.c.organization_id).where(_is_active_in(region))
@@ -42,7 +42,7 @@ async def read_members(reading: Reading, region: str, now_ms: int) -> Members:
 
 
 async def read_shard(reading: Reading, region: str, index: int, ids: Collection[str], now_ms: int) -> Shard:
-    """What the region is told of these projects and organizations. Equal content is in the same order."""
+    """The shard with those of these projects and organizations that belong to the region. Equal content has equal order."""
     return Shard(
         region,
         index,
@@ -54,7 +54,7 @@ async def read_shard(reading: Reading, region: str, index: int, ids: Collection[
 
 
 async def read_destroyed(reading: Reading, region: str, now_ms: int) -> frozenset[str]:
-    """The ids of projects whose grace is over. No job has to run for that: the next renewal tells the region."""
+    """The ids of projects whose grace period is over. No job has to run: the next renewal publishes the tombstone."""
     destruction, project = tables.destruction, tables.project
     query = (
         select(destruction.c.project_id)
@@ -65,7 +65,7 @@ async def read_destroyed(reading: Reading, region: str, now_ms: int) -> frozense
 
 
 async def regions_of(reading: Reading, organization_id: str) -> list[str]:
-    """The regions that are told of an organization: those in which it has an active project."""
+    """The regions whose snapshots name the organization: those in which it has an active project."""
     table = tables.project
     query = select(table.c.region).where(table.c.organization_id == organization_id, table.c.status == "active")
     return [row.region for row in await reading.all(query.distinct())]
@@ -131,7 +131,7 @@ async def _tombstones(reading: Reading, region: str, ids: Collection[str], now_m
 
 
 def _is_active_in(region: str) -> ColumnElement[bool]:
-    """The one place that decides what a region is told of: a project of another region, or its key, never is."""
+    """The one rule for projects and keys of a region's snapshot: the project is active, and belongs to this region."""
     return and_(tables.project.c.region == region, tables.project.c.status == "active")
 
 
@@ -140,7 +140,7 @@ def _is_destroyed_in(region: str, now_ms: int) -> ColumnElement[bool]:
 
 
 async def _pages(reading: Reading, query: Select[*tuple[Any, ...]], key: Any) -> list[Row[*tuple[Any, ...]]]:
-    """All rows in the order of their key, read in pages: other work of the event loop gets its turn between them."""
+    """All rows in the order of `key`, read in pages, so that other work of the event loop runs in between."""
     rows: list[Row[*tuple[Any, ...]]] = []
     page = await reading.all(query.order_by(key).limit(_PAGE))
     while page:

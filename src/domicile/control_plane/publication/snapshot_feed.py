@@ -1,4 +1,4 @@
-"""One region's current snapshot, who waits for the next one, and who has it."""
+"""One region's current snapshot, the polls that wait for the next one, and the version that each replica holds."""
 
 import asyncio
 import time
@@ -8,33 +8,33 @@ from domicile.boundary.publisher_key import SignedSuccession
 from domicile.boundary.snapshot import SignedManifest
 
 Version = tuple[int, int]
-"""(epoch, number), which only grows."""
+"""(epoch, number). It only grows."""
 
 ACKNOWLEDGEMENT_S = 1.0
-"""How long a change waits for its regions at most."""
+"""The longest time, in seconds, that a change waits for the replicas of its regions."""
 
 IN_CONTACT_S = 15.0
-"""A replica that polled within this time counts as in contact: more than a renewal, so a live one always does."""
+"""A replica that polled within this time, in seconds, is in contact. Renewals come more often, so a live replica always is."""
 
 REMEMBERED_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A signed manifest in each schema that is served, and the shards that they name, by their SHA-256 in hex."""
+    """A signed manifest for each schema that is served, and the shards that the manifests name, by SHA-256 in hex."""
 
     version: Version
     manifests: dict[int, SignedManifest]
     shards: dict[str, bytes]
     serial: int = 0
-    """Of the certificate of the key that signed."""
+    """The serial of the signing key's certificate."""
     successions: tuple[SignedSuccession, ...] = ()
-    """From every root key that there was to the one that certified, the oldest first."""
+    """From the first root key to the one that certified the signing key, oldest first."""
 
     def since(self, root_key_id: str | None) -> tuple[SignedSuccession, ...]:
-        """What leads on from that root key; nothing from the present one, and from one that never was one."""
-        befores = [signed.succession.before for signed in self.successions]
-        return self.successions[befores.index(root_key_id) :] if root_key_id in befores else ()
+        """Successions after this root key. Empty when the key is current or unknown."""
+        replaced = [signed.succession.before for signed in self.successions]
+        return self.successions[replaced.index(root_key_id) :] if root_key_id in replaced else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,19 @@ class Contact:
 
     @property
     def age_s(self) -> float:
-        """Seconds since that poll began."""
+        """Seconds since the poll began."""
         return time.monotonic() - self.at_monotonic
 
 
 class SnapshotFeed:
-    """The meeting point of publications and polls of one region."""
+    """Hands the publications of one region to its polls, and records which version each replica holds."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.asked = 0
-        self.covered = 0
+        self.last_ticket = 0
+        self.served_ticket = 0
         self.ahead: Version = (0, 0)
-        """The newest that a replica has said to hold: above `version` after a restore, until a new epoch is declared."""
+        """The newest version that a replica reported. Above `version` after a restore, until a new epoch is declared."""
         self._current: Publication | None = None
         self._previous_shards: dict[str, bytes] = {}
         self._contacts: dict[str, Contact] = {}
@@ -66,13 +66,13 @@ class SnapshotFeed:
         self._heard = _Signal()
         self._closed = False
 
-    def ask(self) -> int:
-        """A ticket: served once `covered` has reached it."""
-        self.asked += 1
-        return self.asked
+    def take_ticket(self) -> int:
+        """A new ticket for a committed change. The change is published once `served_ticket` has reached the ticket."""
+        self.last_ticket += 1
+        return self.last_ticket
 
     def put(self, publication: Publication) -> None:
-        """Makes it the current one, and answers every poll."""
+        """Makes the publication current, and wakes every poll."""
         if self._current is not None:
             self._previous_shards = self._current.shards
         self._current = publication
@@ -86,38 +86,38 @@ class SnapshotFeed:
 
     @property
     def current(self) -> Publication | None:
-        """What was put last."""
+        """The last publication; None before the first."""
         return self._current
 
     @property
     def is_behind(self) -> bool:
-        """Whether a replica holds a snapshot that this database knows nothing of."""
+        """Whether a replica holds a newer snapshot than this database has published."""
         return self._current is not None and self.ahead > self.version
 
     @property
     def version(self) -> Version:
-        """The current publication's; (0, 0) before the first."""
+        """The current publication's version; (0, 0) before the first."""
         return self._current.version if self._current else (0, 0)
 
     def shard(self, sha256: str) -> bytes | None:
-        """From the current publication or the one before: a region may be fetching while a new one appears."""
+        """The shard's bytes, from the current or the previous publication, which a region may still be fetching."""
         if self._current is not None and sha256 in self._current.shards:
             return self._current.shards[sha256]
         return self._previous_shards.get(sha256)
 
     def heard_from(self, replica: str, held: Version) -> None:
-        """Notes a poll, which is also the acknowledgement of what the replica holds."""
+        """Records a poll, which also acknowledges the version that the replica holds."""
         self.ahead = max(self.ahead, held)
         self._contacts[replica] = Contact(held, time.monotonic())
         self._heard.fire()
 
     def contacts(self) -> dict[str, Contact]:
-        """Replicas heard within the last hour."""
+        """The last poll of each replica, for the last hour, by the replica's id."""
         self._contacts = {name: contact for name, contact in self._contacts.items() if contact.age_s < REMEMBERED_S}
         return dict(self._contacts)
 
     async def newer(self, held: Version, patience_s: float) -> Publication | None:
-        """The current publication as soon as it is newer than `held`; None after `patience_s`."""
+        """The current publication, as soon as it is newer than `held`. None after `patience_s`, or when the feed closes."""
         try:
             async with asyncio.timeout(patience_s):
                 while not self._closed:
@@ -143,7 +143,7 @@ class SnapshotFeed:
 
 
 class _Signal:
-    """Wakes all that wait now; who waits later waits for the next one."""
+    """Wakes all tasks that wait now. A task that waits later waits for the next `fire`."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

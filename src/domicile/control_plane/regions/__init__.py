@@ -1,1 +1,1 @@
-"""Regions: how each became known, what it may fetch, and when it was last heard."""
+"""Regions: their enrollment, their snapshots, and the last contact with each."""

@@ -1,4 +1,4 @@
-"""Regions over HTTP: what the operator asks, and what the regions themselves ask on the boundary listener."""
+"""Regions over HTTP: the operator's calls, and the regions' own calls on the boundary listener."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ from domicile.web.bodies.reading import json_response, read_json
 BODY_LIMIT = body_limit("/boundary/v1/enroll")
 
 
-class RegionEndpoints:
-    """The operator's view."""
+class OperatorRegionEndpoints:
+    """The operator's calls about regions."""
 
     def __init__(self, regions: Regions, epochs: Epochs) -> None:
         self._regions = regions
         self._epochs = epochs
 
     async def declare_epoch(self, operator: Operator, _request: Request) -> Response:
-        """What is in the database counts from now on, though the regions have seen more."""
+        """Declares a new epoch, after a restore from a backup: the regions then accept this database's older content."""
         return json_response({"object": "epoch", "epoch": await self._epochs.declare(operator)})
 
     async def list_regions(self, operator: Operator, request: Request) -> Response:
@@ -39,7 +39,7 @@ class RegionEndpoints:
         return json_response({"object": "list", "data": regions})
 
     async def make_token(self, operator: Operator, request: Request) -> Response:
-        """A token for `domicile region enroll`, shown once."""
+        """Makes the token with which a region enrolls. Only this answer shows it."""
         code, attempt = request.path_params["code"], read_attempt(operator, request)
         token, expires_at_ms = await self._regions.make_token(operator, code, attempt)
         return json_response({"token": token, "expires_at": seconds(expires_at_ms)})
@@ -52,22 +52,22 @@ class BoundaryEndpoints:
         self._regions = regions
 
     async def enroll(self, request: Request) -> Response:
-        """Unsigned: a single-use secret speaks for the region."""
+        """Enrolls a region. Unsigned: the token's single-use secret proves the region."""
         body = await read_json(request, EnrollmentRequest, limit_bytes=BODY_LIMIT)
         return json_response(await self._regions.enroll(body))
 
     async def time(self, request: Request) -> Response:
-        """Unsigned: it is asked when a signature was refused for its time, and says what is no secret."""
+        """The control plane's time. Unsigned: a region asks when its clock is too far off to sign. The time is no secret."""
         query = await read_json(request, TimeQuery, limit_bytes=BODY_LIMIT)
         return json_response(self._regions.signed_time(query.nonce))
 
     async def snapshot(self, region: EnrolledRegion, _request: Request, body: bytes) -> Response:
-        """200 with a newer manifest, or 204."""
+        """A long poll: 200 with a newer manifest, or 204 when there is none."""
         manifest = await self._regions.newer_snapshot(region, decode_json(body, SnapshotQuery))
         return Response(status_code=204) if manifest is None else json_response(manifest)
 
     async def shard(self, region: EnrolledRegion, request: Request, _body: bytes) -> Response:
-        """A shard's bytes, exactly those that were hashed."""
+        """A shard's bytes, exactly as hashed."""
         body = self._regions.shard(region, request.path_params["sha256"])
         return Response(body, media_type="application/json")
 

@@ -1,7 +1,7 @@
-"""A new epoch: the operator's word that what is in the database now counts, though the regions have seen more.
+"""New epochs: the operator declares that the database's content counts, although regions hold newer snapshots.
 
-After the database was restored from a backup its numbers are behind those that regions hold, and a region refuses what is not
-newer. An epoch is newer than every number of the epochs before.
+After a restore from a backup the database's numbers are behind those of the regions, and a region refuses what is not newer.
+All numbers of a new epoch are newer than those of earlier epochs.
 """
 
 from sqlalchemy import insert, select, update
@@ -21,7 +21,7 @@ class Epochs:
         self._publisher = publisher
 
     async def declare(self, operator: Operator) -> int:
-        """One epoch for all regions: past all that was published here, and past all that regions say they hold."""
+        """Declares and publishes one epoch for all regions, above every epoch published here or reported by a replica."""
         table, codes = tables.publication, self._publisher.region_codes
         async with self._changes.begin(operator) as change:
             published: dict[str, int] = {row.region: row.epoch for row in await change.all(select(table))}

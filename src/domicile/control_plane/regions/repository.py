@@ -11,7 +11,7 @@ from domicile.control_plane.database.transactions import Reading, Writing
 
 @dataclass(frozen=True, slots=True)
 class EnrolledIdentity:
-    """What a region was recorded as, for ever. Only its countries may become fewer."""
+    """A region's identity, recorded at its enrollment for ever. Only its list of countries may shrink."""
 
     code: str
     residency: str
@@ -31,12 +31,12 @@ class StoredToken:
 
 
 async def find_region(reading: Reading, code: str) -> EnrolledIdentity | None:
-    """A region that has been enrolled."""
+    """The enrolled region, or None."""
     return next((region for region in await list_regions(reading) if region.code == code), None)
 
 
 async def list_regions(reading: Reading) -> list[EnrolledIdentity]:
-    """Every region that has been enrolled."""
+    """All enrolled regions, ordered by code."""
     return [
         EnrolledIdentity(
             code=row.code,
@@ -50,7 +50,7 @@ async def list_regions(reading: Reading) -> list[EnrolledIdentity]:
 
 
 async def insert_region(writing: Writing, identity: EnrolledIdentity) -> None:
-    """The first enrollment."""
+    """Inserts the row of a newly enrolled region."""
     await writing.execute(
         insert(tables.region).values(
             code=identity.code,
@@ -63,20 +63,20 @@ async def insert_region(writing: Writing, identity: EnrolledIdentity) -> None:
 
 
 async def shrink_countries(writing: Writing, code: str, countries: frozenset[str]) -> None:
-    """Fewer countries than before."""
+    """Sets the list of countries. The caller has checked that it only shrinks."""
     table = tables.region
     await writing.execute(update(table).where(table.c.code == code).values(countries=_countries(countries)))
 
 
 async def find_token(reading: Reading, sha256: bytes) -> StoredToken | None:
-    """A token that was made, used or not."""
+    """The token with this hash, used or not; None when it is unknown."""
     table = tables.enrollment_token
     row = await reading.first(select(table).where(table.c.sha256 == sha256))
     return None if row is None else StoredToken(row.sha256, row.region, row.expires_at_ms, row.used_at_ms)
 
 
 async def insert_token(writing: Writing, token: StoredToken, now_ms: int) -> None:
-    """A new token."""
+    """Inserts the row."""
     await writing.execute(
         insert(tables.enrollment_token).values(
             sha256=token.sha256, region=token.region, created_at_ms=now_ms, expires_at_ms=token.expires_at_ms
@@ -85,24 +85,24 @@ async def insert_token(writing: Writing, token: StoredToken, now_ms: int) -> Non
 
 
 async def replace_token_secret(writing: Writing, before: bytes, after: bytes) -> None:
-    """The same token, known by another secret from now on."""
+    """Replaces the token's secret, by its SHA-256: the old one stops working."""
     table = tables.enrollment_token
     await writing.execute(update(table).where(table.c.sha256 == before).values(sha256=after))
 
 
 async def use_token(writing: Writing, sha256: bytes, now_ms: int) -> None:
-    """Marks it as used, for ever."""
+    """Marks the token as used, for ever."""
     table = tables.enrollment_token
     await writing.execute(update(table).where(table.c.sha256 == sha256).values(used_at_ms=now_ms))
 
 
 async def taken_root_keys(reading: Reading) -> dict[str, str]:
-    """The id of the root key that each region has said it trusts; those that have not said so are absent."""
+    """By region, the id of the root key that it reports as trusted. Regions without a report are absent."""
     return {row.region: row.key_id for row in await reading.all(select(tables.root_key_taken))}
 
 
 async def take_root_key(writing: Writing, code: str, key_id: str, now_ms: int) -> None:
-    """The region trusts this root key now."""
+    """Records that the region trusts this root key."""
     values = {"key_id": key_id, "taken_at_ms": now_ms}
     statement = writing.insert_into(tables.root_key_taken).values(region=code, **values)
     await writing.execute(statement.on_conflict_do_update(index_elements=["region"], set_=values))

@@ -1,4 +1,4 @@
-"""Which root key each region trusts: it says so with every poll, and after a rotation that is its acknowledgement."""
+"""The root key that each region trusts. A region names it in every poll, which acknowledges a rotation."""
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,24 +13,24 @@ log = structlog.get_logger("root_keys")
 
 
 class RootKeys:
-    """Keeps the newest that each region has named."""
+    """Stores the newest root key that each region has named."""
 
     def __init__(self, changes: Changes, publisher: Publisher) -> None:
         self._changes = changes
         self._publisher = publisher
-        self._said: dict[str, str] = {}
+        self._stored: dict[str, str] = {}
 
     async def heard(self, region: EnrolledRegion, key_id: str | None) -> None:
-        """A poll named this key. A database that cannot keep that now is no reason to leave the poll unanswered."""
-        if key_id is None or self._said.get(region.code) == key_id:
+        """Records the key that a poll names. A database error is logged only, so that the poll is still answered."""
+        if key_id is None or self._stored.get(region.code) == key_id:
             return
         try:
-            await self._keep(region, key_id)
+            await self._store(region, key_id)
         except SQLAlchemyError as error:
             log.error("root_key_not_kept", region=region.code, type=type(error).__name__)
 
-    async def _keep(self, region: EnrolledRegion, key_id: str) -> None:
-        """Never an older one again: while a region takes a new key, its replicas name both for a moment."""
+    async def _store(self, region: EnrolledRegion, key_id: str) -> None:
+        """Stores the key unless a newer one is stored: while a region changes its key, its replicas name both for a moment."""
         order = self._publisher.signer.root_key_ids
         if key_id not in order:
             log.error("root_key_unknown", region=region.code, key_id=key_id)
@@ -40,4 +40,4 @@ class RootKeys:
             if before not in order or order.index(before) < order.index(key_id):
                 writing = await change.record(Event("region.root_key_taken", key_id, region=region.code))
                 await take_root_key(writing, region.code, key_id, change.now_ms)
-        self._said[region.code] = key_id
+        self._stored[region.code] = key_id

@@ -1,4 +1,4 @@
-"""How a region becomes known (once, for ever), what its replicas may fetch, and what an operator sees of it."""
+"""Enrollment of regions (once, for ever), the snapshots that their replicas fetch, and the operator's view of them."""
 
 import hashlib
 import secrets
@@ -40,12 +40,12 @@ TOKEN_LIFE_MS = 3_600_000
 
 
 class RegionChangedError(Exception):
-    """The configuration says something else of a region than what was recorded for ever (design 6)."""
+    """The configuration contradicts a region's recorded identity (design 6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionStatus:
-    """What an operator sees of a region."""
+    """The operator's view of a region."""
 
     settings: RegionSettings
     enrolled_at_ms: int | None
@@ -53,7 +53,7 @@ class RegionStatus:
     replicas: dict[str, Contact]
     new_epoch_required: bool
     root_key_id: str | None
-    """The newest that it has said it trusts."""
+    """The newest root key that the region reports as trusted; None without a report."""
     root_key_is_current: bool
 
 
@@ -76,7 +76,7 @@ class Regions:
         self._installation_id = installation_id
 
     async def status(self, operator: Operator) -> list[RegionStatus]:
-        """Every configured region."""
+        """The status of every configured region."""
         async with self._reader.reading(operator) as reading:
             enrolled = {region.code: region.enrolled_at_ms for region in await list_regions(reading)}
             root_keys = await taken_root_keys(reading)
@@ -95,7 +95,10 @@ class Regions:
         ]
 
     async def make_token(self, operator: Operator, code: str, attempt: Attempt | None = None) -> tuple[str, int]:
-        """A single-use token and when it ends, in milliseconds."""
+        """Makes a single-use enrollment token. Returns it with its expiry in Unix milliseconds.
+
+        Raises 404 for a region that is not configured. A repeated call returns the same token with a fresh secret.
+        """
         if self._configured(code) is None:
             raise errors.not_found("region", code)
         secret = secrets.token_bytes(32)
@@ -119,7 +122,10 @@ class Regions:
         return encode_token(token), stored.expires_at_ms
 
     async def enroll(self, request: EnrollmentRequest) -> EnrollmentReceipt:
-        """Records the region's identity. The same region may ask again with the same key: its receipt may have been lost."""
+        """Records the region's identity. A repeated request with the same key gets its receipt again: it may have been lost.
+
+        Raises 403 for an invalid token, 409 when the identity differs from the configured or the recorded one.
+        """
         region = self._configured(request.region)
         actor = EnrolledRegion(request.region, signing.public_key_id(request.public_key))
         async with self._changes.begin(actor) as change:
@@ -132,13 +138,16 @@ class Regions:
                 return EnrollmentReceipt(self._installation_id, request.region)
             if token.used_at_ms is not None or token.expires_at_ms <= change.now_ms:
                 raise _invalid_token()
-            await _require_sameness(change, request, region, recorded)
+            await _require_same_identity(change, request, region, recorded)
             await _record(change, request, token, recorded)
         return EnrollmentReceipt(self._installation_id, request.region)
 
     async def newer_snapshot(self, region: EnrolledRegion, held: SnapshotQuery) -> SignedManifest | None:
-        """A long poll, which acknowledges what the replica holds. The answer is of the newest schema that it reads, and
-        leads from the root key that it trusts to the present one."""
+        """Answers a long poll, which acknowledges the snapshot that the replica holds. None without a newer one.
+
+        The manifest has the newest schema that the replica reads, and the successions from its root key to the current one.
+        Raises 409 `no_common_schema`, or what `Publisher.newer` raises.
+        """
         await self._root_keys.heard(region, held.root)
         publication = await self._publisher.newer(region.code, region.replica, held)
         if publication is None:
@@ -153,24 +162,27 @@ class Regions:
         return msgspec.structs.replace(signed, successions=publication.since(held.root))
 
     def signed_time(self, nonce: bytes) -> SignedTime:
-        """What time it is here, for whoever has made the nonce."""
+        """The current time, signed together with the caller's nonce."""
         return self._publisher.signed_time(nonce)
 
     def shard(self, region: EnrolledRegion, sha256: str) -> bytes:
-        """A shard of the caller's own region."""
+        """A shard of the caller's own region. Raises 404 for any other hash."""
         body = self._publisher.shard(region.code, sha256)
         if body is None:
             raise errors.not_found("shard", sha256)
         return body
 
     async def compare_configuration(self) -> None:
-        """At the start: a region's identity is for ever, and its country list may only shrink. Raises `RegionChangedError`."""
+        """Compares the enrolled regions with the configuration, at the start, and records a shorter country list.
+
+        Raises `RegionChangedError` when a region is missing, its residency differs, or its country list has grown.
+        """
         async with self._changes.begin(Startup()) as change:
             for recorded in await list_regions(change):
                 region = self._configured(recorded.code)
                 if region is None:
                     raise RegionChangedError(
-                        f"region '{recorded.code}' was enrolled and is for ever, but the configuration has no such region"
+                        f"region '{recorded.code}' is enrolled, which is for ever, but the configuration has no such region"
                     )
                 _compare(recorded, region)
                 if region.country_codes != recorded.countries:
@@ -183,10 +195,10 @@ class Regions:
 
 
 async def _replace_token(change: Change, attempt: Attempt, before: bytes, after: bytes) -> StoredToken:
-    """The same token with a fresh secret; the first one dies. 404 once it was used or is too old."""
+    """The same token with a fresh secret; the first secret stops working. Raises 404 when it was used or has expired."""
     token = await find_token(change, before)
     if token is None or token.used_at_ms is not None or token.expires_at_ms <= change.now_ms:
-        raise errors.not_found("enrollment token that is still good", token.region if token else "")
+        raise errors.not_found("valid enrollment token", token.region if token else "")
     event = Event(
         "region.enrollment_token.updated",
         token.region,
@@ -199,24 +211,26 @@ async def _replace_token(change: Change, attempt: Attempt, before: bytes, after:
     return replace(token, sha256=after)
 
 
-async def _require_sameness(
+async def _require_same_identity(
     change: Change, request: EnrollmentRequest, region: RegionSettings, recorded: EnrolledIdentity | None
 ) -> None:
     for other in await list_regions(change):
         if (other.code == request.region) != (other.public_key == request.public_key):
             raise control_errors.conflict(
                 "region_already_enrolled",
-                f"Region '{other.code}' is enrolled with another identity. A region's identity is its own and for ever.",
+                f"Region '{other.code}' is enrolled with another identity. A region's identity is unique and never changes.",
             )
     if request.residency != region.residency:
-        raise _differs(request.region, f"residency is '{region.residency}' here, '{request.residency}' there")
+        raise _differs(
+            request.region, f"its residency is '{region.residency}', and the region sent '{request.residency}'"
+        )
     countries = frozenset(request.countries)
     if countries != region.country_codes:
-        here, there = ", ".join(sorted(region.country_codes)), ", ".join(sorted(countries))
-        raise _differs(request.region, f"countries are {here} here, {there} there")
+        configured, sent = ", ".join(sorted(region.country_codes)), ", ".join(sorted(countries))
+        raise _differs(request.region, f"its countries are {configured}, and the region sent {sent}")
     if recorded is not None and not countries <= recorded.countries:
         added = ", ".join(sorted(countries - recorded.countries))
-        raise _differs(request.region, f"countries may only become fewer, and {added} was not among them before")
+        raise _differs(request.region, f"its list of countries may only shrink, and {added} was not in it before")
 
 
 async def _record(
@@ -263,5 +277,5 @@ def _invalid_token() -> DomicileError:
 
 def _differs(code: str, reason: str) -> DomicileError:
     return control_errors.conflict(
-        "region_mismatch", f"Region '{code}' is configured otherwise at the control plane: {reason}."
+        "region_mismatch", f"Region '{code}' is configured differently at the control plane: {reason}."
     )

@@ -1,1 +1,1 @@
-"""Retention: what is kept of an organization's and a project's content, and who may set it (design 5)."""
+"""Retention: how much content of an organization or a project is kept, and who may set it (design 5)."""

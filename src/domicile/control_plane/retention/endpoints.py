@@ -1,4 +1,4 @@
-"""Retention over HTTP, in OpenAI's shapes: `retention_type` is asked, `type` is answered."""
+"""Retention over HTTP, in OpenAI's shapes: requests say `retention_type`, answers say `type`."""
 
 from enum import StrEnum
 
@@ -30,22 +30,22 @@ class RetentionEndpoints:
         self._controls = controls
 
     async def get(self, administrator: Administrator, _request: Request) -> Response:
-        """The organization's."""
+        """The organization's retention."""
         return _answer("organization.data_retention", await self._controls.of_organization(administrator))
 
     async def modify(self, administrator: Administrator, request: Request) -> Response:
-        """Sets the organization's."""
+        """Sets the organization's retention."""
         body = await read_json(request, _OfOrganization, limit_bytes=BODY_LIMIT)
         await self._controls.set_organization(administrator, body.retention_type)
         return _answer("organization.data_retention", body.retention_type)
 
     async def get_of_project(self, administrator: Administrator, request: Request) -> Response:
-        """A project's, as it was set: `organization_default` is not resolved."""
+        """A project's retention as it was set: `organization_default` is not resolved."""
         found = await self._controls.of_project(administrator, request.path_params["project_id"])
         return _answer("project.data_retention", found)
 
     async def modify_of_project(self, administrator: Administrator, request: Request) -> Response:
-        """Sets a project's."""
+        """Sets a project's retention."""
         body = await read_json(request, _OfProject, limit_bytes=BODY_LIMIT)
         await self._controls.set_project(administrator, request.path_params["project_id"], body.retention_type)
         return _answer("project.data_retention", body.retention_type)

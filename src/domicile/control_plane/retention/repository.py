@@ -9,7 +9,7 @@ from domicile.control_plane.projects.repository import Project, project_of
 
 
 async def list_followers(reading: Reading, organization_id: str) -> list[Project]:
-    """The active projects that have the organization's retention and none of their own, oldest first."""
+    """The organization's active projects without a retention of their own, oldest first."""
     table = tables.project
     query = (
         select(table)
@@ -24,7 +24,7 @@ async def list_followers(reading: Reading, organization_id: str) -> list[Project
 
 
 async def update_project_retention(writing: Writing, project: Project, retention: ProjectRetention) -> None:
-    """Sets a project's own."""
+    """Sets the project's own retention."""
     table = tables.project
     where = (table.c.id == project.id, table.c.organization_id == project.organization_id)
     await writing.execute(update(table).where(*where).values(retention=retention))

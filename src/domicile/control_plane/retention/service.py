@@ -1,4 +1,4 @@
-"""Who may set which retention (design 5). Nothing here ever weakens what a region requires, not even by way of a default."""
+"""Who may set which retention (design 5). Not even an organization's default may weaken what a region requires."""
 
 from domicile.boundary.retention import ProjectRetention, Retention, effective_retention
 from domicile.control_plane import control_errors
@@ -16,10 +16,10 @@ from domicile.settings.installation import Installation
 
 
 class RetentionControls:
-    """What an admin sets, for the organization and for single projects.
+    """Reads and sets the retention of the organization and of its projects, for an admin.
 
-    What the operator withdraws later changes no value: a project keeps the retention that it has, and the region refuses
-    whatever is no longer covered.
+    When the operator withdraws an agreement, no value changes: a project keeps its retention, and the region refuses requests
+    that the agreements no longer cover.
     """
 
     def __init__(self, reader: Reader, changes: Changes, installation: Installation) -> None:
@@ -28,17 +28,20 @@ class RetentionControls:
         self._demanding = frozenset(region.code for region in installation.regions if "zdr" in region.requires)
 
     async def of_organization(self, administrator: Administrator) -> Retention:
-        """What holds for every project that has none of its own."""
+        """The retention of all projects that follow the organization."""
         async with self._reader.reading(administrator) as reading:
             return (await get_organization(reading, administrator.organization_id)).retention
 
     async def of_project(self, administrator: Administrator, project_id: str) -> ProjectRetention:
-        """What a project was set to."""
+        """The project's retention as it was set: `organization_default` is not resolved."""
         async with self._reader.reading(administrator) as reading:
             return (await get_project(reading, administrator.organization_id, project_id)).retention
 
     async def set_organization(self, administrator: Administrator, retention: Retention) -> None:
-        """403 where a project follows it in a region that requires more, or where the operator has not granted it."""
+        """Sets the organization's retention.
+
+        Raises 403 when a project that follows it is in a region that requires more, or the operator has not granted it.
+        """
         async with self._changes.begin(administrator) as change:
             organization = await get_organization(change, administrator.organization_id)
             followers = await list_followers(change, organization.id)
@@ -60,7 +63,7 @@ class RetentionControls:
                 change.publish_to(region, organization.id)
 
     async def set_project(self, administrator: Administrator, project_id: str, retention: ProjectRetention) -> None:
-        """403 for less than the project's region requires, or where the operator has not granted it."""
+        """Sets the project's own retention. Raises 403 when its region requires more, or the operator has not granted it."""
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             require_active(project)
@@ -84,7 +87,7 @@ class RetentionControls:
 
 
 def _require_grant(agreement: Agreement, retention: Retention) -> None:
-    """Enhanced ZDR is ZDR, so it needs both."""
+    """Raises 403 unless the operator has granted this retention. Enhanced ZDR is also ZDR, so it needs both grants."""
     if retention.is_enhanced and not agreement.enhanced_zdr:
         raise control_errors.enhanced_zdr_approval_required(retention)
     if retention.is_zero and not agreement.zdr_eligible:

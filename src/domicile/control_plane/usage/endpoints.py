@@ -11,7 +11,7 @@ from domicile.control_plane.principals.principal import Administrator, EnrolledR
 from domicile.control_plane.query import MAX_TIME_S, Query
 from domicile.control_plane.usage.kinds import IMAGE_SIZES, IMAGE_SOURCES, Grouping, ImageSource, UsageKind
 from domicile.control_plane.usage.repository import UsageSum
-from domicile.control_plane.usage.service import Bucket, BucketWidth, Usage, UsageQuestion
+from domicile.control_plane.usage.service import Bucket, BucketWidth, UsageQuestion, UsageTotals
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock, seconds
 from domicile.web.bodies.json_body import decode_json
@@ -34,9 +34,9 @@ _PAGE = "page_"
 
 
 class UsageEndpoints:
-    """Handlers for /organization/usage and for the boundary."""
+    """Handlers for /organization/usage, and for the regions' usage reports."""
 
-    def __init__(self, usage: Usage, clock: Clock) -> None:
+    def __init__(self, usage: UsageTotals, clock: Clock) -> None:
         self._usage = usage
         self._clock = clock
 
@@ -59,7 +59,7 @@ class UsageEndpoints:
         return answer
 
     async def ingest(self, region: EnrolledRegion, _request: Request, body: bytes) -> Response:
-        """A region's report."""
+        """Takes in a region's usage report."""
         return json_response(Received(await self._usage.ingest(region, decode_json(body, UsageReport))))
 
 
@@ -70,8 +70,8 @@ def _question(kind: UsageKind, query: Query, now_s: int) -> UsageQuestion:
     width = query.choice("bucket_width", BucketWidth, BucketWidth.DAY)
     end = query.time("end_time")
     if end is None:
-        # To the end of the bucket that is now: it is shown as far as it is known. A client whose clock is ahead may ask
-        # for what has not begun, and is told that there is nothing.
+        # Up to the end of the present bucket, with the usage known so far. A client whose clock is ahead may start later
+        # than that, and gets no buckets.
         end = max((now_s // width.seconds + 1) * width.seconds, start)
     elif end <= start:
         raise errors.invalid_value("'end_time' must be later than 'start_time'.", "end_time")
@@ -102,7 +102,7 @@ def _page_start(query: Query, start: int, end: int, width: BucketWidth) -> int:
     except ValueError:
         position = -1
     if not (start <= position < end <= MAX_TIME_S and position % width.seconds == 0):
-        raise errors.invalid_value("'page' must be the 'next_page' of an answer to the same question.", "page")
+        raise errors.invalid_value("'page' must be the 'next_page' of an answer to the same query.", "page")
     return position
 
 
@@ -127,5 +127,5 @@ def _result(kind: UsageKind, each: UsageSum) -> dict[str, Any]:
 def _shown(grouping: Grouping, value: Any) -> Any:
     if grouping is Grouping.SOURCE and value is not None:
         return IMAGE_SOURCES[value]
-    # A text that is absent is kept as an empty one.
+    # The database stores an absent text as an empty one.
     return None if value == "" else value

@@ -1,4 +1,4 @@
-"""The kinds of usage that OpenAI's API has a path for: whose requests, by what they are told apart, and what is summed."""
+"""The kinds of usage, one for each path of OpenAI's API: their endpoints, groupings, filters and sums."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from domicile.catalogue.endpoints import Endpoint
 
 
 class Grouping(StrEnum):
-    """What results may be grouped by."""
+    """A member by which results may be grouped."""
 
     PROJECT = "project_id"
     USER = "user_id"
@@ -22,7 +22,7 @@ class Grouping(StrEnum):
 
 
 class ImageSource(StrEnum):
-    """How an image came about."""
+    """The kind of request that made an image."""
 
     GENERATION = "image.generation"
     EDIT = "image.edit"
@@ -31,21 +31,21 @@ class ImageSource(StrEnum):
 
 IMAGE_SOURCES: Mapping[Endpoint, ImageSource] = {Endpoint.IMAGES_GENERATIONS: ImageSource.GENERATION}
 IMAGE_SIZES = (*ImageSize, "1792x1792")
-"""What may be asked for. The last is in the specification's list, and no endpoint makes it."""
+"""The sizes that a filter may name. The last one is in the specification's list, and no endpoint makes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageKind:
-    """One path under /v1/organization/usage, as the specification has it."""
+    """One path under /v1/organization/usage, as in the specification."""
 
     name: str
     """The path's last part, and the middle of `organization.usage.NAME.result`."""
     endpoints: tuple[Endpoint, ...]
     groupings: tuple[Grouping, ...]
     filters: frozenset[str]
-    """Query parameters besides those of every kind."""
+    """Query parameters of this kind alone."""
     quantities: Callable[[Usage], dict[str, int]]
-    """The members of a result that are sums, besides `num_model_requests`."""
+    """The sums in a result, besides `num_model_requests`."""
 
 
 _OF_ALL = (Grouping.PROJECT, Grouping.USER, Grouping.KEY, Grouping.MODEL)
@@ -95,7 +95,7 @@ KINDS = (
         (Endpoint.AUDIO_TRANSCRIPTIONS, Endpoint.AUDIO_TRANSLATIONS),
         _OF_ALL,
         frozenset(),
-        # Whole seconds, of the sum: rounding each request up would add up to a second for each.
+        # Whole seconds, rounded up once for the sum: rounding each request up would add up to a second for each.
         lambda usage: {"seconds": -(-usage.audio_milliseconds // 1000)},
     ),
 )

@@ -1,4 +1,4 @@
-"""Usage by the minute in the database: added to, never overwritten."""
+"""Usage by the minute in the database. Reports add to a row and never overwrite it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ _SUMS = ("requests", *_QUANTITIES)
 _KEY = [column.name for column in tables.usage_minute.primary_key.columns]
 
 MINUTE_MAX = 2**40
-"""Of each quantity in one row, so that the sum of eight million rows is still an integer of 64 bits."""
+"""The maximum of each quantity in one row, so that the sum of eight million rows still fits into 64 bits."""
 
-# A region that was away for a year reports what it did. One whose clock is a day ahead is put right by its first snapshot.
+# A region may have been offline for a year. A region's clock may be a day ahead until its first snapshot corrects it.
 _OLDEST_MINUTES = 400 * 24 * 60
 _NEWEST_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSum:
-    """What was used in one bucket by one group. A dimension that was not grouped by is None."""
+    """The usage of one group in one bucket. `dimensions`: the group's value of each grouping, by its name."""
 
     bucket: int
     dimensions: dict[str, Any]
@@ -34,10 +34,10 @@ class UsageSum:
 
 
 async def add_usage(writing: Writing, region: str, deltas: Iterable[UsageDelta], now_ms: int) -> None:
-    """Adds a report's deltas to what is known of their minutes, in one statement. A minute may arrive in several reports.
+    """Adds a report's deltas to the sums of their minutes, in one statement. A minute may arrive in several reports.
 
-    A sum stays at `MINUTE_MAX` once it is there, so that no report can make a column overflow. A minute that cannot be
-    true is booked to now: a region whose clock was wrong keeps its usage.
+    A sum stops at `MINUTE_MAX`, so that no report can make a column overflow. An implausible minute is booked to the present
+    one: a region whose clock was wrong keeps its usage.
     """
     rows = _summed(region, deltas, now_ms // 60_000)
     if not rows:
@@ -83,7 +83,7 @@ def _plausible(minute: int, now: int) -> int:
 
 
 async def all_belong(reading: Reading, region: str, deltas: Iterable[UsageDelta]) -> bool:
-    """Whether each key is (or was) a key of its project, its project its organization's, and all of this region."""
+    """Whether each delta names a key with its own project and organization, in this region. A revoked key counts too."""
     key, project = tables.api_key, tables.project
     claimed = {(delta.key_id, delta.project_id, delta.organization_id) for delta in deltas}
     query = (
@@ -101,7 +101,7 @@ async def sum_usage(
     dimensions: dict[str, ColumnElement[Any]],
     conditions: list[ColumnElement[bool]],
 ) -> list[UsageSum]:
-    """Sums by bucket (its number since the epoch) and dimension, in a stable order."""
+    """Sums by bucket (counted from the Unix epoch) and dimension, in a stable order."""
     table = tables.usage_minute
     bucket = table.c.minute // width_minutes
     sums = [func.sum(table.c[name]).label(name) for name in _SUMS]

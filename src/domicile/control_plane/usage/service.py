@@ -1,4 +1,4 @@
-"""Usage: counted once when a region reports it, summed when an admin asks."""
+"""Usage: counted once when a region reports it, summed when an admin queries it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,7 @@ from domicile.persistence.database import Database
 
 
 class BucketWidth(StrEnum):
-    """How long a bucket is. Buckets begin at whole minutes, hours or days, UTC."""
+    """The length of a bucket. Buckets begin at whole minutes, hours or days, UTC."""
 
     MINUTE = "1m"
     HOUR = "1h"
@@ -27,18 +27,18 @@ class BucketWidth(StrEnum):
 
     @property
     def minutes(self) -> int:
-        """The same in minutes."""
+        """The length in minutes."""
         return {"1m": 1, "1h": 60, "1d": 1440}[self.value]
 
     @property
     def seconds(self) -> int:
-        """The same in seconds."""
+        """The length in seconds."""
         return self.minutes * 60
 
 
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
-    """What is asked. Times are Unix seconds; an empty list filters nothing."""
+    """The parameters of a usage query. Times are Unix seconds; an empty list filters nothing."""
 
     kind: UsageKind
     start: int
@@ -58,25 +58,28 @@ class UsageQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One bucket, empty ones included."""
+    """One bucket, from `start` to before `end` in Unix seconds. `results` is empty without usage."""
 
     start: int
     end: int
     results: list[UsageSum]
 
 
-class Usage:
-    """Minutes in, sums out."""
+class UsageTotals:
+    """Adds the regions' reports to totals by the minute, and sums these for admins."""
 
     def __init__(self, reader: Reader, database: Database, clock: Clock, models: frozenset[str]) -> None:
-        """`models`: the names of the catalogue's snapshots. A region cannot report others: names are texts that cross."""
+        """`models`: the catalogue's snapshots. Other names are refused, so that a report carries no free text."""
         self._models = models
         self._reader = reader
         self._database = database
         self._clock = clock
 
     async def ingest(self, region: EnrolledRegion, report: UsageReport) -> bool:
-        """Whether the report is new. It is counted whole or, with one delta that is not this region's, not at all."""
+        """Counts the report as a whole. Returns whether it is new.
+
+        Raises 403, and counts nothing, when one delta names an unknown model, or a project or key of another region.
+        """
         require_own(region, report)
         if not self._models.issuperset(delta.model for delta in report.deltas):
             raise errors.forbidden(
@@ -96,7 +99,10 @@ class Usage:
         return True
 
     async def sums(self, administrator: Administrator, question: UsageQuestion) -> tuple[list[Bucket], int | None]:
-        """Up to `limit` buckets from `start` on, and where the next page starts. None when nothing lies between the times."""
+        """Up to `limit` buckets from `start` on, and the start of the next page (None: there is none).
+
+        Without buckets when `start` is not before `end`.
+        """
         if question.start >= question.end:
             return [], None
         width = question.width.seconds
@@ -153,6 +159,6 @@ def _filters(question: UsageQuestion) -> list[ColumnElement[bool]]:
     if question.sizes:
         conditions.append(table.c.image_size.in_(question.sizes))
     if question.user_ids:
-        # Keys belong to service accounts; no usage is a user's.
+        # All keys belong to service accounts, so no usage belongs to a user.
         conditions.append(false())
     return conditions

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, ShardReference
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
-from domicile.control_plane.database.transactions import Asker, Reader, Reading
+from domicile.control_plane.database.transactions import Principal, Reader, Reading
 from domicile.control_plane.publication import region_shards, shards
 from domicile.control_plane.publication.region_shards import RegionShards
 from tests.component.control_plane.platform_under_test import Platform, ShiftedClock
@@ -156,8 +156,8 @@ async def test_a_change_that_meets_a_view_that_has_begun_is_not_lost(platform: P
         """The view begins, and only then is the key revoked."""
 
         @asynccontextmanager
-        async def reading(self, asker: Asker) -> AsyncIterator[Reading]:
-            async with super().reading(asker) as view:
+        async def reading(self, principal: Principal) -> AsyncIterator[Reading]:
+            async with super().reading(principal) as view:
                 await view.first(select(tables.api_key.c.id))
                 path = f"{ORGANIZATION}/projects/{project['id']}/service_accounts/{account['id']}"
                 assert (await platform.ask("DELETE", path))[0] == 200

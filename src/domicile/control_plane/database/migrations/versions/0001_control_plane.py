@@ -168,7 +168,7 @@ def _projects() -> None:
         unique=False,
     )
     op.create_index("ix_project_region_status", "project", ["region", "status"], unique=False)
-    # Contract C10: a project never changes its region, nor its organization, whoever asks.
+    # Contract C10: a project keeps its region and its organization for ever.
     for statement in PROJECT_STAYS[op.get_bind().dialect.name]:
         op.execute(statement)
     op.create_table(
@@ -303,7 +303,7 @@ def _usage() -> None:
 
 
 def _row_security() -> None:
-    """Whose rows a transaction sees, it says by a setting; '*' is the platform itself, and no setting is nobody."""
+    """A setting of the transaction names the organization whose rows it sees. '*': all rows. Without it: no rows."""
     whose = "current_setting('domicile.organization', true)"
     tables = ("agreement", "project", "service_account", "api_key", "admin_key", "audit_event", "usage_minute")
     for table, column in (("organization", "id"), *((table, "organization_id") for table in tables)):

@@ -1,4 +1,4 @@
-"""What calls under an idempotency key have made."""
+"""The objects that calls with an idempotency key have made."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Projects that are to be destroyed."""
+"""Destructions of projects: ordered, in progress and finished."""
 
 import sqlalchemy as sa
 from alembic import op

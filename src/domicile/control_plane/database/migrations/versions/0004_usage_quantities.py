@@ -1,4 +1,4 @@
-"""What is counted besides tokens: characters, audio and images, and images by their size."""
+"""Usage besides tokens: characters, audio, and images by their size."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,7 +34,7 @@ def upgrade() -> None:
 
 
 def _rebuild() -> None:
-    """SQLite cannot change a primary key: the rows move to a new table."""
+    """SQLite cannot change a primary key, so the rows move to a new table."""
     op.rename_table("usage_minute", "usage_minute_of_tokens")
     op.create_table(
         "usage_minute",
@@ -70,7 +70,7 @@ def _rebuild() -> None:
 
 
 def _alter() -> None:
-    """In place: rows stay where they are, under the policy that they are under."""
+    """PostgreSQL changes the table in place. Its rows and its row policy stay."""
     op.add_column("usage_minute", sa.Column("image_size", sa.String(), nullable=False, server_default=""))
     op.alter_column("usage_minute", "image_size", server_default=None)
     for name in _NEW_QUANTITIES:

@@ -1,4 +1,4 @@
-"""Which root key each region trusts, in its own words."""
+"""The root key that each region reports as trusted."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Deleted admin keys keep their place in the list, and the grace of a destruction is counted instead of read off a clock."""
+"""Deleted admin keys stay as cursors of the list; the grace period of a destruction is counted, not read off a clock."""
 
 from typing import Literal
 
@@ -10,13 +10,14 @@ down_revision = "0005_root_key_taken"
 
 
 def upgrade() -> None:
-    # SQLite appends a column as a text behind its table's: only a table made anew is what the code's own would be.
+    # SQLite adds a column by appending to the table's SQL text. Only a recreated table equals the one that the code creates.
     recreate: Literal["always", "never"] = "always" if op.get_bind().dialect.name == "sqlite" else "never"
     with op.batch_alter_table("admin_key", recreate=recreate) as table:
         table.add_column(sa.Column("deleted_at_ms", sa.BigInteger(), nullable=True))
     with op.batch_alter_table("destruction", recreate=recreate) as table:
         table.add_column(sa.Column("counted_ms", sa.BigInteger(), nullable=False, server_default="0"))
-    # What was destroyed stays told. What waits for it waits for the whole grace again: how much of it is real, nobody knows.
+    # A finished destruction counts as fully waited. A pending one waits the whole grace period again: how much of it has
+    # really passed is unknown.
     op.execute("UPDATE destruction SET counted_ms = due_at_ms - requested_at_ms WHERE destroyed_at_ms IS NOT NULL")
     with op.batch_alter_table("destruction", recreate=recreate) as table:
         table.alter_column("counted_ms", server_default=None)
