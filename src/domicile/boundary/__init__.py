@@ -1,5 +1,5 @@
-"""All that crosses between the planes, and nothing else (design 2, contract C07).
+"""The only types that cross between the planes (design 2, contract C07).
 
 Ids, enums, integers, times and hashes; frozen; no free text. `tests/architecture` walks every field of every type here.
-Down goes the snapshot, up go usage and audit events; enrollment makes the two sides know each other, once.
+Snapshots go down to the regions; usage and audit events go up. Enrollment introduces the two sides to each other, once.
 """

@@ -1,4 +1,4 @@
-"""Audit events of a region, upward: what happened to the region itself, never to a request."""
+"""Audit events that a region reports to the control plane. They concern the region itself, never a request."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,7 +10,7 @@ from domicile.kernel.ids import ProjectId, RegionCode, WriterId
 
 
 class RegionEventType(StrEnum):
-    """What a region reports of itself."""
+    """The kinds of events that a region reports."""
 
     STARTED = "region.started"
     STOPPED = "region.stopped"
@@ -20,7 +20,7 @@ class RegionEventType(StrEnum):
 
 
 class RegionEvent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One event, with the snapshot that was in force. `project_id`: where the event is about a project."""
+    """One event, with the epoch and number of the snapshot in force. `project_id`: set when the event is about a project."""
 
     type: RegionEventType
     at_ms: Milliseconds
@@ -30,7 +30,7 @@ class RegionEvent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 
 class AuditReport(Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbered per writer in one sequence with usage reports, counted once."""
+    """A batch of events. A writer numbers these and its usage reports in one sequence; each number is counted once."""
 
     region: RegionCode
     writer: WriterId

@@ -1,7 +1,7 @@
-"""How a region and the control plane come to know each other, once.
+"""Enrollment: a region and the control plane exchange their keys, once.
 
-The operator's `domicile regions enroll CODE` makes a token for one region. It carries the installation's public root key, so
-a region that uses it trusts exactly that control plane; the secret in it lets the control plane trust the region's key.
+The operator's `domicile regions enroll CODE` makes a token for one region. The token carries the installation's public root
+key, so that the region trusts exactly this control plane. Its secret lets the control plane trust the region's key.
 """
 
 import base64
@@ -19,18 +19,18 @@ Secret = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
 class EnrollmentToken(Struct, frozen=True, forbid_unknown_fields=True):
-    """Valid once, for one region, for an hour."""
+    """The operator's token. Valid once, for one region, for an hour."""
 
     installation_id: InstallationId
     region: RegionCode
     root_key: PublicKey
-    # Of the publisher's certificate when the token was made: an older one is refused from the start.
+    # The serial of the publisher's certificate when the token was made. The region refuses any older certificate.
     serial: Serial
     secret: Secret
 
 
 class EnrollmentRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a region says of itself, for ever: its identity, countries and residency value (design 6)."""
+    """A region's request: its public key, countries and residency value, which the control plane records (design 6)."""
 
     region: RegionCode
     secret: Secret
@@ -40,7 +40,7 @@ class EnrollmentRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EnrollmentReceipt(Struct, frozen=True, forbid_unknown_fields=True):
-    """The control plane's answer."""
+    """The control plane's answer: the region is enrolled."""
 
     installation_id: InstallationId
     region: RegionCode
@@ -50,12 +50,12 @@ _PREFIX = "domicile-enroll-2"
 
 
 def encode_token(token: EnrollmentToken) -> str:
-    """One line of text that an operator can carry from one terminal to another."""
+    """The token as one line of text, to copy from one terminal to another."""
     return _PREFIX + base64.urlsafe_b64encode(msgspec.msgpack.encode(token)).decode().rstrip("=")
 
 
 def decode_token(text: str) -> EnrollmentToken:
-    """Raises ValueError when the text is not a whole token."""
+    """The token in the text. Raises ValueError when the text is not a complete token."""
     if not text.startswith(_PREFIX):
         raise ValueError("not an enrollment token")
     body = text.removeprefix(_PREFIX)

@@ -1,16 +1,16 @@
-"""The control plane's boundary listener: its paths, all of which answer for the calling region only (design 2)."""
+"""The paths of the control plane's boundary listener. Each answers for the calling region only (design 2)."""
 
 ENROLL = "/boundary/v1/enroll"
 """POST EnrollmentRequest -> EnrollmentReceipt. Unsigned: its secret is single-use."""
 
 TIME = "/boundary/v1/time"
-"""POST TimeQuery -> SignedTime. Unsigned too: it is for a region whose clock is too far off to sign."""
+"""POST TimeQuery -> SignedTime. Unsigned: a region asks when its clock is too far off to sign."""
 
 SNAPSHOT = "/boundary/v1/snapshot"
-"""POST SnapshotQuery -> 200 SignedManifest when there is a newer one, within `LONG_POLL_S`; 204 when there is none."""
+"""POST SnapshotQuery -> 200 SignedManifest for a newer snapshot, within `LONG_POLL_S`; 204 when there is none."""
 
 SHARD = "/boundary/v1/shards"
-"""GET {SHARD}/{sha256 in hex} -> the shard's bytes, if it belongs to this region; else 404."""
+"""GET {SHARD}/{sha256 in hex} -> the shard's bytes if it belongs to this region, else 404."""
 
 USAGE = "/boundary/v1/usage"
 """POST UsageReport -> Received."""
@@ -19,7 +19,7 @@ AUDIT = "/boundary/v1/audit"
 """POST AuditReport -> Received."""
 
 LONG_POLL_S = 25.0
-"""How long the control plane may hold a poll. It renews each snapshot at least every `RENEWAL_S`, so polls end sooner."""
+"""How long, in seconds, the control plane may hold a poll. Snapshots are renewed every `RENEWAL_S`, so polls end sooner."""
 
 RENEWAL_S = 10.0
-"""A snapshot is signed anew at least this often, so that its age is a measure of contact."""
+"""Every snapshot is signed anew after this time, in seconds, so that its age shows whether the region has contact."""

@@ -1,9 +1,9 @@
-"""By whose authority a key signs snapshots: the installation's root key, which can be kept offline, certifies it.
+"""The publisher key, which signs snapshots, and the root key, which certifies it and can be kept offline.
 
-A region trusts the root key. It takes a snapshot that is signed by a certified key, and once it has seen a certificate with a
-higher serial, never again one with a lower: so a key that was stolen is worth nothing after the next one was certified.
+A region trusts the root key, and accepts snapshots that a certified key has signed. Once it has seen a certificate, it refuses
+every certificate with a lower serial. So a stolen publisher key is worthless after the next one is certified.
 
-A root key names its successor itself, once: a region that trusts the old one trusts the new one instead from then on.
+A root key names its successor, once. A region that trusts the old root key then trusts the new one in its place.
 """
 
 from typing import Annotated
@@ -18,7 +18,7 @@ Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 
 class PublisherCertificate(Struct, frozen=True, forbid_unknown_fields=True):
-    """The root key's word that this key signs the installation's snapshots, those issued from `not_before_ms` on."""
+    """States that this key signs the installation's snapshots issued from `not_before_ms` on."""
 
     installation_id: InstallationId
     key_id: PublicKeyId
@@ -35,10 +35,10 @@ class SignedCertificate(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RootSuccession(Struct, frozen=True, forbid_unknown_fields=True):
-    """A root key's last word: this key is the installation's root key from now on."""
+    """A root key's last statement: `public_key` is the installation's root key from now on."""
 
     installation_id: InstallationId
-    # The old key's short name.
+    # The id of the old root key.
     before: PublicKeyId
     public_key: PublicKey
     # One sequence with the certificates' serials: above those under the old key, below those under the new one.
@@ -46,7 +46,7 @@ class RootSuccession(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SignedSuccession(Struct, frozen=True, forbid_unknown_fields=True):
-    """The succession with the old key's signature, and the new one's to prove that somebody has it (`signing`)."""
+    """The succession, signed by the old key, and by the new one to prove that it is in possession (`signing`)."""
 
     succession: RootSuccession
     signature: Signature

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Retention(StrEnum):
-    """What is kept of an organization's or a project's content."""
+    """How much content of an organization or a project is kept."""
 
     MODIFIED_ABUSE_MONITORING = "modified_abuse_monitoring"
     ZERO_DATA_RETENTION = "zero_data_retention"
@@ -13,7 +13,7 @@ class Retention(StrEnum):
 
     @property
     def is_zero(self) -> bool:
-        """Whether no content of a ZDR-applicable endpoint may rest anywhere."""
+        """Whether content of ZDR-applicable endpoints must not be stored anywhere."""
         return self in {Retention.ZERO_DATA_RETENTION, Retention.ENHANCED_ZERO_DATA_RETENTION}
 
     @property
@@ -23,7 +23,7 @@ class Retention(StrEnum):
 
 
 class ProjectRetention(StrEnum):
-    """What a project may be set to: one of the above, the organization's, or `none`."""
+    """The values for a project: those of `Retention`, the organization's, or `none`."""
 
     MODIFIED_ABUSE_MONITORING = "modified_abuse_monitoring"
     ZERO_DATA_RETENTION = "zero_data_retention"
@@ -34,7 +34,10 @@ class ProjectRetention(StrEnum):
 
 
 def effective_retention(project: ProjectRetention, organization: Retention) -> Retention:
-    """What holds for a project. `none` keeps no abuse log but is no ZDR: `store: true` keeps completions (design 5)."""
+    """The retention that applies to a project.
+
+    `none` keeps no abuse log, but is not ZDR: `store: true` keeps completions (design 5).
+    """
     if project is ProjectRetention.ORGANIZATION_DEFAULT:
         return organization
     if project is ProjectRetention.NONE:

@@ -1,4 +1,4 @@
-"""Signatures across the boundary: Ed25519 (RFC 8032), each use with its own prefix so that none can stand for another."""
+"""Signatures across the boundary: Ed25519 (RFC 8032). Each use has its own prefix, so no signature can serve as another."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ _REQUEST_PREFIX = b"domicile region request 1\n"
 
 
 class BadSignatureError(ValueError):
-    """The signature does not hold. Says no more, on purpose."""
+    """The signature is not valid. It gives no reason, on purpose."""
 
 
 def public_key_bytes(key: Ed25519PrivateKey) -> bytes:
@@ -46,24 +46,24 @@ def public_key_id(public_key: bytes) -> str:
 
 
 def sign_certificate(root: Ed25519PrivateKey, certificate: PublisherCertificate) -> SignedCertificate:
-    """What the root key is for."""
+    """The certificate, signed by the root key."""
     return SignedCertificate(certificate, root.sign(_certificate_message(certificate)))
 
 
 def open_certificate(root_key: bytes, signed: SignedCertificate) -> PublisherCertificate:
-    """What the root key has certified. Raises `BadSignatureError`."""
+    """The certificate, verified with the root key. Raises `BadSignatureError`."""
     _verify(root_key, signed.signature, _certificate_message(signed.certificate))
     return signed.certificate
 
 
 def sign_succession(old: Ed25519PrivateKey, new: Ed25519PrivateKey, succession: RootSuccession) -> SignedSuccession:
-    """The old root key's last use, and the new one's first."""
+    """The succession, signed by the old root key and by the new one."""
     message = _succession_message(succession)
     return SignedSuccession(succession, old.sign(_SUCCESSION_PREFIX + message), new.sign(_POSSESSION_PREFIX + message))
 
 
 def open_succession(root_key: bytes, signed: SignedSuccession) -> RootSuccession:
-    """Whom the root key has named. Raises `BadSignatureError` when either of the two keys has not signed it."""
+    """The succession, verified with both keys. Raises `BadSignatureError` when either of the two has not signed it."""
     message = _succession_message(signed.succession)
     _verify(root_key, signed.signature, _SUCCESSION_PREFIX + message)
     _verify(signed.succession.public_key, signed.possession, _POSSESSION_PREFIX + message)
@@ -73,24 +73,24 @@ def open_succession(root_key: bytes, signed: SignedSuccession) -> RootSuccession
 def sign_manifest(
     key: Ed25519PrivateKey, manifest: Manifest, certificate: SignedCertificate | None = None
 ) -> SignedManifest:
-    """Encodes once and signs those bytes."""
+    """Encodes the manifest once, and signs those bytes."""
     data = msgspec.json.encode(manifest)
     return SignedManifest(data, key.sign(_MANIFEST_PREFIX + data), certificate)
 
 
 def open_manifest(public_key: bytes, signed: SignedManifest) -> Manifest:
-    """Checks the signature first and only then decodes. Raises `BadSignatureError`, or `msgspec.MsgspecError`."""
+    """Verifies the signature, then decodes the manifest. Raises `BadSignatureError` or `msgspec.MsgspecError`."""
     _verify(public_key, signed.signature, _MANIFEST_PREFIX + signed.manifest)
     return msgspec.json.decode(signed.manifest, type=Manifest)
 
 
 def sign_time(key: Ed25519PrivateKey, certificate: SignedCertificate, nonce: bytes, now_ms: int) -> SignedTime:
-    """The control plane's time, for whoever has made the nonce."""
+    """The control plane's time, signed together with the region's nonce."""
     return SignedTime(now_ms, key.sign(_time_message(certificate, nonce, now_ms)), certificate)
 
 
 def open_time(root_key: bytes, signed: SignedTime, nonce: bytes) -> tuple[int, PublisherCertificate]:
-    """The time in milliseconds, and the certificate that it was signed under. Raises `BadSignatureError`."""
+    """The verified time in Unix milliseconds, and the signing key's certificate. Raises `BadSignatureError`."""
     certificate = open_certificate(root_key, signed.certificate)
     _verify(certificate.public_key, signed.signature, _time_message(signed.certificate, nonce, signed.now_ms))
     return signed.now_ms, certificate
@@ -99,7 +99,7 @@ def open_time(root_key: bytes, signed: SignedTime, nonce: bytes) -> tuple[int, P
 def request_headers(
     key: Ed25519PrivateKey, *, region: str, replica: str, method: str, target: str, timestamp_ms: int, body: bytes
 ) -> dict[str, str]:
-    """The headers that make a call to the control plane this region's. `target` is the path with its query."""
+    """The headers that sign a region's call to the control plane. `target` is the path with its query."""
     message = _request_message(region, replica, method, target, timestamp_ms, body)
     return {
         REGION_HEADER: region,
@@ -121,7 +121,7 @@ def verify_request(
     body: bytes,
     now_ms: int,
 ) -> None:
-    """Raises `BadSignatureError` when the call is not that region's, or older or newer than the tolerated 300 s."""
+    """Raises `BadSignatureError` unless the region signed the call, at a time within 300 s of `now_ms`."""
     if region in RESERVED_REGION_CODES or abs(now_ms - timestamp_ms) > CLOCK_TOLERANCE_MS:
         raise BadSignatureError
     try:

@@ -1,11 +1,11 @@
-"""The snapshot: what the control plane tells one region, and no other (design 2).
+"""The snapshot of one region: its organizations, projects and keys, and nothing of any other region (design 2).
 
-A signed manifest names shards by the SHA-256 of their bytes; a shard holds the organizations, projects and keys whose id
-falls into it. A new key moves one shard. A region fetches the shards it does not hold, checks each against the manifest,
-and swaps all at once.
+A signed manifest names shards by the SHA-256 of their bytes. A shard holds the organizations, projects and keys whose id falls
+into it, so a new key changes one shard. A region fetches the shards that it lacks, checks each against the manifest, and swaps
+all at once.
 
-A new field is a new `SNAPSHOT_SCHEMA`: a region refuses what it does not know and keeps what it has. The control plane serves
-this schema and the one before (`snapshot_v1`), and a region reads both, so that the two can be of different versions.
+A new field needs a new `SNAPSHOT_SCHEMA`: a region refuses unknown fields, and keeps the snapshot that it has. The control
+plane serves this schema and the previous one (`snapshot_v1`). A region reads both, so the two may differ in version.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ SHARD_COUNT = 64
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 ShardIndex = Annotated[int, Meta(ge=0, lt=SHARD_COUNT)]
 Hex256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-# A region's public host, with its port where it is not the scheme's own.
+# A region's public host, with its port unless that is the scheme's default.
 PublicHost = Annotated[str, Meta(pattern=r"^[0-9A-Za-z.:\[\]-]{1,260}\Z")]
 CatalogueVersion = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 Milliseconds = Annotated[int, Meta(ge=0)]
@@ -35,7 +35,7 @@ SchemaNumber = Annotated[int, Meta(ge=1)]
 
 
 class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """An organization's agreements. No name: a name is text that somebody chose."""
+    """An organization's agreements and retention. Without its name, which is free text."""
 
     organization_id: OrganizationId
     enterprise_agreement: bool
@@ -46,7 +46,7 @@ class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """An active project of this region. An archived one is absent: absence disables, it never destroys."""
+    """An active project of this region. An archived one is absent: absence disables a project, and never destroys it."""
 
     project_id: ProjectId
     organization_id: OrganizationId
@@ -63,16 +63,16 @@ class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tombstone(Struct, frozen=True, forbid_unknown_fields=True):
-    """A project that the operator has destroyed. The one thing that makes a region destroy: absence never does."""
+    """A project that the operator has destroyed. Only a tombstone makes a region destroy data; absence never does."""
 
     project_id: ProjectId
     destroyed_at_ms: Milliseconds
 
 
 class Shard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The records whose id falls into `index` (`shard_index`): keys and tombstones lie with their project.
+    """The records whose id falls into `index` (`shard_index`). Keys and tombstones are in the shard of their project.
 
-    Without tombstones its bytes are those of schema 1, so a region that is upgraded fetches nothing again.
+    Without tombstones its bytes equal those of schema 1, so an upgraded region fetches nothing again.
     """
 
     region: RegionCode
@@ -84,21 +84,21 @@ class Shard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 
 
 class ShardReference(Struct, frozen=True, forbid_unknown_fields=True):
-    """A shard by its content. Empty shards are not listed."""
+    """A shard's index, and the SHA-256 of its bytes. Empty shards are not listed."""
 
     index: ShardIndex
     sha256: Hex256
 
 
 class DirectoryEntry(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a region is reached: what a caller with that region's key is told elsewhere (contract C12)."""
+    """A region's public host. Other regions name it to a caller who sends them that region's key (contract C12)."""
 
     region: RegionCode
     host: PublicHost
 
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is signed. (`epoch`, `number`) only ever grows; a new epoch is declared after a restore."""
+    """The signed content. (`epoch`, `number`) only grows; the operator declares a new epoch after a restore."""
 
     schema: int
     installation_id: InstallationId
@@ -115,8 +115,8 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The manifest's bytes exactly as signed, and an Ed25519 signature over them (`signing.sign_manifest`).
 
-    `certificate` says by whose authority that key signs. It is left out for regions that read schema 1 only.
-    `successions` lead from the root key that the poll names to the one that certifies now, the oldest first.
+    `certificate` certifies the signing key. It is absent for regions that read schema 1 only.
+    `successions` lead from the root key that the poll names to the current one, oldest first.
     """
 
     manifest: bytes
@@ -126,27 +126,27 @@ class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
 
 class SnapshotQuery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A region's poll: the snapshot it holds, which is also its acknowledgement of that snapshot. (0, 0) = none.
+    """A region's poll. It names, and so acknowledges, the snapshot that the region holds. (0, 0): none.
 
-    Regions of the versions before say less, and one that meets a control plane of those versions says no more than they do.
+    Older regions omit the later fields. Newer regions omit them too when the control plane is older.
     """
 
     epoch: Count
     number: Count
     schemas: tuple[SchemaNumber, ...] = (1,)
-    # Of the certificate under which the held snapshot was signed.
+    # The serial of the certificate under which the held snapshot was signed.
     serial: Count = 0
-    # The root key that it trusts, which is also its acknowledgement of that key.
+    # The root key that the region trusts. Naming it also acknowledges it.
     root: PublicKeyId | None = None
 
 
 def shard_index(identifier: str) -> int:
-    """Which of the `SHARD_COUNT` shards a project's or an organization's id falls into."""
+    """The index, below `SHARD_COUNT`, of the shard into which a project's or an organization's id falls."""
     return hashlib.sha256(identifier.encode()).digest()[0] % SHARD_COUNT
 
 
 def encode_shard(shard: Shard) -> bytes:
-    """The shard's bytes, whose SHA-256 is its name. Records are sorted by the publisher, so equal content is equal bytes."""
+    """The shard's bytes, whose SHA-256 is its name. The publisher sorts the records, so equal content gives equal bytes."""
     return msgspec.json.encode(shard)
 
 

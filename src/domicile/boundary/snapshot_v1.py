@@ -1,7 +1,7 @@
-"""What was otherwise in schema 1 of the snapshot, for regions and control planes of the version before.
+"""Schema 1 of the snapshot, for regions and control planes of the previous version.
 
-Only the shard differs. The manifest is the same in both schemas; of the poll and of the delivery, schema 2 knows members that
-are left out where they have their defaults, and schema 1 is what is left.
+Only the shard differs. The manifest is the same in both schemas. Schema 2 adds members to the poll and to the signed manifest;
+with their default values they are omitted, and what remains is schema 1.
 """
 
 import msgspec
@@ -14,7 +14,7 @@ SCHEMA_1 = 1
 
 
 class ShardOfSchema1(Struct, frozen=True, forbid_unknown_fields=True):
-    """A shard without tombstones: a region of that time knows no destruction, and disables what is absent."""
+    """A shard without tombstones: an older region cannot destroy data, and disables what is absent."""
 
     region: RegionCode
     index: ShardIndex
@@ -24,7 +24,7 @@ class ShardOfSchema1(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def encode_shard_of_schema_1(shard: Shard) -> bytes | None:
-    """What a region of the version before is told of it; None where that is nothing."""
+    """The shard in schema 1; None when it has only tombstones, or nothing."""
     if not (shard.organizations or shard.projects or shard.keys):
         return None
     return msgspec.json.encode(
@@ -33,6 +33,6 @@ def encode_shard_of_schema_1(shard: Shard) -> bytes | None:
 
 
 def decode_shard_of_schema_1(body: bytes) -> Shard:
-    """What a control plane of the version before has said. Raises what msgspec raises."""
+    """The shard in the bytes of an older control plane. Raises `msgspec.MsgspecError`."""
     old = msgspec.json.decode(body, type=ShardOfSchema1)
     return Shard(old.region, old.index, old.organizations, old.projects, old.keys)

@@ -1,4 +1,4 @@
-"""What time it is, in the control plane's signed words: for a region whose clock is too far off to sign a call."""
+"""The control plane's signed time, for a region whose clock is too far off to sign a call."""
 
 from typing import Annotated
 
@@ -11,13 +11,13 @@ Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
 class TimeQuery(Struct, frozen=True, forbid_unknown_fields=True):
-    """32 random bytes of the asker's: an answer that was signed earlier has another nonce."""
+    """32 random bytes of the region, by which it refuses an answer that was signed earlier."""
 
     nonce: Nonce
 
 
 class SignedTime(Struct, frozen=True, forbid_unknown_fields=True):
-    """The time, the publisher key's Ed25519 signature over it and the nonce, and by whose authority that key signs."""
+    """The time, the publisher key's Ed25519 signature over it and the nonce, and the key's certificate."""
 
     now_ms: Milliseconds
     signature: Signature

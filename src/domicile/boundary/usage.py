@@ -1,4 +1,4 @@
-"""Usage: what a region reports upward. The ledger of single requests stays in the region (contract C07)."""
+"""Usage that a region reports to the control plane. The ledger of single requests stays in the region (contract C07)."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -8,11 +8,11 @@ from msgspec import Meta, Struct
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import FineTunedModelId, KeyId, OrganizationId, ProjectId, RegionCode, WriterId
 
-# A snapshot of the catalogue, never what a caller typed: admission has looked it up there.
+# The name of a snapshot in the catalogue, where admission has looked it up. Never the caller's own text.
 ModelSnapshot = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 
 
-# More than any key uses in a minute, and little enough that sums of it fit into a database's integers.
+# More than any key uses in a minute, and so small that sums of it fit into a database's integers.
 Quantity = Annotated[int, Meta(ge=0, le=2**40)]
 
 
@@ -38,8 +38,8 @@ class ImageSize(StrEnum):
 class Usage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The quantities of one answer, or the sum of many. Units are in the names.
 
-    Absent is 0, both ways: a report of before a quantity was counted is still read, and an answer without that quantity is
-    reported as it was before.
+    An absent quantity is 0. So the reports of older regions can be read, and a new quantity changes a report only where it
+    was used.
     """
 
     input_tokens: Quantity = 0
@@ -47,18 +47,18 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     output_tokens: Quantity = 0
     output_reasoning_tokens: Quantity = 0
     characters: Quantity = 0
-    """Of text that was spoken."""
+    """Of text that was turned into speech."""
     audio_milliseconds: Quantity = 0
     """Of recordings that were transcribed or translated."""
     images: Quantity = 0
-    """That were generated."""
+    """Generated images."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
 
 
 class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What one key used in one minute, to be added to what is known of that minute (a minute may arrive in parts)."""
+    """The usage of one key in one minute, to be added to that minute's total. A minute may arrive in several parts."""
 
     minute: Annotated[int, Meta(ge=0, le=2**32, description="minutes since the Unix epoch")]
     organization_id: OrganizationId
@@ -72,11 +72,11 @@ class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     requests: Quantity
     usage: Usage
     image_size: ImageSize | None = None
-    """None where no image was made, or one of a size that is not in the list."""
+    """None when no image was made, or its size is not in the list."""
 
 
 class UsageReport(Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbered per writer. Sent at least once; (region, writer, number) is counted once."""
+    """A batch of deltas, numbered by its writer. Sent at least once; (region, writer, number) is counted once."""
 
     region: RegionCode
     writer: WriterId
@@ -85,6 +85,6 @@ class UsageReport(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Received(Struct, frozen=True, forbid_unknown_fields=True):
-    """The control plane's answer to a report: whether it was new, or had been counted before."""
+    """The control plane's answer to a report. `new` is false when it had been counted before."""
 
     new: bool

@@ -1,1 +1,1 @@
-"""The contract's table as data: which endpoint serves which model snapshot in which region, and what each parameter may do."""
+"""The contract's table as data: which endpoint serves which model snapshot in which region, and the rule of each parameter."""

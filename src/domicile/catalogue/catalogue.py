@@ -1,4 +1,4 @@
-"""Looking things up in the contract's table: endpoint x snapshot x region (C20 to C26). What is not listed is refused."""
+"""The contract's table: endpoint x snapshot x region (C20 to C26). What it does not list is refused."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -35,20 +35,20 @@ PARAMETER_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A snapshot: the name under which it is metered and answered, whatever alias was asked for."""
+    """A snapshot. Metering and answers use its `name`, also when a request named an alias."""
 
     name: str
     created: int
     """Seconds since the Unix epoch."""
     owned_by: str
     modalities: frozenset[str]
-    """What the original model reads. What answers here is the engine's business: routing asks the engine."""
+    """The inputs of the original model. What an engine reads is in the engine's settings."""
     features: frozenset[str]
     aliases: tuple[str, ...]
 
 
 class Ineligible(StrEnum):
-    """Why not."""
+    """Why an endpoint does not serve a snapshot in a region."""
 
     ENDPOINT = "endpoint"
     """The endpoint serves nothing in this region."""
@@ -58,14 +58,14 @@ class Ineligible(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Whether an endpoint serves a snapshot in a region; if not, why, and what it does serve there."""
+    """Whether an endpoint serves a snapshot in a region; if not, the reason. Either way the snapshots that it serves there."""
 
     reason: Ineligible | None
     eligible_models: tuple[str, ...]
 
     @property
     def is_eligible(self) -> bool:
-        """Whether it does."""
+        """Whether the endpoint serves the snapshot."""
         return self.reason is None
 
 
@@ -77,12 +77,12 @@ class Row:
     model: str
     region: str
     contract: str | None
-    """The contract's line; None for a row beyond the contract, ours or the operator's."""
+    """The contract's line. None for a row beyond the contract, shipped or the operator's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The whole table, immutable. `region_rows` of every lookup is `RegionSettings.catalogue_rows`."""
+    """The whole table, immutable. The argument `region_rows` is `RegionSettings.catalogue_rows`."""
 
     version: str
     """The first 16 hex digits of the SHA-256 over the data, the operator's included."""
@@ -94,43 +94,43 @@ class Catalogue:
     parameters: Mapping[Endpoint, EndpointParameters]
 
     def find_model(self, name: str) -> ModelEntry | None:
-        """The snapshot that a name or an alias means, in every region the same; None when nobody has heard of it."""
+        """The snapshot of a name or an alias, the same in every region. None when the name is unknown."""
         return self.entries.get(name)
 
     def eligibility(self, endpoint: Endpoint, snapshot: str, region_rows: str) -> Eligibility:
-        """Whether the endpoint serves this snapshot there."""
+        """Whether the endpoint serves this snapshot in the region."""
         served = self.served.get((endpoint, region_rows), ())
         if snapshot in served:
             return Eligibility(None, served)
         return Eligibility(Ineligible.MODEL if served else Ineligible.ENDPOINT, served)
 
     def eligible_models(self, endpoint: Endpoint, region_rows: str) -> tuple[str, ...]:
-        """The snapshots that the endpoint serves there."""
+        """The snapshots that the endpoint serves in the region, in the table's order."""
         return self.served.get((endpoint, region_rows), ())
 
     def models(self, region_rows: str) -> tuple[ModelEntry, ...]:
-        """The snapshots that any endpoint serves there, in the table's order."""
+        """The snapshots that any endpoint serves in the region, in the table's order."""
         names = dict.fromkeys(row.model for row in self.rows if row.region == region_rows)
         return tuple(self.entries[name] for name in names)
 
     def parameter_class(self, endpoint: Endpoint, name: str) -> ParameterRule | None:
-        """What a parameter of an endpoint may do; None when the endpoint has no such parameter."""
+        """The rule of an endpoint's parameter. None when the endpoint has no such parameter."""
         rules = self.parameters.get(endpoint)
         return rules.parameters.get(name) if rules is not None else None
 
 
 def load_catalogue(operator_file: Path | None = None) -> Catalogue:
-    """The catalogue that ships, with the operator's rows added. Raises `CatalogueError`.
+    """The shipped catalogue, with the operator's rows added. Raises `CatalogueError`.
 
-    An operator's file adds models and rows in the same form. It cannot take a name, an alias or a row that is there, nor
-    claim a line of the contract.
+    An operator's file adds models and rows in the same form. It cannot reuse a name, an alias or a row, nor claim a line of
+    the contract.
     """
     shipped = [_packaged("contract.toml", ModelsFile), _packaged("embedded.toml", ModelsFile)]
     parameters = [_packaged(name, ParametersFile) for name in PARAMETER_FILES]
     for file in shipped:
         for row in file.rows:
             if (row.contract is None) is not row.beyond_contract:
-                raise CatalogueError("a row that ships has a line of the contract, or is marked as beyond it")
+                raise CatalogueError("a shipped row must have either a line of the contract or beyond_contract = true")
     added = []
     if operator_file is not None:
         added.append(read_table(operator_file, ModelsFile))
@@ -184,7 +184,7 @@ def _rows(tables: Iterable[ModelsFile], entries: Mapping[str, ModelEntry]) -> tu
         for endpoint in table.endpoints:
             for name in table.models:
                 if name not in entries or entries[name].name != name:
-                    raise CatalogueError(f"a row names '{name}', which is the name of no model (an alias is none)")
+                    raise CatalogueError(f"a row names '{name}', which is not the name of a model (an alias is not enough)")
                 for region in table.regions:
                     if (endpoint, name, region) in seen:
                         raise CatalogueError(f"the catalogue has {endpoint} x {name} x {region} twice")

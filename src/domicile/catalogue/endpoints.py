@@ -20,12 +20,12 @@ class Endpoint(StrEnum):
 
     @property
     def input_member(self) -> str:
-        """The member of a request that holds what the model reads. Endpoints that run no model have none of their own."""
+        """The member of a request with the model's input. Without meaning for an endpoint that runs no model."""
         return _INPUT.get(self, "input")
 
     @property
     def is_zdr_applicable(self) -> bool:
-        """Whether Zero Data Retention applies: the others persist by nature, in the region (design 5, C06)."""
+        """Whether Zero Data Retention applies. The other endpoints store content by nature, in the region (design 5, C06)."""
         return self not in {Endpoint.BATCHES, Endpoint.FILES, Endpoint.FINE_TUNING_JOBS}
 
 

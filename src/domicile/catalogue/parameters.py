@@ -1,4 +1,4 @@
-"""What each parameter of an endpoint may do in a region (design 4.3)."""
+"""The rules of an endpoint's parameters in a region (design 4.3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from domicile.catalogue.tables import CatalogueError, Feature, FeatureLimitsTabl
 
 
 class ParameterClass(StrEnum):
-    """The classes. Members deeper down have one more, *dropped*: `EndpointParameters.dropped`."""
+    """The class of a parameter. Nested members have one more class, *dropped*: `EndpointParameters.dropped`."""
 
     PASS = "pass"
     """Goes to the engine as the caller sent it."""
     PLATFORM = "platform"
-    """The platform's own business: no engine is told."""
+    """Used by the platform itself, and not sent to an engine."""
     REFUSE = "refuse"
-    """An error."""
+    """Refused with an error."""
     INLINE = "inline"
-    """Passes when it is the content itself, never when it is an address."""
+    """Passes when it contains the content itself; refused when it is an address."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParameterRule:
-    """A parameter's class; for a refusal its code and reason; and the values that are refused though the parameter is not."""
+    """A parameter's class, the code and reason of a refusal, and the refused values of an accepted parameter."""
 
     kind: ParameterClass
     code: str | None = None
@@ -35,27 +35,27 @@ class ParameterRule:
 
 @dataclass(frozen=True, slots=True)
 class EndpointParameters:
-    """The rules of one endpoint: by parameter, and by the path of a member deeper down (`messages[].audio`)."""
+    """The rules of one endpoint: by parameter, and by the path of a nested member (`messages[].audio`)."""
 
     endpoint: Endpoint
     parameters: Mapping[str, ParameterRule]
     members: Mapping[str, ParameterRule]
     defaults: Mapping[str, Any]
-    """By parameter, the value that asks for nothing."""
+    """By parameter, the value that requests nothing."""
     sent_defaults: frozenset[str]
-    """Of these, the ones that are sent all the same to an engine that can honour the parameter."""
+    """The parameters whose default is still sent to an engine that can honour the parameter."""
     only_with: Mapping[str, str]
-    """Parameters that mean nothing without another, and that other."""
+    """By parameter, the other parameter without which it has no meaning."""
     ignorable: Mapping[str, Feature]
-    """Parameters that an engine without them ignores for a model with the feature."""
+    """Parameters that may be left out for an engine without them, when the model has the feature."""
     features: Mapping[Feature, FeatureLimitsTable]
-    """What models with a feature refuse."""
+    """The limits of the models with a feature."""
     dropped: tuple[str, ...]
-    """Paths of members that are read and go no further: `messages[role=tool].name`."""
+    """Paths of members that are read but not forwarded: `messages[role=tool].name`."""
 
 
 def endpoint_parameters(file: ParametersFile) -> EndpointParameters:
-    """The rules of a file. Raises `CatalogueError` when a parameter has two classes, or a refusal no reason."""
+    """The rules in a file. Raises `CatalogueError` for a parameter with two classes, a refusal without reason, a wrong name."""
     parameters: dict[str, ParameterRule] = {}
     for kind, names in (
         (ParameterClass.PASS, file.passed),
@@ -71,7 +71,7 @@ def endpoint_parameters(file: ParametersFile) -> EndpointParameters:
             )
     for name, refused in file.refused_values.items():
         if name not in parameters or parameters[name].kind is ParameterClass.REFUSE:
-            raise CatalogueError(f"'{name}' of {file.endpoint} has refused values but is no parameter that is taken")
+            raise CatalogueError(f"'{name}' of {file.endpoint} has refused values but is not an accepted parameter")
         parameters[name] = ParameterRule(parameters[name].kind, refused.code, refused.reason, frozenset(refused.values))
     members: dict[str, ParameterRule] = {}
     for path, member in file.members.items():
@@ -94,7 +94,7 @@ def endpoint_parameters(file: ParametersFile) -> EndpointParameters:
 
 
 def _check_names(file: ParametersFile, parameters: Mapping[str, ParameterRule]) -> None:
-    """Raises `CatalogueError` for a misspelt name, which would otherwise be a rule that never holds."""
+    """Raises `CatalogueError` for a misspelt name, whose rule would otherwise never apply."""
     if both := sorted(file.defaults.keys() & file.sent_defaults.keys()):
         raise CatalogueError(f"'{both[0]}' of {file.endpoint} has two defaults")
     limits = file.features.values()
@@ -111,4 +111,4 @@ def _check_names(file: ParametersFile, parameters: Mapping[str, ParameterRule]) 
         ),
     }
     if unknown := sorted(named - parameters.keys()):
-        raise CatalogueError(f"'{unknown[0]}' is no parameter of {file.endpoint}")
+        raise CatalogueError(f"'{unknown[0]}' is not a parameter of {file.endpoint}")

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import RegionCode
 
-# A snapshot's name crosses the boundary with usage, so it is no free text (`boundary.usage.ModelSnapshot`).
+# A snapshot's name crosses the boundary with usage, so it must not be free text (`boundary.usage.ModelSnapshot`).
 SnapshotName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 Alias = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}\Z")]
 ContractLine = Annotated[str, Meta(pattern=r"^C2[0-6]\Z")]
@@ -32,7 +32,7 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ModelTable(_Table, frozen=True):
-    """One `[[models]]`."""
+    """One `[[models]]` entry."""
 
     name: SnapshotName
     created: Annotated[int, Meta(ge=0)]
@@ -43,15 +43,15 @@ class ModelTable(_Table, frozen=True):
 
 
 class RowTable(_Table, frozen=True):
-    """One `[[rows]]`: each of its models at each of its endpoints in each of its regions."""
+    """One `[[rows]]` entry: each of its models at each of its endpoints in each of its regions."""
 
     endpoints: Annotated[tuple[Endpoint, ...], Meta(min_length=1)]
     models: Annotated[tuple[SnapshotName, ...], Meta(min_length=1)]
     regions: Annotated[tuple[RegionCode, ...], Meta(min_length=1)]
     contract: ContractLine | None = None
-    """The line of the contract that lists it."""
+    """The line of the contract that lists the row."""
     beyond_contract: bool = False
-    """Whether we added it ourselves."""
+    """Whether the row ships with Domicile although the contract does not list it."""
 
 
 class ModelsFile(_Table, frozen=True):
@@ -77,7 +77,7 @@ class RefusedValuesTable(_Table, frozen=True):
 
 
 class MemberTable(_Table, frozen=True, rename={"kind": "class"}):
-    """A member deeper down."""
+    """The rule of a nested member."""
 
     kind: Literal["platform", "refuse", "inline"]
     code: RefusalCode | None = None
@@ -85,16 +85,16 @@ class MemberTable(_Table, frozen=True, rename={"kind": "class"}):
 
 
 class FeatureLimitsTable(_Table, frozen=True):
-    """What a model with a feature refuses though the endpoint takes it. A value that equals the default is never refused."""
+    """What a model with a feature refuses although its endpoint accepts it. The default value is never refused."""
 
     refuse: tuple[str, ...] = ()
-    """Parameters that it has not."""
+    """Parameters that the model does not have."""
     instead: dict[str, str] = {}
-    """Which parameter to use in the place of one of these."""
+    """By refused parameter, the parameter to use in its place."""
     default_only: tuple[str, ...] = ()
-    """Parameters of which it takes the default value only."""
+    """Parameters that accept their default value only."""
     refused_roles: tuple[str, ...] = ()
-    """Roles that none of the messages may have."""
+    """Roles that no message may have."""
 
 
 class ParametersFile(_Table, frozen=True, rename={"passed": "pass"}):
@@ -107,20 +107,20 @@ class ParametersFile(_Table, frozen=True, rename={"passed": "pass"}):
     refused_values: dict[str, RefusedValuesTable] = {}
     members: dict[str, MemberTable] = {}
     defaults: dict[str, Any] = {}
-    """The specification's defaults: such a value asks for nothing, and no engine is sent it."""
+    """The specification's defaults. Such a value requests nothing, and is not sent to an engine."""
     sent_defaults: dict[str, Any] = {}
-    """Those for which an engine may have a default of its own: sent, except to an engine that cannot honour the parameter."""
+    """Defaults that engines may set otherwise. So they are sent, except to an engine that cannot honour the parameter."""
     only_with: dict[str, str] = {}
-    """Parameters that mean nothing without another."""
+    """By parameter, the other parameter without which it has no meaning."""
     ignorable: dict[str, Feature] = {}
-    """Parameters that an engine without them ignores for a model with the feature: the caller is told by a header."""
+    """Parameters that may be left out for an engine without them, when the model has the feature. A header tells the caller."""
     features: dict[Feature, FeatureLimitsTable] = {}
     dropped: dict[str, Annotated[str, Meta(min_length=1)]] = {}
-    """Members deeper down that are read and go no further, and who is known to send each."""
+    """Nested members that are read but not forwarded, each with the clients known to send it."""
 
 
 def parse_table(text: str, type_: type[TableT], source: str) -> TableT:
-    """A file's text as a `type_`. Raises `CatalogueError`."""
+    """A file's text as a `type_`. `source` names it in errors. Raises `CatalogueError`."""
     try:
         return msgspec.convert(tomllib.loads(text), type_)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -138,5 +138,5 @@ def read_table(file: Path, type_: type[TableT]) -> TableT:
 
 
 def canonical(value: Any) -> bytes:
-    """Bytes that are equal for equal tables, whatever the comments and the layout of their files."""
+    """Bytes that are equal for equal tables, independent of comments and layout of their files."""
     return msgspec.json.encode(value, order="deterministic")

@@ -1,1 +1,1 @@
-"""What every part needs and nothing else: ids, keys' grammar, geography, errors and their one rendering, the clock."""
+"""Basics for every part: ids, the grammar of keys, geography, errors, the clock, secret files, turns between projects."""

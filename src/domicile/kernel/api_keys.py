@@ -2,8 +2,8 @@
 
     sk-<region code or "admin">-1<32 random base62><6 base62: CRC-32 of "domicile:" + installation + ":" + all before it>
 
-The checksum catches typing errors and feeds secret scanners. It is public and authorizes nothing: what authorizes is
-that the SHA-256 of the whole key is in the table of the region that the key names.
+The checksum catches typing errors and helps secret scanners. It is public and authorizes nothing. A key is valid only when its
+SHA-256 is in the table of the region that it names (an admin key's: of the control plane).
 """
 
 import hashlib
@@ -30,14 +30,14 @@ class ParsedKey:
 
 @dataclass(frozen=True, slots=True)
 class NewSecret:
-    """The secret of a new key, and what may be kept of it."""
+    """The secret of a new key, and the two values that may be stored."""
 
     value: str = field(repr=False)
     """The whole key. It is shown once and stored nowhere."""
     last_four: str
-    """By which its owner knows it again."""
+    """Shown to the owner, to recognize the key."""
     sha256: bytes = field(repr=False)
-    """Under which it is stored and looked up."""
+    """Stored in the place of the key, to look it up."""
 
 
 def generate(realm: str, installation_id: str) -> NewSecret:
@@ -63,7 +63,7 @@ def parse(text: str, installation_id: str) -> ParsedKey | None:
 
 
 def checksum(body: str, installation_id: str) -> str:
-    """Six base62 digits of the CRC-32 over installation and body."""
+    """The last six base62 digits of a key: the CRC-32 over installation and body."""
     number = zlib.crc32(f"domicile:{installation_id}:{body}".encode())
     rest, last = divmod(number, len(_PAIRS))
     first, middle = divmod(rest, len(_PAIRS))
@@ -76,5 +76,5 @@ def sha256(secret: str) -> bytes:
 
 
 def redacted(realm: str, last_four: str) -> str:
-    """How a key may be shown again: its realm and its last four characters."""
+    """A key as it is shown later: its realm and its last four characters."""
     return f"sk-{realm}-...{last_four}"

@@ -2,8 +2,8 @@
 
 import binascii
 
-# Characters; a multiple of four. One call of `binascii` holds the interpreter's lock until its end, whichever thread it runs
-# in: 40 MB would stop the event loop for a tenth of a second.
+# Characters; a multiple of four. One call of `binascii` holds the interpreter's lock until it ends, in any thread: 40 MB would
+# stop the event loop for a tenth of a second.
 _SLICE = 256 * 1024
 
 

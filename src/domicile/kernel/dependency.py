@@ -1,20 +1,20 @@
-"""What a process cannot work without, and what is said while that is away."""
+"""Errors for the time in which a dependency of the process, such as its database, does not work."""
 
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 
 
 class DependencyUnavailableError(Exception):
-    """Something that this process needs, its database, cannot work now. Whoever asked is told so, and to come again.
+    """A dependency of this process, such as its database, cannot work now. The caller gets 503 and may retry.
 
-    For what is noticed far from any caller. Its text names a type, never what was being done.
+    Raised where no caller is known. Its text is the name of a type, without any values.
     """
 
 
 def dependency_unavailable() -> DomicileError:
-    """What the caller is told. Where the answer to a change is missing, the change is there as a whole or not at all."""
+    """The 503 for the caller. A change whose answer is lost has been made as a whole, or not at all."""
     return errors.service_unavailable(
-        "The platform's database cannot work at the moment. Send the request again; one that creates something with the "
-        "same Idempotency-Key, for it may have been done.",
+        "The platform's database is not available at the moment. Send the request again. If it creates something, send it "
+        "with the same Idempotency-Key: the first one may have succeeded.",
         2,
     )

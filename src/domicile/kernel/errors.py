@@ -1,15 +1,15 @@
-"""What an error is, in no protocol's words, and the errors that several parts of Domicile raise.
+"""The error type, independent of a protocol, and the errors that several parts of Domicile raise.
 
 Each situation has one function, so one text and one code (design 7). The message tells the caller what to do next. It may
-repeat what the caller sent (a model's name), so errors are answered and never logged: logs name the code only. Errors of one
-part stand beside it: `web.http_errors`, `control_plane.control_errors`, `data_plane.region_errors`.
+repeat what the caller sent (a model's name), so it goes into the answer and never into a log: logs name the code only. Errors
+of one part are in that part: `web.http_errors`, `control_plane.control_errors`, `data_plane.region_errors`.
 """
 
 from enum import Enum
 
 
 class Category(Enum):
-    """What kind of thing went wrong. The rendering below gives each its HTTP status and OpenAI type."""
+    """The kind of an error, with its HTTP status and its type in OpenAI's API."""
 
     INVALID = (400, "invalid_request_error")
     UNAUTHENTICATED = (401, "invalid_request_error")
@@ -28,7 +28,7 @@ class Category(Enum):
 
 
 class DomicileError(Exception):
-    """Something a caller did or met. `str()` gives the code alone, so that a stray log line holds no content."""
+    """An error that is answered to the caller. `str()` gives the code alone, so that a stray log line holds no content."""
 
     def __init__(
         self,
@@ -48,9 +48,9 @@ class DomicileError(Exception):
 
 
 def invalid_key(key: str) -> DomicileError:
-    """A key that is malformed, unknown, expired, revoked, or whose project is archived: one text for all of these.
+    """401 for a key that is malformed, unknown, expired, revoked, or whose project is archived: one text for all of these.
 
-    It shows the key's last four characters, and none of what is so short that they would be much of it.
+    The text shows the last four characters of a key of 16 or more, and none of a shorter one.
     """
     last_four = key[-4:] if len(key) >= 16 else ""
     return DomicileError(
@@ -61,7 +61,7 @@ def invalid_key(key: str) -> DomicileError:
 
 
 def incorrect_hostname(host: str) -> DomicileError:
-    """Contract C12. Clients read the host from the end of this text, so nothing may follow it."""
+    """401: the key belongs to another region (C12). Clients read the host from the end of the text: nothing may follow it."""
     return DomicileError(
         Category.UNAUTHENTICATED,
         "incorrect_hostname",
@@ -70,6 +70,7 @@ def incorrect_hostname(host: str) -> DomicileError:
 
 
 def mismatched_project(header: str) -> DomicileError:
+    """401: the `OpenAI-Project` or `OpenAI-Organization` header contradicts the key."""
     return DomicileError(
         Category.UNAUTHENTICATED,
         "mismatched_project",
@@ -78,55 +79,63 @@ def mismatched_project(header: str) -> DomicileError:
 
 
 def forbidden(code: str, message: str) -> DomicileError:
+    """403. `message` says what to do next."""
     return DomicileError(Category.FORBIDDEN, code, message)
 
 
 def invalid_request(message: str, *, param: str | None = None, code: str | None = None) -> DomicileError:
+    """400 for a request that no other function here describes. `param`: the member or header at fault."""
     return DomicileError(Category.INVALID, code, message, param=param)
 
 
 def invalid_type(message: str, param: str | None) -> DomicileError:
+    """400: a value is not of the required type. `param`: its path, such as `input[2]`."""
     return DomicileError(Category.INVALID, "invalid_type", message, param=param)
 
 
 def invalid_value(message: str, param: str | None) -> DomicileError:
+    """400: a value has the right type but is not allowed. `message` lists or describes the allowed values."""
     return DomicileError(Category.INVALID, "invalid_value", message, param=param)
 
 
 def unknown_parameter(param: str) -> DomicileError:
+    """400 for a name that the API does not have, so that a misspelt one is not ignored."""
     return DomicileError(
         Category.INVALID, "unknown_parameter", f"Unknown parameter: '{param}'. Remove it and try again.", param=param
     )
 
 
 def missing_parameter(param: str) -> DomicileError:
+    """400: a required parameter is absent."""
     return DomicileError(
         Category.INVALID, "missing_required_parameter", f"Missing required parameter: '{param}'.", param=param
     )
 
 
 def unsupported_parameter(param: str, reason: str) -> DomicileError:
+    """400 for a parameter of OpenAI's API that Domicile does not serve. `reason`: a sentence."""
     return DomicileError(
         Category.INVALID, "unsupported_parameter", f"Unsupported parameter: '{param}'. {reason}", param=param
     )
 
 
 def unknown_url(method: str, path: str) -> DomicileError:
+    """404 for a path that this listener does not serve."""
     return DomicileError(Category.NOT_FOUND, "unknown_url", f"Invalid URL ({method} {path}).")
 
 
 def not_found(noun: str, identifier: str) -> DomicileError:
-    """Absent, or somebody else's: the two must look the same."""
+    """404 for an unknown object and for another organization's: the two must look the same."""
     return DomicileError(Category.NOT_FOUND, "not_found", f"No such {noun}: '{identifier}'.")
 
 
 def invalid_file(param: str, reason: str) -> DomicileError:
-    """A file whose content is not what it claims to be. `reason` is a sentence, and quotes nothing of the file."""
+    """400: a file's content is not what it claims to be. `reason`: a sentence that quotes nothing of the file."""
     return DomicileError(Category.INVALID, "invalid_file", f"Invalid file in '{param}'. {reason}", param=param)
 
 
 def enterprise_agreement_required(region: str) -> DomicileError:
-    """Contract C01."""
+    """403: the organization lacks the Enterprise agreement that the region requires (C01)."""
     return DomicileError(
         Category.FORBIDDEN,
         "enterprise_agreement_required",
@@ -136,7 +145,7 @@ def enterprise_agreement_required(region: str) -> DomicileError:
 
 
 def zdr_eligibility_required(region: str) -> DomicileError:
-    """Contract C01."""
+    """403: the organization lacks the eligibility for ZDR that the region requires (C01)."""
     return DomicileError(
         Category.FORBIDDEN,
         "zdr_eligibility_required",
@@ -146,7 +155,7 @@ def zdr_eligibility_required(region: str) -> DomicileError:
 
 
 def agreement_and_zdr_required(region: str) -> DomicileError:
-    """Contract C01, when both are missing: the code is that of the first, the text names both."""
+    """403: the organization lacks both (C01). The code is that of the Enterprise agreement, the text names both."""
     return DomicileError(
         Category.FORBIDDEN,
         "enterprise_agreement_required",
@@ -156,4 +165,5 @@ def agreement_and_zdr_required(region: str) -> DomicileError:
 
 
 def service_unavailable(message: str, retry_after_s: int = 1) -> DomicileError:
+    """503 with `Retry-After` in seconds: the same request may succeed later."""
     return DomicileError(Category.UNAVAILABLE, "service_unavailable", message, retry_after_s=retry_after_s)

@@ -1,6 +1,6 @@
-"""Turns between projects at something that few can use at once. In memory, for one process.
+"""A fair queue between projects for a resource with few places. In memory, for one process.
 
-Regions share out their engines and inspectors so, and embedded engines their models.
+Regions use it for their engines and inspectors, embedded engines for their models.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 Project = str | None
-"""An id, or None: an embedded engine takes all requests without a name for one project."""
+"""A project's id. None: an embedded engine treats all requests without a project as one."""
 
 
 class NoRoomError(Exception):
-    """As many wait as may, of all or of this project."""
+    """The queue is full: for all projects together, or for this one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,20 +26,23 @@ class _Waiting:
 
 
 class FairTurns:
-    """So many places. A free one goes to the project that holds the fewest, then to the one that has waited for its turn the
-    longest; of a project the oldest request goes first. Before all that, a lower priority number goes first."""
+    """A fixed number of places, and a queue for each project.
+
+    A free place goes to the request with the lowest priority number. Among equals it goes to the project that holds the fewest
+    places, then to the project that has waited longest for its turn. Within a project the oldest request goes first.
+    """
 
     def __init__(
         self, *, places: int, places_of_one: int, waiting: int = sys.maxsize, waiting_of_one: int = sys.maxsize
     ) -> None:
-        """At most so many at once and waiting, of all projects and of one."""
+        """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project."""
         self._places = places
         self._places_of_one = places_of_one
         self._waiting_max = waiting
         self._waiting_of_one = waiting_of_one
         self._held: Counter[Project] = Counter()
         self._queues: dict[Project, list[_Waiting]] = {}
-        """By project, in the order of their turns. No queue is empty."""
+        """By project, in the order of the projects' turns. No queue is empty."""
         self._running = 0
         self._waiting = 0
 
@@ -54,21 +57,21 @@ class FairTurns:
         return self._waiting
 
     def has_room(self, project: Project) -> bool:
-        """Whether one more request of the project may come now."""
+        """Whether one more request of the project can run or wait now."""
         return self._may_begin(project) or self._may_wait(project)
 
     def begin(self, project: Project) -> bool:
         """Take a place if one is free. False when the request has to `wait`. Give the place back with `leave`."""
-        # Where a place is free, those that wait have theirs already: nobody is overtaken.
+        # `leave` has given every free place that a waiting request may take. So this request overtakes none.
         if not self._may_begin(project):
             return False
         self._take(project)
         return True
 
     async def wait(self, project: Project, priority: int = 0) -> None:
-        """Take a place when the project's turn comes. Give it back with `leave`.
+        """Wait for the project's turn and take a place. Give it back with `leave`.
 
-        Raises `NoRoomError`: at once, or later, when another project with fewer waiting requests needs the place in the queue.
+        Raises `NoRoomError` at once when the queue is full, or later when a project with fewer waiting requests needs the room.
         """
         if not self._may_wait(project):
             raise NoRoomError
@@ -83,12 +86,12 @@ class FairTurns:
             if waiting.called.cancelled():
                 self._forget(project, waiting)
             elif waiting.called.exception() is None:
-                # Called in the same instant in which the client left.
+                # The turn came in the same instant in which the client left.
                 self.leave(project)
             raise
 
     def leave(self, project: Project) -> None:
-        """Give a place back: it goes to the next one that waits."""
+        """Give a place back. The next waiting request gets it."""
         self._held[project] -= 1
         if not self._held[project]:
             del self._held[project]
@@ -98,10 +101,10 @@ class FairTurns:
             waiting = self._queues[next_one][0]
             self._forget(next_one, waiting)
             if waiting.called.done():
-                # Its client has left, and its task has not run since.
+                # Its client has left, and its task has not run yet.
                 continue
             if next_one in self._queues:
-                # More of it wait: to the end of the turns.
+                # The project has more waiting requests: it moves to the end of the order.
                 self._queues[next_one] = self._queues.pop(next_one)
             self._take(next_one)
             waiting.called.set_result(None)
@@ -117,7 +120,7 @@ class FairTurns:
             self.leave(project)
 
     def _rank(self, project: Project, *, leaving: Project) -> tuple[int, int]:
-        # The project that leaves has just had its turn.
+        # The project that gives the place back has just had its turn, so it counts as holding it.
         return self._queues[project][0].priority, self._held[project] + (project == leaving)
 
     def _may_begin(self, project: Project) -> bool:
@@ -127,7 +130,7 @@ class FairTurns:
         mine = len(self._queues.get(project, ()))
         if mine >= self._waiting_of_one:
             return False
-        # With one more of its own it must still have no more than the project that gives up a place has left.
+        # When all queues are full together, the longest gives up a request, if it is then still as long as this project's.
         return self._waiting < self._waiting_max or (
             bool(self._queues) and len(self._queues[self._longest_queue()]) > mine + 1
         )

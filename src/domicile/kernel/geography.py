@@ -1,7 +1,7 @@
 """Countries, sets of countries, and where a connection goes.
 
-"Europe" is the EEA and Switzerland, 31 countries, and not the United Kingdom (the contract's preamble). Rivals use four
-different sets under one name, so here a set is data with a version and an unknown country is an error.
+"Europe" is the EEA and Switzerland, 31 countries, without the United Kingdom (the contract's preamble). Other platforms use
+four different sets under this name, so here a set is data with a version, and an unknown country is an error.
 """
 
 import functools
@@ -29,7 +29,7 @@ class CountrySet:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a connection goes. Only the egress policy makes one (design 3)."""
+    """The address and country of a connection. Only the egress policy makes one (design 3)."""
 
     host: str
     port: int
@@ -53,7 +53,7 @@ def _iso_codes() -> frozenset[str]:
 
 
 def country(code: str) -> str:
-    """The same code when it is an assigned ISO 3166-1 alpha-2 country; else `UnknownCountryError`."""
+    """Returns the code if it is an assigned ISO 3166-1 alpha-2 code. Raises `UnknownCountryError` otherwise."""
     if code not in _iso_codes():
         raise UnknownCountryError(f"{code!r} is not an ISO 3166-1 alpha-2 country code")
     return code

@@ -1,6 +1,6 @@
-"""Identifiers: what each looks like, and how a new one is made.
+"""Identifiers: their patterns, and new random ones.
 
-The patterns are what the boundary checks on every id that crosses, so that no free text can pass as an id.
+The boundary checks these patterns on every id that crosses, so that no free text can pass as an id.
 """
 
 import os
@@ -14,7 +14,7 @@ _FAIR = 256 - 256 % len(BASE62)
 _DIGITS = bytes(ord(BASE62[byte % len(BASE62)]) for byte in range(256))
 _SURPLUS = bytes(range(_FAIR, 256))
 
-# Words that stand where a region's code stands in a key, or that OpenAI's keys use there (design 2).
+# Words that our keys or OpenAI's keys have in the place of a region's code (design 2).
 RESERVED_REGION_CODES = frozenset({"admin", "proj", "svcacct", "none", "sess", "org"})
 
 REGION_CODE_PATTERN = r"^[a-z][a-z0-9]{1,7}\Z"
@@ -32,7 +32,7 @@ PublicKeyId = Annotated[str, Meta(pattern=r"^pk_[0-9a-f]{16}\Z")]
 
 
 def random_base62(length: int) -> str:
-    """`length` characters, each from 62, from the operating system's secure source."""
+    """`length` base62 characters from the operating system's secure random source."""
     text = b""
     while len(text) < length:
         # An eighth more than is missing: one byte in 32 is dropped, so that all characters stay equally likely.

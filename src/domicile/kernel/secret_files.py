@@ -7,13 +7,13 @@ from domicile.kernel.ids import random_base62
 
 
 def make_folder(folder: Path) -> None:
-    """A folder for this user only."""
+    """Makes the folder with mode 0700, or sets this mode on an existing one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
 
 
 def write_secret(file: Path, content: bytes) -> None:
-    """Replaces the file in one step and makes it durable, so that a crash leaves the old content or the new."""
+    """Replaces the file in one step, mode 0600, and makes it durable: a crash leaves the old content or the new."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{random_base62(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
