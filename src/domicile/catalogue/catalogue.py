@@ -184,7 +184,9 @@ def _rows(tables: Iterable[ModelsFile], entries: Mapping[str, ModelEntry]) -> tu
         for endpoint in table.endpoints:
             for name in table.models:
                 if name not in entries or entries[name].name != name:
-                    raise CatalogueError(f"a row names '{name}', which is not the name of a model (an alias is not enough)")
+                    raise CatalogueError(
+                        f"a row names '{name}', which is not the name of a model (an alias is not enough)"
+                    )
                 for region in table.regions:
                     if (endpoint, name, region) in seen:
                         raise CatalogueError(f"the catalogue has {endpoint} x {name} x {region} twice")

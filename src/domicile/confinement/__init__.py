@@ -1,4 +1,4 @@
-"""What a process of Domicile cannot do, whatever code runs in it: reach a network, write outside its folder.
+"""Confines processes of Domicile: no code in them can reach a network, or write outside its folder.
 
 Standard library only: this is imported before anything else.
 """

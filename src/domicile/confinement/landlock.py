@@ -1,4 +1,4 @@
-"""Where a process may write, by Landlock (Linux 5.13 and later): a second wall, below the folders' permissions."""
+"""Limits where a process may write, by Landlock (Linux 5.13 and later), in addition to the folders' permissions."""
 
 import ctypes
 import os
@@ -18,10 +18,10 @@ _VERSION_WITH_REFER, _VERSION_WITH_TRUNCATE = 2, 3
 
 
 def write_only_below(folders: Iterable[Path], files: Iterable[Path] = ()) -> bool:
-    """Let this thread, and what it starts from now on, make and change files below `folders` and in `files` alone.
+    """Let this thread, and all that it starts from now on, create and change files only below `folders` and in `files`.
 
-    Call it before other threads are started, after no_new_privs is set. Reading stays as it is. Returns False where the kernel
-    has no Landlock. Raises `ConfinementError` when it has and refuses, OSError for a folder that is not there.
+    Call it before other threads are started, after no_new_privs is set. Reading is not limited. Returns False when the kernel
+    has no Landlock. Raises `ConfinementError` when the kernel refuses a rule, OSError for a folder that does not exist.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long
@@ -46,7 +46,7 @@ def write_only_below(folders: Iterable[Path], files: Iterable[Path] = ()) -> boo
 
 
 def _rights(version: int) -> int:
-    """The rights to write that this version of the kernel's interface knows; it refuses others."""
+    """The rights to write that this version of Landlock knows. It refuses unknown ones."""
     rights = _WRITE_FILE | _CHANGE_FOLDERS
     if version >= _VERSION_WITH_REFER:
         rights |= _REFER
@@ -63,7 +63,7 @@ def _call(libc: ctypes.CDLL, number: int, *arguments: object) -> int:
 
 
 class _RulesetAttribute(ctypes.Structure):
-    """struct landlock_ruleset_attr, of which the first member is enough."""
+    """struct landlock_ruleset_attr. Its first member is enough."""
 
     _fields_ = (("handled_access_fs", ctypes.c_uint64),)
 

@@ -1,8 +1,8 @@
-"""Filters of system calls (seccomp, Linux 4.14 and later): what a process may ask the kernel for, from now on and for ever.
+"""Filters of system calls (seccomp, Linux 4.14 and later). A filter limits, for ever, what a process may ask the kernel for.
 
-A filter needs no privilege, holds for every thread and every child, and nothing lifts it, also not as root in a container.
-It is a program of classic BPF that the kernel runs before each system call. Python's libraries for this need the machine's
-libseccomp, which no wheel carries, so the few instructions are written here.
+A filter needs no privilege, and holds for every thread and every child. Not even root in a container can remove it. It is a
+program of classic BPF, which the kernel runs before each system call. Python's libraries for this need the machine's
+libseccomp, which no wheel contains, so the few instructions are written here.
 """
 
 import ctypes
@@ -19,11 +19,11 @@ _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF_0000, 0x0005_0000, 0x8000_0000
 # Offsets in struct seccomp_data. Both architectures are little-endian: the low half of an argument comes first.
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _LOAD_WORD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-# Numbers from here on are those of the x32 ABI: the same calls under other numbers.
+# Numbers from here on belong to the x32 ABI, which has the same calls under other numbers.
 _X32 = 0x4000_0000
 
 Instruction = tuple[int, int, int, int]
-"""Operation, places to jump when true, places to jump when false, operand."""
+"""Operation, instructions to skip when true, instructions to skip when false, operand."""
 
 
 class ConfinementError(Exception):
@@ -32,14 +32,14 @@ class ConfinementError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Machine:
-    """One architecture: its number in `linux/audit.h`, the number of the call `seccomp`, and those of the others by name."""
+    """One architecture: its number in `linux/audit.h`, the number of the call `seccomp`, and the other calls' by name."""
 
     audit: int
     seccomp: int
     numbers: dict[str, int]
 
 
-# Name: x86_64 (arch/x86/entry/syscalls/syscall_64.tbl), aarch64 (include/uapi/asm-generic/unistd.h). None: not there.
+# Name: x86_64 (arch/x86/entry/syscalls/syscall_64.tbl), aarch64 (include/uapi/asm-generic/unistd.h). None: no such call.
 _CALLS: dict[str, tuple[int | None, int | None]] = {
     "add_key": (248, 217),
     "bpf": (321, 280),
@@ -107,7 +107,7 @@ _MACHINES = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
 
 def refusing(machine: _Machine, calls: Collection[str], socket_family: int) -> list[Instruction]:
-    """Allow everything but `calls` (EPERM) and sockets of another family than this one (EACCES)."""
+    """A filter that allows everything but `calls` (EPERM) and sockets of another family than `socket_family` (EACCES)."""
     return [
         *_head(machine),
         *_sockets_of(machine, socket_family),
@@ -117,12 +117,12 @@ def refusing(machine: _Machine, calls: Collection[str], socket_family: int) -> l
 
 
 def allowing(machine: _Machine, calls: Collection[str]) -> list[Instruction]:
-    """Refuse everything but `calls`, with EPERM."""
+    """A filter that refuses everything but `calls`, with EPERM."""
     return [*_head(machine), *_answers(machine, calls, _ALLOW), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
 
 
 def this_machine() -> _Machine:
-    """Raises `ConfinementError` for an architecture whose numbers are unknown here, and for a 32-bit interpreter."""
+    """The numbers of this architecture. Raises `ConfinementError` for an unknown one, and for a 32-bit interpreter."""
     machine = _MACHINES.get(platform.machine())
     if machine is None or sys.maxsize < 2**32:
         raise ConfinementError(f"no filter of system calls is known for {platform.machine()} (x86_64 and aarch64 are)")
@@ -138,13 +138,13 @@ def install(machine: _Machine, program: list[Instruction]) -> None:
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, *arguments) != 0:
         raise ConfinementError(f"the kernel refuses no_new_privs: {os.strerror(ctypes.get_errno())}")
     libc.syscall.restype = ctypes.c_long
-    # Not zero: the kernel's refusal, or the thread that could not be brought under the filter.
+    # Not zero: the kernel's refusal, or the id of a thread that cannot take the filter.
     if libc.syscall(machine.seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(handed)) != 0:
         raise ConfinementError(f"the kernel refuses a filter of system calls: {os.strerror(ctypes.get_errno())}")
 
 
 def _head(machine: _Machine) -> Iterable[Instruction]:
-    """End a process that calls by another ABI, whose numbers mean other calls; then load the number."""
+    """End the process if it calls by another ABI, whose numbers mean other calls. Then load the call's number."""
     yield (_LOAD_WORD, 0, 0, _ARCHITECTURE)
     yield (_JUMP_EQUAL, 1, 0, machine.audit)
     yield (_RETURN, 0, 0, _KILL_PROCESS)
@@ -163,7 +163,7 @@ def _answers(machine: _Machine, calls: Collection[str], action: int) -> Iterable
 
 
 def _sockets_of(machine: _Machine, family: int) -> Iterable[Instruction]:
-    """The family is the first argument of both calls, an int: the kernel reads no more than these 32 bits either."""
+    """Allow sockets of this family only. It is the first argument of both calls, an int: the kernel reads these 32 bits too."""
     for name in ("socket", "socketpair"):
         yield (_JUMP_EQUAL, 0, 4, machine.numbers[name])
         yield (_LOAD_WORD, 0, 0, _FIRST_ARGUMENT)

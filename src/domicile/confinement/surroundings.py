@@ -1,4 +1,4 @@
-"""The environment that libraries read: no telemetry, no downloads, and every folder of theirs inside the plane's folder.
+"""The environment that libraries read: no telemetry, no downloads, and all their folders inside the plane's folder.
 
 Libraries read these variables when they are imported. `domicile.apps` switches telemetry off before any module of a process;
 each process then moves into its folder as soon as it knows it.
@@ -16,7 +16,7 @@ _SWITCHES = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TRANSFORMERS_OFFLINE": "1",
-    # The convention of the field, for libraries to come.
+    # A convention that future libraries may follow.
     "DO_NOT_TRACK": "1",
 }
 _FOLDERS = {
@@ -31,9 +31,9 @@ _FOLDERS = {
     "MPLCONFIGDIR": ".config/matplotlib",
     "NUMBA_CACHE_DIR": ".cache/numba",
 }
-"""By variable: the folder below the process's own. Libraries prefer the specific ones to HOME, so those are set as well."""
-# What an interpreter and its libraries need to start. Keys of engines may stand in other variables. Without HOME the
-# interpreter would ask the machine for it, by a socket.
+"""By variable, the folder below the process's own. Libraries prefer specific variables to HOME, so these are set as well."""
+# The variables that an interpreter and its libraries need to start. Others may hold keys of engines. Without HOME the
+# interpreter would look it up through a socket.
 _NEEDED_TO_START = (
     "HOME",
     "TMPDIR",
@@ -49,25 +49,25 @@ _NEEDED_TO_START = (
 
 
 def switch_off_telemetry() -> None:
-    """Set every library's switch, in this process and for those it starts."""
+    """Set every library's switch, for this process and its children."""
     os.environ.update(_SWITCHES)
 
 
 def move_into(data: Path, process: str) -> Path:
     """Make `data/home/PROCESS`, mode 0700, and point home, cache and temporary folders there. Return it.
 
-    `data` is the plane's folder. Raises OSError when it is not there, or a folder cannot be made.
+    `data` is the plane's folder. Raises OSError when it does not exist, or a folder cannot be made.
     """
     home = (data / "home" / process).absolute()
     for folder in (home.parent, home, home / _FOLDERS["TMPDIR"]):
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
     os.environ.update({name: os.path.normpath(home / below) for name, below in _FOLDERS.items()})
-    # Read once and kept by the module, so another read must follow.
+    # The module remembers the folder that it has read once: make it read again.
     tempfile.tempdir = None
     return home
 
 
 def environment_of_child() -> Mapping[str, str]:
-    """The variables for a child process that needs no secret: what starts an interpreter, and the switches."""
+    """The variables for a child process without secrets: those that an interpreter needs, and the switches."""
     return {name: os.environ[name] for name in _NEEDED_TO_START if name in os.environ} | _SWITCHES

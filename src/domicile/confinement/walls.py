@@ -1,4 +1,4 @@
-"""The walls around each kind of process that needs no network. Each is put up once, before a byte of content comes in."""
+"""Confines each kind of process that needs no network. A process confines itself once, before it reads any content."""
 
 import logging
 import resource
@@ -12,14 +12,14 @@ from domicile.confinement.seccomp import ConfinementError, allowing, install, re
 
 _log = logging.getLogger(__name__)
 
-# Ways around a filter: calls that the kernel carries out on a ring's behalf, and another process's memory or descriptors.
+# Ways around a filter: io_uring, whose calls no filter sees, and access to another process's memory or descriptors.
 _WAYS_AROUND = frozenset(
     {
         *("io_uring_setup", "io_uring_enter", "io_uring_register"),
         *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "open_by_handle_at"),
     }
 )
-# What only root may do, and containers often run as root: other namespaces, mounts, code in the kernel.
+# Calls that only root may make, since containers often run as root: other namespaces, mounts, code in the kernel.
 _PRIVILEGED = frozenset(
     {
         *("unshare", "setns", "chroot", "pivot_root"),
@@ -29,7 +29,7 @@ _PRIVILEGED = frozenset(
     }
 )
 _OTHER_PROGRAMS = frozenset({"execve", "execveat"})
-# Memory, time, the descriptors that are open, and the process's own end. Nothing opens anything, or starts a thread.
+# Memory, time, the open descriptors, and the process's own end. None of these opens a file or starts a thread.
 _COMPUTING = frozenset(
     {
         *("brk", "mmap", "mprotect", "mremap", "munmap", "madvise", "futex", "sched_yield", "sched_getaffinity"),
@@ -39,7 +39,7 @@ _COMPUTING = frozenset(
     }
 )
 _UNCONFINED = (
-    "this system has no seccomp, so nothing but the libraries' own settings keeps this process from a network "
+    "this system has no seccomp, so only the libraries' own settings keep this process off the network "
     "(docs/security.md): use Linux for content that matters"
 )
 
@@ -47,8 +47,8 @@ _UNCONFINED = (
 def confine_to_unix_sockets(folders: Sequence[Path]) -> None:
     """Allow Unix sockets only, no other program, and no file written outside `folders`. Raises `ConfinementError`, OSError.
 
-    Call it before any other thread is started: Landlock holds for this one and those to come. It also closes the memory of
-    processes outside (/proc/PID/mem). Elsewhere than on Linux the log warns.
+    Call it before any other thread is started: Landlock holds for this thread and later ones. Landlock also protects the
+    memory of processes outside (/proc/PID/mem). On systems other than Linux this function only logs a warning.
     """
     if not _is_linux():
         return
@@ -56,13 +56,14 @@ def confine_to_unix_sockets(folders: Sequence[Path]) -> None:
     install(machine, refusing(machine, _WAYS_AROUND | _PRIVILEGED | _OTHER_PROGRAMS, socket.AF_UNIX))
     _prove_no_network()
     if not write_only_below(folders, [Path("/dev/null")]):
-        _log.warning("this kernel has no Landlock: the folders' permissions alone say where this process may write")
+        _log.warning("this kernel has no Landlock: only the folders' permissions limit where this process may write")
 
 
 def confine_decoder(memory_bytes: int) -> None:
-    """Allow `memory_bytes` more memory, and the descriptors that are open: nothing else. Raises `ConfinementError`.
+    """Allow only `memory_bytes` more memory and the descriptors that are open. Raises `ConfinementError`.
 
-    Call it when everything is imported and has run once: nothing can be opened any more. Elsewhere than on Linux the log warns.
+    Call it when everything is imported and has run once, since no file can be opened afterwards. On systems other than Linux
+    this function only logs a warning.
     """
     if not _is_linux():
         return
@@ -81,7 +82,7 @@ def _is_linux() -> bool:
 
 
 def _prove_no_network() -> None:
-    """Raise `ConfinementError` if a socket of a network can be opened: an emulated kernel may accept a filter and ignore it."""
+    """Raise `ConfinementError` if a network socket can be opened: an emulated kernel may accept a filter and ignore it."""
     try:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
     except PermissionError:

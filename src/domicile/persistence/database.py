@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL by its URL: transactions that write, one at a time, and views to read from."""
+"""One database, SQLite or PostgreSQL by its URL: one writing transaction at a time, and consistent views to read from."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,13 +22,13 @@ __all__ = ["Database", "sqlite_url"]
 
 
 class Database:
-    """Reading and writing connections to one database. A transaction is one request's whole change, or nothing.
+    """Reading and writing connections to one database. A transaction makes all changes of one request, or none.
 
-    A database that cannot work now raises `DatabaseUnavailableError`, wherever that is noticed.
+    While the database cannot work, every use of it raises `DatabaseUnavailableError`.
     """
 
     def __init__(self, url: str, *, destination: Destination | None = None, password: Password | None = None) -> None:
-        """`url` is SQLAlchemy's, for aiosqlite or asyncpg. `destination`: where the server stands, by the egress policy."""
+        """`url` is SQLAlchemy's, for aiosqlite or asyncpg; others raise ValueError. `destination`: the PostgreSQL server."""
         self.url = url
         self._is_postgresql = is_postgresql(url)
         if self._is_postgresql:
@@ -40,15 +40,15 @@ class Database:
 
     @property
     def is_shared(self) -> bool:
-        """Whether several processes may work with it at the same time, on several machines."""
+        """Whether several processes, also on several machines, may use the database at the same time."""
         return self._is_postgresql
 
     @asynccontextmanager
     async def transaction(self, *, rows_of: str | None = None) -> AsyncIterator[AsyncConnection]:
         """A writing transaction: committed when the block ends, rolled back when it raises.
 
-        No other one of the same database runs beside it, so what it has read still holds when it writes. `rows_of`: whose
-        rows row-level security shows it, where there is any.
+        Only one such transaction of a database runs at a time, so what it has read still holds when it writes. `rows_of`: the
+        organization whose rows row-level security shows, or "*" for all (PostgreSQL only).
         """
         async with self._begin(self._writer) as connection:
             if self._is_postgresql:
@@ -57,20 +57,20 @@ class Database:
 
     @asynccontextmanager
     async def appending(self) -> AsyncIterator[AsyncConnection]:
-        """A writing transaction that decides nothing by what it reads, so that others may run beside it."""
+        """A writing transaction whose writes do not depend on what it reads, so that others may run beside it."""
         async with self._begin(self._writer) as connection:
             yield connection
 
     @asynccontextmanager
     async def reading(self, *, rows_of: str | None = None) -> AsyncIterator[AsyncConnection]:
-        """A consistent view to read from."""
+        """A consistent view to read from. `rows_of` as for `transaction`."""
         async with self._begin(self._reader) as connection:
             if self._is_postgresql:
                 await begin_reading(connection, rows_of=rows_of)
             yield connection
 
     async def row_security_is_escaped(self) -> bool:
-        """Whether the server would show us every row whatever its policies say. SQLite has no such policies."""
+        """Whether the server ignores its row policies for our role. False on SQLite, which has no policies."""
         if not self._is_postgresql:
             return False
         async with self._begin(self._reader) as connection:

@@ -1,4 +1,4 @@
-"""INSERT with ON CONFLICT: both databases know it, and SQLAlchemy has it in each dialect's own statement."""
+"""INSERT with ON CONFLICT. Both databases have it; SQLAlchemy offers it in each dialect's own statement."""
 
 from typing import TypeAlias
 
@@ -10,10 +10,10 @@ ConflictInsert: TypeAlias = postgresql.Insert | sqlite.Insert
 
 
 def insert_into(connection: AsyncConnection, table: Table) -> ConflictInsert:
-    """An INSERT of the connection's dialect."""
+    """An INSERT in the connection's dialect."""
     return insert_for(connection.dialect, table)
 
 
 def insert_for(dialect: Dialect, table: Table) -> ConflictInsert:
-    """An INSERT of the dialect."""
+    """An INSERT in the dialect."""
     return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)

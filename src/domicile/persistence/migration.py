@@ -15,7 +15,7 @@ from domicile.persistence.unavailable import DatabaseUnavailableError
 
 
 def alembic_config(migrations: Path, connection: Connection) -> Config:
-    """Alembic's configuration for a folder of migrations and a connection that it works through."""
+    """Alembic's configuration for a folder of migrations, to run through the connection."""
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -23,7 +23,7 @@ def alembic_config(migrations: Path, connection: Connection) -> Config:
 
 
 def run_migrations(metadata: MetaData, **options: Any) -> None:
-    """What every environment (`env.py`) does: the revisions that are missing, through the connection that `migrate` opened."""
+    """Runs the missing revisions, through the connection that `migrate` opened. Every `env.py` calls this."""
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,
@@ -37,17 +37,17 @@ def run_migrations(metadata: MetaData, **options: Any) -> None:
 async def migrate(
     url: str, migrations: Path, *, destination: Destination | None = None, password: Password | None = None
 ) -> None:
-    """Upgrades to the newest revision. Raises what the database raises: a process with an old schema must not start.
+    """Upgrades to the newest revision. Raises the database's errors: a process with an old schema must not start.
 
-    On PostgreSQL all of it is one transaction under a lock, so of replicas that start together one migrates and the others
-    find nothing left to do.
+    On PostgreSQL the upgrade is one transaction under a lock. Of replicas that start together, one migrates, and the others
+    then find nothing to do.
     """
     arguments: Mapping[str, Any] = connect_arguments(url, destination, password) if is_postgresql(url) else {}
     engine = create_async_engine(url, poolclass=pool.NullPool, connect_args=dict(arguments))
     try:
         async with engine.connect() as connection:
             if is_postgresql(url):
-                # The others wait for the one that migrates, however long that takes.
+                # The other replicas wait for the migration, however long it takes.
                 await connection.execute(text("SET LOCAL lock_timeout = 0"))
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
             await connection.run_sync(lambda each: command.upgrade(alembic_config(migrations, each), "head"))

@@ -1,8 +1,8 @@
-"""PostgreSQL: pools for writing and for reading, and what stands in for SQLite's single writer.
+"""PostgreSQL: pools for writing and for reading, and a lock in the place of SQLite's single writer.
 
-A writing transaction takes one advisory lock, so that those which read before they write run one after the other, whichever
-process they come from, exactly as on SQLite. It is let go by the commit itself: the order of commits is the order of the
-lock. What only ever adds rows of its own does not take it.
+A writing transaction takes one advisory lock. So transactions that read before they write run one after the other, in all
+processes, exactly as on SQLite. The commit itself releases the lock, so commits have the order of the lock. Transactions that
+only add rows of their own do not take it.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from domicile.kernel.geography import Destination
 from domicile.persistence.unavailable import DatabaseUnavailableError
 
 Password: TypeAlias = Callable[[], str]
-"""Asked for the role's password whenever a connection is made, so that it can be replaced without a restart."""
+"""Returns the role's password. Called for every new connection, so that the password can change without a restart."""
 
 WRITER_LOCK = 0x646F6D69
 MIGRATION_LOCK = 0x646F6D6A
 ROWS_OF = "domicile.organization"
-"""The setting that row-level security reads: whose rows this transaction sees."""
+"""The setting that row-level security reads: the organization whose rows the transaction sees."""
 
-# A query that takes longer has lost its connection: a replica must not wait for ever for a database that is gone.
+# A longer query counts as a lost connection: a replica must not wait for ever for a database that is gone.
 _QUERY_S = 30.0
 _CONNECT_S = 5.0
 _WAITS_AND_IDLES = {
@@ -31,23 +31,23 @@ _WAITS_AND_IDLES = {
     # A replica that hangs inside a transaction must not hold the writer's lock for ever.
     "idle_in_transaction_session_timeout": "20s",
     "application_name": "domicile",
-    # No plan may come from a search path that somebody else's schema is on.
+    # Names resolve in this schema only, never in another one.
     "search_path": "public",
 }
 
 
 def is_postgresql(url: str) -> bool:
-    """Whether the URL names PostgreSQL, with the driver that this program has."""
+    """Whether the URL names PostgreSQL with the driver asyncpg."""
     return url.startswith("postgresql+asyncpg:")
 
 
 def postgresql_engines(
     url: str, destination: Destination | None, password: Password | None
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """Writers, and readers whose transactions are one consistent view that cannot write."""
+    """An engine for writing, and one for reading whose transactions see one consistent view and cannot write."""
     arguments = connect_arguments(url, destination, password)
     reading = {**arguments["server_settings"], "default_transaction_read_only": "on"}
-    # What a statement was given stays out of the texts of errors: it may name or hash what a log must not hold.
+    # The values of a statement stay out of error texts: they may be names or hashes that a log must not hold.
     options: dict[str, Any] = {
         "hide_parameters": True,
         "pool_size": 4,
@@ -68,7 +68,10 @@ def postgresql_engines(
 
 
 def connect_arguments(url: str, destination: Destination | None, password: Password | None) -> dict[str, Any]:
-    """Where to, and how patiently. With a destination the connection goes there, whatever else the URL says."""
+    """The driver's arguments: timeouts, settings, password. A `destination` overrides the host and port of the URL.
+
+    Raises ValueError when the URL's query names a host that is not the folder of a Unix socket.
+    """
     query = make_url(url).query
     if any(not str(host).startswith("/") for host in _several(query.get("host"))):
         raise ValueError("a database URL names its host before the path; 'host=' is for the folder of a Unix socket")
@@ -85,7 +88,7 @@ def connect_arguments(url: str, destination: Destination | None, password: Passw
 
 
 async def begin_writing(connection: AsyncConnection, *, alone: bool, rows_of: str | None) -> None:
-    """The first statement of a writing transaction, in one round trip: the lock, and whose rows it sees."""
+    """Begins a writing transaction in one round trip: takes the lock if `alone`, and sets whose rows it sees."""
     if alone and rows_of is not None:
         statement = "SELECT pg_advisory_xact_lock(:key), set_config(:name, :rows_of, true)"
     elif alone:
@@ -100,7 +103,7 @@ async def begin_writing(connection: AsyncConnection, *, alone: bool, rows_of: st
 
 
 async def begin_reading(connection: AsyncConnection, *, rows_of: str | None) -> None:
-    """Says whose rows the transaction sees. Without it row-level security shows none."""
+    """Sets whose rows the transaction sees. With None, row-level security shows no rows."""
     if rows_of is not None:
         await connection.execute(
             text("SELECT set_config(:name, :rows_of, true)"), {"name": ROWS_OF, "rows_of": rows_of}
@@ -108,7 +111,7 @@ async def begin_reading(connection: AsyncConnection, *, rows_of: str | None) -> 
 
 
 async def role_escapes_row_security(connection: AsyncConnection) -> bool:
-    """Whether the role that we are connected as is one for which row-level security does not hold."""
+    """Whether row-level security does not hold for the connected role: a superuser, or one with BYPASSRLS."""
     query = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
     return bool((await connection.execute(query)).scalar_one())
 
@@ -120,7 +123,7 @@ def _several(value: object) -> tuple[object, ...]:
 
 
 def _translate_lost_connections(engine: AsyncEngine) -> None:
-    """A timeout or a reset in the middle of a query is the driver's own OSError: callers know SQLAlchemy's errors."""
+    """Turns the driver's OSErrors, such as a timeout or reset during a query, into the error that callers know."""
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def translate(context: ExceptionContext) -> None:

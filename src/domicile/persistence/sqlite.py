@@ -16,7 +16,7 @@ def sqlite_url(file: Path) -> str:
 
 
 def sqlite_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
-    """A writer of one connection, and readers beside it."""
+    """An engine with one connection for writing, and one for reading."""
     writer = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=30)
     reader = create_async_engine(url, hide_parameters=True, pool_size=4, max_overflow=0, pool_timeout=30)
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN DEFERRED")):
@@ -27,7 +27,7 @@ def sqlite_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
 def _configure(engine: AsyncEngine, begin: str) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: Any, _record: object) -> None:
-        # The driver must not begin transactions by itself: the line below does.
+        # The driver must not begin transactions by itself: `begin_transaction` does.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (

@@ -1,4 +1,4 @@
-"""Which of a database's errors mean that it cannot work now: all others are defects of the program."""
+"""Tells database errors that mean "not available now" from those that are defects of the program."""
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFreeError
@@ -11,26 +11,26 @@ _SQLITE_CODES = frozenset({5, 6, 7, 8, 10, 11, 13, 14, 15, 26})
 # PostgreSQL's SQLSTATEs, by class or whole (its manual, appendix A): the connection; resources such as disk and memory;
 # an operator's intervention, shutdown included; the system; another's lock, a deadlock, an idle transaction that was ended.
 _SQLSTATES = ("08", "53", "57", "58", "55P03", "40", "25P03")
-# A server that takes no writes, as a standby does not.
+# A server that accepts no writes, such as a standby.
 _READ_ONLY = "25006"
 
 
 class DatabaseUnavailableError(SQLAlchemyError, DependencyUnavailableError):
-    """The database is away, full, or held by somebody else. Its text is a type's name: no statement, no values.
+    """The database is unreachable, full, or locked. The text is a type's name: no statement, no values.
 
-    What was not committed did not happen; a commit under way may have, as a whole.
+    What was not committed did not happen. A commit in progress may have happened, as a whole.
     """
 
 
 def is_unavailable(error: SQLAlchemyError, *, writing: bool) -> bool:
-    """Whether the same statement may work another time, with nothing of it changed. `writing`: in a writing transaction."""
+    """Whether the same statement may succeed later, unchanged. `writing`: it ran in a writing transaction."""
     if isinstance(error, NoConnectionFreeError):
         return True
     if not isinstance(error, DBAPIError):
         return False
     sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
     if sqlite_code is not None:
-        # The upper bits say more exactly what happened.
+        # The upper bits hold the extended result code.
         return sqlite_code & 0xFF in _SQLITE_CODES
     sqlstate = getattr(error.orig, "sqlstate", None)
     if error.connection_invalidated or (writing and sqlstate == _READ_ONLY):

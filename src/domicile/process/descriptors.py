@@ -1,7 +1,7 @@
-"""How many files and connections a process may have open, and who gets how many of them.
+"""Limits of a process's open files and connections, and the share of each listener.
 
-A flood of connections to a public listener must leave descriptors for the operator's listener, the engines, the control link
-and the databases: so each listener has a bound, and the public one's is made from what the process may open.
+A flood of connections to the public listener must leave descriptors for the operator's listener, the engines, the control link
+and the databases. So each listener has a bound; the public one's follows from the limit of the process.
 """
 
 import contextlib
@@ -9,17 +9,17 @@ import resource
 
 OPERATOR_CONNECTIONS = 64
 CONTROL_LINK_CONNECTIONS = 1024
-"""Regions poll over one connection each; a replica of a region has a few."""
+"""The bound of the boundary listener. Each replica of a region has a few connections, one of them for polls."""
 _CONNECTIONS_MAX = 16_384
 _CONNECTIONS_MIN = 64
-# For everything but the public listener: at least so many, or a quarter of all.
+# For everything but the public listener: at least this many, or a quarter of all.
 _RESERVE = 512
-# Some systems call no number a limit. Libraries that walk over all descriptors walk over so many.
+# The most that is requested, also where the system sets no limit: some libraries loop over every possible descriptor.
 _DESCRIPTORS_MAX = 1_048_576
 
 
 def raise_descriptor_limit() -> None:
-    """Raises the soft limit to the hard one. A system that does not allow it keeps what it has."""
+    """Raises the soft limit to the hard one. Where the system forbids that, the limit stays."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS_MAX)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -28,9 +28,9 @@ def raise_descriptor_limit() -> None:
 
 
 def connections_of_a_listener() -> int:
-    """How many connections the public listener may have, by the soft limit of now.
+    """The maximum of connections to the public listener, by the present soft limit.
 
-    Each may take two descriptors: after a refusal a second one, through which the rest of its body is dropped.
+    Each connection may take two descriptors: after a refusal the second one discards the rest of the body.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:

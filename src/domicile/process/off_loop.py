@@ -10,7 +10,7 @@ from domicile.kernel.fair_turns import FairTurns
 
 LARGE_BYTES = 256 * 1024
 """Work on more than this leaves the event loop: 256 KiB of JSON take a few milliseconds, 20 MiB a tenth of a second or more."""
-# Few: they share the interpreter's lock with the event loop, which would wait for each of many.
+# Few: each of them competes with the event loop for the interpreter's lock.
 _THREADS = 2
 
 T = TypeVar("T")
@@ -20,9 +20,9 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, FairTurns] = WeakKeyDiction
 
 
 async def off_loop(work: Callable[[], T], size_bytes: int, project_id: str) -> T:
-    """The work's result: at once on the event loop for up to `LARGE_BYTES`, else from a thread. Projects take turns.
+    """Run `work` and return its result: on the event loop for up to `LARGE_BYTES`, else in a thread. Projects take turns.
 
-    `work` is pure: it takes no lock and does no I/O. It goes on to its end when the request is cancelled.
+    `work` must be pure: no lock and no I/O. In a thread it runs to its end even when the request is cancelled.
     """
     if size_bytes <= LARGE_BYTES:
         return work()
@@ -31,11 +31,11 @@ async def off_loop(work: Callable[[], T], size_bytes: int, project_id: str) -> T
     if not turns.begin(project_id):
         await turns.wait(project_id)
     working = loop.run_in_executor(_pool, work)
-    # The thread is taken until the work ends, not until its request does.
+    # The thread is taken until the work ends, which may be after its request.
     working.add_done_callback(lambda _: turns.leave(project_id))
     return await asyncio.shield(working)
 
 
 def _new_turns() -> FairTurns:
-    # Any number may wait: the memory for bodies and the queues of engines bound them.
+    # The queue needs no bound of its own: the memory for bodies and the queues of engines bound it.
     return FairTurns(places=_THREADS, places_of_one=_THREADS)
