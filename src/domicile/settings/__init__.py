@@ -1,1 +1,1 @@
-"""`domicile.toml`: what an operator says of the installation, read once, checked whole, frozen."""
+"""`domicile.toml`: the operator's configuration of the installation. Read once, validated as a whole, immutable."""

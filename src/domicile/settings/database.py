@@ -1,24 +1,24 @@
-"""Where a plane keeps its rows: its own folder by default, a PostgreSQL server when the configuration names one."""
+"""A plane's database: SQLite in the plane's own folder by default, or a PostgreSQL server that the configuration names."""
 
 from pydantic import model_validator
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from domicile.settings.paths import ConfigPath
-from domicile.settings.values import Block, Country
+from domicile.settings.values import Country, SettingsBlock
 
 _DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 
 
-class DatabaseSettings(Block):
+class DatabaseSettings(SettingsBlock):
     """A plane's database. Without `url`: SQLite files in the plane's `data` folder."""
 
     url: str | None = None
     """`postgresql+asyncpg://ROLE@HOST/NAME`, or `...@/NAME?host=FOLDER` for a Unix socket."""
     country: Country | None = None
-    """Where the database server stands. Required for every server, and checked against the plane's countries."""
+    """The country of the database server. Required for every server, and checked against the plane's countries."""
     password_file: ConfigPath | None = None
-    """The role's password: the configuration names the file of a secret, and never holds the secret."""
+    """The file with the role's password. The configuration itself never holds a secret."""
 
     @model_validator(mode="after")
     def _usable(self) -> "DatabaseSettings":

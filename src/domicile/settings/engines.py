@@ -9,84 +9,86 @@ from pydantic import Field, model_validator
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.settings.paths import ConfigPath
-from domicile.settings.values import Block, Country, HttpUrl, is_loopback
+from domicile.settings.values import Country, HttpUrl, SettingsBlock, is_loopback
 
 Vendor = Literal["openai_compatible", "azure_openai", "openai"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 UpstreamId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 
-# What each capability is called in a request. An engine without it is passed over, or the parameter is refused.
+# The parameters that request each capability. An engine without it is passed over, or the parameter is refused.
 _TOOLS = frozenset({"tools", "tool_choice", "functions", "function_call", "parallel_tool_calls"})
 _LOGPROBS = frozenset({"logprobs", "top_logprobs"})
 JSON_SCHEMA = {"response_format.json_schema": "response_format", "tools[].function.strict": "tools"}
-"""Members that ask for Structured Outputs (contract C28), and the parameters that they are in."""
+"""Members that request Structured Outputs (contract C28), and the parameters that contain them."""
 
 _NOT_ON_AZURE = frozenset({Endpoint.MODERATIONS})
 
 
-class EngineSettings(Block):
-    """One engine of a region: any server that speaks OpenAI's API, in its vendor's manner."""
+class EngineSettings(SettingsBlock):
+    """One engine of a region: any server with OpenAI's API, in the vendor's variant."""
 
     name: Name
     label: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")]
-    """The operator's public name of it: in the header `domicile-engine` and in `/v1/models`."""
+    """The engine's public name: in the header `domicile-engine` and in `/v1/models`."""
     country: Country
     operator: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")]
 
     vendor: Vendor = "openai_compatible"
-    """Whose manners it has: what its URLs and its headers look like."""
+    """The variant of OpenAI's API: the form of its URLs and headers."""
     url: HttpUrl | None = None
-    """With or without a path, with or without `/v1` at its end."""
+    """The engine's URL, with or without a path, with or without `/v1` at its end."""
     private_network: bool = False
-    """Whether nobody else is on the way to it. Demanded of an `http` URL beyond loopback: no prompt crosses a network in clear
-    because a line was missing."""
+    """Whether the network to the engine is private. Required for an `http` URL beyond loopback, so that no prompt crosses a
+    network unencrypted by mistake."""
     socket: ConfigPath | None = None
+    """The engine's Unix socket, in place of `url`."""
     ca_file: ConfigPath | None = None
     """Certificates to trust for this engine, in place of the system's."""
     api_key_file: ConfigPath | None = None
-    """Holds the key that is sent to the engine. Read again when it changes, and never logged."""
+    """The file with the key that is sent to the engine. Read again when it changes, and never logged."""
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
-    """The environment variable that holds it, read at the start."""
+    """The environment variable with this key, read at the start."""
     api_version: Annotated[str, Field(pattern=r"^(v1|20\d\d-\d\d-\d\d(-preview)?)$")] | None = None
-    """Azure's, and only Azure's: a date for deployment URLs, or `v1` for the API that has no more versions."""
+    """Required for Azure, and for Azure only: a date for deployment URLs, or `v1` for the API without versions."""
     organization: UpstreamId | None = None
-    """OpenAI's ids of who pays there: sent with every request. No organization or project of this platform."""
+    """OpenAI's id of the organization that pays, sent with every request. Not an organization of this platform."""
     project: UpstreamId | None = None
+    """OpenAI's id of the project that pays, sent with every request. Not a project of this platform."""
     health_path: Annotated[str, Field(pattern=r"^(none|/[\x21-\x7e]{0,256})$")] | None = None
-    """What is asked to see whether it is there; `none`: nothing, and only requests tell. By default the vendor's."""
+    """The path of the health check. `none`: no check; only requests show whether the engine works. Default: the vendor's."""
     health_every_s: Annotated[float, Field(ge=0.1, le=3600)] | None = None
-    """How often. By default the vendor's."""
+    """Seconds between two health checks. Default: the vendor's."""
 
     embedded: bool = False
     """Whether `domicile up` starts the embedded engine server for it, on `socket`."""
     vision_model: ConfigPath | None = None
-    """For an embedded engine: a vision model of the operator's own, a GGUF file; its name there is `vision`."""
+    """For an embedded engine: a vision model of the operator's own, a GGUF file. Its model name there is `vision`."""
     vision_mmproj: ConfigPath | None = None
-    """The projector that belongs to it."""
+    """The projector file of `vision_model`."""
     models: Annotated[dict[str, str], Field(min_length=1)]
-    """Which of the engine's models answers for which snapshot. For Azure: which deployment."""
+    """By snapshot, the engine's model that answers for it; on Azure, the deployment."""
     endpoints: Annotated[frozenset[Endpoint], Field(min_length=1)] | None = None
-    """What it serves of that for which its snapshots are eligible; all of it when absent."""
+    """The endpoints that it serves. None: all for which its snapshots are eligible."""
     equivalence_group: Name | None = None
-    """Engines of one group may stand in for each other. Demanded where two serve the same snapshot."""
+    """Engines of one group may stand in for each other. Required when two engines serve the same snapshot."""
 
     modalities: frozenset[Literal["text", "image", "audio"]] = frozenset({"text"})
     tools: bool = True
     json_schema: bool = True
-    """Whether it holds an answer to a JSON schema."""
+    """Whether it can force an answer to match a JSON schema."""
     logprobs: bool = True
     unsupported_parameters: frozenset[str] = frozenset()
-    """Further parameters that it cannot honour: refused before it is asked."""
+    """Further parameters that it cannot honour. A request that needs one of them is not sent to it."""
     cache_salt: bool = False
-    """Whether the engine keeps prompt caches apart by a `cache_salt` member. Where it cannot, its cache must be off."""
+    """Whether the engine separates prompt caches by a `cache_salt` member. If it cannot, its prompt cache must be off."""
 
     connect_timeout_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     first_byte_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
     idle_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 256
-    """Requests that each process of the region lets it work on at once."""
+    """Requests that each process of the region sends to it at once."""
     max_queue: Annotated[int, Field(ge=0, le=65536)] = 256
-    """Requests that wait for one of these places; what comes then is refused with 503."""
+    """Requests that may wait for one of these places. Further ones get 503."""
     queue_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
 
     @model_validator(mode="after")
@@ -108,33 +110,35 @@ class EngineSettings(Block):
             raise ValueError("ca_file belongs to an https url")
         if address.scheme == "http" and not (is_loopback(address.hostname or "") or self.private_network):
             raise ValueError(
-                f"'{address.hostname}' is asked in clear: give it TLS and an https url, or say private_network = true where "
-                "nobody else is on the way"
+                f"requests to '{address.hostname}' would cross a network unencrypted: give it TLS and an https url, or set "
+                "private_network = true if the network is private"
             )
         return self
 
     @model_validator(mode="after")
     def _as_its_vendor_is(self) -> "EngineSettings":
         if (self.api_version is not None) != (self.vendor == "azure_openai"):
-            raise ValueError("api_version is demanded of an engine with vendor = 'azure_openai', and of no other")
+            raise ValueError(
+                "an engine with vendor = 'azure_openai' needs api_version, and no other engine may have it"
+            )
         if (self.organization or self.project) and self.vendor != "openai":
             raise ValueError("organization and project belong to an engine with vendor = 'openai'")
         if self.vendor == "openai_compatible":
             return self
         address = urlsplit(self.url or "")
         if address.scheme != "https" and not is_loopback(address.hostname or ""):
-            raise ValueError(f"an engine with vendor = '{self.vendor}' has an https url")
+            raise ValueError(f"an engine with vendor = '{self.vendor}' needs an https url")
         if self.api_key_file is None and self.api_key_env is None:
-            raise ValueError(f"an engine with vendor = '{self.vendor}' has a key: api_key_file or api_key_env")
+            raise ValueError(f"an engine with vendor = '{self.vendor}' needs a key: api_key_file or api_key_env")
         if self.cache_salt:
-            raise ValueError(f"vendor = '{self.vendor}' knows no cache_salt")
+            raise ValueError(f"vendor = '{self.vendor}' does not support cache_salt")
         if self.vendor == "azure_openai" and self.endpoints is not None and self.endpoints & _NOT_ON_AZURE:
             raise ValueError(f"Azure OpenAI does not serve {', '.join(sorted(self.endpoints & _NOT_ON_AZURE))}")
         return self
 
     @property
     def refused_parameters(self) -> frozenset[str]:
-        """All that it cannot honour, by the names of parameters."""
+        """The names of all parameters that it cannot honour."""
         return (
             self.unsupported_parameters
             | (frozenset() if self.tools else _TOOLS)
@@ -143,14 +147,14 @@ class EngineSettings(Block):
         )
 
     def serves(self, endpoint: Endpoint, snapshot: str) -> bool:
-        """Whether it is bound to the snapshot and answers at the endpoint."""
+        """Whether a model is bound to the snapshot, and the engine serves the endpoint."""
         if snapshot not in self.models or (self.vendor == "azure_openai" and endpoint in _NOT_ON_AZURE):
             return False
         return self.endpoints is None or endpoint in self.endpoints
 
 
 def group_problems(engines: Sequence[EngineSettings]) -> Iterator[str]:
-    """What is wrong with the groups of one region's engines. Nothing stands in for something else by oversight (design 4.5)."""
+    """The errors in the equivalence groups of a region's engines: only a named group lets engines stand in (design 4.5)."""
     if sum(engine.vision_model is not None for engine in engines) > 1:
         yield "a region's engine process has one vision model: name it in one embedded engine only"
     for one, other in combinations(engines, 2):

@@ -1,11 +1,11 @@
-"""Hosts from which a region fetches an image that a caller names by its URL. None unless the operator says so."""
+"""Hosts from which a region fetches an image that a caller names by its URL. None by default."""
 
 import ipaddress
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from domicile.settings.values import Block, Country
+from domicile.settings.values import Country, SettingsBlock
 
 
 def _host_name(value: str) -> str:
@@ -13,7 +13,7 @@ def _host_name(value: str) -> str:
         ipaddress.ip_address(value)
     except ValueError:
         return value
-    raise ValueError("a host's name, not an address: the certificate is held against the name")
+    raise ValueError("use the host's name, not an address: the certificate is checked against the name")
 
 
 HostName = Annotated[
@@ -23,10 +23,10 @@ HostName = Annotated[
 ]
 
 
-class FetchHost(Block):
+class FetchHost(SettingsBlock):
     """One host, by its exact name: neither its subdomains nor its parents."""
 
     host: HostName
     port: Annotated[int, Field(ge=1, le=65535)] = 443
     country: Country
-    """Where it stands. Declared by the operator, and held against the region's countries."""
+    """The country of the host, as the operator declares it. Checked against the region's countries."""

@@ -11,64 +11,64 @@ from domicile.settings.engines import EngineSettings, group_problems
 from domicile.settings.fetch_hosts import FetchHost
 from domicile.settings.listener import Listener
 from domicile.settings.paths import ConfigPath
-from domicile.settings.values import Block, Country, HttpUrl, RegionCode
+from domicile.settings.values import Country, HttpUrl, RegionCode, SettingsBlock
 
 
-class EnrollmentSettings(Block):
-    """How a region proves itself to the control plane at its first start."""
+class EnrollmentSettings(SettingsBlock):
+    """The enrollment of a region, at its first start."""
 
     token_file: ConfigPath | None = None
-    """The token of `domicile regions enroll`. Of no use once the region is enrolled."""
+    """The file with the token of `domicile regions enroll`. Not needed once the region is enrolled."""
 
 
-class RegionOperatorSettings(Block):
-    """Where the region's own operator asks for its health and metrics."""
+class RegionOperatorSettings(SettingsBlock):
+    """The region's health and metrics, for its own operator."""
 
     listen: Listener = Listener(port=0)
-    """Port 0: a free one, named in `DATA/operator-url`."""
+    """Port 0: a free port. Its URL is in `DATA/operator-url`."""
 
 
-class UsageSettings(Block):
-    """What becomes of the usage that a region counts."""
+class UsageSettings(SettingsBlock):
+    """How a region stores and reports usage."""
 
     durable: bool = False
-    """Whether an answer waits until its usage is on disk. Without it an entry is on disk within a second."""
+    """Whether an answer waits until its usage is on disk. Otherwise an entry is on disk within a second."""
     report_every_s: Annotated[float, Field(ge=0, le=60)] = 10.0
-    """How long usage is summed before it is reported to the control plane, in seconds."""
+    """Seconds for which usage is summed before it is reported to the control plane."""
 
 
-class DrainSettings(Block):
-    """What a region does between SIGTERM and its end."""
+class DrainSettings(SettingsBlock):
+    """The shutdown of a region, after SIGTERM."""
 
     timeout_s: Annotated[float, Field(ge=1, le=3600)] = 5.0
-    """How long answers in flight may go on. An answer that is cut off then says so to its caller, and is metered."""
+    """Seconds for which answers in flight may continue. An answer cut off then tells its caller so, and is metered."""
     notice_s: Annotated[float, Field(ge=0, le=300)] = 0.0
-    """How long the region goes on accepting while `/readyz` says 503: what a load balancer needs to notice."""
+    """Seconds for which the region still accepts requests while `/readyz` says 503, so that a load balancer notices."""
 
 
-class LimitSettings(Block):
-    """What each process of a region may use."""
+class LimitSettings(SettingsBlock):
+    """The limits of each process of a region."""
 
     body_memory_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 512
-    """How much the larger bodies of unanswered requests may have together; a project has half of it at most. Beyond it: 503.
-    A recording takes up to three times its size in memory."""
+    """Memory for the larger bodies of unanswered requests together. One project may use half of it; beyond it: 503. A
+    recording takes up to three times its size."""
 
 
-class RegionSettings(Block):
-    """One region. Its code, residency value and countries are for ever (design 6)."""
+class RegionSettings(SettingsBlock):
+    """One region. Its code and residency value never change, and its list of countries may only shrink (design 6)."""
 
     code: RegionCode
     residency: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{1,63}$")]
     geography: Annotated[str, Field(pattern=r"^[A-Z]{2,8}$")]
-    """The value of OpenAI's older field for the same."""
+    """The value of `geography`, OpenAI's older field for the same."""
     countries: Annotated[tuple[str, ...], Field(min_length=1)]
     public_url: HttpUrl
     listen: Listener
     requires: frozenset[Literal["enterprise", "zdr"]] = frozenset()
     allows_storing: bool = False
-    """Whether `store: true` may ever be served here. In the contract only in the US (design 5)."""
+    """Whether `store: true` may be served here. The contract allows it in the US only (design 5)."""
     rows_of: RegionCode | None = None
-    """Whose rows of the catalogue hold here; its own code's when absent. What is not listed is refused."""
+    """The region code whose rows of the catalogue apply here. None: its own code. What is not listed is refused."""
     data: ConfigPath
     """The folder under which all of this region's data lies."""
     database: DatabaseSettings = DatabaseSettings()
@@ -79,7 +79,7 @@ class RegionSettings(Block):
     limits: LimitSettings = LimitSettings()
     engines: tuple[EngineSettings, ...] = ()
     fetch_hosts: tuple[FetchHost, ...] = ()
-    """From where an image that a caller names by its URL is fetched and put in the URL's place. From nowhere by default."""
+    """Hosts from which the region fetches an image that a caller names by its URL. None by default."""
 
     @model_validator(mode="after")
     def _engines_inside(self) -> "RegionSettings":
@@ -137,12 +137,12 @@ class RegionSettings(Block):
 
     @property
     def public_host(self) -> str:
-        """Host, and port where the URL names one: what a caller with the wrong region's key is told (C12)."""
+        """Host, and port if the URL names one. The error for another region's key names it (C12)."""
         return urlsplit(self.public_url).netloc
 
     @property
     def base_url(self) -> str:
-        """What a client of OpenAI's is given as its base URL, whether `public_url` was written with its `/v1` or without."""
+        """The base URL for OpenAI's clients: `public_url` with one `/v1` at its end, however it was written."""
         return f"{self.public_url.removesuffix('/v1')}/v1"
 
     @property
@@ -152,45 +152,45 @@ class RegionSettings(Block):
 
     @property
     def catalogue_rows(self) -> str:
-        """The region code whose rows of the catalogue hold here."""
+        """The region code whose rows of the catalogue apply here."""
         return self.rows_of or self.code
 
 
-class BoundarySettings(Block):
+class BoundarySettings(SettingsBlock):
     """The listener at which the regions fetch snapshots and report usage."""
 
     listen: Listener
     url: HttpUrl
-    """Where the regions reach it."""
+    """The URL at which the regions reach the listener."""
     ca_file: ConfigPath | None = None
-    """PEM: the roots by which regions know its certificate; the system's when absent."""
+    """PEM: the root certificates with which regions verify the listener's certificate. None: the system's."""
 
     @model_validator(mode="after")
     def _reached_over_tls(self) -> "BoundarySettings":
         self.listen.require_tls_in("url", self.url)
         if self.ca_file is not None and not self.url.startswith("https:"):
-            raise ValueError("ca_file is of no use: url does not start with https")
+            raise ValueError("ca_file needs a url that starts with https")
         return self
 
 
-class ControlOperatorSettings(Block):
-    """Who may use the operator API."""
+class ControlOperatorSettings(SettingsBlock):
+    """Access to the operator API."""
 
     key_file: ConfigPath
-    """Holds the operator key. The first start makes it."""
+    """The file with the operator key. The first start makes it."""
 
 
-class FirstOrganizationSettings(Block):
+class FirstOrganizationSettings(SettingsBlock):
     """The organization that the first start makes."""
 
     admin_key_file: ConfigPath | None = None
-    """Where its first admin key is written at the first start; printed once when absent."""
+    """The file to which the first start writes the first admin key. None: the first start prints it."""
     agreement: bool = False
-    """Whether it starts with agreement, ZDR eligibility and every endpoint approved."""
+    """Whether it starts with the Enterprise agreement, ZDR eligibility and every endpoint approved."""
 
 
-class ControlSettings(Block):
-    """The control plane: no content, ever."""
+class ControlSettings(SettingsBlock):
+    """The control plane, which never holds content."""
 
     listen: Listener
     country: Country
@@ -201,15 +201,15 @@ class ControlSettings(Block):
     database: DatabaseSettings = DatabaseSettings()
 
 
-class Installation(Block):
-    """The whole file."""
+class Installation(SettingsBlock):
+    """The whole of `domicile.toml`."""
 
     home: RegionCode
-    """The region whose country holds the control plane."""
+    """The region in whose countries the control plane and its database stand."""
     default_region: RegionCode
-    """Where a project is born that names no region (C11)."""
+    """The region of a new project that names none (C11)."""
     catalogue_file: ConfigPath | None = None
-    """An operator's own rows, added to the catalogue that ships."""
+    """A file with the operator's own rows, added to the shipped catalogue."""
     control: ControlSettings
     regions: Annotated[tuple[RegionSettings, ...], Field(min_length=1)]
 

@@ -1,4 +1,4 @@
-"""Where a process listens, and who speaks TLS there."""
+"""The address at which a process listens, and its TLS."""
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -8,29 +8,29 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, model_validator
 
 from domicile.settings.paths import ConfigPath
-from domicile.settings.values import Block, Port, is_loopback
+from domicile.settings.values import Port, SettingsBlock, is_loopback
 
 
 def _proxy_network(value: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
     if value.prefixlen == 0:
-        raise ValueError(f"{value} is every address there is: name the proxies, or the network that holds nothing else")
+        raise ValueError(f"{value} covers every address: name the proxies, or a network that contains nothing else")
     return value
 
 
 ProxyNetwork = Annotated[IPv4Network | IPv6Network, AfterValidator(_proxy_network)]
 
 
-class TlsSettings(Block):
-    """Who speaks TLS at a listener: the process itself, with its two files, or a proxy in front of it. Nobody by default."""
+class TlsSettings(SettingsBlock):
+    """The TLS of a listener: by the process itself, with its two files, or by a proxy in front of it. None by default."""
 
     certificate_file: ConfigPath | None = None
-    """PEM: the certificate, then those between it and its root. With it the listener speaks TLS, and nothing else."""
+    """PEM: the certificate, then its intermediate certificates. With this file the listener accepts TLS only."""
     key_file: ConfigPath | None = None
-    """PEM: its key, not encrypted. Both files are read again when they change."""
+    """PEM: the certificate's key, not encrypted. Both files are read again when they change."""
     behind_proxy: bool = False
-    """Whether a proxy speaks TLS in front of this address, and passes on in clear what comes over it."""
+    """Whether a proxy in front of this address ends TLS, and forwards the requests unencrypted."""
     trusted_proxies: tuple[ProxyNetwork, ...] = ()
-    """The addresses and networks of that proxy. Connections from anywhere else are cut off before a byte of them is read."""
+    """The addresses and networks of the proxies. All other connections are closed before a byte of them is read."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "TlsSettings":
@@ -38,27 +38,29 @@ class TlsSettings(Block):
             raise ValueError("certificate_file and key_file belong together: name both or neither")
         if self.certificate_file is not None and self.behind_proxy:
             raise ValueError(
-                "behind_proxy says that what arrives here is in clear, and certificate_file that it is not: choose one"
+                "behind_proxy means unencrypted connections at this listener, and certificate_file means TLS: choose one"
             )
         if self.trusted_proxies and not self.is_spoken:
-            raise ValueError("trusted_proxies are those of a TLS proxy: say behind_proxy = true as well")
+            raise ValueError(
+                "trusted_proxies are proxies that speak TLS with the callers: set behind_proxy = true as well"
+            )
         return self
 
     @property
     def is_spoken(self) -> bool:
-        """Whether callers reach the listener over TLS: its own, or that of the proxy before it."""
+        """Whether callers reach the listener over TLS: its own, or that of the proxy in front of it."""
         return self.certificate_file is not None or self.behind_proxy
 
     @property
     def pair(self) -> tuple[Path, Path] | None:
-        """Certificate and key, when the process itself speaks TLS."""
+        """The files of certificate and key when the process itself speaks TLS, else None."""
         if self.certificate_file is None or self.key_file is None:
             return None
         return self.certificate_file, self.key_file
 
 
-class Listener(Block):
-    """Where a process listens. Loopback unless the configuration says otherwise, and then never in clear."""
+class Listener(SettingsBlock):
+    """The address at which a process listens: loopback by default. Any other address requires TLS."""
 
     host: str = "127.0.0.1"
     port: Port
@@ -75,17 +77,20 @@ class Listener(Block):
             )
         if self.tls.behind_proxy and not self.tls.trusted_proxies:
             raise ValueError(
-                f"{self.host} is not loopback: name in tls.trusted_proxies whose connections are accepted there, so that "
-                "nobody goes around the TLS proxy"
+                f"{self.host} is not loopback: name in tls.trusted_proxies the proxies whose connections are accepted, so "
+                "that no caller can bypass TLS"
             )
         return self
 
     def require_tls_in(self, name: str, url: str) -> None:
-        """Raises ValueError when `url`, by which others reach this listener, would have them send in clear."""
+        """Raises ValueError unless callers who use `url` reach this listener over TLS or on loopback.
+
+        An http URL is allowed only on loopback, and only when the listener has no TLS. `name`: the setting that holds `url`.
+        """
         parts = urlsplit(url)
         if parts.scheme == "https":
             return
         if self.tls.is_spoken:
-            raise ValueError(f"{name} must start with https: what listens there speaks TLS")
+            raise ValueError(f"{name} must start with https: the listener speaks TLS")
         if not is_loopback(parts.hostname or ""):
             raise ValueError(f"{name} must start with https: {parts.hostname} is not loopback")

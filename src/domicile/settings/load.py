@@ -16,12 +16,12 @@ class SettingsError(Exception):
 
 
 def load_installation(file: Path) -> Installation:
-    """The checked configuration. Raises `SettingsError` with every problem found, one to a line."""
+    """The validated configuration. Raises `SettingsError` with every problem found, one per line."""
     return check_installation(read_document(file), file)
 
 
 def read_document(file: Path) -> dict[str, Any]:
-    """What the file says, unchecked. Raises `SettingsError` when it cannot be read as TOML."""
+    """The values in the file, not yet validated. Raises `SettingsError` when it cannot be read as TOML."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
@@ -31,7 +31,7 @@ def read_document(file: Path) -> dict[str, Any]:
 
 
 def check_installation(values: dict[str, Any], file: Path) -> Installation:
-    """The checked configuration of values that came from `file`. Raises `SettingsError` as `load_installation`."""
+    """The validated configuration of values that came from `file`. Raises `SettingsError` like `load_installation`."""
     moved = [f"{file}: {place}: {advice}" for place, advice in moved_settings(values)]
     if moved:
         raise SettingsError("\n".join(moved))

@@ -1,4 +1,4 @@
-"""Where each setting went that once had a flat name. An old name is refused with its new place, and never read."""
+"""The present name of each setting that once had a flat name. An old name is refused, and the error states the new one."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -47,11 +47,11 @@ MOVED: Mapping[str, str] = {
     **_inside("regions.listen", _LISTENER),
     **_inside("regions.operator.listen", _LISTENER),
 }
-"""The old place of each setting and its new one, blocks and name joined by points."""
+"""By old name, the new name of a setting: its blocks and its name, joined by dots."""
 
 
 def moved_settings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each old name in an unchecked document: where it stands (`regions.0.drain_s`), and what it is now."""
+    """Each old name in a document that is not yet validated: its place (`regions.0.drain_s`), and a text with the new name."""
     for old, new in MOVED.items():
         *blocks, name = old.split(".")
         *new_blocks, new_name = new.split(".")
@@ -63,7 +63,7 @@ def moved_settings(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _blocks(
     value: Any, names: list[str], place: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
-    """Every block of that name, with its place: a list of blocks has several."""
+    """Every block at the path `names`, with its place. A list of blocks gives several."""
     if isinstance(value, list):
         for number, item in enumerate(value):
             yield from _blocks(item, names, (*place, str(number)))

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 
 class _RelativeToFile:
-    """Marks an annotation."""
+    """Marks the annotation of a path that is relative to the configuration file."""
 
 
 ConfigPath = Annotated[Path, _RelativeToFile()]
@@ -15,10 +15,10 @@ ConfigPath = Annotated[Path, _RelativeToFile()]
 
 
 def with_absolute_paths(values: Any, annotation: Any, folder: Path) -> Any:
-    """A copy of unchecked `values` in which each `ConfigPath` of the annotated type is absolute.
+    """A copy of the unvalidated `values` in which each `ConfigPath` of the annotated type is absolute.
 
-    `annotation`: a block, or the annotation of one of its fields. A value of another type stays as it is: to refuse it is the
-    business of validation.
+    `annotation`: a block, or the annotation of one of its fields. A value of a wrong type stays as it is: the validation
+    refuses it later.
     """
     if isinstance(values, dict) and isinstance(annotation, type) and issubclass(annotation, BaseModel):
         fields = {name: field.rebuild_annotation() for name, field in annotation.model_fields.items()}

@@ -1,4 +1,4 @@
-"""What several blocks of `domicile.toml` hold: checked values, and the base of every block."""
+"""The types of values that several blocks of `domicile.toml` share, and the base class of every block."""
 
 import ipaddress
 from typing import Annotated
@@ -10,8 +10,8 @@ from domicile.kernel.geography import UnknownCountryError, country
 from domicile.kernel.ids import is_region_code
 
 
-class Block(BaseModel):
-    """A block. An unknown member is an error: a misspelt one must not be ignored."""
+class SettingsBlock(BaseModel):
+    """A block of `domicile.toml`. An unknown member is an error: a misspelt one must not be ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -19,7 +19,7 @@ class Block(BaseModel):
 def _region_code(value: str) -> str:
     if not is_region_code(value):
         raise ValueError(
-            "a region's code is 2 to 8 lower-case letters and digits, a letter first, and no reserved word"
+            "a region's code has 2 to 8 lower-case letters and digits, starts with a letter, and is not a reserved word"
         )
     return value
 
@@ -34,9 +34,11 @@ def _country(value: str) -> str:
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("an http or https URL without query")
+        raise ValueError("use an http or https URL with a host, and without query or fragment")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("a URL without user and password: secrets are named by reference")
+        raise ValueError(
+            "use a URL without user and password: the configuration holds no secrets, it names their files"
+        )
     return value.rstrip("/")
 
 
