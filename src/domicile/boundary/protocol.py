@@ -19,7 +19,7 @@ AUDIT = "/boundary/v1/audit"
 """POST AuditReport -> Received."""
 
 LONG_POLL_S = 25.0
-"""How long, in seconds, the control plane may hold a poll. Snapshots are renewed every `RENEWAL_S`, so polls end sooner."""
+"""How long, in seconds, the control plane may hold a poll. Renewals come every `RENEWAL_S`, so polls end sooner."""
 
 RENEWAL_S = 10.0
-"""Every snapshot is signed anew after this time, in seconds, so that its age shows whether the region has contact."""
+"""Every snapshot is signed anew at least this often, in seconds, so that its age shows whether the region has contact."""

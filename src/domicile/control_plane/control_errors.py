@@ -13,7 +13,7 @@ def admin_key_required() -> DomicileError:
 
 
 def no_model_endpoint(method: str, path: str, hosts: list[str]) -> DomicileError:
-    """404 for a path that only a region serves, or none. `hosts`: the regions' public hosts."""
+    """404 for a path that the control plane does not serve, such as a region's. `hosts`: the regions' public hosts."""
     return DomicileError(
         Category.NOT_FOUND,
         "unknown_url",

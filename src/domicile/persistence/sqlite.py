@@ -16,7 +16,7 @@ def sqlite_url(file: Path) -> str:
 
 
 def sqlite_engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
-    """An engine with one connection for writing, and one for reading."""
+    """An engine for writing, with one connection, and one for reading, with up to four."""
     writer = create_async_engine(url, hide_parameters=True, pool_size=1, max_overflow=0, pool_timeout=30)
     reader = create_async_engine(url, hide_parameters=True, pool_size=4, max_overflow=0, pool_timeout=30)
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN DEFERRED")):

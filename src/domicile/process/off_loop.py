@@ -1,4 +1,4 @@
-"""Runs large work beside the event loop, so that other requests are answered meanwhile."""
+"""Runs large work in threads, off the event loop, so that other requests are answered meanwhile."""
 
 import asyncio
 from collections.abc import Callable

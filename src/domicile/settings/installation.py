@@ -137,7 +137,7 @@ class RegionSettings(SettingsBlock):
 
     @property
     def public_host(self) -> str:
-        """Host, and port if the URL names one. The error for another region's key names it (C12)."""
+        """Host, and port if the URL names one. Other regions name it to a caller with this region's key (C12)."""
         return urlsplit(self.public_url).netloc
 
     @property

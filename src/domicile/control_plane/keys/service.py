@@ -1,4 +1,4 @@
-"""Creates and revokes keys. Only the call that makes a secret returns it."""
+"""Creates, changes and revokes service accounts and keys. Only the call that makes a secret returns it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,7 +48,7 @@ class Expiry:
     in_s: int | None = None
 
     def at_ms(self, now_ms: int) -> int | None:
-        """The time in milliseconds. Raises 400 when both are given, or the time has passed."""
+        """The end in Unix milliseconds; None for never. Raises 400 when both are given, or the time is not in the future."""
         if self.at_s is not None and self.in_s is not None:
             raise errors.invalid_value("Give 'expires_at' or 'expires_in_seconds', not both.", "expires_at")
         if self.in_s is not None:
