@@ -1,7 +1,6 @@
-"""What one endpoint says of its requests and replies. The request lifecycle asks its adapter and knows no endpoint by name.
+"""The port of one endpoint's request and reply formats. The request lifecycle knows endpoints only through their adapters.
 
-An adapter is stateless and serves all requests. For each request it makes one reader of the reply, which may hold state.
-Neither does I/O.
+An adapter is stateless and serves all requests. It makes one reader for each reply; a reader may hold state. Neither does I/O.
 """
 
 from dataclasses import dataclass
@@ -17,66 +16,66 @@ RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 
-# Where an engine's own count never came, tokens are estimated from bytes. The ledger says so.
+# Used when the engine sent no token count. The ledger marks such entries as counted by the platform.
 BYTES_PER_TOKEN = 4
-# More than any model reads or writes. A count outside would spoil a whole report of many keys' usage.
+# Above what any model reads or writes. One absurd count would make the control plane refuse a report of many keys' usage.
 _MAX_COUNT = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyNames:
-    """The names that a reply carries."""
+    """Names to write into a reply, in place of the engine's own."""
 
     model: str
-    """The snapshot that was asked for."""
+    """The requested snapshot."""
     service_tier: str | None
-    """The tier that was used, for callers who named one; else None, as the specification says."""
+    """The tier that served the request. None when the request named no tier, as OpenAI's specification says."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyPart:
-    """A whole reply, or one piece of a streamed one, ready for the caller, and what it adds to the usage."""
+    """A whole reply or one piece of a stream, re-encoded for the caller, with its usage."""
 
     body: bytes
-    """Empty when the caller sees nothing of this part."""
+    """Empty when the caller gets nothing of this part."""
     platform_usage: Usage = Usage()  # noqa: RUF009 - frozen
-    """The platform's count of this part."""
+    """The platform's count of this part alone."""
     engine_usage: Usage | None = None
-    """The engine's own count of everything until here. None where it sent none, or one that cannot be true."""
+    """The engine's count of the whole request so far. None when it sent none, or an implausible one."""
     image_size: ImageSize | None = None
-    """The size of the images in this part, where it is one of the specification's. Usage is grouped by it."""
+    """The size of the images, if it is one of the specification's. Usage reports group by it."""
 
 
 class ReplyReader(Protocol):
-    """Reads the reply to one request. It may hold state. Large data is read in a thread, one call at a time."""
+    """Reads the reply to one request. It may hold state. Calls may run in a thread, one at a time."""
 
     def reply(self, raw: bytes) -> ReplyPart:
-        """The whole reply. Raises ValueError when it cannot be read."""
+        """Read a whole reply. Raises ValueError when it cannot be read."""
         ...
 
 
 class StreamReader(ReplyReader, Protocol):
-    """Reads a reply that comes whole or in pieces."""
+    """Reads a whole reply, or a stream piece by piece."""
 
     def piece(self, data: bytes) -> ReplyPart:
-        """The next piece: the data of one event with its framing, or raw bytes. Raises ValueError when it cannot be read."""
+        """Read one event's data or raw bytes. The body of the part is framed for sending. Raises ValueError if unreadable."""
         ...
 
     def end(self) -> bytes:
-        """The bytes after the last piece. Only a complete answer has them."""
+        """The bytes to send after the last piece of a complete stream."""
         ...
 
 
 class EndpointAdapter(Protocol[RequestT_contra]):
-    """One endpoint, for requests whose replies come whole."""
+    """One endpoint that answers with whole replies."""
 
     @property
     def endpoint(self) -> Endpoint:
-        """The path by which the catalogue knows the endpoint."""
+        """The endpoint's path, its key in the catalogue."""
         ...
 
     def check(self, request: RequestT_contra) -> None:
-        """Check the specification's rules beyond types. Raises `DomicileError` 400."""
+        """Check the specification's rules that types cannot express. Raises `DomicileError` 400."""
         ...
 
     def media_type(self, request: RequestT_contra) -> str:
@@ -84,11 +83,11 @@ class EndpointAdapter(Protocol[RequestT_contra]):
         ...
 
     def encode(self, request: RequestT_contra, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """Encode for an engine what policy has read, under the engine's own name for the model."""
+        """Encode the admitted request for an engine. `model`: the engine's own name. `cache_salt`: None for no salt."""
         ...
 
     def request_usage(self, request: RequestT_contra, sent: EngineRequest) -> Usage:
-        """The platform's count of the request itself, once an engine has taken it."""
+        """The platform's count of the request's input."""
         ...
 
     def begin(self, request: RequestT_contra, names: ReplyNames) -> ReplyReader:
@@ -97,10 +96,10 @@ class EndpointAdapter(Protocol[RequestT_contra]):
 
 
 class StreamingEndpointAdapter(EndpointAdapter[RequestT_contra], Protocol[RequestT_contra]):
-    """One endpoint whose replies may come in pieces."""
+    """One endpoint that can also stream."""
 
     def is_raw(self, request: RequestT_contra) -> bool:
-        """Whether the pieces are the answer's own bytes. Otherwise they are the data of server-sent events."""
+        """Whether the stream is plain bytes, such as sound. Otherwise it is server-sent events."""
         ...
 
     def begin(self, request: RequestT_contra, names: ReplyNames) -> StreamReader:
@@ -109,15 +108,15 @@ class StreamingEndpointAdapter(EndpointAdapter[RequestT_contra], Protocol[Reques
 
 
 def plausible(usage: Usage) -> Usage | None:
-    """The engine's count, or None when a quantity is negative or more than any model handles."""
+    """The engine's count, or None when a quantity is negative or above 2**31."""
     return usage if all(0 <= getattr(usage, name) <= _MAX_COUNT for name in usage.__struct_fields__) else None
 
 
 def estimated_tokens(size: int) -> int:
-    """The tokens in `size` bytes of text, roughly."""
+    """A rough token count for `size` bytes of text: one for every four bytes."""
     return size // BYTES_PER_TOKEN
 
 
 def event(data: bytes) -> bytes:
-    """A server-sent event with this data, and the empty line that ends it."""
+    """A server-sent event with this data, ended by an empty line."""
     return b"data: " + data + b"\n\n"

@@ -1,4 +1,4 @@
-"""Speech (contract C22): text goes in, sound comes back as it is made. Usage is counted in characters."""
+"""Speech (contract C22): text in, sound out, streamed while the engine makes it. Usage is counted in characters."""
 
 from dataclasses import dataclass
 
@@ -19,23 +19,23 @@ class SpeechAdapter:
         check_speech_request(request)
 
     def media_type(self, request: SpeechRequest) -> str:
-        """Events where the caller asked for them, else the sound's own type."""
+        """`text/event-stream` if the caller asked for events, else the sound's own type."""
         return EVENT_STREAM if request.as_events else request.media_type
 
     def encode(self, request: SpeechRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """JSON."""
+        """Encode as JSON. The salt is dropped: speech uses no prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
 
     def request_usage(self, request: SpeechRequest, sent: EngineRequest) -> Usage:
-        """Characters of the text: all that is counted, since no engine counts characters."""
+        """The characters of the text. This is the whole count: no engine reports characters."""
         return Usage(characters=len(request.input))
 
     def is_raw(self, request: SpeechRequest) -> bool:
-        """Sound is raw unless the caller asked for events."""
+        """True unless the caller asked for events."""
         return not request.as_events
 
     def begin(self, request: SpeechRequest, _names: ReplyNames) -> "_SpeechReader":
-        """A reader of sound, or of its events."""
+        """A reader of sound bytes or of speech events."""
         return _SpeechReader(request.as_events)
 
 
@@ -50,5 +50,5 @@ class _SpeechReader:
         return ReplyPart(event(shown_event(data)) if self.as_events else data)
 
     def end(self) -> bytes:
-        """Empty: the last event says that it is the last, and sound just ends."""
+        """Empty: speech streams have no `[DONE]`."""
         return b""

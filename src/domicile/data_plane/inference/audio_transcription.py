@@ -1,4 +1,4 @@
-"""Transcriptions and translations (contract C22): a recording goes in as a form. Usage is counted in seconds."""
+"""Transcriptions and translations (contract C22): a recording in, sent as a form; text out. Usage is counted in seconds."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from domicile.openai_api.audio_transcription import (
 from domicile.web.bodies.multipart import write_form
 
 PLAIN_TEXT = "text/plain; charset=utf-8"
-# No recording that fits a form is a year long.
+# About a year. No recording that fits into a form is that long.
 _MAX_SECONDS = 2**25
 
 
@@ -27,7 +27,7 @@ class TranslationAdapter:
     endpoint = Endpoint.AUDIO_TRANSLATIONS
 
     def check(self, request: TranslationRequest) -> None:
-        """Check the file and the form of the answer."""
+        """Check that the file is not empty and the temperature finite. Raises 400."""
         check_transcription_request(request)
 
     def media_type(self, request: TranslationRequest) -> str:
@@ -35,15 +35,15 @@ class TranslationAdapter:
         return _media_type(request.answer_format)
 
     def encode(self, request: TranslationRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """A form that is written anew."""
+        """Encode as a new multipart form. The salt is dropped: audio uses no prompt cache."""
         return _form(request, model)
 
     def request_usage(self, _request: TranslationRequest, sent: EngineRequest) -> Usage:
-        """Empty: the preparation `RecordingLength` has counted the seconds."""
+        """Empty: the preparation `RecordingLength` counts the seconds."""
         return Usage()
 
     def begin(self, request: TranslationRequest, _names: ReplyNames) -> "_TranslationReader":
-        """A reader of one text."""
+        """A reader of one whole translation."""
         return _TranslationReader(request.answer_format)
 
 
@@ -53,7 +53,7 @@ class TranscriptionAdapter:
     endpoint = Endpoint.AUDIO_TRANSCRIPTIONS
 
     def check(self, request: TranscriptionRequest) -> None:
-        """Check the file and the form of the answer."""
+        """Check the file, the temperature and what the answer's format allows. Raises 400."""
         check_transcription_request(request)
 
     def media_type(self, request: TranscriptionRequest) -> str:
@@ -61,19 +61,19 @@ class TranscriptionAdapter:
         return EVENT_STREAM if request.streams else _media_type(request.answer_format)
 
     def encode(self, request: TranscriptionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """A form that is written anew."""
+        """Encode as a new multipart form. The salt is dropped: audio uses no prompt cache."""
         return _form(request, model)
 
     def request_usage(self, _request: TranscriptionRequest, sent: EngineRequest) -> Usage:
-        """Empty: the preparation `RecordingLength` has counted the seconds."""
+        """Empty: the preparation `RecordingLength` counts the seconds."""
         return Usage()
 
     def is_raw(self, _request: TranscriptionRequest) -> bool:
-        """Never: a stream is events."""
+        """False: transcriptions stream events."""
         return False
 
     def begin(self, request: TranscriptionRequest, _names: ReplyNames) -> "_TranscriptionReader":
-        """A reader of one text or of its events."""
+        """A reader of one whole transcript or of its events."""
         return _TranscriptionReader(request.answer_format)
 
 
@@ -103,7 +103,7 @@ class _TranscriptionReader:
         return ReplyPart(event(shown), engine_usage=_engine_usage(data))
 
     def end(self) -> bytes:
-        """Empty: the last event says that it is the last."""
+        """Empty: transcript streams have no `[DONE]`."""
         return b""
 
 
@@ -116,14 +116,14 @@ def _media_type(answer_format: str) -> str:
 
 
 def _plain(raw: bytes) -> ReplyPart:
-    """Text or subtitles. Raises ValueError for bytes that are no text."""
+    """Text or subtitles, unchanged. Raises ValueError for bytes that are not UTF-8."""
     raw.decode("utf-8")
     return ReplyPart(raw)
 
 
 def _engine_usage(raw: bytes) -> Usage | None:
     seconds = audio_transcript.seconds_in(raw)
-    # Also false for what is no number.
+    # The comparison is also false for NaN.
     if seconds is None or not 0 <= seconds < _MAX_SECONDS:
         return None
     return plausible(Usage(audio_milliseconds=round(seconds * 1000)))

@@ -1,7 +1,7 @@
-"""Transcripts in the place of a chat's recordings (contract C29), where no engine of the model accepts audio.
+"""Transcribes the recordings of a chat if no engine of its model accepts audio (contract C29).
 
-A transcript replaces the recording as a text of the same message: that is one of the few things that an engine is sent and the
-caller did not write (design 4.6). Each is a request of its own, admitted and metered as a transcription. The header
+The transcript replaces the recording as a text part of the same message. So the engine gets text that the caller did not write:
+design 4.6 lists such cases. Each transcription is a request of its own, admitted and metered as such. The answer's header
 `domicile-engine` names both engines.
 """
 
@@ -34,7 +34,7 @@ AUDIO, TEXT = "audio", "text"
 
 
 class AudioTranscripts:
-    """The `Preparation` that asks for them."""
+    """The `Preparation` that replaces recordings by transcripts."""
 
     def __init__(self, *, policy: ResidencyPolicy, router: Router, inference: Inference) -> None:
         """`inference` runs the transcriptions."""
@@ -46,7 +46,7 @@ class AudioTranscripts:
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], context: RequestContext
     ) -> Prepared[RequestT]:
-        """The chat as it is when no engine transcribes either: routing refuses it."""
+        """Raises the transcription's errors. If no engine transcribes either, the chat stays as it is and routing refuses it."""
         request = prepared.request
         if AUDIO not in prepared.needs or not isinstance(request, ChatCompletionRequest):
             return prepared
@@ -57,7 +57,7 @@ class AudioTranscripts:
             return prepared
         transcriber = _Transcriber(self._inference, self._adapter, reservation.admission.caller, model, context)
         messages = [
-            await transcriber.written(message, f"messages[{index}]") for index, message in enumerate(request.messages)
+            await transcriber.transcribe(message, f"messages[{index}]") for index, message in enumerate(request.messages)
         ]
         return replace(
             prepared,
@@ -76,12 +76,12 @@ class _Transcriber:
     caller: Caller
     model: str
     context: RequestContext
-    """The chat's: what cancels the chat cancels the transcriptions."""
+    """The chat's context. Its `cancellation` is shared with the transcriptions."""
     engines: dict[str, None] = field(default_factory=dict)
-    """The labels of those that have answered, in order."""
+    """The labels of the engines that transcribed, in order of first use."""
 
-    async def written(self, message: Message, path: str) -> Message:
-        """The message with transcripts in the place of its recordings."""
+    async def transcribe(self, message: Message, path: str) -> Message:
+        """Replace the recordings of a message by their transcripts. `path` names the message in errors."""
         if not isinstance(message, UserMessage) or isinstance(message.content, str):
             return message
         content = [

@@ -1,14 +1,14 @@
-"""Records whether the client or the shutdown cancelled a request: `asyncio.CancelledError` does not say."""
+"""Records whether the client or the shutdown cancelled a request. `asyncio.CancelledError` does not say which."""
 
 from domicile.data_plane.metering.entry import Outcome
 
 
 class Cancellation:
-    """One for each request. The client is the default."""
+    """The reason for one request's cancellation. The client, unless `by_platform` was called."""
 
     def __init__(self) -> None:
         self.outcome = Outcome.CLIENT_LEFT
 
     def by_platform(self) -> None:
-        """The process stops, and the drain time is over."""
+        """Record that the server cut the request off, because the drain time of a shutdown is over."""
         self.outcome = Outcome.CUT_OFF

@@ -35,16 +35,16 @@ class ChatAdapter:
         return EVENT_STREAM if request.streams else JSON
 
     def encode(self, request: ChatCompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """JSON. Raises RuntimeError for an image that is still an address: engines would fetch it themselves."""
+        """Encode as JSON. Raises RuntimeError for an image that is still a URL: an engine would fetch it itself."""
         _check_no_address(request)
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
 
     def request_usage(self, request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
-        """Tokens estimated from text. Images and sound are left out: only an engine knows their tokens."""
+        """Tokens estimated from the text alone: only an engine can count the tokens of images and sound."""
         return Usage(input_tokens=estimated_tokens(len(sent.body) - sum(_media_bytes(request))))
 
     def is_raw(self, _request: ChatCompletionRequest) -> bool:
-        """Never: a stream is events."""
+        """False: chat streams events."""
         return False
 
     def begin(self, request: ChatCompletionRequest, names: ReplyNames) -> "_ChatReader":
@@ -64,11 +64,11 @@ class _ChatReader:
 
     def piece(self, data: bytes) -> ReplyPart:
         chunk = chat_reply.decode_chunk(data)
-        # Engines send one token for each choice in a chunk.
+        # Count one token for each choice: engines send about one token a chunk.
         platform_usage = Usage(output_tokens=len(chunk.choices))
         engine_usage = engine_tokens(chunk.usage or None)
         if not (chunk.choices or self.with_usage):
-            # The chunk with the usage has no choices; it is for callers who asked for it.
+            # The usage chunk has no choices. Send it only to callers that set `stream_options.include_usage`.
             return ReplyPart(b"", platform_usage, engine_usage)
         body = chat_reply.encode_chunk(
             chunk, model=self.names.model, include_usage=self.with_usage, service_tier=self.names.service_tier
@@ -80,7 +80,7 @@ class _ChatReader:
 
 
 def _platform_usage(reply: chat_reply.ChatCompletion) -> Usage:
-    """Tokens estimated from the text of a whole reply, at least one for each choice."""
+    """Tokens estimated from a whole reply's texts and tool arguments, at least one for each."""
     texts = [choice.message.content or "" for choice in reply.choices]
     for choice in reply.choices:
         texts += [call.function.arguments for call in choice.message.tool_calls or () if call.function is not None]
@@ -88,7 +88,7 @@ def _platform_usage(reply: chat_reply.ChatCompletion) -> Usage:
 
 
 def engine_tokens(usage: chat_reply.Usage | None) -> Usage | None:
-    """An engine's count of tokens, if it can be true: every prompt has at least one token."""
+    """The engine's token count, or None when it is implausible. Every prompt has at least one token."""
     if usage is None or usage.prompt_tokens < 1:
         return None
     read, written = usage.prompt_tokens_details, usage.completion_tokens_details
@@ -103,7 +103,7 @@ def engine_tokens(usage: chat_reply.Usage | None) -> Usage | None:
 
 
 def _check_no_address(request: ChatCompletionRequest) -> None:
-    """Engines fetch by themselves. An address was refused or fetched long before: this is for the day on which it was not."""
+    """Raise RuntimeError for an image URL. Policy refuses URLs or fetches them earlier; this guards against a defect there."""
     for part in _parts(request):
         if isinstance(part, ImagePart) and not part.image_url.url.startswith("data:"):
             raise RuntimeError("an image's address must never reach an engine")

@@ -1,7 +1,7 @@
-"""After metering: what becomes of a complete reply before it is sent (design 5).
+"""The port of steps between metering and sending a complete reply (design 5). One such step replaces generated images by links.
 
-Links are put in the place of generated images here. A reply reaches this step only after its usage has been recorded and its
-reservation settled, so an error in it costs the caller the answer and the platform no count.
+The usage is recorded and the reservation settled before these steps run. So when a step fails the caller gets an error, and
+the usage is still counted.
 """
 
 from typing import Protocol
@@ -12,12 +12,12 @@ from domicile.data_plane.routing import Placement
 
 
 class Completion(Protocol):
-    """One such step, the counterpart of `Preparation`. It runs for every complete reply, so it first sees if it applies."""
+    """One step after metering. It gets every complete reply and returns those unchanged to which it does not apply."""
 
     async def complete(self, placement: Placement, entry: LedgerEntry, part: ReplyPart) -> ReplyPart:
-        """The part to send. Raises `DomicileError` for what the caller must know.
+        """Return the part to send. Raises `DomicileError` for errors that the caller must see.
 
-        `placement` has the admitted request and where it ran; `entry` is the ledger's. `part` is the whole reply. Of a stream
-        it is only what follows the last piece: the pieces have been sent.
+        `placement` holds the admitted request and its engine, `entry` the metered usage. `part` is the whole reply. For a
+        stream it is only the end, since the pieces have been sent.
         """
         ...

@@ -1,4 +1,4 @@
-"""Text completions: beyond the contract, for batches and older tools."""
+"""Text completions. The contract does not ask for them; batches and older tools use them."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class CompletionsAdapter:
     endpoint = Endpoint.COMPLETIONS
 
     def check(self, request: CompletionRequest) -> None:
-        """Check prompts and counts."""
+        """Check prompts, `n` and `best_of` against the specification. Raises 400."""
         check_completion_request(request)
 
     def media_type(self, request: CompletionRequest) -> str:
@@ -38,15 +38,15 @@ class CompletionsAdapter:
         return EVENT_STREAM if request.streams else JSON
 
     def encode(self, request: CompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """JSON."""
+        """Encode as JSON, with the cache salt."""
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
 
     def request_usage(self, _request: CompletionRequest, sent: EngineRequest) -> Usage:
-        """Tokens estimated from the whole body."""
+        """Tokens estimated from the size of the encoded body."""
         return Usage(input_tokens=estimated_tokens(len(sent.body)))
 
     def is_raw(self, _request: CompletionRequest) -> bool:
-        """Never: a stream is events."""
+        """False: completions stream events."""
         return False
 
     def begin(self, request: CompletionRequest, names: ReplyNames) -> "_CompletionsReader":
@@ -68,11 +68,11 @@ class _CompletionsReader:
 
     def piece(self, data: bytes) -> ReplyPart:
         chunk = decode_reply(data)
-        # Engines send one token for each completion in a chunk.
+        # Count one token for each choice: engines send about one token a chunk.
         platform_usage = Usage(output_tokens=len(chunk.choices))
         engine_usage = engine_tokens(chunk.usage or None)
         if not (chunk.choices or self.with_usage):
-            # The chunk with the usage has no choices; it is for callers who asked for it.
+            # The usage chunk has no choices. Send it only to callers that set `stream_options.include_usage`.
             return ReplyPart(b"", platform_usage, engine_usage)
         body = encode_chunk(chunk, model=self.names.model, include_usage=self.with_usage)
         return ReplyPart(event(body), platform_usage, engine_usage)

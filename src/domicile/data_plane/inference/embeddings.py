@@ -21,7 +21,7 @@ class EmbeddingsAdapter:
     endpoint = Endpoint.EMBEDDINGS
 
     def check(self, request: EmbeddingRequest) -> None:
-        """Check inputs and dimensions."""
+        """Check the number and kind of inputs. Raises 400 with the input at fault."""
         check_embedding_request(request)
 
     def media_type(self, _request: EmbeddingRequest) -> str:
@@ -29,11 +29,11 @@ class EmbeddingsAdapter:
         return JSON
 
     def encode(self, request: EmbeddingRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """JSON without a salt: no embedding is kept in a prompt cache."""
+        """Encode as JSON. The salt is dropped: embeddings use no prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
 
     def request_usage(self, _request: EmbeddingRequest, sent: EngineRequest) -> Usage:
-        """Tokens estimated from the whole body."""
+        """Tokens estimated from the size of the encoded body."""
         return Usage(input_tokens=estimated_tokens(len(sent.body)))
 
     def begin(self, request: EmbeddingRequest, names: ReplyNames) -> "_EmbeddingsReader":

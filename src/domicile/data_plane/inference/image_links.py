@@ -1,4 +1,4 @@
-"""Links in the place of generated images (design 5): room is asked for before an engine works, the links are made after."""
+"""Links in place of generated images (design 5). One step checks the quota before routing, one stores the images afterwards."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from domicile.process.off_loop import off_loop
 
 
 class RoomForLinks:
-    """The `Preparation` that refuses a request for links when the project's links are full."""
+    """The `Preparation` that refuses a request for links when the project's link quota is full."""
 
     def __init__(self, links: ImageLinks) -> None:
         self._links = links
@@ -22,20 +22,20 @@ class RoomForLinks:
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], _context: RequestContext
     ) -> Prepared[RequestT]:
-        """Raises 429 before an engine is asked."""
+        """Raises 429 when the quota is full, so that no engine works in vain."""
         if _wants_links(prepared.request):
             await self._links.require_room(reservation.admission.caller.project.project_id)
         return prepared
 
 
 class LinkedImages:
-    """The `Completion` that stores each image of a reply and puts its link in its place."""
+    """The `Completion` that stores each image of a reply and replaces it by its link."""
 
     def __init__(self, links: ImageLinks) -> None:
         self._links = links
 
     async def complete(self, placement: Placement, entry: LedgerEntry, part: ReplyPart) -> ReplyPart:
-        """Raises what the region's database raises. Images that are already stored expire with their links."""
+        """Raises the region database's errors. Images stored before such an error expire after an hour like all others."""
         if not _wants_links(placement.reservation.admission.request):
             return part
         reply, pictures = await off_loop(lambda: _read(part.body), len(part.body), entry.project_id)

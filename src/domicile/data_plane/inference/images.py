@@ -18,12 +18,12 @@ from domicile.openai_api.images import (
 
 
 class ImagesAdapter:
-    """The `EndpointAdapter` of images. Its reply holds the images themselves; `LinkedImages` replaces them by links."""
+    """The `EndpointAdapter` of images. Its reply holds the image bytes; `LinkedImages` replaces them by links on request."""
 
     endpoint = Endpoint.IMAGES_GENERATIONS
 
     def check(self, request: ImageRequest) -> None:
-        """Check the prompt."""
+        """Check the prompt's text. Raises 400."""
         check_image_request(request)
 
     def media_type(self, _request: ImageRequest) -> str:
@@ -31,11 +31,11 @@ class ImagesAdapter:
         return JSON
 
     def encode(self, request: ImageRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """JSON without a salt: no image is kept in a prompt cache."""
+        """Encode as JSON. The salt is dropped: images use no prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
 
     def request_usage(self, _request: ImageRequest, _sent: EngineRequest) -> Usage:
-        """Empty: images are counted, not prompts."""
+        """Empty: usage counts the images of the reply, not the prompt."""
         return Usage()
 
     def begin(self, request: ImageRequest, _names: ReplyNames) -> "_ImagesReader":
@@ -48,10 +48,10 @@ class _ImagesReader:
     images_max: int
 
     def reply(self, raw: bytes) -> ReplyPart:
-        """Each image must be a PNG: callers are told so, and links are served as such."""
+        """Check number and type of the images. They must be PNG: links are served as `image/png`."""
         reply = decode_images(raw)
         if not 1 <= len(reply.data) <= self.images_max:
-            raise ValueError("the engine made another number of images than was asked for")
+            raise ValueError("the engine returned no image or too many")
         headers = [read_header(bytes_of(image)) for image in reply.data]
         if any(header.kind != "png" for header in headers):
             raise ValueError("the engine's images are not PNG")

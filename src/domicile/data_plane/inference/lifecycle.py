@@ -2,8 +2,8 @@
 
 admit -> reserve -> prepare -> route -> run -> meter -> settle -> complete.
 
-Each stage takes the value that the stage before it made, so none can be skipped. The lifecycle is the same for all endpoints;
-each endpoint's `EndpointAdapter` says what differs. The receipt will be a `Completion`.
+Each stage takes the value that the previous stage made, so none can be skipped. The lifecycle is the same for all endpoints;
+each endpoint's `EndpointAdapter` holds the differences.
 """
 
 import asyncio
@@ -55,26 +55,26 @@ ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole reply, ready to be sent, and where it was made."""
+    """A whole reply, ready to send, and the engines that made it."""
 
     engines: str
-    """The public labels of all that answered."""
+    """The public labels of every engine that took part, separated by commas."""
     body: bytes
     media_type: str
     ignored: frozenset[str] = frozenset()
-    """Parameters of the request that ask for something, and that the engine was not sent."""
+    """Parameters that the caller set and the engine was not sent. The caller is told their names."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyStream:
-    """A reply that is still being made. `pieces` yields what is to be sent; closing it ends the work and meters it."""
+    """A reply that an engine has begun. `pieces` yields the bytes to send; closing it stops the engine and meters the use."""
 
     engines: str
-    """The public labels of all that answer."""
+    """The public labels of every engine that takes part, separated by commas."""
     pieces: AsyncGenerator[bytes, None]
     media_type: str
     ignored: frozenset[str] = frozenset()
-    """Parameters of the request that ask for something, and that the engine was not sent."""
+    """Parameters that the caller set and the engine was not sent. The caller is told their names."""
 
 
 class Inference:
@@ -91,7 +91,7 @@ class Inference:
         clock: Clock,
         salted_engines: frozenset[str],
     ) -> None:
-        """`salted_engines`: those that keep prompt caches apart by a salt; the project's id is the salt."""
+        """`salted_engines`: names of engines that separate prompt caches by a salt. The salt is the project's id."""
         self._policy = policy
         self._limits = limits
         self._router = router
@@ -103,13 +103,13 @@ class Inference:
         self._completions: tuple[Completion, ...] = ()
 
     def with_steps(self, *preparations: Preparation, completions: tuple[Completion, ...] = ()) -> "Inference":
-        """A copy with these steps before routing and after metering, in their order, and no others."""
+        """A copy that runs exactly these steps, in this order: preparations before routing, completions after metering."""
         copied = copy(self)
         copied._preparations, copied._completions = preparations, completions
         return copied
 
     def droppable(self, endpoint: Endpoint) -> DroppedMembers:
-        """The members of the endpoint's requests that are read and dropped."""
+        """The members that the endpoint accepts in a request and drops."""
         return self._policy.rules[endpoint].dropped
 
     async def answer(
@@ -119,7 +119,7 @@ class Inference:
         request: ModelRequestT,
         context: RequestContext,
     ) -> Reply:
-        """A whole reply. Raises `DomicileError` for everything that a caller must know."""
+        """Run the whole lifecycle and return the reply. Raises `DomicileError` for every error that the caller must see."""
         reservation = await self._admit_and_reserve(adapter, caller, request, context)
         usage = UsageAccumulator(context.request_id, self._clock.now_ms())
         outcome = Outcome.ENGINE_BROKE_OFF
@@ -151,7 +151,10 @@ class Inference:
         request: ModelRequestT,
         context: RequestContext,
     ) -> ReplyStream:
-        """A stream, opened: an engine has accepted the request, so errors until here are ordinary answers."""
+        """Return once an engine has sent its first byte. Raises `DomicileError` before that, as an ordinary HTTP error.
+
+        Later errors are events of the stream. A raw stream has no events: its `pieces` raise the error.
+        """
         reservation = await self._admit_and_reserve(adapter, caller, request, context)
         usage = UsageAccumulator(context.request_id, self._clock.now_ms())
         is_raw = adapter.is_raw(request)
@@ -175,7 +178,7 @@ class Inference:
             raise
         reader = adapter.begin(request, _names(reservation))
         pieces = self._pieces(reader, placement, usage, incoming, context, is_raw=is_raw)
-        # To its first, empty, yield: only a generator that has begun meters when it is closed.
+        # Advance to the first, empty, yield: Python runs the `finally` of a closed generator only if it has started.
         await anext(pieces)
         return ReplyStream(_labels(placement, prepared), pieces, adapter.media_type(request), placement.ignored)
 
@@ -186,7 +189,7 @@ class Inference:
             adapter.check(request)
             return admit(self._policy, caller, adapter.endpoint, request)
 
-        # Images and recordings are decoded to be looked at.
+        # Off the event loop: policy decodes images and recordings.
         admission = await off_loop(check_and_admit, context.body_bytes, caller.project.project_id)
         return await self._limits.reserve(admission)
 
@@ -206,7 +209,7 @@ class Inference:
         usage: UsageAccumulator,
         ask: Callable[[Engine, EngineCall], Awaitable[T]],
     ) -> tuple[Placement, T]:
-        """The answer of the first engine of this region that gives one. Fails over only here, before the first byte."""
+        """Ask engines in turn; return the first answer and its placement. Failover happens only here, before the first byte."""
         tried: dict[str, DomicileError | None] = {}
         while True:
             placement = self._route(reservation, prepared.needs, tried)
@@ -224,7 +227,7 @@ class Inference:
     def _route(
         self, reservation: Reservation, needs: frozenset[str], tried: Mapping[str, DomicileError | None]
     ) -> Placement:
-        """An engine that was not asked yet. When there is none: raises the last engine's own refusal, if there was one."""
+        """Choose an engine that was not tried yet. If none is left, raise the last engine's refusal or the router's error."""
         try:
             return self._router.route(reservation, needs=needs, tried=frozenset(tried))
         except DomicileError:
@@ -248,7 +251,7 @@ class Inference:
         *,
         is_raw: bool,
     ) -> AsyncGenerator[bytes, None]:
-        """The engine's pieces under the requested snapshot's name. In a stream of events, errors from here on are events."""
+        """Yield the engine's pieces under the requested snapshot's name. Errors are events too, but raised in a raw stream."""
         outcome, project_id = Outcome.ENGINE_BROKE_OFF, placement.reservation.admission.caller.project.project_id
         try:
             async with aclosing(incoming):
@@ -276,7 +279,7 @@ class Inference:
             yield last
 
     async def _finish(self, reservation: Reservation, usage: UsageAccumulator, outcome: Outcome) -> LedgerEntry | None:
-        """Meters what ran, then settles what was set aside. The entry is None when nothing ran."""
+        """Meter the usage, then settle the reservation. Returns None when no engine ran."""
         entry = usage.entry(reservation, outcome)
         if entry is not None:
             self._meter.record(entry)
@@ -284,7 +287,7 @@ class Inference:
         return entry
 
     async def _complete(self, placement: Placement, entry: LedgerEntry | None, part: ReplyPart) -> ReplyPart:
-        """What is sent of a complete reply, once it has been metered."""
+        """Wait until the entry is metered, run the completions, and return the part to send."""
         if entry is None:
             raise RuntimeError("a reply must be metered before it is sent")
         await self._meter.settled()
@@ -296,7 +299,7 @@ class Inference:
 def _encode(
     adapter: EndpointAdapter[ModelRequestT], request: ModelRequestT, placement: Placement, cache_salt: str | None
 ) -> tuple[EngineCall, Usage]:
-    """What the engine is sent, without the parameters that it is not sent, and the platform's count of it."""
+    """The call without the parameters that this engine must not get, and the platform's count of its input."""
     if placement.left_out:
         request = msgspec.structs.replace(request, **dict.fromkeys(placement.left_out))
     sent = adapter.encode(request, model=placement.engine_model, cache_salt=cache_salt)
@@ -317,13 +320,13 @@ async def _read(read: Callable[[bytes], ReplyPart], data: bytes, project_id: str
     try:
         return await off_loop(partial(read, data), len(data), project_id)
     except (ValueError, RecursionError):
-        # msgspec's own errors are ValueErrors; so is that of invalid UTF-8.
+        # msgspec's errors and UnicodeDecodeError are ValueErrors.
         log.error("engine_reply_unknown")
         raise region_errors.engine_unavailable() from None
 
 
 def _broken_off(error: DomicileError, *, is_raw: bool) -> bytes:
-    """An error as an event. A raw stream has no place for it: raises it, and the answer is seen to be unfinished."""
+    """The error as an event. In a raw stream raise it instead: the client then sees that the answer is incomplete."""
     if is_raw:
         raise error
     return event(error_rendering.envelope(error))

@@ -21,7 +21,7 @@ class ModerationsAdapter:
     endpoint = Endpoint.MODERATIONS
 
     def check(self, request: ModerationRequest) -> None:
-        """Check the inputs."""
+        """Check the number and kind of inputs. Raises 400 with the input at fault."""
         check_moderation_request(request)
 
     def media_type(self, _request: ModerationRequest) -> str:
@@ -29,13 +29,16 @@ class ModerationsAdapter:
         return JSON
 
     def encode(self, request: ModerationRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
-        """JSON without a salt: no moderation is kept in a prompt cache. Raises RuntimeError for an image's address."""
+        """Encode as JSON, without the salt: moderations use no prompt cache. Raises RuntimeError for an image URL.
+
+        Policy refuses URLs or fetches them earlier; the check guards against a defect there.
+        """
         if not all(url.startswith("data:") for _, url in request.images()):
             raise RuntimeError("an image's address would have reached an engine")
         return EngineRequest(encode_for_engine(request, model=model))
 
     def request_usage(self, request: ModerationRequest, _sent: EngineRequest) -> Usage:
-        """Tokens estimated from text: the answer has no count, and an image has no tokens."""
+        """Tokens estimated from the texts, at least one each. The reply has no count, and images have no tokens."""
         return Usage(input_tokens=sum(estimated_tokens(len(text.encode())) or 1 for text in request.texts()))
 
     def begin(self, request: ModerationRequest, names: ReplyNames) -> "_ModerationsReader":

@@ -1,7 +1,7 @@
-"""Between admission and routing: replaces a reference by its content (design 4.6).
+"""The port of steps between admission and routing, which replace references in a request by their content (design 4.6).
 
-An allowed URL becomes the bytes behind it. A recording in a chat becomes its transcript where no engine of the model accepts
-audio. An engine is sent the prepared request; the admitted request stays what the caller wrote.
+One step replaces an allowed URL by the fetched image. Another replaces a chat's recordings by transcripts, if no engine of the
+model accepts audio. The engine gets the prepared request; the admitted request stays as the caller wrote it.
 """
 
 from dataclasses import dataclass
@@ -15,26 +15,27 @@ from domicile.data_plane.limits.reservation import Reservation
 
 @dataclass(frozen=True, slots=True)
 class Prepared(Generic[RequestT]):
-    """A request as an engine will be asked it."""
+    """A request ready for routing and encoding."""
 
     request: RequestT
     needs: frozenset[str]
-    """The modalities that an engine must still have."""
+    """The modalities that the engine must support."""
     size_bytes: int = 0
-    """About how large the request is. Encoding a large one leaves the event loop."""
+    """The approximate size of the request. A large one is encoded in a thread."""
     helped_by: tuple[str, ...] = ()
-    """The public labels of other engines of this region that had a part in it."""
+    """The public labels of other engines of this region that prepared it, such as transcribers."""
     request_usage: Usage = Usage()  # noqa: RUF009 - frozen
-    """The platform's count of the request so far."""
+    """Usage counted by preparations. Added to the adapter's count."""
 
 
 class Preparation(Protocol):
-    """One such step. It runs for every request, so it first sees whether it applies."""
+    """One step before routing. It gets every request and returns those unchanged to which it does not apply."""
 
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], context: RequestContext
     ) -> Prepared[RequestT]:
-        """The request for the next step. Raises `DomicileError` with the member at fault.
+        """Return the request for the next step. Raises `DomicileError` naming the member at fault.
 
-        `context`: for a step that asks an engine itself."""
+        `context`: used by a step that runs a request of its own.
+        """
         ...

@@ -1,4 +1,4 @@
-"""How long a recording is, found out before an engine is asked: what an engine counts comes late, or never."""
+"""Measures a recording before routing. Engines report its length late or not at all."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ _RETRY_AFTER_S = 2
 
 
 class RecordingLength:
-    """The `Preparation` that measures a recording, and refuses a file that is none, whatever the engine would make of it."""
+    """The `Preparation` that counts a recording's length and refuses files that are not recordings."""
 
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
@@ -31,13 +31,13 @@ class RecordingLength:
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], _context: RequestContext
     ) -> Prepared[RequestT]:
-        """Raises 400 `invalid_file`. The recording is read in a process of its own."""
+        """Raises 400 `invalid_file`, or 503 when no inspector is free. The inspector process reads the recording."""
         request = prepared.request
         if not isinstance(request, TranscriptionRequest | TranslationRequest):
             return prepared
         inspection = await self._inspected(reservation.admission.caller.project.project_id, request.file)
         if inspection.refusal == "too_long":
-            raise errors.invalid_file("file", "It is longer than can be looked through here. Send it in parts.")
+            raise errors.invalid_file("file", "It is longer than this region can inspect. Send it in parts.")
         if inspection.refusal is not None:
             raise errors.invalid_file("file", f"It is not a recording that can be read. {_FORMATS}")
         return replace(prepared, request_usage=Usage(audio_milliseconds=inspection.milliseconds))
@@ -52,12 +52,12 @@ class RecordingLength:
         except InspectorNotStartedError as error:
             log.error("inspector_not_started", how=str(error))
             raise errors.service_unavailable(
-                "This region cannot look through recordings at the moment. Try again shortly; if it stays so, tell the "
+                "This region cannot inspect recordings at the moment. Try again shortly. If that does not help, tell the "
                 "operator of this platform.",
                 _RETRY_AFTER_S,
             ) from None
         except (NoRoomError, TimeoutError):
             raise errors.service_unavailable(
-                "This region has as many recordings to look through as it can. Send the request again, or fewer at a time.",
+                "Too many recordings wait for inspection in this region. Send the request again, or fewer at a time.",
                 _RETRY_AFTER_S,
             ) from None

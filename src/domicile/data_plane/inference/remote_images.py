@@ -1,4 +1,4 @@
-"""Allowed URLs of images become the images themselves, before an engine is chosen (design 4.6)."""
+"""Fetches images at allowed URLs and puts them into the request as data URLs, before routing (design 4.6)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from domicile.openai_api.moderations import ModerationImagePart, ModerationReque
 
 
 class FetchedImages:
-    """The `Preparation` that fetches them."""
+    """The `Preparation` that fetches the images of a chat or a moderation."""
 
     def __init__(self, fetcher: ImageFetcher) -> None:
         self._fetcher = fetcher
@@ -25,7 +25,7 @@ class FetchedImages:
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], _context: RequestContext
     ) -> Prepared[RequestT]:
-        """Raises 400 that names the first image that cannot be fetched."""
+        """Raises 400 naming the first image that cannot be fetched."""
         images = reservation.admission.remote_images
         if not images:
             return prepared
@@ -37,13 +37,13 @@ class FetchedImages:
 
 
 def in_moderation(request: ModerationRequest, images: Mapping[str, str]) -> ModerationRequest:
-    """The request with each image at the member that named it."""
+    """Replace URLs by images. `images`: data URLs by the member that named the image."""
     given = [_with_image(part, images.get(f"input[{index}].image_url.url")) for index, part in enumerate(request.input)]
     return msgspec.structs.replace(request, input=given)
 
 
 def in_chat(request: ChatCompletionRequest, images: Mapping[str, str]) -> ChatCompletionRequest:
-    """The request with each image at the member that named it."""
+    """Replace URLs by images. `images`: data URLs by the member that named the image."""
     messages = list(request.messages)
     for index, message in enumerate(messages):
         if isinstance(message, UserMessage) and isinstance(message.content, list):

@@ -1,4 +1,4 @@
-"""What the request lifecycle must know of a request beside its caller and its content."""
+"""What the request lifecycle needs about a request besides its caller and its content."""
 
 from dataclasses import dataclass, field
 
@@ -7,11 +7,11 @@ from domicile.data_plane.inference.cancellation import Cancellation
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One for each request, made by whatever brings it: HTTP, or a line of a batch."""
+    """One for each request. The HTTP handler makes it, or the `AudioTranscripts` step for its own requests."""
 
     request_id: str
     body_bytes: int = 0
-    """How large the request was when it came. Work on large ones leaves the event loop."""
+    """The size of the received body. Work on large bodies runs in a thread."""
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     def of_size(self, body_bytes: int) -> "RequestContext":

@@ -1,4 +1,4 @@
-"""What one request has used so far."""
+"""The usage of one request while it runs."""
 
 from domicile.boundary.usage import ImageSize, Usage
 from domicile.data_plane.inference.adapter import ReplyPart
@@ -8,7 +8,7 @@ from domicile.data_plane.routing import Placement
 
 
 class UsageAccumulator:
-    """Gathers counts while a request runs; the engine's own count goes before the platform's."""
+    """Adds up counts while a request runs. The engine's own count takes precedence over the platform's."""
 
     def __init__(self, request_id: str, at_ms: int) -> None:
         self._request_id = request_id
@@ -18,17 +18,17 @@ class UsageAccumulator:
         self._engine: Usage | None = None
         self._image_size: ImageSize | None = None
 
-    def started(self, placement: Placement, asked: Usage) -> None:
-        """An engine is being asked; `asked` is what the platform counts of the request."""
+    def started(self, placement: Placement, request_usage: Usage) -> None:
+        """Record the engine that is asked. `request_usage`: the platform's count of the request's input."""
         self._placement = placement
-        self._platform = asked
+        self._platform = request_usage
 
     def nothing_ran(self) -> None:
-        """That engine never answered."""
+        """Forget the placement: that engine did no work, so `usage` is empty and `entry` None."""
         self._placement = None
 
     def add(self, part: ReplyPart) -> None:
-        """A part of the answer has come."""
+        """Add the counts of one part of the reply."""
         self._platform = self._platform + part.platform_usage
         if part.engine_usage is not None:
             self._engine = part.engine_usage
@@ -37,13 +37,13 @@ class UsageAccumulator:
 
     @property
     def usage(self) -> Usage:
-        """The engine's count, or else the platform's."""
+        """The engine's count if it sent one, else the platform's. Empty when no engine ran."""
         if self._engine is not None:
             return self._engine
         return Usage() if self._placement is None else self._platform
 
     def entry(self, reservation: Reservation, outcome: Outcome) -> LedgerEntry | None:
-        """The ledger's line; None when no engine was reached."""
+        """The ledger entry for this request. None when no engine ran."""
         if self._placement is None:
             return None
         admission = reservation.admission
