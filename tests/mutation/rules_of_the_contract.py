@@ -36,7 +36,7 @@ MUTANTS = [
     Mutant(
         "C03",
         "images need enhanced ZDR",
-        "check_image",
+        "check_enhanced_zdr",
         "if first_image is None or not policy.requires_zdr:",
         "if True:",
         f"{TABLE} -k images",
@@ -303,7 +303,7 @@ MUTANTS = [
     Mutant(
         "C03",
         "an image needs enhanced retention, approved and set",
-        "check_image",
+        "check_enhanced_zdr",
         "    if not (caller.organization.enhanced_zdr and caller.retention.is_enhanced):",
         "    if not caller.organization.enhanced_zdr:",
         "tests/residency/test_retention.py tests/unit/data_plane/policy",

@@ -1,22 +1,22 @@
-"""Errors that only callers of a region meet. See `kernel.errors` for the rules."""
+"""Errors that only regions raise. `kernel.errors` states the rules for their texts."""
 
 from domicile.kernel.errors import Category, DomicileError
 
 
 def unsupported_by_model(param: str, instead: str | None) -> DomicileError:
-    """OpenAI's text word for word: clients read it to send the replacement by themselves."""
+    """400 in OpenAI's exact words: clients parse them to retry with `instead`. None: there is no replacement."""
     hint = "" if instead is None else f" Use '{instead}' instead."
     message = f"Unsupported parameter: '{param}' is not supported with this model.{hint}"
     return DomicileError(Category.INVALID, "unsupported_parameter", message, param=param)
 
 
 def only_default_supported(param: str, value: str) -> DomicileError:
-    """OpenAI's text, of a number whose only supported value is 1."""
+    """400 in OpenAI's words, for a number whose only supported value is 1."""
     return _unsupported_value(param, value, " Only the default (1) value is supported.")
 
 
 def role_not_supported(param: str, role: str) -> DomicileError:
-    """OpenAI's text. `param`: the path of the role."""
+    """400 in OpenAI's words. `param`: the path of the role."""
     return _unsupported_value(param, f"'{role}'", "")
 
 
@@ -26,12 +26,14 @@ def _unsupported_value(param: str, value: str, hint: str) -> DomicileError:
 
 
 def store_not_allowed(reason: str) -> DomicileError:
+    """400 for `store: true`. `reason` completes the sentence and ends with a full stop."""
     return DomicileError(
         Category.INVALID, "store_not_allowed", f"'store' must not be true here: {reason}", param="store"
     )
 
 
 def model_not_found(model: str) -> DomicileError:
+    """404 for an unknown name, and for a model without an engine in this region."""
     return DomicileError(
         Category.NOT_FOUND,
         "model_not_found",
@@ -41,6 +43,7 @@ def model_not_found(model: str) -> DomicileError:
 
 
 def model_not_eligible(model: str, endpoint: str, region: str, eligible: list[str]) -> DomicileError:
+    """400 for a known model that the catalogue does not allow for the endpoint in this region. `eligible`: those it allows."""
     names = ", ".join(eligible) if eligible else "none"
     return DomicileError(
         Category.INVALID,
@@ -51,19 +54,22 @@ def model_not_eligible(model: str, endpoint: str, region: str, eligible: list[st
 
 
 def endpoint_not_eligible(endpoint: str, region: str) -> DomicileError:
+    """400 for an endpoint that the catalogue does not allow in this region."""
     return DomicileError(Category.INVALID, "endpoint_not_eligible", f"{endpoint} is not eligible in region '{region}'.")
 
 
 def modality_not_supported(param: str, message: str) -> DomicileError:
+    """400 for images or audio that no engine of the model accepts. `message` is the whole text."""
     return DomicileError(Category.INVALID, "modality_not_supported", message, param=param)
 
 
 def url_not_allowed(param: str, reason: str) -> DomicileError:
+    """400 for a URL that is refused or could not be fetched. `reason` is the whole text."""
     return DomicileError(Category.INVALID, "url_not_allowed", reason, param=param)
 
 
 def zdr_required(endpoint: str, region: str) -> DomicileError:
-    """Contract C02."""
+    """403 (contract C02)."""
     return DomicileError(
         Category.FORBIDDEN,
         "zdr_required",
@@ -73,7 +79,7 @@ def zdr_required(endpoint: str, region: str) -> DomicileError:
 
 
 def enhanced_zdr_required(param: str, region: str, *, is_readable: bool) -> DomicileError:
-    """Contract C03. `is_readable`: whether an engine could read the image if the retention were set."""
+    """400 (contract C03). `is_readable`: whether an engine of this region reads images for the model."""
     message = (
         f"In region '{region}', image inputs need enhanced Zero Data Retention. Remove the image, or ask your admin to "
     )
@@ -84,11 +90,13 @@ def enhanced_zdr_required(param: str, region: str, *, is_readable: bool) -> Domi
 
 
 def rate_limit_exceeded(message: str, retry_after_s: int) -> DomicileError:
+    """429. `message` is the whole text."""
     return DomicileError(Category.RATE_LIMITED, "rate_limit_exceeded", message, retry_after_s=retry_after_s)
 
 
 def engine_unavailable(retry_after_s: int = 1, *, busy: bool = False) -> DomicileError:
-    why = "has as much to do as it may" if busy else "is out of reach at the moment"
+    """503, for engines that are down or, with `busy`, have no room in their queues."""
+    why = "is busy" if busy else "is out of reach at the moment"
     return DomicileError(
         Category.UNAVAILABLE,
         "engine_unavailable",
@@ -98,6 +106,7 @@ def engine_unavailable(retry_after_s: int = 1, *, busy: bool = False) -> Domicil
 
 
 def engine_misconfigured() -> DomicileError:
+    """503 for the operator's mistake: the engine refused its key, its model's name or the path."""
     return DomicileError(
         Category.UNAVAILABLE,
         "engine_misconfigured",
@@ -106,6 +115,7 @@ def engine_misconfigured() -> DomicileError:
 
 
 def engine_timeout(retry_after_s: int = 1) -> DomicileError:
+    """504."""
     return DomicileError(
         Category.TIMEOUT,
         "engine_timeout",

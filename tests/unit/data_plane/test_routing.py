@@ -145,7 +145,7 @@ class TestLoad:
         await occupied(made.condition("one").turns, 1)
         error = refusal(made, reservation())
         assert (error.category, error.code, error.retry_after_s) == (Category.UNAVAILABLE, "engine_unavailable", 1)
-        assert "as much to do as it may" in error.message
+        assert "is busy" in error.message
 
     async def test_a_project_that_fills_its_half_of_the_queue_leaves_the_other_half(self) -> None:
         made = router(engine_settings("one", max_concurrency=1, max_queue=4))

@@ -1,1 +1,1 @@
-"""The region's HTTP: the URL map, who asks, and one file for each family of endpoints."""
+"""The region's HTTP: the URL map, authentication, and one file for each family of endpoints."""

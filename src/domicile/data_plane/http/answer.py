@@ -1,4 +1,4 @@
-"""What a handler answers with. `handling` alone turns it into messages of the web framework."""
+"""The return types of handlers. Only `handling` converts them into responses of the web framework."""
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -12,30 +12,30 @@ from domicile.data_plane.inference.cancellation import Cancellation
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer with status 200. Errors are raised, never answered with this."""
+    """A whole answer with status 200. Handlers raise `DomicileError` for errors."""
 
     body: bytes
     media_type: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Beside those that every answer has. Names are in lower case."""
+    """Headers in addition to those of every answer. Names are in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamedAnswer:
-    """An answer that is sent as it is made, with status 200."""
+    """A streamed answer with status 200."""
 
     pieces: AsyncGenerator[bytes, None]
-    """Raw bytes, or whole events: `data: ...` with the empty line. It is closed whatever happens."""
+    """Raw bytes, or whole events: `data: ...` with the empty line. `StreamedResponse` always closes it."""
     media_type: str
     cancellation: Cancellation
-    """Told when the server cuts the answer off."""
+    """Records when the server cuts the answer off."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Beside those that every answer has. Names are in lower case."""
+    """Headers in addition to those of every answer. Names are in lower case."""
 
 
 AnyAnswer = Answer | StreamedAnswer
 
 
 def json_answer(value: Any) -> Answer:
-    """A struct or plain values as JSON."""
+    """An answer with a struct or plain values as JSON."""
     return Answer(msgspec.json.encode(value), JSON)

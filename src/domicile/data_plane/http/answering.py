@@ -1,4 +1,4 @@
-"""From the body of a request to its answer: what all endpoints that run a model have in common."""
+"""Reads a request's body, runs it and builds the answer: shared by all endpoints that run a model."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -24,12 +24,12 @@ ModelRequestT = TypeVar("ModelRequestT", bound=ModelRequest)
 
 @dataclass(frozen=True, slots=True)
 class RequestBody(Generic[ModelRequestT]):
-    """A body as it was read."""
+    """A decoded body."""
 
     request: ModelRequestT
     size_bytes: int
     dropped: frozenset[str] = frozenset()
-    """Paths of the members that were read and dropped. The answer's header `domicile-ignored` names them."""
+    """Paths of the members that were dropped. The answer's header `domicile-ignored` names them."""
 
 
 async def read_request(
@@ -41,7 +41,7 @@ async def read_request(
     limit_bytes: int,
     max_values: int = MAX_VALUES,
 ) -> RequestBody[ModelRequestT]:
-    """The body as the endpoint's closed type. Raises `DomicileError` 400, 408, 413, 415 and 503."""
+    """Decode the body as the endpoint's closed type. Raises `DomicileError` 400, 408, 413, 415 and 503."""
     droppable = inference.droppable(adapter.endpoint)
 
     def decode(body: bytes) -> RequestBody[ModelRequestT]:
@@ -59,7 +59,7 @@ async def whole_answer(
     body: RequestBody[ModelRequestT],
     context: RequestContext,
 ) -> Answer:
-    """The whole reply. Raises `ClientDisconnectedError` when the client leaves before."""
+    """Run the request and answer with the whole reply. Raises `ClientDisconnectedError` when the client leaves before."""
     context = context.of_size(body.size_bytes)
     working = inference.answer(adapter, caller, body.request, context)
     reply = await while_connected(request.receive, working, context.cancellation)
@@ -74,7 +74,7 @@ async def streamed_answer(
     body: RequestBody[ModelRequestT],
     context: RequestContext,
 ) -> StreamedAnswer:
-    """The reply in pieces, once an engine has begun it. Raises `ClientDisconnectedError` when the client leaves before."""
+    """Answer with a stream once an engine has begun it. Raises `ClientDisconnectedError` when the client leaves before."""
     context = context.of_size(body.size_bytes)
     opening = inference.stream(adapter, caller, body.request, context)
     reply = await while_connected(request.receive, opening, context.cancellation)
@@ -82,7 +82,7 @@ async def streamed_answer(
 
 
 def _headers(reply: Reply | ReplyStream, dropped: frozenset[str]) -> dict[str, str]:
-    """What really answers, and the paths of what it was not told. Both are names of closed lists, so both are short."""
+    """The engines' labels, and the parameters they were not sent. Both come from closed lists, so the headers stay short."""
     headers = {ENGINE_HEADER: reply.engines}
     ignored = reply.ignored | dropped
     if ignored:

@@ -34,7 +34,7 @@ class RegionEndpoints:
 
 
 def region_routes(endpoints: RegionEndpoints) -> list[Route]:
-    """Path -> handler, and nothing else."""
+    """The route of each path, in the order of matching."""
     inference = endpoints.inference
     images = Images(inference, endpoints.image_links)
     audio = Audio(inference)
@@ -58,9 +58,9 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
 def build_application(
     endpoints: RegionEndpoints, observer: Observer | None = None, body_memory: BodyMemory | None = None
 ) -> Application:
-    """The routes behind CORS, in the envelope. `observer` counts requests, `body_memory` their bodies.
+    """The routes behind CORS and authentication. `observer` counts requests, `body_memory` bounds the memory of their bodies.
 
-    Its server needs the `head_gate` of `endpoints.authenticator`: without it only public paths are served.
+    The server must run the `head_gate` of `endpoints.authenticator`. Without it only public paths are served.
     """
     return Application(
         region_routes(endpoints),
@@ -72,7 +72,7 @@ def build_application(
 
 
 def refusal_headers(region: str) -> tuple[tuple[str, str], ...]:
-    """What answers of the listener's own have in common with those of the application: a page in a browser reads both."""
+    """Headers for errors that the listener sends itself. With the CORS headers a page in a browser can read those too."""
     return tuple((name.decode(), value.decode()) for name, value in _headers(region))
 
 

@@ -20,7 +20,7 @@ SPEECH_LIMIT_BYTES = body_limit("/v1/audio/speech")
 
 
 class Audio:
-    """The handlers of these paths. Recordings are read whole, in memory."""
+    """The handlers of these paths. A recording is held in memory whole."""
 
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
@@ -29,7 +29,7 @@ class Audio:
         self._speech = SpeechAdapter()
 
     async def transcribe(self, request: Request, caller: Caller, context: RequestContext) -> AnyAnswer:
-        """What is said in a recording, whole or as it is written down."""
+        """Transcribe a recording: the whole text, or a stream of events."""
         form = await read_form(
             request,
             TranscriptionRequest,
@@ -43,7 +43,7 @@ class Audio:
         return await answer(request, self._inference, self._transcription, caller, body, context)
 
     async def translate(self, request: Request, caller: Caller, context: RequestContext) -> Answer:
-        """The same, in English."""
+        """Transcribe a recording into English, as one whole text."""
         form = await read_form(
             request,
             TranslationRequest,
@@ -56,6 +56,6 @@ class Audio:
         return await whole_answer(request, self._inference, self._translation, caller, body, context)
 
     async def speak(self, request: Request, caller: Caller, context: RequestContext) -> StreamedAnswer:
-        """A text as sound, sent as it is made."""
+        """Read a text aloud. The sound is streamed."""
         body = await read_request(request, self._inference, self._speech, SpeechRequest, limit_bytes=SPEECH_LIMIT_BYTES)
         return await streamed_answer(request, self._inference, self._speech, caller, body, context)

@@ -1,7 +1,7 @@
 """Key -> Caller, on the head of a request, before any byte of its body is parsed (design 4.1, contract C12 and C14).
 
-A key names its region. Another region's key is answered with the right host: it is not hashed, not looked up and not logged
-here, and no table of this region could know it.
+A key names its region. For another region's key the error names the right host. This region does not hash, look up or log
+such a key.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 class Authenticator:
-    """Knows this region's code, its installation's key grammar, its current snapshot and its own blocks."""
+    """Checks keys against this region's code, its current snapshot and its local blocks."""
 
     def __init__(
         self, region: str, installation_id: str, snapshots: CurrentSnapshot, clock: Clock, blocks: Blocks
@@ -31,8 +31,10 @@ class Authenticator:
         self._blocks = blocks
 
     def refuse_elsewhere(self, headers: Headers) -> None:
-        """Raises `DomicileError` for another region's key, for requests that need none: a client with such a key is wrong
-        here, whatever it asks."""
+        """Raises `DomicileError` for another region's key; accepts no key or a malformed one. For public paths.
+
+        A client with another region's key uses the wrong host on every path.
+        """
         try:
             key = self._parse(presented_key(headers))
         except DomicileError:
@@ -42,7 +44,7 @@ class Authenticator:
             raise elsewhere
 
     def authenticate(self, headers: Headers) -> Caller:
-        """Who asks. Raises `DomicileError` 401, or 503 while this region has no snapshot yet."""
+        """The caller whose key the headers hold. Raises `DomicileError` 401, or 503 while this region has no snapshot yet."""
         headers = list(headers)
         secret = presented_key(headers)
         key = self._parse(secret)
@@ -59,7 +61,7 @@ class Authenticator:
         return caller
 
     def serves(self, project_id: str) -> bool:
-        """Whether a project may be served now, for whoever needs no key: not archived, not blocked by the operator here."""
+        """Whether a project is in the snapshot and not blocked here. For requests without a key, such as image links."""
         table = self._snapshots.table
         return table is not None and project_id in table.projects and not self._blocks.cover("", project_id)
 
@@ -67,12 +69,12 @@ class Authenticator:
         return api_keys.parse(secret, self._installation_id)
 
     def _elsewhere(self, key: ParsedKey) -> DomicileError | None:
-        """What the holder of another region's key is told; None when no region is known by the key's code."""
+        """The error for another region's key. None for this region's and Admin keys, and for unknown codes."""
         if key.realm in {self._region, api_keys.ADMIN}:
             return None
         table = self._snapshots.table
         if table is None:
-            # Where that region is will be known in a moment: no reason to call the key incorrect, or to read a body.
+            # The first snapshot brings the directory of hosts. Until then the key may be right.
             return _no_snapshot()
         host = table.directory.get(key.realm)
         return None if host is None else errors.incorrect_hostname(host)

@@ -22,7 +22,7 @@ class ChatCompletions:
         self._adapter = ChatAdapter()
 
     async def create(self, request: Request, caller: Caller, context: RequestContext) -> AnyAnswer:
-        """One reply, or a stream of chunks."""
+        """Answer with one completion or a stream of chunks."""
         body = await read_request(
             request, self._inference, self._adapter, ChatCompletionRequest, limit_bytes=BODY_LIMIT_BYTES
         )

@@ -1,4 +1,4 @@
-"""POST /v1/completions (beyond the contract)."""
+"""POST /v1/completions. The contract does not ask for it."""
 
 from starlette.requests import Request
 
@@ -22,7 +22,7 @@ class Completions:
         self._adapter = CompletionsAdapter()
 
     async def create(self, request: Request, caller: Caller, context: RequestContext) -> AnyAnswer:
-        """One reply, or a stream of chunks."""
+        """Answer with one completion or a stream of chunks."""
         body = await read_request(
             request, self._inference, self._adapter, CompletionRequest, limit_bytes=BODY_LIMIT_BYTES
         )

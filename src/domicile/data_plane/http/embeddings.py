@@ -22,7 +22,7 @@ class Embeddings:
         self._adapter = EmbeddingsAdapter()
 
     async def create(self, request: Request, caller: Caller, context: RequestContext) -> Answer:
-        """One vector for each input."""
+        """Answer with one vector for each input."""
         body = await read_request(
             request,
             self._inference,

@@ -1,4 +1,4 @@
-"""Between the web framework and handlers: the one place that reads a scope and sends an answer."""
+"""Connects handlers to the web framework. The only place that reads a handler's scope and sends its answer."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,13 +13,13 @@ from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.policy.caller import Caller
 
 Handler = Callable[[Request, Caller, RequestContext], Awaitable[AnyAnswer]]
-"""Answers a caller. Of the request it reads the body, the path and the query, and watches whether the client leaves."""
+"""Answers an authenticated caller. It uses the request's body, path and query, and its disconnect message."""
 PublicHandler = Callable[[Request], Awaitable[AnyAnswer]]
-"""Answers anybody."""
+"""Answers without authentication."""
 
 
 def for_caller(handle: Handler) -> ASGIApp:
-    """The handler as an application. Its caller is the one that the head of the request was judged to be."""
+    """The handler as an ASGI application. The caller comes from the scope, where the head gate put it."""
 
     def handle_request(request: Request) -> Awaitable[AnyAnswer]:
         caller: Caller = request.scope[CALLER]
@@ -29,12 +29,12 @@ def for_caller(handle: Handler) -> ASGIApp:
 
 
 def for_anybody(handle: PublicHandler) -> ASGIApp:
-    """The handler of a public path as an application."""
+    """The handler of a public path as an ASGI application."""
     return _Application(handle)
 
 
 class _Application:
-    """An instance, not a function: the router would call a function with a request."""
+    """A class, because Starlette's router calls a plain function with a request instead of as an ASGI application."""
 
     def __init__(self, handle: PublicHandler) -> None:
         self._handle = handle

@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can serve."""
+"""GET /healthz and /readyz: liveness and readiness of this process."""
 
 from starlette.requests import Request
 
@@ -9,7 +9,7 @@ from domicile.kernel import errors
 
 
 class Health:
-    """Says yes or no; the detail is for the operator alone."""
+    """Answers with a status only. The details are on the operator listener (`operator/health`)."""
 
     def __init__(self, snapshots: CurrentSnapshot, router: Router) -> None:
         self._snapshots = snapshots
@@ -17,15 +17,15 @@ class Health:
         self._stopping = False
 
     def stop(self) -> None:
-        """From now on it is not ready, so that whoever chooses among replicas sends nothing new."""
+        """Report "not ready" from now on, so that load balancers send no new requests."""
         self._stopping = True
 
     async def alive(self, _request: Request) -> Answer:
-        """200 as long as the event loop turns."""
+        """200 as long as the event loop runs."""
         return json_answer({"status": "ok"})
 
     async def ready(self, _request: Request) -> Answer:
-        """200 with a snapshot and at least one healthy engine; else 503 with what is missing."""
+        """200 with a snapshot and a healthy engine, or no engine configured. Otherwise 503 with the reason."""
         if self._stopping:
             raise errors.service_unavailable("This replica is stopping.")
         if self._snapshots.table is None:

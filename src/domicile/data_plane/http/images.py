@@ -1,4 +1,4 @@
-"""POST /v1/images/generations (contract C21), and GET of the links that it hands out."""
+"""POST /v1/images/generations (contract C21), and GET /v1/images/content/{id} for the links that it returns."""
 
 from starlette.requests import Request
 
@@ -14,7 +14,7 @@ from domicile.web.bodies.body_limits import body_limit
 
 BODY_LIMIT_BYTES = body_limit("/v1/images/generations")
 
-# Whoever has a link may see the picture, and nobody else: no cache keeps it, and no page learns the link from the browser.
+# The link is the only protection of the image: no cache may keep it, and no `Referer` may leak the link.
 _CONTENT_HEADERS = {
     "cache-control": "private, no-store",
     "content-security-policy": "default-src 'none'; sandbox",
@@ -32,11 +32,11 @@ class Images:
         self._adapter = ImagesAdapter()
 
     async def create(self, request: Request, caller: Caller, context: RequestContext) -> Answer:
-        """One image, or as many as the model makes at a time."""
+        """Answer with the generated images, or with links to them."""
         body = await read_request(request, self._inference, self._adapter, ImageRequest, limit_bytes=BODY_LIMIT_BYTES)
         return await whole_answer(request, self._inference, self._adapter, caller, body, context)
 
     async def content(self, request: Request) -> Answer:
-        """The picture behind a link, for whoever has it. Everything else is 404."""
+        """The image of a link. 404 for anything wrong with the link."""
         picture = await self._links.open(request.path_params["image_id"], request.query_params.get("key", ""))
         return Answer(picture, "image/png", _CONTENT_HEADERS)

@@ -1,4 +1,4 @@
-"""What stands in front of every endpoint: authentication of all that is not public by name, on the head, and CORS."""
+"""Middleware of every endpoint: authentication on the request's head, except for the listed public paths, and CORS."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,13 +8,13 @@ from domicile.web.application import BODY_HOLD, add_answer_header, log_caller
 from domicile.web.bodies.body_memory import BodyHold
 from domicile.web.server.head_judgement import HeadGate
 
-# Answered without a key. Everything else, unknown URLs included, needs one.
+# Served without a key. Every other path needs one, unknown paths included.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
 # A link to an image is its own key.
 PUBLIC_BEGINNING = "/v1/images/content/"
 
 CALLER = "caller"
-"""Where a scope has the `Caller` that its head was judged to be."""
+"""The scope's key for the authenticated `Caller`."""
 
 _PREFLIGHT = b"access-control-request-method"
 CORS_HEADERS = (
@@ -24,7 +24,7 @@ CORS_HEADERS = (
 
 
 def head_gate(authenticator: Authenticator) -> HeadGate:
-    """Authenticates on the head every request that is not public, and puts its caller into the scope."""
+    """A gate that authenticates each non-public request from its head and puts the `Caller` into the scope."""
 
     def judge(scope: Scope) -> None:
         if _is_public(scope):
@@ -36,9 +36,10 @@ def head_gate(authenticator: Authenticator) -> HeadGate:
 
 
 class RegionMiddleware:
-    """`*` without credentials: a key is sent by the page's own script, never by the browser on its own (design 7).
+    """Answers CORS preflights, and adds the caller to the answer's headers, the log and the body's memory account.
 
-    Serves nobody whose head was not judged, unless the path is public.
+    CORS allows `*` without credentials: the page's script sends the key, never the browser itself (design 7). A non-public
+    request that bypassed the head gate fails with KeyError.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""GET /v1/models and /v1/models/{id}: what a caller may name here, and which engine really answers (design 6)."""
+"""GET /v1/models and /v1/models/{id}: the models of this region and the engines that serve them (design 6)."""
 
 from starlette.requests import Request
 
@@ -13,19 +13,19 @@ from domicile.openai_api.models import Answering, Model, ModelList
 
 
 class Models:
-    """Models that are eligible in this region and bound to one of its engines."""
+    """Lists the models that are eligible in this region and bound to one of its engines."""
 
     def __init__(self, policy: ResidencyPolicy, router: Router) -> None:
         self._policy = policy
         self._router = router
 
     async def list(self, _request: Request, _caller: Caller, _context: RequestContext) -> Answer:
-        """Every one of them, under its own name and then under each alias: all names that a request may use."""
+        """Every name that a request may use: each model's own name, followed by its aliases."""
         named = [(name, model) for model in self._served() for name in (model.name, *model.aliases)]
         return json_answer(ModelList(tuple(self._shown(name, model) for name, model in named)))
 
     async def get(self, request: Request, _caller: Caller, _context: RequestContext) -> Answer:
-        """One, by its own name or an alias, under the name that was asked for; else 404 `model_not_found`."""
+        """One model by its name or an alias, shown under the requested name. Raises 404 `model_not_found`."""
         name = request.path_params["model"]
         found = self._policy.catalogue.find_model(name)
         for model in self._served():

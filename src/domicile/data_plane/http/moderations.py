@@ -22,7 +22,7 @@ class Moderations:
         self._adapter = ModerationsAdapter()
 
     async def create(self, request: Request, caller: Caller, context: RequestContext) -> Answer:
-        """One result for each text, or one for all parts."""
+        """Answer with one result for each text, or one for all parts."""
         body = await read_request(
             request, self._inference, self._adapter, ModerationRequest, limit_bytes=BODY_LIMIT_BYTES
         )

@@ -1,4 +1,4 @@
-"""Streamed answers and unary work, for a client that may leave."""
+"""Runs streamed and unary work, and cancels it when the client disconnects."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ from domicile.web.application import ClientDisconnectedError
 
 T = TypeVar("T")
 
-# For a reader that has stopped reading.
+# The longest wait for a client that has stopped reading.
 _LAST_EVENT_S = 1.0
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T], cancellation: Cancellation) -> T:
-    """The work's result. A client that leaves cancels it, so that its engine stops too: `ClientDisconnectedError`.
+    """The work's result. When the client disconnects, cancels the work and raises `ClientDisconnectedError`.
 
-    The server may cancel it as well; `cancellation` is told.
+    When the server cancels this call, records that in `cancellation`.
     """
     working = asyncio.create_task(work)
     watching = asyncio.create_task(_disconnected(receive))
@@ -42,7 +42,7 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T], cancel
 
 
 class StreamedResponse(Response):
-    """Sends a streamed answer at the pace at which the client reads."""
+    """Sends a streamed answer with back-pressure: no further piece is taken while the client does not read."""
 
     def __init__(self, answer: StreamedAnswer) -> None:
         headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **answer.headers}
@@ -62,8 +62,7 @@ class StreamedResponse(Response):
                 raise ClientDisconnectedError
             sending.result()
         except asyncio.CancelledError:
-            # The server has waited for this stream as long as it may. Its reader is told, and does not take what it has
-            # for the whole answer.
+            # The drain time is over. Send an error event, so that the client does not take the stream for complete.
             self._cancellation.by_platform()
             await _end(sending)
             await self._break_off(send)
@@ -101,5 +100,5 @@ async def _end(task: "asyncio.Task[Any]") -> None:
         task.cancel()
         await asyncio.wait({task})
     if not task.cancelled():
-        # Looked at, so that nothing is logged about an exception that nobody retrieved.
+        # Retrieve the exception: asyncio logs exceptions that were never retrieved.
         task.exception()

@@ -46,7 +46,7 @@ class AudioTranscripts:
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], context: RequestContext
     ) -> Prepared[RequestT]:
-        """Raises the transcription's errors. If no engine transcribes either, the chat stays as it is and routing refuses it."""
+        """Raises the transcription's errors. If no engine transcribes, the chat stays as it is and routing refuses it."""
         request = prepared.request
         if AUDIO not in prepared.needs or not isinstance(request, ChatCompletionRequest):
             return prepared
@@ -57,7 +57,8 @@ class AudioTranscripts:
             return prepared
         transcriber = _Transcriber(self._inference, self._adapter, reservation.admission.caller, model, context)
         messages = [
-            await transcriber.transcribe(message, f"messages[{index}]") for index, message in enumerate(request.messages)
+            await transcriber.transcribe(message, f"messages[{index}]")
+            for index, message in enumerate(request.messages)
         ]
         return replace(
             prepared,

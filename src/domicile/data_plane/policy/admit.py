@@ -1,4 +1,4 @@
-"""Caller + request -> Admission, or one clear error. Synchronous, no I/O. The order is the design's (4.3)."""
+"""Caller + request -> Admission, or one clear error. Synchronous, no I/O. Design 4.3 gives the order of the checks."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.model_limits import check_model_limits
 from domicile.data_plane.policy.remote_image import RemoteImage, allowed_images
 from domicile.data_plane.policy.residency import ResidencyPolicy
-from domicile.data_plane.policy.retention import check_agreement, check_image, check_store, check_zdr
+from domicile.data_plane.policy.retention import check_agreement, check_enhanced_zdr, check_store, check_zdr
 from domicile.data_plane.policy.wishes import Wishes
 from domicile.openai_api.closed import ModelRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A request that may run in this region, for this caller. Made only here."""
+    """A request that may run in this region, for this caller. Only `admit` makes one."""
 
     caller: Caller
     endpoint: Endpoint
@@ -25,22 +25,22 @@ class Admission:
     """The model's name as the caller wrote it: a snapshot or an alias."""
     request: ModelRequest
     retention: Retention
-    """What was in force when it was admitted."""
+    """The retention in force at admission."""
     needs: frozenset[str]
-    """The modalities of the input: of text, image, audio. Whether an engine can serve them is said last, by routing."""
+    """The modalities of the input: "text", "image", "audio". Routing checks later that an engine supports them."""
     wishes: Wishes
-    """What it asks for beyond its input."""
+    """The optional parameters that are set."""
     remote_images: tuple[RemoteImage, ...] = ()
-    """Images named by a URL that may be fetched: before routing, and never by an engine."""
+    """Images at allowed URLs. The platform fetches them before routing; engines never see a URL."""
     first_image: str | None = None
-    """The path of the first image."""
+    """The path of the first image, for errors. None without images."""
 
 
 def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: ModelRequest) -> Admission:
-    """Whether a request may run here. Raises `DomicileError`."""
+    """Check a request against all rules of the region. Raises `DomicileError` for the first rule that it breaks."""
     # 1. Endpoint and snapshot.
     model = policy.eligible_model(endpoint, request.model)
-    # 2. Every parameter, and whatever in the content would fetch or refer to something elsewhere.
+    # 2. Every parameter, and all content that fetches from or refers to another place.
     rules = policy.rules[endpoint]
     wishes = rules.wishes.wishes(request, model.features)
     policy.check_parameters(endpoint, request, wishes.asked)
@@ -51,8 +51,8 @@ def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: 
     # 3. The agreement, then ZDR, then images.
     check_agreement(policy, caller)
     check_zdr(policy, caller, endpoint)
-    check_image(policy, caller, content.first_image, endpoint=endpoint, snapshot=model.name)
-    # 4. Permission: the snapshot narrows no project's models, so each may use all that is eligible here.
+    check_enhanced_zdr(policy, caller, content.first_image, endpoint=endpoint, snapshot=model.name)
+    # 4. Permission: snapshots carry no list of models for a project, so a project may use every eligible model.
     return Admission(
         caller,
         endpoint,

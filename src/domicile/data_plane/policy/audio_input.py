@@ -1,4 +1,4 @@
-"""A recording that a caller sends inside a message: it must be what it claims. Only its first bytes are looked at here."""
+"""Checks a recording inside a message: its first bytes must be those of the claimed format."""
 
 import re
 
@@ -7,24 +7,24 @@ from domicile.kernel.base64_text import decode_base64
 from domicile.openai_api.chat_messages import InputAudio
 
 PARTS_MAX = 32
-"""Recordings in one chat. Each may become a call of an engine of its own."""
+"""Recordings in one chat. Each may need an engine call of its own, for its transcription."""
 BYTES_MAX = 25 * 1024 * 1024
-"""Of all recordings of a chat together: as much as one transcription may have."""
+"""Bytes of all recordings of one chat together: the limit of one transcription."""
 
 _WAV = re.compile(rb"(?:RIFF|RF64)....WAVE", re.DOTALL)
-# A tag before it, or the head of an MPEG audio frame of layer III.
+# An ID3 tag, or the header of an MPEG audio frame of layer III.
 _MP3 = re.compile(rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", re.DOTALL)
 
 
 class RecordingBudget:
-    """What the recordings of one chat may come to, before any of them costs anything."""
+    """Limits number and total size of one chat's recordings."""
 
     def __init__(self) -> None:
         self._parts = 0
         self._bytes = 0
 
     def spend(self, content: bytes, param: str) -> None:
-        """Count one. Raises 400 naming `param` for the first that is too many or too much."""
+        """Count one recording. Raises 400 naming `param` when it exceeds `PARTS_MAX` or `BYTES_MAX`."""
         self._parts += 1
         self._bytes += len(content)
         if self._parts > PARTS_MAX:
@@ -41,10 +41,10 @@ class RecordingBudget:
 
 
 def sound_in(audio: InputAudio, param: str) -> bytes:
-    """The recording's bytes. Raises 400 `invalid_file` naming `param` unless it is what it claims (design 7)."""
+    """The recording's bytes. Raises 400 `invalid_file` naming `param` unless they start like the claimed format (design 7)."""
     try:
         content = decode_base64(audio.data)
-    except ValueError:  # binascii's own, and that of a letter outside ASCII
+    except ValueError:  # binascii.Error, or a letter outside ASCII
         raise errors.invalid_file(param, "It is not base64.") from None
     known = _WAV if audio.format == "wav" else _MP3
     if known.match(content) is None:

@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The authenticated caller of a request."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from domicile.boundary.snapshot import OrganizationRecord, ProjectRecord
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key that was found valid, with what the snapshot says of its project. Made only in `http/auth` and `jobs`."""
+    """A valid key with its project and organization from the snapshot. Only `http/auth` makes one."""
 
     organization: OrganizationRecord
     project: ProjectRecord
     key_id: str
     region: str
-    """The code of the region that the key belongs to, which is this one."""
+    """The code of the key's region, which is always this region."""
 
     @property
     def retention(self) -> Retention:
-        """What is kept of this caller's content."""
+        """The retention that applies: the project's own, or else the organization's."""
         return effective_retention(self.project.retention, self.organization.retention)

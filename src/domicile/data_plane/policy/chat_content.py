@@ -1,4 +1,4 @@
-"""The content of a chat request, looked through once: what it needs of a model, and what of it must not pass."""
+"""Inspects the content of a chat request in one pass: the modalities it needs, and content to refuse."""
 
 import re
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 @dataclass(frozen=True, slots=True)
 class ContentRules:
-    """The catalogue's rules for members deeper down."""
+    """The catalogue's rules for nested members of a chat request."""
 
     image_url: ParameterRule
     file: ParameterRule
     earlier_audio: ParameterRule
     references: Mapping[str, ParameterRule]
-    """By the path of the schema."""
+    """Keyed by the path of the schema, without indexes."""
 
     @classmethod
     def of(cls, members: Members) -> "ContentRules":
-        """Raises KeyError when the catalogue lacks one."""
+        """Raises KeyError when the catalogue lacks one of the rules."""
         return cls(
             image_url=members["messages[].content[].image_url.url"],
             file=members["messages[].content[].file"],
@@ -57,10 +57,10 @@ def chat_inspection(members: Members) -> Inspect:
 
 
 def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Content:
-    """Looks through messages and schemas.
+    """Inspect messages and schemas.
 
-    Raises 400 for a file, a reference to something kept elsewhere, an image or a recording that is not what it claims, or
-    more recordings than one request may have.
+    Raises 400 for a file, a reference to an earlier audio reply or to an external schema, an image or a recording that is not
+    what it claims, and too many or too large recordings.
     """
     for path, schema in schemas(request):
         if _refers_elsewhere(schema):
@@ -94,7 +94,7 @@ def _inspect_part(
 
 
 def _refers_elsewhere(schema: Schema) -> bool:
-    """Whether a schema refers to anything outside itself: some engines would fetch it."""
+    """Whether a schema refers to anything outside itself. Some engines would fetch that."""
     pending: list[Any] = [schema]
     while pending:
         value = pending.pop()

@@ -1,4 +1,4 @@
-"""What the content of a request needs, as each endpoint's inspection finds it."""
+"""The result of inspecting a request's content, and the parts that several endpoints' inspections share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,52 +12,52 @@ from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 
 Members = Mapping[str, ParameterRule]
-"""The catalogue's rules for members deeper down, by their paths."""
+"""The catalogue's rules for nested members, by path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A URL where content is expected."""
+    """A URL in place of an image's bytes."""
 
     param: str
     url: str
     rule: ParameterRule
-    """What the catalogue says of such a member."""
+    """The catalogue's rule for the member, with the reason of a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was found."""
+    """The result of one inspection."""
 
     needs: frozenset[str]
-    """The modalities that the input uses: of text, image, audio."""
+    """The modalities of the input: "text", "image", "audio"."""
     first_image: str | None = None
-    """The path of the first image."""
+    """The path of the first image. None without images."""
     addresses: tuple[Address, ...] = ()
-    """What is named by a URL: refused, unless the operator allows the host (`remote_image`)."""
+    """Images named by a URL. `remote_image` refuses them unless the operator allows the host."""
 
 
 ONLY_TEXT = Content(frozenset({"text"}))
 
 NOTHING = Content(frozenset())
-"""No modality is needed beyond what the endpoint is for."""
+"""No modality needed: every engine of the endpoint accepts its input."""
 
 Inspect = Callable[[Any, ModelEntry], Content]
-"""Looks through a request for a snapshot. Raises 400 for what must not pass, whatever engine would serve it."""
+"""Inspects a request for a model. Raises 400 for content that no engine may get."""
 
 
 def text_inspection(_members: Members) -> Inspect:
-    """The inspection of requests that hold text, or the tokens of text, and nothing that could refer to anything."""
+    """The inspection of requests that hold only text or tokens."""
     return lambda _request, _model: ONLY_TEXT
 
 
 def recording_inspection(_members: Members) -> Inspect:
-    """The inspection of requests that hold a recording, by its bytes, and text about it."""
+    """The inspection of requests that hold a recording's bytes and text."""
     return lambda _request, _model: NOTHING
 
 
 def image_address(url: str, param: str, rule: ParameterRule) -> tuple[Address, ...]:
-    """The address of an image that is not there by its bytes. Those that are must be what they claim: else 400."""
+    """The address if `url` is not a data URL. A data URL is checked: raises 400 unless it holds the image that it claims."""
     if not is_data_url(url):
         return (Address(param, url, rule),)
     check_image(url, param)

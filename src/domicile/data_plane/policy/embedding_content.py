@@ -7,7 +7,7 @@ from domicile.openai_api.embeddings import VECTOR_SIZES, EmbeddingRequest
 
 
 def embedding_inspection(_members: Members) -> Inspect:
-    """The inspection of embedding requests: text, or the tokens of text."""
+    """The inspection of embedding requests: text or tokens. Checks `dimensions` against the model."""
 
     def inspect(request: EmbeddingRequest, model: ModelEntry) -> Content:
         if request.dimensions is not None and "dimensions" not in model.features:

@@ -1,4 +1,4 @@
-"""What the catalogue says of each served endpoint's requests, ready for the request path."""
+"""The catalogue's rules for each served endpoint's requests, prepared once for the request path."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from domicile.openai_api.images import ImageRequest
 from domicile.openai_api.moderations import ModerationRequest
 from domicile.web.bodies.dropped_members import DroppedMembers
 
-# The whole list: an endpoint that is not here admits nothing.
+# The complete list of served endpoints, with their request types and content inspections.
 SERVED: Mapping[Endpoint, tuple[type[ModelRequest], Callable[[Members], Inspect]]] = MappingProxyType(
     {
         Endpoint.AUDIO_TRANSCRIPTIONS: (TranscriptionRequest, recording_inspection),
@@ -48,16 +48,17 @@ class EndpointRules:
     inspect: Inspect
     wishes: WishRules
     limits: Mapping[Feature, FeatureLimitsTable]
-    """What models with a feature refuse."""
+    """Parameters, values and roles that models with a feature refuse."""
     dropped: DroppedMembers
-    """What is read of a request and goes no further."""
+    """Members that are accepted and dropped."""
 
 
 def endpoint_rules(catalogue: Catalogue) -> Mapping[Endpoint, EndpointRules]:
-    """Those of every served endpoint. Fails closed.
+    """The rules of every served endpoint. Fails closed.
 
-    ValueError when a parameter of a request has no class, or the reverse, since what has none could neither be refused nor kept
-    from an engine; or when a default is no value of its parameter. KeyError when a member has no rule.
+    Raises ValueError when a request's parameter has no class in the catalogue, or a class has no parameter: without a class it
+    could neither be refused nor kept from an engine. Raises ValueError also for a default that is no value of its parameter,
+    KeyError for a member without a rule.
     """
     return MappingProxyType(
         {

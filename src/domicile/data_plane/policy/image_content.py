@@ -1,4 +1,4 @@
-"""The content of a request for images (contract C21): text goes in, so the gate for image inputs is not met (C03)."""
+"""The content of a request for images (contract C21). Its input is text, so the rule for image inputs (C03) does not apply."""
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.data_plane.policy.content import ONLY_TEXT, Content, Inspect, Members
@@ -7,7 +7,7 @@ from domicile.openai_api.images import ImageRequest
 
 
 def image_inspection(_members: Members) -> Inspect:
-    """The inspection of requests for images."""
+    """The inspection of requests for images: several at a time need a model that makes several."""
 
     def inspect(request: ImageRequest, model: ModelEntry) -> Content:
         if request.images > 1 and "several_images" not in model.features:

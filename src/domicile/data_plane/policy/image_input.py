@@ -1,7 +1,7 @@
-"""An image that a caller sends by its bytes: it must be what it claims, and of a size that an engine can take on.
+"""Checks an image that a caller sends as a data URL: its real type must be the claimed one, and its size must be bounded.
 
-Only headers are read. Pillow would do it for three of the four formats; for WebP it sets two whole canvases aside when it
-opens a file (1.1 GB of addresses for one of 380 KB, measured), on the request's path, for whoever asks.
+Only headers are read. Pillow is no choice here: opening a WebP file allocates two whole canvases (1.1 GB of address space for
+a file of 380 KB, measured), on the request path and at any caller's will.
 """
 
 import re
@@ -13,14 +13,14 @@ from domicile.kernel import errors
 from domicile.kernel.base64_text import decode_base64
 
 PIXELS_MAX = 50_000_000
-"""Of one image, by its header: decoded, 200 MB at four bytes each."""
+"""Pixels of one image, by its header. Decoded at four bytes a pixel they take 200 MB."""
 SIDE_MAX = 32_767
 """Pixels along one side."""
 JPEG_SCANS_MAX = 100
-"""A decoder goes over all pixels for each, and a file of a megabyte can have ten thousand. Cameras and editors make twelve."""
+"""A decoder visits all pixels for each scan. A file of one megabyte can have 10,000; cameras and editors write about 12."""
 
-# Exactly this shape and no other: an engine that reads addresses more generously (upper case, blanks) must not find one.
-# And pixels only: an SVG may itself hold addresses.
+# Exactly this form. An engine may parse URLs more loosely (upper case, blanks), and must not find another URL here.
+# Raster formats only: an SVG can hold URLs.
 _DATA_URL = re.compile(r"data:image/(png|jpeg|jpg|webp|gif);base64,")
 _JPEG_SEGMENTS_MAX = 2_000
 _GIF_BLOCKS_MAX = 20_000
@@ -32,7 +32,7 @@ _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What an image's own header says."""
+    """Type and size of an image, from its own header."""
 
     kind: str
     """png, jpeg, gif or webp."""
@@ -41,16 +41,19 @@ class ImageHeader:
 
 
 class UnreadableImageError(ValueError):
-    """Bytes that are not an image of the four formats, or end before its size is known."""
+    """The bytes are not PNG, JPEG, GIF or WebP, or end before the image's size."""
 
 
 def is_data_url(url: str) -> bool:
-    """Whether it has the one shape in which images are taken; what it holds is `check_image`'s matter."""
+    """Whether a URL has the accepted form of a data URL. `check_image` checks its content."""
     return _DATA_URL.match(url) is not None
 
 
 def check_image(url: str, param: str) -> ImageHeader:
-    """The header of a data URL's image. Raises 400 `invalid_file` naming `param` unless it is what it claims (design 7)."""
+    """Check the image in a data URL and return its header. Raises 400 `invalid_file` naming `param` (design 7).
+
+    The image's type must be the claimed one, and pixels, sides and JPEG scans within the limits above.
+    """
     claim = _DATA_URL.match(url)
     if claim is None:
         raise errors.invalid_file(param, "An image is sent as data:image/png;base64,... (or jpeg, webp, gif).")
@@ -59,7 +62,7 @@ def check_image(url: str, param: str) -> ImageHeader:
         header = read_header(data)
     except UnreadableImageError:
         raise errors.invalid_file(param, "It is not a PNG, JPEG, WebP or GIF image.") from None
-    except ValueError:  # binascii's own, and that of a letter outside ASCII
+    except ValueError:  # binascii.Error, or a letter outside ASCII
         raise errors.invalid_file(param, "What follows 'base64,' is not base64.") from None
     claimed = claim[1].replace("jpg", "jpeg")
     if header.kind != claimed:
@@ -68,14 +71,14 @@ def check_image(url: str, param: str) -> ImageHeader:
         raise errors.invalid_file(
             param, f"It has more than {PIXELS_MAX // 1_000_000} megapixels, or a side above {SIDE_MAX} pixels."
         )
-    # Coded pixels cannot hold these two bytes (T.81, B.1.1.5), so what is counted is scans, and what stands in comments.
+    # Coded pixels never contain these two bytes (T.81, B.1.1.5), so this counts scans, and at most some bytes in comments.
     if header.kind == "jpeg" and data.count(_JPEG_SCAN) > JPEG_SCANS_MAX:
         raise errors.invalid_file(param, f"It has more than {JPEG_SCANS_MAX} scans. Save it again as an ordinary JPEG.")
     return header
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Kind and size, by content. Raises `UnreadableImageError`."""
+    """Read type and size from the first bytes of an image. Raises `UnreadableImageError`."""
     for start, kind, read in _FORMATS:
         if data.startswith(start):
             try:
@@ -89,7 +92,7 @@ def read_header(data: bytes) -> ImageHeader:
 
 
 def _png(data: bytes) -> tuple[int, int]:
-    """PNG (third edition) 11.2.1: IHDR comes first, has 13 bytes, and its checksum covers name and content."""
+    """PNG (third edition) 11.2.1: the first chunk is IHDR, has 13 bytes, and a checksum over name and content."""
     length, name = struct.unpack_from(">I4s", data, 8)
     (checksum,) = struct.unpack_from(">I", data, 29)
     if length != 13 or name != b"IHDR" or zlib.crc32(data[12:29]) != checksum:
@@ -99,7 +102,7 @@ def _png(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
-    """ITU-T T.81, B.1 and B.2: markers one after the other, until that of the frame."""
+    """ITU-T T.81, B.1 and B.2: skip marker segments until the frame header."""
     place = 2
     for _ in range(_JPEG_SEGMENTS_MAX):
         mark, code = struct.unpack_from(">BB", data, place)
@@ -122,7 +125,7 @@ def _jpeg(data: bytes) -> tuple[int, int]:
 
 
 def _gif(data: bytes) -> tuple[int, int]:
-    """GIF89a, 18 to 26: the screen and the first picture, which may be larger than the screen."""
+    """GIF89a, 18 to 26: the logical screen and the first image, which may be larger than the screen."""
     screen_width, screen_height, flags = struct.unpack_from("<HHB", data, 6)
     place = 13 + (3 << ((flags & 7) + 1) if flags & 0x80 else 0)
     within_extension = False
@@ -144,7 +147,7 @@ def _gif(data: bytes) -> tuple[int, int]:
 
 
 def _webp(data: bytes) -> tuple[int, int]:
-    """RFC 9649: a simple file (lossy or lossless) or an extended one, by its first chunk."""
+    """RFC 9649: the first chunk tells a simple file (lossy or lossless) from an extended one."""
     if data[8:12] != b"WEBP":
         raise UnreadableImageError
     chunk = data[12:16]

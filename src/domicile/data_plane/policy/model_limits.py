@@ -1,6 +1,6 @@
-"""What a model refuses though its endpoint takes it, as OpenAI's refuses it: data of the model's features in the catalogue.
+"""Parameters, values and roles that a model refuses although its endpoint accepts them. The catalogue lists them by feature.
 
-So that a fault shows here, and not when the same request meets the original model.
+OpenAI's model of the same name refuses them too, so callers find the mistake here first.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from domicile.openai_api.closed import ModelRequest
 def check_model_limits(
     limits: Mapping[Feature, FeatureLimitsTable], model: ModelEntry, request: ModelRequest, asked: frozenset[str]
 ) -> None:
-    """Raises 400 for a parameter, value or role that the model does not take. `asked`: what is no default."""
+    """Raises 400 for a parameter, value or role that the model refuses. `asked`: parameters not at their default."""
     for feature, limit in limits.items():
         if feature not in model.features:
             continue
-        # Those with a replacement first: the replacement is what the caller can do.
+        # Parameters with a replacement first: that error tells the caller what to send instead.
         for name in (*limit.instead, *limit.refuse):
             if name in asked:
                 raise region_errors.unsupported_by_model(name, instead=limit.instead.get(name))

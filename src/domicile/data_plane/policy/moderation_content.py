@@ -7,7 +7,7 @@ from domicile.openai_api.moderations import ModerationRequest
 
 
 def moderation_inspection(members: Members) -> Inspect:
-    """The inspection of moderation requests: texts and images. Raises KeyError when the catalogue lacks the rule of images."""
+    """The inspection of moderation requests: texts and images. Raises KeyError when the catalogue has no rule for images."""
     rule = members["input[].image_url.url"]
 
     def inspect(request: ModerationRequest, model: ModelEntry) -> Content:

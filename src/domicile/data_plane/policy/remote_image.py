@@ -1,4 +1,4 @@
-"""Images that a caller names by their URL: which of them the platform may fetch. An engine never sees a URL (design 4.6)."""
+"""Decides which image URLs the platform may fetch. An engine never sees a URL (design 4.6)."""
 
 import re
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ from domicile.data_plane.policy.content import Address, refusal
 from domicile.settings.fetch_hosts import FetchHost
 
 IMAGES_MAX = 10
-"""Fetched for one request."""
+"""Images fetched for one request."""
 
-# Exactly this shape: nothing that two readers of URLs could understand differently, so that the host that was looked at is
-# the host that is asked. No user, no fragment, no backslash, no letter outside ASCII.
+# Exactly this form. It excludes everything that two URL parsers could read differently, so the checked host is the host that
+# is connected to: no user, no fragment, no backslash, no letter outside ASCII.
 _URL = re.compile(r"https://([a-z0-9.-]{1,253})(?::([1-9][0-9]{0,4}))?(/[!\"$-\[\]-~]*)?")
 _LENGTH_MAX = 2048
 
@@ -29,7 +29,7 @@ class RemoteImage:
 
 
 def allowed_images(hosts: Iterable[FetchHost], addresses: Iterable[Address]) -> tuple[RemoteImage, ...]:
-    """All of them, or 400 `url_not_allowed` for the first that names no host of the list."""
+    """All addresses as images to fetch. Raises 400 `url_not_allowed` for the first whose host and port are not allowed."""
     allowed = {(host.host, host.port) for host in hosts}
     found = []
     for address in addresses:
@@ -39,6 +39,6 @@ def allowed_images(hosts: Iterable[FetchHost], addresses: Iterable[Address]) -> 
         found.append(RemoteImage(address.param, address.url, parts[1], int(parts[2] or 443)))
         if len(found) > IMAGES_MAX:
             raise region_errors.url_not_allowed(
-                address.param, f"At most {IMAGES_MAX} images of one request are fetched. Send the others themselves."
+                address.param, f"At most {IMAGES_MAX} images of one request are fetched. Send the others as data URLs."
             )
     return tuple(found)

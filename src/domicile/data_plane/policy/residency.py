@@ -1,4 +1,4 @@
-"""What may be asked in this region at all, whoever asks: models, parameters, and whatever would leave by another name."""
+"""The region's rules that hold for every caller: eligible models, refused parameters and values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,34 +17,35 @@ from domicile.settings.installation import RegionSettings
 
 @dataclass(frozen=True, slots=True)
 class ResidencyPolicy:
-    """The facts of one region that decide on requests. Built once, at the start."""
+    """The settings and catalogue rules of one region. Built once, at the start."""
 
     region: str
     rows: str
-    """The code whose rows of the catalogue hold here."""
+    """The code whose rows of the catalogue apply to this region."""
     requires_enterprise: bool
     requires_zdr: bool
     allows_storing: bool
     catalogue: Catalogue
     rules: Mapping[Endpoint, EndpointRules]
     fetch_hosts: tuple[FetchHost, ...]
-    """Hosts inside the region from which an image may be fetched."""
-    seeing_engines: tuple[EngineSettings, ...]
-    """The engines of the region that read images."""
+    """Hosts inside the region from which the platform may fetch images."""
+    image_engines: tuple[EngineSettings, ...]
+    """The engines of the region that accept images."""
 
     @classmethod
     def for_region(cls, settings: RegionSettings, catalogue: Catalogue) -> "ResidencyPolicy":
         """The policy of a configured region.
 
-        Raises ValueError when a parameter of a request has no class, or an engine is bound to what is no snapshot.
+        Raises ValueError when a request parameter has no class in the catalogue, or an engine is bound to a name that is not
+        a snapshot.
         """
         for engine in settings.engines:
             for name in engine.models:
                 found = catalogue.find_model(name)
                 if found is None or found.name != name:
                     raise ValueError(
-                        f"engine '{engine.name}' of region '{settings.code}' is bound to '{name}', which is the name of no "
-                        "snapshot in the catalogue (an alias is none): correct it, or add the snapshot in catalogue_file"
+                        f"engine '{engine.name}' of region '{settings.code}' is bound to '{name}', which is not a snapshot of "
+                        "the catalogue (an alias does not count): correct it, or add the snapshot in catalogue_file"
                     )
         return cls(
             region=settings.code,
@@ -55,19 +56,19 @@ class ResidencyPolicy:
             catalogue=catalogue,
             rules=endpoint_rules(catalogue),
             fetch_hosts=settings.fetch_hosts,
-            seeing_engines=tuple(engine for engine in settings.engines if "image" in engine.modalities),
+            image_engines=tuple(engine for engine in settings.engines if "image" in engine.modalities),
         )
 
     def reads_images(self, endpoint: Endpoint, snapshot: str) -> bool:
-        """Whether any engine of the region reads images for the snapshot."""
-        return any(engine.serves(endpoint, snapshot) for engine in self.seeing_engines)
+        """Whether any engine of the region accepts images for the snapshot at the endpoint."""
+        return any(engine.serves(endpoint, snapshot) for engine in self.image_engines)
 
     def models(self) -> tuple[ModelEntry, ...]:
-        """Every snapshot that is eligible here for any endpoint."""
+        """Every snapshot that is eligible in this region for at least one endpoint."""
         return self.catalogue.models(self.rows)
 
     def eligible_model(self, endpoint: Endpoint, name: str) -> ModelEntry:
-        """The snapshot that a name means. Raises 404 for an unknown name, 400 for one that is not eligible here."""
+        """The snapshot of a name or alias. Raises 404 for an unknown name, 400 for a model that is not eligible here."""
         model = self.catalogue.find_model(name)
         if model is None:
             raise region_errors.model_not_found(name)
@@ -79,7 +80,7 @@ class ResidencyPolicy:
         return model
 
     def check_parameters(self, endpoint: Endpoint, request: ModelRequest, asked: frozenset[str]) -> None:
-        """Raises 400 for a parameter that is refused here, or a value of one. `asked`: those that ask for something."""
+        """Raises 400 for a refused parameter or value. `asked`: parameters not at their default."""
         rules = self.rules[endpoint]
         for name, rule in rules.refused:
             if name in asked:

@@ -1,4 +1,4 @@
-"""Retention: what the region and the project demand before anything runs (design 5, contract C01 to C03)."""
+"""The retention rules of region and project, checked before anything runs (design 5, contract C01 to C03)."""
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
@@ -8,7 +8,7 @@ from domicile.kernel import errors
 
 
 def check_store(policy: ResidencyPolicy, caller: Caller, store: object) -> None:
-    """Raises 400 for `store: true`, with the strongest reason first."""
+    """Raises 400 for `store: true`. If several reasons apply, names the region's, then the project's."""
     if store is not True:
         return
     if not policy.allows_storing:
@@ -31,19 +31,19 @@ def check_agreement(policy: ResidencyPolicy, caller: Caller) -> None:
 
 
 def check_zdr(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint) -> None:
-    """Raises 403 where ZDR applies and is required, but not approved for the endpoint or not set for the project (C02)."""
+    """Raises 403 if the region requires ZDR for the endpoint, unless it is approved and set for the project (C02)."""
     if not (policy.requires_zdr and endpoint.is_zdr_applicable):
         return
     if endpoint not in caller.organization.zdr_endpoints or not caller.retention.is_zero:
         raise region_errors.zdr_required(endpoint, policy.region)
 
 
-def check_image(
+def check_enhanced_zdr(
     policy: ResidencyPolicy, caller: Caller, first_image: str | None, *, endpoint: Endpoint, snapshot: str
 ) -> None:
-    """Raises 400 for an image where ZDR is required, unless enhanced ZDR is approved and set (C03).
+    """Raises 400 for an image if the region requires ZDR, unless enhanced ZDR is approved and set (C03).
 
-    The error says as well when no engine could read the image: the approval alone would not help.
+    The error also says if no engine accepts images for the model, since the approval alone would not help then.
     """
     if first_image is None or not policy.requires_zdr:
         return

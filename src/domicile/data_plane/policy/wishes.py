@@ -1,4 +1,4 @@
-"""What a request asks for, and which of its parameters ask for nothing (decision 0021)."""
+"""Sorts a request's optional parameters: those that an engine must honour, and those that change nothing (decision 0021)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,29 +13,30 @@ from domicile.openai_api.closed import ModelRequest
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """The optional parameters of a request that are set, by what they ask of an engine."""
+    """The optional parameters that a request sets, by what they require of an engine."""
 
     asked: frozenset[str]
-    """Parameters, and paths of members, that an engine must honour: one that cannot is passed over."""
+    """Parameters, and paths of members, that an engine must honour. Routing skips engines that cannot."""
     idle: frozenset[str] = frozenset()
-    """Parameters that ask for nothing. No engine is sent them."""
+    """Parameters that change nothing. They are never sent to an engine."""
     at_default: frozenset[str] = frozenset()
-    """Parameters that ask for nothing of an engine without them, and override the default of an engine that has them."""
+    """Parameters set to OpenAI's default. They are sent only to engines that support them, since an engine's own default may
+    differ."""
     ignorable: frozenset[str] = frozenset()
-    """Of those asked for, the ones that an engine may lack: the caller is told that they were ignored."""
+    """The part of `asked` that an engine may ignore. The caller is told in `domicile-ignored`."""
 
     def left_out(self, lacking: frozenset[str]) -> frozenset[str]:
-        """The parameters that an engine which lacks these is not sent."""
+        """The parameters not to send to an engine that does not support `lacking`."""
         return self.idle | ((self.at_default | self.ignorable) & lacking)
 
 
 @dataclass(frozen=True, slots=True)
 class WishRules:
-    """How the wishes of one endpoint's requests are told. Made once, from the catalogue."""
+    """The rules that sort one endpoint's parameters into `Wishes`. Made once, from the catalogue."""
 
     optional: tuple[str, ...]
     values: Callable[[ModelRequest], tuple[Any, ...]]
-    """Those of the optional parameters, in their order: one call for all of them, on the path of each request."""
+    """Reads the values of `optional` in one call, in their order: it runs for each request."""
     defaults: Mapping[str, Any]
     sent_defaults: frozenset[str]
     only_with: tuple[tuple[str, str], ...]
@@ -43,7 +44,7 @@ class WishRules:
 
     @classmethod
     def of(cls, request: type[ModelRequest], rules: EndpointParameters) -> "WishRules":
-        """Raises ValueError when a default is no value of its parameter. What is the platform's own asks no engine."""
+        """Raises ValueError when a default does not fit its parameter. Parameters for the platform itself are left out."""
         fields = {field.name: field for field in msgspec.structs.fields(request)}
         optional = tuple(
             name
@@ -64,7 +65,7 @@ class WishRules:
         )
 
     def wishes(self, request: ModelRequest, features: frozenset[str]) -> Wishes:
-        """The wishes of a request for a model with these features."""
+        """Sort the parameters of a request for a model with these features."""
         asked, idle, at_default = set(request.demands), set(), set()
         for name, value in zip(self.optional, self.values(request), strict=True):
             if value is None:

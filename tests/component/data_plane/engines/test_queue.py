@@ -72,7 +72,7 @@ async def test_whoever_waits_too_long_is_told_so(tmp_path: Path, stub: StubEngin
         await stub.until_open(1)
         answer = await region.chat("hello")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "engine_unavailable")
-        assert "as much to do" in answer.json()["error"]["message"]
+        assert "is busy" in answer.json()["error"]["message"]
         assert not region.router.condition("one").breaker.is_open, "to be busy is no fault"
         first.cancel()
 
