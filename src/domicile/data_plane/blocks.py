@@ -1,4 +1,4 @@
-"""Keys and projects that the region's own operator has shut out: at once, in the region alone, whatever a snapshot says."""
+"""Keys and projects that the region's operator has blocked: at once, in this region only, whatever the snapshot says."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ REFRESH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A key's or a project's id, and since when."""
+class BlockedSubject:
+    """The id of a blocked key or project, and when it was blocked."""
 
     subject: str
     blocked_at_ms: int
 
 
 class Blocks:
-    """In memory for the request path, in the region's database for restarts and for the other replicas."""
+    """The region's blocks: in memory for the request path, in the database for restarts and other replicas."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -35,19 +35,19 @@ class Blocks:
         self._changes = 0
 
     def cover(self, key_id: str, project_id: str) -> bool:
-        """Whether a key is shut out, itself or with its project."""
+        """Whether the key or its project is blocked."""
         return key_id in self._subjects or project_id in self._subjects
 
     async def load(self) -> None:
-        """Before the first request. Raises what the database raises: nobody is let in on the strength of an unread list."""
+        """Read the block list. Must succeed before the region serves: raises the database's errors."""
         changes = self._changes
         found = await self.list()
         if changes == self._changes:
-            # Else the list is from before a change that was made here meanwhile.
+            # If this replica changed a block during the read, the list may be outdated.
             self._subjects = frozenset(each.subject for each in found) | self._unsaved
 
     async def run(self) -> None:
-        """Takes over, once a second, what was blocked or unblocked at another replica. The last list that was read stays."""
+        """Follow changes by other replicas once a second, until cancelled. If the database fails, the last list stays."""
         while True:
             await asyncio.sleep(REFRESH_S)
             try:
@@ -55,18 +55,18 @@ class Blocks:
             except (SQLAlchemyError, OSError) as error:
                 log.error("blocks_not_read", type=type(error).__name__)
 
-    async def list(self) -> list[Block]:
-        """Every block, the oldest first."""
+    async def list(self) -> list[BlockedSubject]:
+        """All blocks in the database, oldest first."""
         query = select(block).order_by(block.c.blocked_at_ms, block.c.subject)
         async with self._database.reading() as connection:
-            return [Block(row.subject, row.blocked_at_ms) for row in await connection.execute(query)]
+            return [BlockedSubject(row.subject, row.blocked_at_ms) for row in await connection.execute(query)]
 
-    async def add(self, subject: str) -> Block:
-        """From now on, in memory before it is on disk: a full disk must not let anybody in. Twice is as good as once."""
+    async def add(self, subject: str) -> BlockedSubject:
+        """Block a key or project. Idempotent. In force before it is on disk: a full disk must not delay a block."""
         self._change(self._subjects | {subject}, self._unsaved | {subject})
         async with self._database.transaction() as connection:
             row = (await connection.execute(select(block).where(block.c.subject == subject))).first()
-            made = Block(subject, self._clock.now_ms() if row is None else row.blocked_at_ms)
+            made = BlockedSubject(subject, self._clock.now_ms() if row is None else row.blocked_at_ms)
             if row is None:
                 await connection.execute(insert(block).values(subject=subject, blocked_at_ms=made.blocked_at_ms))
         self._change(self._subjects, self._unsaved - {subject})
@@ -75,7 +75,7 @@ class Blocks:
         return made
 
     async def remove(self, subject: str) -> bool:
-        """Whether there was a block. It holds until the database has forgotten it."""
+        """Remove a block. Returns whether there was one. It stays in force until it is deleted from the database."""
         async with self._database.transaction() as connection:
             removed = (await connection.execute(delete(block).where(block.c.subject == subject))).rowcount > 0
         held = subject in self._subjects

@@ -1,7 +1,7 @@
-"""When an engine that answers its health probe is left alone all the same: it fails what it is asked.
+"""A circuit breaker, for an engine that answers its health probe but fails requests.
 
-Closed, every request passes. After three failures in a row, or when half of the last twenty requests failed, it opens and
-none passes. After a pause one request is let through: it decides whether the breaker closes or the pause doubles.
+Closed: every request passes. Three failures in a row, or ten among the last twenty requests, open it. Open: no request passes
+until a pause is over. Then one request passes as a trial. If it succeeds the breaker closes, else the pause doubles.
 """
 
 from collections import deque
@@ -15,11 +15,11 @@ LONGEST_PAUSE_S = 30.0
 
 
 class Trial:
-    """The one request that decides. Told apart from others by being the same object."""
+    """Identifies the trial request. Compared by identity."""
 
 
 class CircuitBreaker:
-    """Of one engine. `monotonic` is the time in seconds."""
+    """The circuit breaker of one engine. `monotonic` returns seconds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -31,47 +31,47 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is anything but closed."""
+        """Whether the breaker is open, also while a trial runs."""
         return self._open_until is not None
 
     def allows(self) -> bool:
-        """Whether a request may pass now."""
+        """Whether a request may pass now, an ordinary one or a trial."""
         if self._open_until is None:
             return True
         return self._trial is None and self._monotonic() >= self._open_until
 
     def began(self) -> Trial | None:
-        """A request passes. Returns what tells it apart if it is the one that decides."""
+        """Record that a request passes. Returns a `Trial` if this request is the trial, else None."""
         if self.is_open and self._trial is None:
             self._trial = Trial()
             return self._trial
         return None
 
     def ended(self, trial: Trial | None) -> None:
-        """A request has ended, whatever was seen of the engine: the client may have left before anything was."""
+        """Record the end of a request. A trial may end without a result, if the client left; then the next one is the trial."""
         if trial is self._trial:
             self._trial = None
 
     def try_soon(self) -> None:
-        """There is news of the engine, such as a restart: the next request may decide."""
+        """End the pause now, for instance because the engine was restarted. The next request is the trial."""
         if self._open_until is not None:
             self._open_until = self._monotonic()
 
     def succeeded(self) -> None:
-        """The engine has answered."""
+        """Record an answer, which closes the breaker."""
         if self.is_open:
             self._failed.clear()
         self._open_until, self._pause_s, self._in_a_row = None, FIRST_PAUSE_S, 0
-        # An answer may go on for an hour after it has begun: it has decided all the same.
+        # The start of an answer decides the trial: the answer itself may last for an hour.
         self._trial = None
         self._failed.append(False)
 
     def failed(self, trial: Trial | None = None, *, at_once: bool = False) -> None:
-        """The engine has failed a request. `at_once`: one is enough, as when nobody listens there."""
+        """Record a failed request. `at_once`: open after this one failure, as for a refused connection."""
         self._in_a_row += 1
         self._failed.append(True)
         if self._open_until is not None:
-            # Whoever was under way when it opened says nothing new; the trial does.
+            # An open breaker ignores failures of requests that began earlier. Only the trial's failure counts.
             if trial is not None and trial is self._trial:
                 self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
                 self._open_until = self._monotonic() + self._pause_s
@@ -79,5 +79,5 @@ class CircuitBreaker:
             self._open_until = self._monotonic() + self._pause_s
 
     def _share_failed(self) -> float:
-        """Of the last requests; nothing is said of fewer than a whole window."""
+        """The share of failures among the last `WINDOW` requests. 0.0 while there are fewer."""
         return sum(self._failed) / WINDOW if len(self._failed) == WINDOW else 0.0

@@ -1,4 +1,4 @@
-"""The region's one way to the control plane: signed calls to the boundary listener, boundary types only (design 2)."""
+"""The region's only connection to the control plane: signed calls to the boundary listener, with boundary types (design 2)."""
 
 import os
 from pathlib import Path
@@ -22,20 +22,20 @@ log = structlog.get_logger("control_link")
 
 T = TypeVar("T")
 
-# A poll, some reports and a shard at the same time.
+# Enough for a poll, some reports and a shard at the same time.
 _CONNECTIONS = 8
 _TIMEOUT = ClientTimeout(total=protocol.LONG_POLL_S + 10, sock_connect=2)
 
 
 class ControlUnreachableError(Exception):
-    """No usable answer: the control plane is away, or the network between. The region goes on without it."""
+    """No usable answer: the control plane or the network is down, or the answer was 5xx or unreadable."""
 
 
 UNKNOWN_CODE = "unknown"
 
 
 class ControlRefusedError(Exception):
-    """The call was refused. `code` is from the error envelope; `UNKNOWN_CODE`: something in between may have answered."""
+    """The call was refused with a 4xx. `code` is the error body's; `UNKNOWN_CODE` without one, perhaps from a proxy."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(f"{status} {code}")
@@ -44,7 +44,7 @@ class ControlRefusedError(Exception):
 
 
 class ControlLink:
-    """Calls as one region and one replica. `open` and `close` frame its life."""
+    """Makes calls as one replica of one region. Call `close` at the end."""
 
     def __init__(
         self,
@@ -56,7 +56,10 @@ class ControlLink:
         *,
         ca_file: Path | None = None,
     ) -> None:
-        """`ca_file`: the only certificates to trust there; else the system's. Raises OSError when it cannot be read."""
+        """`country`: where the control plane stands. `ca_file`: the only CA certificates to trust; None for the system's.
+
+        Raises OSError when `ca_file` cannot be read.
+        """
         self._url = boundary_url
         self._identity = identity
         self._enrollment = identity.enrollment
@@ -68,29 +71,29 @@ class ControlLink:
         )
 
     async def close(self) -> None:
-        """Ends every call."""
+        """Close all connections."""
         await self._session.close()
 
     def trust(self, enrollment: Enrollment) -> None:
-        """Whose word about the time counts from now on."""
+        """Set the control plane whose signed time is accepted."""
         self._enrollment = enrollment
 
     async def enroll(self, request: EnrollmentRequest) -> EnrollmentReceipt:
-        """Shows the token's secret and this region's public key. Raises `ControlRefusedError` with the reason's code."""
+        """Enroll this region with the token's secret and the region's public key. Raises `ControlRefusedError`."""
         body = await self._call("POST", protocol.ENROLL, msgspec.json.encode(request))
         return _decode(body, EnrollmentReceipt)
 
     async def newer_snapshot(self, held: SnapshotQuery) -> SignedManifest | None:
-        """A newer manifest, as soon as there is one; None when the poll's time is over. `held` also acknowledges."""
+        """Wait for a newer manifest than `held`. None when the long poll ends without one. `held` also acknowledges."""
         body = await self._call("POST", protocol.SNAPSHOT, msgspec.json.encode(held))
         return _decode(body, SignedManifest) if body else None
 
     async def shard(self, sha256: str) -> bytes:
-        """A shard's bytes, not yet checked."""
+        """A shard's bytes, not verified."""
         return await self._call("GET", f"{protocol.SHARD}/{sha256}", b"")
 
     async def report(self, path: str, body: bytes) -> Received:
-        """Delivers a usage or audit report."""
+        """Deliver an encoded usage or audit report to the boundary path `path`."""
         return _decode(await self._call("POST", path, body), Received)
 
     async def _call(self, method: str, path: str, body: bytes) -> bytes:
@@ -123,10 +126,10 @@ class ControlLink:
             raise ControlUnreachableError(type(error).__name__) from None
 
     async def _signed_time(self) -> int | None:
-        """The control plane's time in milliseconds, in its signed words. None when they are not to be had.
+        """The control plane's signed time in milliseconds. None when it is not available or not valid.
 
-        The `Date` of an answer is signed by nobody: whoever stands between could have a call signed for any time, and
-        replay it then.
+        The `Date` header is no substitute, as it is not signed: an attacker in between could make the region sign a call for a
+        later time, and replay it then.
         """
         enrollment = self._enrollment
         if enrollment is None or enrollment.root_key is None:
@@ -146,8 +149,10 @@ class ControlLink:
         return now_ms
 
     def _adopt(self, control_ms: int | None) -> bool:
-        """Signs by the control plane's clock from now on, when the two are far apart. A wrong clock in a region must not
-        keep a revocation from it, and the time in a signature only protects the control plane from replays."""
+        """Sign by the control plane's clock from now on, if the clocks differ enough. Returns whether the correction changed.
+
+        A region with a wrong clock must still get revocations. The time in a signature only protects against replays.
+        """
         if control_ms is None:
             return False
         ahead_ms = control_ms - self._clock.now_ms()
@@ -177,5 +182,5 @@ def _decode(answer: bytes, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(answer, type=type_)
     except (ValueError, RecursionError):
-        # Not the control plane, or one that this version does not understand; its text stays out of logs.
+        # Another server, or an incompatible control plane. Its text stays out of logs.
         raise ControlUnreachableError("unknown answer") from None

@@ -1,6 +1,6 @@
-"""What a region does when a snapshot's tombstone says that a project is destroyed. Nothing else makes it destroy anything.
+"""Destroys a project's data when a snapshot has a tombstone for it, and for no other reason.
 
-A project that is merely absent is disabled, and all of it stays: an empty or a lost snapshot destroys nothing.
+A project that is only absent from a snapshot is disabled and keeps its data. So an empty or lost snapshot destroys nothing.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ log = structlog.get_logger("destruction")
 RETRY_S = 5.0
 
 Destroyer = Callable[[str], Awaitable[None]]
-"""Destroys one kind of a project's data. Raising means that it has to be asked again, so it can be asked twice."""
+"""Destroys one kind of a project's data, by the project's id. After an error it is called again, so it must be idempotent."""
 
 Report = Callable[[str], Awaitable[None]]
-"""Says for the audit log that a project is destroyed; returns when that can no longer be lost."""
+"""Reports a project's destruction to the audit log. Returns once the report is on disk."""
 
 
 class Destruction:
-    """Asks every destroyer, in order, and then reports. Metering has none: what was billed stays known, without content."""
+    """Runs all destroyers for each project with a tombstone, then reports it. The ledger stays: it holds no content."""
 
     def __init__(self, database: Database, clock: Clock, destroyers: Sequence[Destroyer], report: Report) -> None:
         self._database = database
@@ -38,12 +38,12 @@ class Destruction:
         self._news = asyncio.Event()
 
     def notice(self, table: SnapshotTable) -> None:
-        """A snapshot has come into force."""
+        """Take the tombstones of a snapshot that has come into force."""
         self._condemned = frozenset(table.tombstones)
         self._news.set()
 
     async def run(self) -> None:
-        """Works off what is condemned, until cancelled."""
+        """Destroy projects with tombstones until cancelled. After an error, retry every `RETRY_S` seconds."""
         while True:
             await self._news.wait()
             self._news.clear()
@@ -55,7 +55,7 @@ class Destruction:
                 self._news.set()
 
     async def work_off(self) -> None:
-        """Each condemned project once: what was begun and did not end is done again from its beginning."""
+        """Destroy each project with a tombstone that is not recorded as destroyed. An interrupted project starts over."""
         if not self._condemned:
             return
         for project_id in sorted(self._condemned - await self._destroyed()):
@@ -74,7 +74,7 @@ class Destruction:
         async with self._database.transaction() as connection:
             same = select(table.c.project_id).where(table.c.project_id == project_id)
             if (await connection.execute(same)).first() is None:
-                # Another replica of this region may have been as quick.
+                # Another replica of this region may have recorded it already.
                 await connection.execute(
                     insert(table).values(project_id=project_id, destroyed_at_ms=self._clock.now_ms())
                 )

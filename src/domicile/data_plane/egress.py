@@ -1,7 +1,7 @@
-"""Every destination of a region's process: host, port, country. The default is no (design 3).
+"""All outgoing connections of a region's process: host, port, country. No destination is allowed by default (design 3).
 
-Sessions come from here and nowhere else, and a session connects only to the destinations it was made for: a redirect, a
-proxy from the environment or an address out of a request leads nowhere.
+Only this module makes client sessions. A session connects only to its own destination, so redirects, proxies from the
+environment and addresses in requests cannot lead elsewhere.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from aiohttp.tracing import Trace
 
 from domicile.kernel.geography import CountrySet, Destination
 
-# Shorter than the 5 s after which uvicorn's and llama.cpp's servers close an idle connection: a request that is sent into a
-# closing one fails, and a POST is not repeated.
+# Shorter than the 5 s after which uvicorn and llama.cpp close an idle connection. A request on a closing connection fails, and
+# a POST is not retried.
 _IDLE_CONNECTION_S = 4.0
 _POSTGRESQL_PORT = 5432
-# NAT64, well-known and local: IPv4 addresses of whatever kind behind IPv6 ones.
+# NAT64, well-known and local prefix: any IPv4 address can hide in such an IPv6 address.
 _HIDING = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
 
 class EgressRefusedError(Exception):
-    """A connection that the policy does not allow. A defect or a wrong configuration, never a caller's doing."""
+    """A connection that the policy does not allow. The cause is the configuration, a name's addresses or a defect."""
 
 
 class EgressPolicy:
-    """Which countries this region's own traffic may reach, and the one exception: the control plane, for boundary types."""
+    """Allows destinations in the region's countries. The control plane is the one exception: see `destination`."""
 
     def __init__(self, countries: CountrySet) -> None:
         self._countries = countries
@@ -47,7 +47,7 @@ class EgressPolicy:
         return destination(url, country)
 
     def database(self, url: str, country: str) -> Destination | None:
-        """The same for a database server; None for a Unix socket, which cannot leave the machine."""
+        """Like `inside`, for a database server. None for a Unix socket, which cannot leave the machine."""
         parts = urlsplit(url)
         if country not in self._countries:
             raise EgressRefusedError(f"the database stands in {country}, outside the region")
@@ -55,7 +55,10 @@ class EgressPolicy:
 
 
 def destination(url: str, country: str) -> Destination:
-    """The host and port of a URL. For the control plane, which may stand outside and gets boundary types only."""
+    """The destination of a URL, in any country. Only for the control plane, which gets boundary types only.
+
+    Raises `EgressRefusedError` for a URL without a host.
+    """
     parts = urlsplit(url)
     if parts.hostname is None:
         raise EgressRefusedError("a destination needs a host")
@@ -67,7 +70,7 @@ def session_to(
 ) -> aiohttp.ClientSession:
     """A session that connects to one destination. No cookies, no proxies from the environment.
 
-    `ca_file`: the only certificates to trust there; else the system's. Raises OSError when it cannot be read.
+    `ca_file`: the only CA certificates to trust. None: the system's. Raises OSError when it cannot be read.
     """
     trusted: ssl.SSLContext | bool = True if ca_file is None else ssl.create_default_context(cafile=ca_file)
     connector = _OneDestinationConnector(allowed, limit=connections, keepalive_timeout=_IDLE_CONNECTION_S, ssl=trusted)
@@ -75,14 +78,14 @@ def session_to(
 
 
 async def system_addresses(host: str, port: int) -> list[str]:
-    """What the machine's own resolver says. Raises OSError when there is no such name."""
+    """The addresses of a name by the machine's resolver. Raises OSError for an unknown name."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 def is_public_address(address: str) -> bool:
-    """Whether an address is one of the public Internet and of nothing else: no network of this machine, and no form in which
-    another address hides (IPv4 in IPv6, 6to4, Teredo, NAT64)."""
+    """Whether an address is on the public Internet. False also for forms that hide another address: IPv4 in IPv6, 6to4, Teredo,
+    NAT64."""
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address) and (
         parsed.ipv4_mapped
@@ -96,8 +99,8 @@ def is_public_address(address: str) -> bool:
 
 
 class PublicResolver:
-    """Looks a name up once, for the one address that is then connected to: an answer that is another the second time, and an
-    answer out of this machine's own networks, lead nowhere."""
+    """Resolves a name once, to the address that is then connected to. So a second, different DNS answer (DNS rebinding) has no
+    effect, and addresses of private networks are refused."""
 
     def __init__(
         self,
@@ -118,8 +121,10 @@ class PublicResolver:
 def session_to_address(
     allowed: Destination, address: str, timeout: ClientTimeout, *, trusted: ssl.SSLContext | None = None
 ) -> aiohttp.ClientSession:
-    """A session for one request to a destination at an address that was checked before. `trusted`: in place of the system's
-    certificates, which are held against the destination's name."""
+    """A session for one request to a destination at an address that was checked before.
+
+    The server's certificate must match the destination's name. `trusted`: CA certificates in place of the system's.
+    """
     connector = _OneDestinationConnector(
         allowed,
         limit=1,
@@ -150,7 +155,7 @@ def _session(connector: aiohttp.BaseConnector, timeout: ClientTimeout) -> aiohtt
 
 
 class _OneAddress(AbstractResolver):
-    """Knows one name."""
+    """Resolves one name to one address. Raises `EgressRefusedError` for any other name."""
 
     def __init__(self, allowed: Destination, address: str) -> None:
         self._allowed = allowed
@@ -166,7 +171,7 @@ class _OneAddress(AbstractResolver):
         return [ResolveResult(hostname=host, host=self._address, port=port, family=version, proto=0, flags=flags)]
 
     async def close(self) -> None:
-        """Nothing was opened."""
+        """Does nothing."""
 
 
 class _OneDestinationConnector(aiohttp.TCPConnector):

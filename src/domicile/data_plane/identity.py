@@ -1,4 +1,4 @@
-"""This region's identity: an Ed25519 key made at its first start, and what the region is, recorded for ever (design 6)."""
+"""This region's identity: an Ed25519 key, code, residency and countries, recorded at the first start (design 6)."""
 
 import os
 import secrets
@@ -16,25 +16,25 @@ from domicile.settings.installation import RegionSettings
 
 
 class IdentityError(Exception):
-    """This process must not start as this region. The text says why."""
+    """The settings contradict the recorded identity, so this process must not start. The text says how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """The control plane that this region trusts, and no other."""
+    """The one control plane that this region trusts."""
 
     installation_id: str
     root_key: bytes | None
-    """Certifies the keys that sign snapshots."""
+    """Certifies the keys that sign snapshots. None for a region that was enrolled before root keys existed."""
     serial: int = 0
-    """The newest certificate that this region knows of: none older is good any more."""
+    """The serial of the newest certificate seen. Older certificates are refused."""
     publisher_key: bytes | None = None
-    """Of a region that was enrolled before there were root keys: it trusts this key, until it is enrolled again."""
+    """The trusted signing key if `root_key` is None, until the region is enrolled again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What this region is. `enrollment` is None until the operator has enrolled it."""
+    """Code, key and enrollment of this region. `enrollment` is None until the operator has enrolled it."""
 
     code: str
     key: Ed25519PrivateKey
@@ -42,13 +42,16 @@ class Identity:
 
 
 def load_or_make_key(file: Path) -> Ed25519PrivateKey:
-    """The region's private key: 32 raw bytes in a file that only this user can read."""
+    """Read the region's private key, or make it: 32 raw bytes in a file that only this user can read.
+
+    Raises OSError, and ValueError for a file of another length.
+    """
     try:
         return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
     except FileNotFoundError:
         key = Ed25519PrivateKey.generate()
-        # Nobody else's draft: replicas that share the folder may start together, and one left by a killed process would
-        # bring its own permissions along.
+        # A random name for the draft: replicas that share the folder may start together, and a draft left by a killed process
+        # may have other permissions.
         draft = file.with_suffix(f".{secrets.token_hex(8)}.new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
@@ -56,7 +59,7 @@ def load_or_make_key(file: Path) -> Ed25519PrivateKey:
             stream.flush()
             os.fsync(stream.fileno())
         try:
-            # Unlike a rename this fails where another replica was faster: its key is the region's.
+            # A hard link, unlike a rename, fails if another replica was faster. Then that replica's key is the region's.
             file.hardlink_to(draft)
         except FileExistsError:
             return Ed25519PrivateKey.from_private_bytes(file.read_bytes())
@@ -66,13 +69,13 @@ def load_or_make_key(file: Path) -> Ed25519PrivateKey:
 
 
 class IdentityRepository:
-    """The one row that says what this database belongs to."""
+    """Reads and writes the one row with the identity of the region that owns this database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def open(self, settings: RegionSettings, key: Ed25519PrivateKey) -> Identity:
-        """Records the region at its first start; later raises `IdentityError` for any difference but fewer countries."""
+        """Record the region at its first start. Later raises `IdentityError` for any change, except for fewer countries."""
         countries = ",".join(sorted(settings.country_codes))
         async with self._database.transaction() as connection:
             row = (await connection.execute(select(region_identity))).one_or_none()
@@ -95,7 +98,7 @@ class IdentityRepository:
         return Identity(settings.code, key, enrollment)
 
     async def record_enrollment(self, token: EnrollmentToken, now_ms: int) -> Enrollment:
-        """From now on this region trusts that control plane only."""
+        """Record the control plane of the token as the only trusted one."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 update(region_identity).values(

@@ -1,8 +1,8 @@
-"""Reservation -> Placement: an engine of this region, or an error. Holds what is known of each engine's health and load.
+"""Reservation -> Placement: an engine of this region, or an error. Holds the health and load of each engine.
 
-There is nothing here that could name an engine of another region: the router is built from this region's settings, whose
-engines were checked against its countries when they were read. Two engines serve one snapshot only when both are in one
-equivalence group, which was checked there too, so whatever is bound to a snapshot may stand in for the others.
+The router is built from this region's settings, so it cannot name an engine of another region. The settings have checked that
+each engine stands in the region's countries, and that all engines of one snapshot are in one equivalence group. So any engine
+bound to a snapshot may replace another.
 """
 
 import time
@@ -19,60 +19,60 @@ from domicile.kernel import errors
 from domicile.kernel.fair_turns import FairTurns
 from domicile.settings.engines import JSON_SCHEMA, EngineSettings
 
-# How often a request may be given to another engine, before the first byte of an answer. Once: a request that brings
-# engines down must not bring down all of them.
+# How often a request may go to another engine before the first byte of an answer. Once only: a request that crashes engines
+# must not crash all of them.
 RETRIES = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where an admitted request runs. Made only here."""
+    """The engine that runs an admitted request. Only `Router.route` makes one."""
 
     reservation: Reservation
     engine: str
     """The engine's name in this region's settings."""
     engine_model: str
-    """What that engine calls the model."""
+    """The engine's own name for the model."""
     label: str
     country: str
     operator: str
     left_out: frozenset[str] = frozenset()
-    """Parameters of the request that this engine is not sent."""
+    """Parameters of the request that must not be sent to this engine."""
     ignored: frozenset[str] = frozenset()
-    """Of these, the ones that ask for something: the caller is told."""
+    """The part of `left_out` that would have had an effect. The caller is told."""
 
 
 @dataclass(slots=True)
 class EngineCondition:
-    """How an engine is, as probes and requests have seen it, and how much it has to do."""
+    """Health and load of one engine, as probes and requests have seen them."""
 
     name: str
     turns: FairTurns
-    """Who runs and waits. `engines/queue` takes the turns."""
+    """The running and waiting requests. `engines/queue` takes the turns."""
     breaker: CircuitBreaker
     alive: bool = False
     is_probed: bool = True
     answers: int = 0
-    """How often it has answered a request, wholly or in part."""
+    """Signs of life from requests: answers, and parts of streamed answers."""
     chosen_last: int = 0
-    """When it was chosen last, in choices."""
+    """The number of the router's choice that last took this engine. 0: never."""
 
     @property
     def outstanding(self) -> int:
-        """Requests that it has not ended."""
+        """Requests that run or wait."""
         return self.turns.running + self.turns.waiting
 
     @property
     def is_usable(self) -> bool:
-        """Whether a request may be tried now."""
+        """Whether the router may choose it now: alive, and the circuit breaker lets a request pass."""
         return self.alive and self.breaker.allows()
 
     def answered(self) -> None:
-        """It has answered a request, or gone on with an answer."""
+        """Record that it has answered a request, or continued an answer."""
         self.answers += 1
 
     def unreached(self, trial: Trial | None = None) -> None:
-        """Nobody listens there: until a probe finds somebody, or for a pause where none is made."""
+        """Record that no connection was possible. A probed engine is dead until a probe succeeds; else the breaker opens."""
         if self.is_probed:
             self.alive = False
         else:
@@ -81,7 +81,7 @@ class EngineCondition:
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """An engine as its operator declared it, and how it is."""
+    """One engine for the operator's view: its settings, health and load."""
 
     name: str
     label: str
@@ -104,8 +104,7 @@ class _Engine:
 
 
 class Router:
-    """Chooses among the healthy engines bound to the requested snapshot the one with the least to do; of those that have
-    equally little, the one chosen least recently."""
+    """Chooses the least loaded healthy engine bound to the snapshot; among equals, the least recently chosen one."""
 
     def __init__(
         self,
@@ -120,7 +119,7 @@ class Router:
             for engine in engines
         }
         self._by_binding: defaultdict[tuple[Endpoint, str], list[_Engine]] = defaultdict(list)
-        """The engines that answer for a snapshot at an endpoint. They never change: found once, not for each request."""
+        """The engines of each endpoint and snapshot. The settings never change, so this is computed once."""
         for engine in self._engines.values():
             for snapshot in engine.settings.models:
                 for endpoint in Endpoint:
@@ -131,9 +130,12 @@ class Router:
     def route(
         self, reservation: Reservation, *, needs: frozenset[str] | None = None, tried: frozenset[str] = frozenset()
     ) -> Placement:
-        """An engine not in `tried`. `needs`: the modalities it must have, where they are fewer than those admitted.
+        """Choose an engine that is not in `tried`.
 
-        What no bound engine can serve is said here, last of all rules (design 4.3)."""
+        `needs`: the modalities that the engine must support; None for all those of the admission. Raises 404 without a bound
+        engine, 400 when no bound engine supports the request's modalities or parameters (design 4.3, the last rule), and 503
+        when all are down, tried or full.
+        """
         admission = reservation.admission
         snapshot = admission.model.name
         bound = self._bound(admission.endpoint, snapshot)
@@ -163,36 +165,36 @@ class Router:
         )
 
     def is_bound(self, endpoint: Endpoint, snapshot: str) -> bool:
-        """Whether any engine answers for the snapshot at the endpoint, however it is at the moment."""
+        """Whether any engine is bound to the snapshot at the endpoint, healthy or not."""
         return bool(self._bound(endpoint, snapshot))
 
     def has_able(self, reservation: Reservation, needs: frozenset[str]) -> bool:
-        """Whether any engine that is bound to an admitted request's snapshot has the modalities."""
+        """Whether any engine bound to the admitted request's snapshot supports the modalities."""
         admission = reservation.admission
         bound = self._bound(admission.endpoint, admission.model.name)
         return any(needs <= engine.settings.modalities for engine in bound)
 
     def labels(self, snapshot: str) -> tuple[str, ...]:
-        """The public names of the engines bound to a snapshot: what really answers."""
+        """The sorted public labels of the engines bound to a snapshot."""
         settings = (engine.settings for engine in self._engines.values())
         return tuple(sorted({engine.label for engine in settings if snapshot in engine.models}))
 
     def condition(self, engine: str) -> EngineCondition:
-        """What is known of one engine. Raises KeyError for one that is not of this region."""
+        """Health and load of one engine. Raises KeyError for an unknown name."""
         return self._engines[engine].condition
 
     def report(self, engine: str, *, healthy: bool) -> bool:
-        """What a probe has just seen of an engine. Returns whether that is news."""
+        """Record a probe's result. Returns whether the engine's health has changed."""
         condition = self._engines[engine].condition
         news = condition.alive != healthy
         condition.alive = healthy
         if news and healthy:
-            # It was away, and may have come back another: what it failed before is not held against it for long.
+            # The engine may have been restarted or replaced, so its earlier failures should not keep it out for long.
             condition.breaker.try_soon()
         return news
 
     def trust(self, engine: str) -> None:
-        """No probe will ever tell: it is taken for alive."""
+        """Take an engine without a health URL for alive. Only its circuit breaker can keep requests away."""
         condition = self._engines[engine].condition
         condition.alive, condition.is_probed = True, False
 
@@ -214,8 +216,7 @@ class Router:
 
     @property
     def any_healthy(self) -> bool:
-        """Whether at least one engine answers. A region that has none waits for none: it answers for its models, of which
-        there are none."""
+        """Whether at least one engine is alive. Also true for a region without engines, which is ready and lists no models."""
         return any(engine.condition.alive for engine in self._engines.values()) or not self._engines
 
     def _bound(self, endpoint: Endpoint, snapshot: str) -> Sequence[_Engine]:
@@ -228,7 +229,7 @@ class Router:
             named = ", ".join(missing or sorted(needs))
             raise region_errors.modality_not_supported(
                 _param(reservation.admission, missing),
-                f"No engine of this region can serve this model with: {named}. Send other input, or name another model.",
+                f"No engine of this region accepts this input for this model: {named}. Send other input or name another model.",
             )
         wishes = reservation.admission.wishes
         parameters = wishes.asked - wishes.ignorable
@@ -249,7 +250,7 @@ class Router:
 
 
 def _turns(engine: EngineSettings) -> FairTurns:
-    """One project alone may use the whole engine, and half of its queue: the other half is for the others."""
+    """The engine's queue. One project may use all places to run, and half of the places to wait."""
     return FairTurns(
         places=engine.max_concurrency,
         places_of_one=engine.max_concurrency,
@@ -259,7 +260,7 @@ def _turns(engine: EngineSettings) -> FairTurns:
 
 
 def _param(admission: Admission, missing: list[str]) -> str:
-    """The member that asks for too much: the first image itself, or else where the endpoint's input is."""
+    """The member to name in the error: the first image if images are the problem, else the endpoint's input."""
     if admission.first_image is not None and missing in ([], ["image"]):
         return admission.first_image
     return admission.endpoint.input_member

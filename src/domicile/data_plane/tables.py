@@ -1,4 +1,4 @@
-"""The tables of a region. Two databases, because two roles write them (design 8): the region's own state, and metering."""
+"""The tables of a region. Two databases for two roles (design 8): the region's own state, and metering."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, true
 
@@ -8,17 +8,17 @@ metering_metadata = MetaData()
 region_identity = Table(
     "region_identity",
     region_metadata,
-    # One row: what this region is, for ever (design 6).
+    # One row: the region's identity, recorded at its first start (design 6).
     Column("code", String, primary_key=True),
     Column("residency", String, nullable=False),
     Column("countries", String, nullable=False),  # sorted, separated by commas
     Column("public_key", LargeBinary, nullable=False),
     Column("installation_id", String),
-    # Of a region that was enrolled before there were root keys.
+    # Only in regions that were enrolled before root keys existed.
     Column("publisher_key_id", String),
     Column("publisher_key", LargeBinary),
     Column("root_key", LargeBinary),
-    # The newest certificate of a publisher's key that was seen: it only grows.
+    # The serial of the newest publisher certificate seen. It only grows.
     Column("publisher_serial", BigInteger, nullable=False, server_default="0"),
     Column("enrolled_at_ms", BigInteger),
 )
@@ -26,14 +26,14 @@ region_identity = Table(
 snapshot_manifest = Table(
     "snapshot_manifest",
     region_metadata,
-    # One row: the newest manifest that was verified, as it was signed.
+    # One row: the newest verified manifest, with its signed bytes.
     Column("id", Integer, primary_key=True),
     Column("serial", BigInteger, nullable=False, server_default="0"),
     Column("epoch", BigInteger, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("manifest", LargeBinary, nullable=False),
     Column("signature", LargeBinary, nullable=False),
-    # The publisher's certificate, as JSON; absent where the control plane's version has none.
+    # The publisher's certificate as JSON. Null from control planes older than certificates.
     Column("certificate", LargeBinary),
 )
 
@@ -47,7 +47,7 @@ snapshot_shard = Table(
 block = Table(
     "block",
     region_metadata,
-    # Keys and projects that the region's own operator has shut out, whatever any snapshot says.
+    # Keys and projects that the region's operator has blocked, whatever the snapshot says.
     Column("subject", String, primary_key=True),
     Column("blocked_at_ms", BigInteger, nullable=False),
 )
@@ -55,7 +55,7 @@ block = Table(
 destroyed_project = Table(
     "destroyed_project",
     region_metadata,
-    # Projects of which this region has destroyed all it held, once, by an explicit tombstone.
+    # Projects whose data this region has destroyed because of a tombstone.
     Column("project_id", String, primary_key=True),
     Column("destroyed_at_ms", BigInteger, nullable=False),
 )
@@ -63,7 +63,7 @@ destroyed_project = Table(
 image_link = Table(
     "image_link",
     region_metadata,
-    # Generated images behind links, for an hour. Ciphertext: each key is in its link and nowhere else.
+    # Generated images behind links, for an hour, encrypted. Each key is in its link and nowhere else.
     Column("image_id", String, primary_key=True),
     Column("project_id", String, nullable=False, index=True),
     Column("expires_at_ms", BigInteger, nullable=False, index=True),
@@ -74,16 +74,16 @@ image_link = Table(
 metering_writer = Table(
     "metering_writer",
     metering_metadata,
-    # One row for each start of a process that meters. A row that is not closed and of which nothing is heard any more
-    # belongs to a process that was killed: up to its last second may be missing, and that is reported as a gap.
+    # One row for each start of a metering process. A row without `closed_at_ms` whose heartbeat has stopped belongs to a killed
+    # process. Entries of its last second may be lost, which is reported as a gap.
     Column("writer", String, primary_key=True),
     Column("started_at_ms", BigInteger, nullable=False),
     Column("seen_at_ms", BigInteger, nullable=False),
     Column("closed_at_ms", BigInteger),
-    # The number of its last report, and the sequence of the last entry that a report tells of.
+    # The number of its last report, and the sequence number of its last reported entry.
     Column("last_number", BigInteger, nullable=False, server_default="0"),
     Column("reported_through", BigInteger, nullable=False, server_default="0"),
-    # Whether it is closed and all that it wrote has been reported.
+    # Whether it is closed and all its entries have been reported.
     Column("is_settled", Boolean, nullable=False, server_default=true()),
 )
 
@@ -112,7 +112,7 @@ ledger = Table(
     Column("audio_milliseconds", BigInteger, nullable=False, server_default="0"),
     Column("images", BigInteger, nullable=False, server_default="0"),
     Column("image_size", String),
-    # Who wrote it, and as its how manieth: what is behind the writer's `reported_through` has not been reported yet.
+    # The writer, and its number for this entry. Entries after the writer's `reported_through` are not reported yet.
     Column("writer", String),
     Column("sequence", BigInteger),
     Index("ix_ledger_writer_sequence", "writer", "sequence"),
@@ -121,11 +121,11 @@ ledger = Table(
 outbox = Table(
     "outbox",
     metering_metadata,
-    # Reports on their way to the control plane, deleted when it has confirmed them.
+    # Reports to the control plane. Deleted when it has confirmed them.
     Column("writer", String, primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("path", String, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    # Set when the control plane refused the report for good: kept for the operator, not sent again.
+    # Set when the control plane refused the report for good. Then it is kept for the operator and not sent again.
     Column("refused_code", String),
 )

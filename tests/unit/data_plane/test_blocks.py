@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.boundary.snapshot import Shard
-from domicile.data_plane.blocks import Block, Blocks
+from domicile.data_plane.blocks import BlockedSubject, Blocks
 from domicile.data_plane.http.auth import Authenticator
 from domicile.kernel.errors import DomicileError
 from tests.unit.data_plane.region_parts import (
@@ -48,15 +48,15 @@ async def test_a_key_or_its_project_is_out_at_once_and_outlives_snapshots_and_re
         blocks = Blocks(database, SetClock())
         await blocks.load()
         assert lets_in(blocks)
-        assert await blocks.add(subject) == Block(subject, NOW_MS)
+        assert await blocks.add(subject) == BlockedSubject(subject, NOW_MS)
         assert not lets_in(blocks)
         assert not lets_in(blocks, number=2)
-        assert await blocks.add(subject) == Block(subject, NOW_MS), "twice is as good as once"
+        assert await blocks.add(subject) == BlockedSubject(subject, NOW_MS), "twice is as good as once"
     async with database_in(tmp_path, "region") as database:
         again = Blocks(database, SetClock(NOW_MS + 1))
         await again.load()
         assert not lets_in(again)
-        assert await again.list() == [Block(subject, NOW_MS)]
+        assert await again.list() == [BlockedSubject(subject, NOW_MS)]
         assert await again.remove(subject) is True
         assert lets_in(again)
         assert await again.remove(subject) is False
@@ -94,7 +94,7 @@ async def test_what_cannot_be_written_down_holds_all_the_same(tmp_path: Path) ->
         await blocks.load()
         assert not lets_in(blocks)
         await blocks.add(KEY_ID)
-        assert await blocks.list() == [Block(KEY_ID, NOW_MS)]
+        assert await blocks.list() == [BlockedSubject(KEY_ID, NOW_MS)]
 
 
 async def test_a_list_that_was_read_before_a_change_is_not_taken(tmp_path: Path) -> None:

@@ -216,14 +216,14 @@ class TestModalities:
         made = router(engine_settings("one"), engine_settings("two", modalities={"text", "audio"}))
         error = refusal(made, reservation(needs=self.IMAGE))
         assert (error.category, error.code, error.param) == (Category.INVALID, "modality_not_supported", "messages")
-        assert "with: image. " in error.message
+        assert "for this model: image. " in error.message
 
     def test_when_each_can_one_of_two_both_are_named(self) -> None:
         made = router(
             engine_settings("one", modalities={"text", "image"}), engine_settings("two", modalities={"text", "audio"})
         )
         error = refusal(made, reservation(needs=frozenset({"text", "image", "audio"})))
-        assert "with: audio, image, text. " in error.message
+        assert "for this model: audio, image, text. " in error.message
 
     def test_a_dead_engine_that_could_is_no_reason_to_refuse_for_ever(self) -> None:
         made = router(

@@ -1,1 +1,1 @@
-"""Engines: OpenAI-compatible servers of this region, reached through one port."""
+"""Engines: OpenAI-compatible servers of this region, all behind one port (`port.Engine`)."""

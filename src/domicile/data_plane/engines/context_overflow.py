@@ -1,7 +1,7 @@
-"""How engines say that an input is too long for their context, and how a caller is told.
+"""Recognizes an engine's error for an input that exceeds its context, and translates it into OpenAI's.
 
-Clients find out by patterns whether to trim a conversation, so the text is one that they know: OpenAI's own. Of an engine's
-reply only integers are taken; the rest of its text may hold hosts, paths or what the caller sent.
+Clients match OpenAI's text to decide whether to trim a conversation, so callers get that text. Only integers are taken from the
+engine's message: the rest may hold hosts, paths or the caller's content.
 """
 
 import re
@@ -19,13 +19,13 @@ _NUMBERS = {"LIMIT": "limit", "INPUT": "input", "OUTPUT": "output", "TOTAL": "to
 
 
 def _wording(text: str) -> re.Pattern[str]:
-    """A wording with names in capitals in the place of its numbers. TOTAL: input and wanted output together."""
+    """A pattern for a message. LIMIT, INPUT, OUTPUT and TOTAL stand for its numbers; TOTAL is input plus requested output."""
     for name, group in _NUMBERS.items():
         text = text.replace(name, rf"(?P<{group}>\d+)")
     return re.compile(text, re.IGNORECASE)
 
 
-# As the engines print them, those that tell more before those that tell less.
+# The engines' messages, those with more numbers before those with fewer.
 _WORDINGS = tuple(
     _wording(text)
     for text in (
@@ -55,9 +55,9 @@ _WORDINGS = tuple(
         # TGI.
         r"`inputs` tokens \+ `max_new_tokens` must be <= LIMIT\. Given: INPUT `inputs` tokens and OUTPUT `max_new_tokens`",
         r"`inputs` must have less than LIMIT tokens\. Given: INPUT",
-        # The engine that comes with Domicile, which does not count what is far too long. Else it has OpenAI's words.
+        # The embedded engine, for an input so long that it does not count it. Otherwise it uses OpenAI's message.
         r"exceed the configured limit of LIMIT tokens",
-        # Whatever else tells of OpenAI's limit.
+        # Any other message with OpenAI's limit.
         r"maximum context length is LIMIT tokens",
     )
 )
@@ -65,7 +65,7 @@ _WORDINGS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """What is known of an input that is too long, in tokens."""
+    """The numbers of an overflow, in tokens. None: not known."""
 
     limit: int | None = None
     input: int | None = None
@@ -73,7 +73,7 @@ class Overflow:
 
 
 def overflow_in(message: str) -> Overflow | None:
-    """What an engine's message says of an overflow; None when it speaks of something else."""
+    """The overflow that an engine's message reports. None for any other message."""
     for wording in _WORDINGS:
         found = wording.search(message, 0, _SEARCHED)
         if found is not None:
@@ -90,7 +90,7 @@ def overflow_error(overflow: Overflow, param: str) -> DomicileError:
         known = "" if limit is None else f" of {limit} tokens"
         text = f"Input tokens exceed the configured limit{known}. Please reduce the length of the {noun}."
     elif given <= limit and output is not None:
-        # The input alone would fit.
+        # The input fits; input and output together do not.
         text = (
             f"This model's maximum context length is {limit} tokens. However, you requested {given + output} tokens "
             f"({given} in the {noun}, {output} in the completion). Please reduce the length of the {noun} or completion."

@@ -1,4 +1,4 @@
-"""What opens an engine that asks for a key: a secret by reference. A file is read again whenever it changes."""
+"""API keys of engines. Settings name a file or an environment variable; the file is read again when it changes."""
 
 import os
 from pathlib import Path
@@ -14,19 +14,19 @@ _MAX_BYTES = 4096
 
 
 class EngineKeyError(Exception):
-    """There is no key where one should be. The text names the place and quotes nothing of it."""
+    """A file or variable holds no key. The text names the place and quotes none of its content."""
 
 
 class Credential(Protocol):
-    """A key, wherever it is kept."""
+    """The source of an engine's key."""
 
     def key(self) -> str:
-        """The key of the next request."""
+        """The key for the next request."""
         ...
 
 
 class KeyFile:
-    """The key that the file holds now. A file that becomes unreadable or empty leaves the last key in use."""
+    """The key in a file. If the file becomes unreadable or empty, the last key stays in use."""
 
     def __init__(self, file: Path) -> None:
         """Raises `EngineKeyError`, or OSError when the file cannot be read."""
@@ -35,7 +35,7 @@ class KeyFile:
         self._key = self._read()
 
     def key(self) -> str:
-        """See `Credential`."""
+        """The key for the next request, read again if the file has changed."""
         try:
             version = self._look()
             if version != self._version:
@@ -55,19 +55,22 @@ class KeyFile:
 
 
 class KeyInEnvironment:
-    """The key that an environment variable held at the start."""
+    """The key in an environment variable, read once at the start."""
 
     def __init__(self, variable: str) -> None:
-        """Raises `EngineKeyError`."""
+        """Raises `EngineKeyError` for a variable that is unset, empty or no key."""
         self._key = _one_key(os.environ.get(variable, ""), f"the environment variable {variable}")
 
     def key(self) -> str:
-        """See `Credential`."""
+        """The key that the variable held at the start."""
         return self._key
 
 
 def credential_of(settings: EngineSettings) -> Credential | None:
-    """Where the engine's key is; None for an engine that asks for none. Raises as the classes do."""
+    """The source of the engine's key. None for an engine without one.
+
+    Raises `EngineKeyError`, or OSError for a file that cannot be read.
+    """
     if settings.api_key_file is not None:
         return KeyFile(settings.api_key_file)
     return None if settings.api_key_env is None else KeyInEnvironment(settings.api_key_env)

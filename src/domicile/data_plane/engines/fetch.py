@@ -1,7 +1,7 @@
-"""The platform's own fetch of an image that a caller names by a URL of an allowed host (design 4.6).
+"""Fetches images at URLs of allowed hosts (design 4.6).
 
-Engines fetch nothing: what a URL means to them would be an exit. Here the host is one that the operator has placed inside the
-region, over TLS, at a public address that was looked up once; redirects are refused, and what comes is an image or nothing.
+Engines must not fetch: a URL could lead them out of the region. This fetch goes only to hosts that the operator has declared
+inside the region, over TLS, at a public address looked up once. It refuses redirects, and bodies that are not images.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from domicile.process.off_loop import off_loop
 from domicile.settings.fetch_hosts import FetchHost
 
 FETCH_BYTES_MAX = 20 * 1024 * 1024
-"""Of all images of a request together."""
+"""Bytes of all images of one request together."""
 FETCH_TIMEOUT_S = 10.0
 _ACCEPT = {"accept": "image/png, image/jpeg, image/webp, image/gif"}
 _OK = 200
 
 
 class ImageFetcher:
-    """Fetches from the hosts that the operator allows."""
+    """Fetches images from the hosts in the region's settings."""
 
     def __init__(
         self,
@@ -49,7 +49,8 @@ class ImageFetcher:
     ) -> None:
         """Raises `EgressRefusedError` when a host stands outside the region.
 
-        `resolver`: the machine's own by default. `trusted`: in place of the system's certificates.
+        `resolver`: None for the machine's own. `trusted`: certificates to trust in place of the system's. `timeout_s`: for all
+        images of one request together.
         """
         self._destinations = {
             (host.host, host.port): egress.inside(f"https://{host.host}:{host.port}", host.country) for host in hosts
@@ -59,10 +60,10 @@ class ImageFetcher:
         self._timeout_s = timeout_s
 
     async def fetch(self, images: Iterable[RemoteImage], project_id: str) -> dict[str, str]:
-        """Data URLs by the members that named the images. Raises 400 that names the first that could not be had."""
+        """Fetch the images as data URLs, by the member that named each. Raises 400 naming the first that failed."""
         found: dict[str, str] = {}
         room, until = FETCH_BYTES_MAX, asyncio.get_running_loop().time() + self._timeout_s
-        # One after the other: whoever names ten images has no ten connections from here.
+        # One after the other, so that one request never has ten connections.
         for image in images:
             data = await self._fetch(image, room, until)
             room -= len(data)
@@ -83,14 +84,14 @@ class ImageFetcher:
                 session.get(URL(image.url, encoded=True), headers=_ACCEPT, allow_redirects=False) as response,
             ):
                 if response.status != _OK:
-                    raise _refused(image, "its host does not answer with it: 200, and no redirect")
+                    raise _refused(image, "its host does not answer with status 200, and redirects are not followed")
                 return await _read(image, response, room)
         except TimeoutError:
-            raise _refused(image, f"it does not come within {self._timeout_s:.0f} s") from None
+            raise _refused(image, f"the images of the request took longer than {self._timeout_s:.0f} s") from None
         except (KeyError, EgressRefusedError):
-            raise _refused(image, "its host does not lead to an allowed public address") from None
+            raise _refused(image, "its host's name does not resolve to public addresses only") from None
         except (aiohttp.ClientError, OSError, ValueError):
-            raise _refused(image, "its host cannot be reached over TLS") from None
+            raise _refused(image, "its host cannot be reached over TLS, or its answer broke off") from None
 
 
 async def _read(image: RemoteImage, response: aiohttp.ClientResponse, room: int) -> bytes:
@@ -103,15 +104,15 @@ async def _read(image: RemoteImage, response: aiohttp.ClientResponse, room: int)
 
 
 def _data_url(image: RemoteImage, data: bytes) -> str:
-    """By what it is, whatever its host says of it."""
+    """The image as a data URL, with the type found in its bytes instead of the host's `content-type`."""
     try:
         kind = read_header(data).kind
     except UnreadableImageError:
-        raise errors.invalid_file(image.param, "What its host answers with is no PNG, JPEG, WebP or GIF.") from None
+        raise errors.invalid_file(image.param, "Its host's answer is not a PNG, JPEG, WebP or GIF image.") from None
     url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     check_image(url, image.param)
     return url
 
 
 def _refused(image: RemoteImage, why: str) -> DomicileError:
-    return region_errors.url_not_allowed(image.param, f"This image is not fetched: {why}. Send the image itself.")
+    return region_errors.url_not_allowed(image.param, f"This image is not fetched: {why}. Send it as a data URL.")

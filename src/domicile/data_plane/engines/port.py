@@ -1,4 +1,4 @@
-"""What the request path knows of an engine. Metering cannot be forgotten: usage is in what an engine returns."""
+"""The port of engines: the calls, their values and their errors."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,63 +10,62 @@ from domicile.kernel.errors import DomicileError
 
 
 class EngineFailedError(Exception):
-    """The engine could not be asked, refused to work or broke off, before the first byte of an answer: another one may be
-    tried."""
+    """The engine was unreachable, unavailable or failed before the first byte of an answer. The router may try another."""
 
     def __init__(self, refusal: DomicileError | None = None) -> None:
         super().__init__()
         self.refusal = refusal
-        """What the caller is told when there is no other."""
+        """The error for the caller if no other engine can be tried. None for a general one."""
 
 
 class EngineUnreachedError(EngineFailedError):
-    """Nobody listens there."""
+    """No connection to the engine could be made."""
 
 
 class EngineBusyError(EngineFailedError):
-    """It has more to do than it can, or than it may for its account: nothing is wrong with it."""
+    """The engine, its account or its queue is at capacity. This is no fault of the engine."""
 
 
 class LeftQueueError(asyncio.CancelledError):
-    """The client left while the request waited for its turn: nothing has run."""
+    """The request was cancelled while it waited in the queue. No engine ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRequest:
-    """What an engine is sent: the re-encoding of what policy read (design 4.6), never the client's bytes."""
+    """The request for an engine: the admitted request, encoded anew (design 4.6). Never the client's bytes."""
 
     body: bytes
     content_type: str = "application/json"
-    """For a multipart body with its boundary."""
+    """With the boundary for a multipart body."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineCall:
-    """One request at one engine: all that an engine learns of it."""
+    """One call of an engine: everything that an engine is given."""
 
     endpoint: Endpoint
     model: str
     """The engine's own name for the model."""
     project_id: str
-    """The caller's project. The queue and the embedded engines let projects take turns; no other engine is told."""
+    """The caller's project, for fair turns in the queue and in embedded engines. No other engine is sent it."""
     request: EngineRequest
 
 
 class Engine(Protocol):
-    """One engine. All calls raise `DomicileError` for what the caller must know, `EngineFailedError` for what it need not."""
+    """One engine. Calls raise `DomicileError` as the caller's error, `EngineFailedError` if another engine may be tried."""
 
     async def complete(self, call: EngineCall) -> bytes:
-        """The whole reply to a unary request, as the engine sent it."""
+        """The whole reply, in OpenAI's format."""
         ...
 
     async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """Returns once the first event has come; then yields the data of each server-sent event.
+        """Return once the first event has come. The generator yields the data of each server-sent event.
 
-        `[DONE]` is not yielded: the iterator ends there. Ending early, by the engine's doing, raises `DomicileError`.
-        Closing the iterator closes the connection, which is how an engine learns that nobody listens any more.
+        It ends at `[DONE]` without yielding it, and raises `DomicileError` if the engine breaks off earlier. Closing it closes
+        the connection, so that the engine stops.
         """
         ...
 
     async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """The same for an answer that is not events, such as sound: yields its bytes as they come, until it ends."""
+        """Like `stream`, for answers that are not events, such as sound: yields the bytes until the answer ends."""
         ...

@@ -1,4 +1,4 @@
-"""Asks each engine whether it is there, so that a dead one is passed over and a restarted one is used again."""
+"""Health probes of engines: the router skips a dead engine, and uses it again after a restart."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ from domicile.data_plane.routing import Router
 
 log = structlog.get_logger("engines")
 
-# A probe that is not answered in time may mean that the machine is busy: only so many in a row mean that the engine is dead.
-# The same holds for one that is refused while requests are answered.
+# A probe without an answer in time may only mean a busy machine, so this many in a row must fail before the engine counts as
+# dead. The same holds for a refused probe while the engine answers requests.
 FAILED_PROBES = 3
 
 
 class Watch:
-    """What the probes of one engine and the requests that it answers say together."""
+    """Judges one engine's health from its probes and from the requests that it answers."""
 
     def __init__(self) -> None:
         self._failed = 0
         self._answers = 0
 
     def healthy(self, pulse: Pulse, answers: int) -> bool | None:
-        """Whether the engine is there; None when that is not decided. `answers`: how often it has answered a request."""
+        """Judge one more probe: True for healthy, False for dead, None for no change. `answers`: `EngineCondition.answers`."""
         answered, self._answers = answers != self._answers, answers
         if pulse is Pulse.ALIVE or (pulse is Pulse.SILENT and answered):
             self._failed = 0
@@ -34,21 +34,21 @@ class Watch:
 
 
 class EngineProbe:
-    """One loop for each engine that can be asked, for as long as the process lives."""
+    """Probes each engine with a health URL, in one loop each."""
 
     def __init__(self, upstreams: Sequence[Upstream], router: Router) -> None:
         self._upstreams = upstreams
         self._router = router
 
     async def run(self) -> None:
-        """Probes until cancelled."""
+        """Probe until cancelled."""
         probed = [upstream for upstream in self._upstreams if upstream.probe_every_s is not None]
         for upstream in self._upstreams:
             if upstream.probe_every_s is None:
-                # Taken for alive until a request shows that it is not: then its circuit breaker keeps others away for a while.
+                # Taken for alive. When requests fail, its circuit breaker keeps others away for a while.
                 self._router.trust(upstream.name)
         if not probed:
-            # A region may be started before it has an engine: there is nothing to do, and no reason to stop.
+            # Nothing to probe. Returning would end the process.
             await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:
             for upstream in probed:

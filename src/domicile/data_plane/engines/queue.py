@@ -1,6 +1,6 @@
-"""The queue in front of an engine: bounds the requests that run and wait, in fair turns between projects.
+"""The queue of an engine: bounds the running and waiting requests, with fair turns between projects.
 
-`routing` looks for room before. The queue also sees how each request ends, and so whether the engine is well.
+The router checks for room first. The queue also reports each request's end to the engine's circuit breaker.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ _FAULTS = frozenset({Category.UNAVAILABLE, Category.TIMEOUT})
 
 
 class QueuedEngine:
-    """An `Engine` behind its queue: a request waits here until a place is free, and leaves with its client."""
+    """An `Engine` behind its queue. A request waits until a place is free or its client leaves."""
 
     def __init__(self, engine: Engine, settings: EngineSettings, condition: EngineCondition) -> None:
         self._engine = engine
@@ -54,7 +54,7 @@ class QueuedEngine:
 
     async def _streamed(self, call: EngineCall, *, events: bool) -> AsyncGenerator[bytes, None]:
         parts = self._parts(call, events=events)
-        # To its first, empty, yield: only a generator that has begun gives its place back when it is closed.
+        # Advance to the first, empty, yield: only a generator that has started frees its place when it is closed.
         await anext(parts)
         return parts
 
@@ -72,7 +72,7 @@ class QueuedEngine:
 def queued(
     settings: Sequence[EngineSettings], engines: Sequence[Upstream], router: Router
 ) -> Mapping[str, QueuedEngine]:
-    """Each engine behind its queue, by its name."""
+    """Put each engine behind a queue. Returns them by name."""
     return {
         engine.name: QueuedEngine(upstream, engine, router.condition(engine.name))
         for engine, upstream in zip(settings, engines, strict=True)
@@ -80,7 +80,7 @@ def queued(
 
 
 class _Turn:
-    """One request's, from its coming until its end."""
+    """One request's place in the queue and at the engine, from its arrival to its end."""
 
     def __init__(self, condition: EngineCondition, project_id: str, timeout_s: float) -> None:
         self._condition = condition
@@ -90,7 +90,7 @@ class _Turn:
 
     async def __aenter__(self) -> "_Turn":
         turns = self._condition.turns
-        # Encoding a large request has let others pass since the router's choice.
+        # Check again: other requests may have run since the router's choice, while this one was encoded.
         if not self._condition.is_usable:
             raise EngineBusyError(region_errors.engine_unavailable(busy=True))
         self._trial = self._condition.breaker.began()
@@ -108,7 +108,7 @@ class _Turn:
         return self
 
     def answered(self) -> None:
-        """The engine has begun its answer: that is what it is asked for."""
+        """Record that the engine has begun its answer, which counts as success for the breaker."""
         self._condition.answered()
         self._condition.breaker.succeeded()
 
@@ -129,8 +129,11 @@ class _Turn:
 
 
 def _is_fault(error: BaseException) -> bool:
-    """Whether it is the engine's. A client that left and a request that was refused say nothing of the engine; neither does a
-    key or a model that it does not know: the operator's mistake is told as that, and may concern one model alone."""
+    """Whether an error counts against the engine.
+
+    A client that left or a refused request does not. A refused key or unknown model does not either: that is the operator's
+    mistake, has an error of its own, and may concern one model only.
+    """
     if isinstance(error, EngineBusyError):
         return False
     if isinstance(error, EngineFailedError):

@@ -1,7 +1,8 @@
-"""What an engine's refusal becomes for the caller (design 7). An engine's own text never reaches a caller: it may name
-hosts, paths or other requests. Only codes of this list do, with our words and the numbers that the engine named.
+"""Translates an engine's error answer into the caller's error (design 7).
 
-The engine that comes with Domicile is the exception: its words are ours, and say which values would do."""
+An engine's own text never reaches a caller: it may name hosts, paths or other requests. Only the listed codes pass, with
+Domicile's own texts and the engine's numbers. The embedded engine is the exception: its texts are Domicile's own.
+"""
 
 import re
 from typing import Annotated
@@ -42,12 +43,12 @@ class _Error(msgspec.Struct):
     type: str | None = None
     param: str | None = None
     n_prompt_tokens: _Count | None = None
-    """llama-server's, with its context in `n_ctx`."""
+    """Sent by llama-server for an overflow, with the size of its context in `n_ctx`."""
     n_ctx: _Count | None = None
 
 
 class _Envelope(msgspec.Struct):
-    """OpenAI's, or TGI's with a text in place of the object, or that of SGLang and older vLLM without the object."""
+    """The error bodies of OpenAI, of TGI (`error` is a text), and of SGLang and older vLLM (no `error`)."""
 
     error: _Error | str | None = None
     message: str = ""
@@ -57,9 +58,10 @@ class _Envelope(msgspec.Struct):
 def engine_refusal(
     status: int, body: bytes, retry_after: str | None, *, input_member: str, is_embedded: bool = False
 ) -> DomicileError:
-    """The caller's error for an engine's answer other than 200.
+    """The caller's error for an engine's answer with a status other than 200.
 
-    `input_member`: what holds the endpoint's input. `is_embedded`: whether the engine's words are ours.
+    `retry_after`: the engine's header. `input_member`: the member that holds the endpoint's input. `is_embedded`: pass on the
+    engine's text, which is Domicile's own.
     """
     if status in {400, 413, 422}:
         return _bad_request(body, input_member=input_member, is_embedded=is_embedded)
@@ -73,11 +75,11 @@ def engine_refusal(
 
 def _bad_request(body: bytes, *, input_member: str, is_embedded: bool) -> DomicileError:
     error = _error_in(body)
-    # llama-server has the name in `type` and repeats the status as `code`.
+    # llama-server sends the name as `type`, and the status as `code`.
     names = [name for name in (error.code, error.type) if isinstance(name, str)]
     code = next((name for name in names if name in _TEXTS or name in CODES), "")
     param = error.param if error.param and _PARAM.fullmatch(error.param) else None
-    # vLLM, SGLang and TGI have no code for it: the wording tells.
+    # vLLM, SGLang and TGI have no code for an overflow: only the message shows it.
     overflow = overflow_in(error.message) if code in CODES or not code else None
     if overflow is not None or code in CODES:
         known = overflow or Overflow()
@@ -94,7 +96,7 @@ def _bad_request(body: bytes, *, input_member: str, is_embedded: bool) -> Domici
 
 
 def _error_in(body: bytes) -> _Error:
-    """What the engine says, in whichever of the envelopes. Empty when it is none of them."""
+    """The engine's error, from any of the known bodies. Empty for an unknown body."""
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (ValueError, RecursionError):

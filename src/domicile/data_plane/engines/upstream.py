@@ -1,4 +1,4 @@
-"""An engine over HTTP: a server of OpenAI's API, on a Unix socket or at a destination that egress allows."""
+"""The HTTP client of one engine: an OpenAI-compatible server on a Unix socket, or at a destination that egress allows."""
 
 import asyncio
 import errno
@@ -28,7 +28,7 @@ from domicile.process.off_loop import off_loop
 from domicile.settings.engines import EngineSettings
 
 CONNECTIONS = 8192
-# 2,048 vectors of 3,072 numbers, each written out.
+# Room for 2,048 vectors of 3,072 numbers as JSON text.
 MAX_REPLY_BYTES = 160 * 1024 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 PROBE_TIMEOUT_S = 2.0
@@ -39,21 +39,21 @@ _EVENTS = "text/event-stream"
 _ANY = "*/*"
 _EVENT_DATA = b"data:"
 _DONE = b"[DONE]"
-# Streams of sound and of transcripts may end with this event, and say `[DONE]` no more.
+# Streams of speech and transcripts may end with this event instead of `[DONE]`.
 _LAST_EVENT = re.compile(rb'"type"\s*:\s*"(?:transcript\.text|speech\.audio)\.done"')
 
 
 class Pulse(Enum):
-    """What a probe has seen."""
+    """The result of a health probe."""
 
     ALIVE = "alive"
     DEAD = "dead"
     SILENT = "silent"
-    """Nothing is known: no answer in time, or this process could not ask. Dead, or busy."""
+    """Unknown: no answer in time, or this process had no descriptor or port for the probe. Dead or busy."""
 
 
 class Upstream:
-    """One engine's pool of connections. Headers are built here, never copied from a caller's request."""
+    """An `Engine` over HTTP with its own connection pool. Headers are built here, never copied from a caller's request."""
 
     def __init__(self, settings: EngineSettings, egress: EgressPolicy, vendor: Vendor) -> None:
         """Raises `EgressRefusedError` when the engine stands outside the region, `EngineKeyError` when its key is missing."""
@@ -75,7 +75,7 @@ class Upstream:
             self._host = URL(url).origin()
 
     def _url(self, path: str) -> URL:
-        # As the vendor wrote it: a deployment's name may hold an escaped slash.
+        # `encoded`: keep the vendor's escapes, since a deployment's name may hold an escaped slash.
         return URL(f"{self._host}{path}", encoded=True)
 
     def _headers(self, **named: str) -> dict[str, str]:
@@ -83,11 +83,11 @@ class Upstream:
         return {**named, **self._vendor.headers(key)}
 
     async def close(self) -> None:
-        """Ends every connection."""
+        """Close every connection."""
         await self._session.close()
 
     async def probe(self) -> Pulse:
-        """Asks the engine's health URL. An engine without one is never asked."""
+        """Ask the engine's health URL. Raises ValueError for an engine without one."""
         path = self._vendor.health_path
         if path is None:
             raise ValueError("this engine has no health URL")
@@ -103,7 +103,7 @@ class Upstream:
             return Pulse.SILENT if _is_our_own(error) else Pulse.DEAD
 
     async def complete(self, call: EngineCall) -> bytes:
-        """The whole reply, in OpenAI's form. The first byte and the rest have `first_byte_timeout_s` each."""
+        """The whole reply, in OpenAI's format. Head and body may take `first_byte_timeout_s` each."""
         response = await self._open(call, accept=_JSON)
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
@@ -120,25 +120,25 @@ class Upstream:
         return reply
 
     async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """The data of each event, in OpenAI's form, from the first one on."""
+        """Return once the first event has come. Yields the data of each event, in OpenAI's format."""
         parts = self._parts(await self._open(call, accept=_EVENTS))
         return await self._first(self._events(parts, call.project_id))
 
     async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
-        """The bytes of the answer, from the first ones on."""
+        """Return once the first bytes have come. Yields the answer's bytes."""
         return await self._first(self._parts(await self._open(call, accept=_ANY)))
 
     async def _open(self, call: EngineCall, *, accept: str) -> ClientResponse:
         url = self._url(self._vendor.path(call.endpoint, call.model))
         headers = self._headers(accept=accept) | {"content-type": call.request.content_type}
         if self._is_embedded:
-            # The engine that ships lets projects take turns, at every endpoint. No other engine is told the project.
+            # The embedded engine takes fair turns between projects. No other engine is sent the project's id.
             headers["domicile-tenant"] = call.project_id
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
                 response = await self._session.post(url, data=call.request.body, headers=headers, allow_redirects=False)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
-            # Never reached, so nothing runs there.
+            # No connection, so the engine has not begun to work.
             if _is_our_own(error):
                 raise EngineBusyError(region_errors.engine_unavailable(busy=True)) from None
             raise EngineUnreachedError from None
@@ -162,11 +162,11 @@ class Upstream:
         raise refusal
 
     async def _first(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """The same, once its first part has come: until then nothing has been said, and another engine may be asked."""
+        """Wait for the first part. Raises `EngineFailedError` if the engine fails earlier: another may still be asked."""
         ready = _from_first_part(parts)
         try:
             async with asyncio.timeout(self._first_byte_timeout_s):
-                # To its empty yield: only a generator that has begun closes its connection when it is closed.
+                # Advance to the empty yield: only a generator that has started closes its connection when it is closed.
                 await anext(ready)
         except TimeoutError:
             raise region_errors.engine_timeout() from None
@@ -177,11 +177,11 @@ class Upstream:
         return ready
 
     async def _parts(self, response: ClientResponse) -> AsyncGenerator[bytes, None]:
-        """The answer as it comes. Only the answer's own end ends it."""
+        """The answer's bytes as they arrive. Raises `DomicileError` if the answer breaks off or stalls."""
         limit_s: float | None = None
         try:
             while True:
-                # The first part has a limit of its own.
+                # `_first` limits the wait for the first part.
                 async with asyncio.timeout(limit_s):
                     part = await response.content.readany()
                 if not part:
@@ -193,11 +193,11 @@ class Upstream:
         except (aiohttp.ClientError, OSError):
             raise region_errors.engine_unavailable() from None
         finally:
-            # Not `release`: an unfinished answer must end with its connection, so that the engine stops working on it.
+            # Close, not `release`: closing the connection is how an engine learns to stop an unfinished answer.
             response.close()
 
     async def _events(self, parts: AsyncGenerator[bytes, None], project_id: str) -> AsyncGenerator[bytes, None]:
-        """The data of each event of a stream that must say that it is done before it ends."""
+        """The data of each server-sent event, until `[DONE]` or a last event. Raises if the stream ends without one."""
         pending = b""
         async with aclosing(parts):
             async for part in parts:
@@ -221,12 +221,12 @@ class Upstream:
 
 
 def _is_our_own(error: Exception) -> bool:
-    """Whether this process, not the engine, is out of something: it has no descriptor or port left for one more connection."""
+    """Whether this process, not the engine, has failed: it has no descriptor, port or memory for another connection."""
     return isinstance(error, OSError) and error.errno in _EXHAUSTED
 
 
 async def _from_first_part(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """An empty one when the first has come, then all of them."""
+    """Yield an empty part once the first part has come, then all parts."""
     async with aclosing(parts):
         first = await anext(parts, None)
         yield b""

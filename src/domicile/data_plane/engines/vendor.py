@@ -1,4 +1,4 @@
-"""What engines of one vendor do differently. All else is OpenAI's API, and `upstream` speaks it."""
+"""The port of vendor adapters: where a vendor's server differs from OpenAI's API. `upstream` does the rest."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,26 +7,26 @@ from domicile.catalogue.endpoints import Endpoint
 
 
 class Vendor(Protocol):
-    """The manners of one engine's server. Pure: no I/O, no state."""
+    """The adapter of one engine's server. No I/O, no state."""
 
     @property
     def health_path(self) -> str | None:
-        """What to GET to see whether the engine is there, on the engine's host; None: only requests tell."""
+        """The path of the health URL on the engine's host. None: no probes, only requests show its health."""
         ...
 
     @property
     def health_every_s(self) -> float:
-        """How often to ask."""
+        """Seconds between probes."""
         ...
 
     def path(self, endpoint: Endpoint, model: str) -> str:
-        """The path, with its query, of a request to an endpoint for the engine's own model."""
+        """The path and query for a request. `model`: the engine's own name."""
         ...
 
     def headers(self, key: str | None) -> Mapping[str, str]:
-        """What the engine must be sent beside the body's media type: its key, and who pays."""
+        """The headers for the key and for billing. `key`: None for an engine without one."""
         ...
 
     def reply(self, data: bytes) -> bytes | None:
-        """A whole reply, or the data of one event, as OpenAI would have sent it. None: an event that OpenAI does not have."""
+        """Convert a whole reply, or one event's data, to OpenAI's format. None: drop an event that OpenAI does not send."""
         ...

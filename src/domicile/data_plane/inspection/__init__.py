@@ -1,1 +1,1 @@
-"""Recordings are read in processes of their own: starting them, asking them, ending them."""
+"""Starts, uses and ends the inspector processes, which read recordings."""

@@ -1,4 +1,4 @@
-"""The region's inspector: a few processes behind fair turns, started when they are needed and replaced when they die."""
+"""The region's inspector: at most two processes with fair turns, started on demand and replaced when they die."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ log = structlog.get_logger("inspector")
 
 PROCESSES_MAX = 2
 _OF_ONE_PROJECT = 1
-"""Processes that a project may keep busy: a recording that takes all its time leaves room for the others'."""
+"""Processes that one project may use at a time. A slow recording leaves a process for the other projects."""
 _WAITING_MAX, _WAITING_OF_ONE_PROJECT = 256, 64
 WAITING_SECONDS_MAX = 60.0
 
 
 class Inspector:
-    """Ask it about recordings. Nothing of them is read in this process."""
+    """Inspects recordings in separate processes."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """`command` starts one process; `environment` is all of its variables."""
+        """`command` starts one process. `environment`: the process gets these variables and no others."""
         self._command = command
         self._environment = environment
         self._turns = FairTurns(
@@ -35,14 +35,15 @@ class Inspector:
 
     @property
     def idle(self) -> Sequence[InspectorProcess]:
-        """The processes that wait for a recording."""
+        """The processes without a recording."""
         return self._idle
 
     async def inspect(self, project: str, content: bytes) -> Inspection:
-        """What the recording is. A client that leaves ends the process that reads for it.
+        """Measure a recording. A cancelled call ends its process.
 
-        Raises `NoRoomError` and TimeoutError when too many wait, `InspectorNotStartedError`, and `InspectorDiedError` when the
-        process ends over this recording: the next request has a new process.
+        Raises `NoRoomError` when too many wait, TimeoutError after `WAITING_SECONDS_MAX` in the queue,
+        `InspectorNotStartedError`, and `InspectorDiedError` when the process dies or runs out of time. The next call starts a
+        new process.
         """
         waiting = asyncio.timeout(WAITING_SECONDS_MAX)
         async with waiting, self._turns.turn(project):
@@ -60,7 +61,7 @@ class Inspector:
             return inspection
 
     async def close(self) -> None:
-        """End all that wait. Those that read are ended by their requests."""
+        """End the idle processes. A busy process ends when its call is cancelled."""
         while self._idle:
             await self._idle.pop().end()
 

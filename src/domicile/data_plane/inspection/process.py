@@ -1,4 +1,4 @@
-"""One inspector process, from the region's side (`apps/inspector.py` is the other)."""
+"""The region's side of one inspector process. `apps/inspector.py` is the process itself."""
 
 import asyncio
 import socket
@@ -11,15 +11,15 @@ START_SECONDS_MAX = 60.0
 
 
 class InspectorNotStartedError(Exception):
-    """There is no inspector, and none could be started. The region's log has the process's own words."""
+    """No inspector process could be started. The text says why; the process's own output is in the region's log."""
 
 
 class InspectorDiedError(Exception):
-    """It ended, or was ended, before it answered. The text says how."""
+    """The process gave no valid answer: it died, or was too slow. The text is the name of the underlying error."""
 
 
 class InspectorProcess:
-    """A running inspector that waits for a recording."""
+    """A running inspector process that reads one recording at a time."""
 
     def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._process = process
@@ -28,7 +28,7 @@ class InspectorProcess:
 
     @classmethod
     async def start(cls, command: Sequence[str], environment: Mapping[str, str]) -> "InspectorProcess":
-        """Return when it has its walls around it. Raises `InspectorNotStartedError`."""
+        """Start a process and wait until it has set up its sandbox. Raises `InspectorNotStartedError`."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -37,7 +37,7 @@ class InspectorProcess:
                 )
             reader, writer = await asyncio.open_unix_connection(sock=ours)
         except BaseException as error:
-            # A process that was started all the same ends with its socket.
+            # If the process was started, it ends when its socket closes.
             ours.close()
             if isinstance(error, OSError):
                 raise InspectorNotStartedError(error.strerror) from None
@@ -55,16 +55,16 @@ class InspectorProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still waits, as far as is known here."""
+        """Whether the process runs and its socket is open, as far as this process knows yet."""
         return self._process.returncode is None and not self._reader.at_eof()
 
     @property
     def pid(self) -> int:
-        """Its number at the operating system."""
+        """The process id."""
         return self._process.pid
 
     async def inspect(self, content: bytes) -> Inspection:
-        """Raises `InspectorDiedError`. A process that was cancelled or has died here is of no more use: end it."""
+        """Send a recording and return the result. Raises `InspectorDiedError`. After an error or a cancellation call `end`."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 self._writer.write(LENGTH.pack(len(content)))
@@ -75,10 +75,10 @@ class InspectorProcess:
             raise InspectorDiedError(type(error).__name__) from None
 
     async def end(self) -> str:
-        """Kill it, if it lives, and return how it ended."""
+        """Kill the process if it runs. Returns its exit status or signal as text."""
         self._writer.close()
         if self._process.returncode is None:
-            # It may be in the middle of a decoder, and has nothing to put in order.
+            # Kill: it may be busy in a decoder, and it has nothing to clean up.
             self._process.kill()
         status = await self._process.wait()
         return f"signal {-status}" if status < 0 else f"exit status {status}"

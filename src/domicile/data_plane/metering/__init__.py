@@ -1,1 +1,1 @@
-"""What was used, by whom: the ledger that stays in the region, and the outbox of what is reported upward."""
+"""Metering: the ledger of requests, which stays in the region, and the outbox of reports to the control plane."""

@@ -1,4 +1,4 @@
-"""One answered request, as the ledger keeps it."""
+"""The ledger's entry for one request that an engine ran."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,25 +8,25 @@ from domicile.catalogue.endpoints import Endpoint
 
 
 class CountedBy(StrEnum):
-    """Who counted: the engine, or the platform where the engine's count never came."""
+    """Who counted the usage: the engine, or the platform when the engine sent no count."""
 
     ENGINE = "engine"
     PLATFORM = "platform"
 
 
 class Outcome(StrEnum):
-    """How the answer ended."""
+    """How the request ended."""
 
     COMPLETE = "complete"
     CLIENT_LEFT = "client_left"
     CUT_OFF = "cut_off"
-    """By the platform itself: the process stopped, and the answer outlived its drain."""
+    """The platform ended the answer: the process stopped, and the drain time was over."""
     ENGINE_BROKE_OFF = "engine_broke_off"
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """No content: who, what, where, how much."""
+    """One request's caller, model, engine and usage, without any content."""
 
     request_id: str
     at_ms: int
@@ -43,4 +43,4 @@ class LedgerEntry:
     counted_by: CountedBy
     usage: Usage
     image_size: ImageSize | None = None
-    """Of generated images."""
+    """The size of generated images, if all have the same one of the specification's sizes. Else None."""

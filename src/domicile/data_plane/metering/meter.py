@@ -1,9 +1,9 @@
-"""The meter: takes entries from the request path in memory and writes them in batches, once a second at the latest.
+"""The meter: takes entries from the request path in memory, and writes them to the ledger in batches, twice a second.
 
-Entries are reported by sums, every ten seconds or so: a key that is always in use costs one delta then, not one each flush.
+About every ten seconds it reports sums of entries. So a busy key costs one delta in ten seconds instead of one in each flush.
 
-At most the last second is lost to a killed process, and the next start reports that as a gap. With `durable` an answer
-waits until its entry is on disk.
+A killed process loses at most the entries of the last second. The next start reports the loss as a gap. With `durable` an
+answer waits until its entry is on disk.
 """
 
 import asyncio
@@ -22,26 +22,26 @@ from domicile.kernel.clock import Clock
 log = structlog.get_logger("metering")
 
 FLUSH_EVERY_S = 0.5
-# A transaction of this many rows takes a few milliseconds, so that writing never stalls the request path.
+# A transaction of this many rows takes a few milliseconds, so it does not stall the request path.
 ENTRIES_PER_TRANSACTION = 256
 SHOW_LIFE_EVERY_S = 2.0
 REPORT_EVERY_S = 10.0
 
 
 class MeterObserver(Protocol):
-    """Counts what the meter takes. It must neither wait nor fail."""
+    """Gets every entry and event, for metrics. Its methods must return at once and never raise."""
 
     def recorded(self, entry: LedgerEntry) -> None:
-        """An answered request."""
+        """Called for each entry."""
         ...
 
     def happened(self, kind: RegionEventType) -> None:
-        """Something that happened to the region itself."""
+        """Called for each event of the region."""
         ...
 
 
 class Meter:
-    """One writer: its reports are numbered from 1 without gaps, usage and audit events in one sequence."""
+    """One writer of the ledger. It numbers its usage and audit reports in one sequence, from 1 without gaps."""
 
     def __init__(
         self,
@@ -55,10 +55,7 @@ class Meter:
         report_every_s: float = REPORT_EVERY_S,
         observer: "MeterObserver | None" = None,
     ) -> None:
-        """`report_every_s`: how long entries are summed before they are reported.
-
-        `observer` is told of every entry and event, for the metrics.
-        """
+        """`report_every_s`: seconds between usage reports. `observer`: gets every entry and event, for metrics."""
         self._repository = repository
         self._snapshots = snapshots
         self._region = region
@@ -71,7 +68,7 @@ class Meter:
         self._report_every_s = report_every_s
         self._reported_at = -report_every_s
         self._attempted: tuple[tuple[RegionEvent, ...], bool] | None = None
-        """The report whose end is not known: an attempt that failed may have been committed all the same."""
+        """The events of a report whose attempt failed, and whether it has usage. It may have been committed all the same."""
         self._number = 0
         self._life_shown_at = 0.0
         self._stopping = False
@@ -81,19 +78,19 @@ class Meter:
         self._written_count = 0
         self._reported_count = 0
         self._owes_for_the_dead = True
-        """Whether a killed process may have left entries that nobody has reported."""
+        """Whether a killed process may have left entries without a report."""
         self._event_count = 0
         self._written_event_count = 0
         self.reported = asyncio.Event()
-        """Set whenever there is something new to send."""
+        """Set when the outbox has new reports to send."""
 
     async def start(self) -> None:
-        """Registers the writer and reports what an earlier one may have lost."""
+        """Register the writer, and report a gap for each earlier writer that was killed."""
         self._report_killed(await self._repository.open_writer(self.writer, self._clock.now_ms()))
         self.event(RegionEventType.STARTED)
 
     def record(self, entry: LedgerEntry) -> None:
-        """Takes an entry. It cannot wait or fail, so it also works for a request that is being cancelled."""
+        """Take an entry. Never waits or fails, so it is safe while a request is being cancelled."""
         self._entries.append(entry)
         self._recorded_count += 1
         if self._observer is not None:
@@ -102,7 +99,7 @@ class Meter:
             self._wake.set()
 
     async def settled(self) -> None:
-        """Where metering is durable: returns when everything recorded so far is on disk. Elsewhere at once."""
+        """If metering is durable, wait until every entry recorded so far is on disk. Otherwise return at once."""
         if not self._durable:
             return
         awaited = self._recorded_count
@@ -110,14 +107,14 @@ class Meter:
             await self._written.wait_for(lambda: self._written_count >= awaited)
 
     async def event_on_disk(self, kind: RegionEventType, project_id: str) -> None:
-        """An event about a project. Returns when it is on disk, from where it will reach the control plane."""
+        """Record an event about a project, and wait until its report is in the outbox on disk."""
         self.event(kind, project_id)
         awaited = self._event_count
         async with self._written:
             await self._written.wait_for(lambda: self._written_event_count >= awaited)
 
     def event(self, kind: RegionEventType, project_id: str | None = None) -> None:
-        """Something happened to the region itself."""
+        """Record an event of the region. `project_id`: for an event about one project."""
         table = self._snapshots.table
         epoch, number = (0, 0) if table is None else (table.epoch, table.number)
         self._events.append(RegionEvent(kind, self._clock.now_ms(), epoch, number, project_id))
@@ -127,9 +124,9 @@ class Meter:
         self._wake.set()
 
     async def run(self) -> None:
-        """Writes until `stop` is called, and then what is left. Never cancel it: a cancelled commit may have happened.
+        """Write until `stop` is called, then write the rest. Never cancel it: a cancelled commit may have happened.
 
-        A database that cannot be written keeps the entries in memory; they go with the next attempt.
+        While the database cannot be written the entries stay in memory for the next attempt.
         """
         while not self._stopping:
             try:
@@ -146,13 +143,13 @@ class Meter:
             await self._repository.close_writer(self.writer, self._clock.now_ms())
 
     def stop(self) -> None:
-        """Makes `run` write what is left, close the writer and return."""
+        """Make `run` write the remaining entries, close the writer and return."""
         self._stopping = True
         self._wake.set()
 
     @property
     def backlog(self) -> int:
-        """Entries taken and not yet on disk. It grows only while the database cannot be written."""
+        """The number of entries not yet on disk. It stays small unless the database cannot be written."""
         return len(self._entries)
 
     async def _try_to_flush(self) -> bool:
@@ -164,11 +161,14 @@ class Meter:
         return True
 
     async def show_life_now(self) -> None:
-        """Where replicas share a database: says that this one lives, and reports the siblings that no longer do."""
+        """Update this writer's heartbeat, and report a gap for each replica whose heartbeat has stopped.
+
+        Does nothing for a database that replicas cannot share.
+        """
         self._report_killed(await self._repository.show_life(self.writer, self._clock.now_ms()))
 
     def report_soon(self) -> None:
-        """The next flush reports whatever has been summed."""
+        """Make the next flush report all entries, without waiting for `report_every_s`."""
         self._reported_at = -self._report_every_s
 
     async def _try_to_show_life(self) -> None:
@@ -187,9 +187,9 @@ class Meter:
             self.event(RegionEventType.METERING_GAP)
 
     async def flush(self) -> None:
-        """Everything taken so far is on disk when this returns, and reported when it is time for that.
+        """Write all entries and events to disk, and report usage when it is due.
 
-        Raises what the database raises, losing nothing.
+        Raises the database's errors. The unwritten entries and events are kept.
         """
         while self._entries:
             batch = self._entries[:ENTRIES_PER_TRANSACTION]
@@ -207,7 +207,7 @@ class Meter:
         return is_time and (self._written_count > self._reported_count or self._owes_for_the_dead)
 
     async def _report(self) -> None:
-        # After an attempt that failed exactly the same again: other events under its number would never be reported.
+        # Repeat a failed attempt unchanged: it may have been committed, and then other events under its number would be lost.
         events, with_usage = self._attempted = self._attempted or (
             tuple(self._events[:ENTRIES_PER_TRANSACTION]),
             self._is_usage_due,

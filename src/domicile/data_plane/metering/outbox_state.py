@@ -1,4 +1,4 @@
-"""What the operator sees of the outbox: how much waits for the control plane, and since when."""
+"""The operator's view of the outbox: the number of waiting reports, and the age of the oldest."""
 
 from dataclasses import dataclass
 
@@ -18,17 +18,17 @@ log = structlog.get_logger("operator")
 
 @dataclass(frozen=True, slots=True)
 class OutboxState:
-    """Of all replicas that share the database."""
+    """Counts over all replicas that share the database."""
 
     depth: int
     refused: int
-    """Reports that the control plane will never take: kept for the operator."""
+    """Reports that the control plane refused for good. They are kept for the operator."""
     oldest_at_ms: int | None
-    """When that happened of which the oldest waiting report tells."""
+    """The earliest time in the oldest waiting report. None without one, or if it cannot be read."""
 
 
 async def read_outbox_state(database: Database) -> OutboxState | None:
-    """Counts what the control plane has not confirmed. None while the database is away: all else can be shown even then."""
+    """Count the reports that the control plane has not confirmed. None while the database is unavailable."""
     try:
         return await _read(database)
     except DatabaseUnavailableError as error:
@@ -53,7 +53,7 @@ async def _read(database: Database) -> OutboxState:
 
 
 def _told_at_ms(path: str, body: bytes) -> int | None:
-    """The earliest time in a report: reports carry times, so the outbox needs none of its own."""
+    """The earliest time in a report's body. The outbox has no column for it."""
     try:
         if path == protocol.USAGE:
             usage = msgspec.json.decode(body, type=UsageReport)
@@ -62,6 +62,6 @@ def _told_at_ms(path: str, body: bytes) -> int | None:
             audit = msgspec.json.decode(body, type=AuditReport)
             return min((event.at_ms for event in audit.events), default=None)
     except msgspec.MsgspecError:
-        # Written by another version of the program. It is sent all the same; only its age is not known.
+        # Written by another version of the program. The report is sent all the same; only its age is unknown.
         return None
     return None

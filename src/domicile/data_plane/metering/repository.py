@@ -1,7 +1,7 @@
 """Ledger and outbox in the metering database.
 
-An entry is written at once, and reported some seconds later together with others like it: a report and how far it reaches are
-written in one transaction. So each entry is in one report, whichever process is killed and whoever goes on for it.
+An entry is written at once, and reported some seconds later in a sum. One transaction writes a report and the number of its
+last entry. So each entry is in exactly one report, even if its process is killed and another replica reports it.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from domicile.persistence.inserting import insert_for
 DELTAS_OF_A_REPORT = 256
 """Bounds a report to some 100 KB."""
 SILENT_MS = 10_000
-"""A writer of which nothing was heard for so long is gone. Living ones are heard every other second."""
+"""A writer without a heartbeat for so long counts as killed. Heartbeats come every two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A report that the control plane has not confirmed yet."""
+    """A report on its way to the control plane. `path`: the boundary listener's path for it."""
 
     writer: str
     number: int
@@ -40,22 +40,22 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """How far reporting has come."""
+    """The state of reporting after one transaction."""
 
     last_number: int
-    """Of the writer's last report."""
+    """The number of the writer's last report."""
     is_all: bool
-    """Whether no entry is left that had to be reported."""
+    """Whether every entry that was due has been reported."""
 
 
 class MeteringRepository:
-    """Writes of the meter, reads of the sender."""
+    """The meter's writes, and the sender's reads and confirmations."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def open_writer(self, writer: str, now_ms: int) -> int:
-        """Registers this process as a writer. Returns how many earlier ones were killed, and closes them."""
+        """Register this process as a writer. Close the writers that were killed and return their number."""
         async with self._database.transaction() as connection:
             killed = (await connection.execute(self._close_gone(writer, now_ms))).rowcount
             await connection.execute(
@@ -66,18 +66,18 @@ class MeteringRepository:
         return killed
 
     async def show_life(self, writer: str, now_ms: int) -> int:
-        """Says that this writer lives. Returns how many of its siblings were killed since anybody looked, and closes them.
+        """Update this writer's heartbeat. Close the replicas whose heartbeat has stopped and return their number.
 
-        A file has one process, which finds out at its start who was killed: there this does nothing.
+        Returns 0 for a database file: one process uses it, and finds killed writers at its start.
         """
         if not self._database.is_shared:
             return 0
         alive = {"seen_at_ms": self._now(now_ms), "closed_at_ms": None, "is_settled": False}
         async with self._database.appending() as connection:
-            # A writer that was too slow for its siblings, and has been closed by them, is open again.
+            # Another replica may have closed this writer for a late heartbeat. Open it again.
             await connection.execute(update(metering_writer).where(metering_writer.c.writer == writer).values(alive))
         async with self._database.appending() as connection:
-            # One statement: of several replicas that look at the same time, one closes a row and reports it.
+            # One statement: if several replicas run it at the same time, only one closes and reports a given writer.
             return (await connection.execute(self._close_gone(writer, now_ms))).rowcount
 
     def _close_gone(self, writer: str, now_ms: int) -> Any:
@@ -87,24 +87,24 @@ class MeteringRepository:
         return update(metering_writer).where(*gone).values(closed_at_ms=now_ms)
 
     def _now(self, now_ms: int) -> ColumnElement[int]:
-        """Replicas compare times with each other by the database's clock: those of their machines differ."""
+        """The time for heartbeats: the database's clock if replicas share it, since their machines' clocks differ."""
         if not self._database.is_shared:
             return literal(now_ms)
         return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     async def close_writer(self, writer: str, now_ms: int) -> None:
-        """The writer has written and reported all it had."""
+        """Close a writer that has written and reported all its entries."""
         async with self._database.appending() as connection:
             closed = {"closed_at_ms": now_ms, "is_settled": True}
             await connection.execute(update(metering_writer).where(metering_writer.c.writer == writer).values(closed))
 
     async def append(self, writer: str, first: int, entries: Sequence[LedgerEntry]) -> None:
-        """A writer's entries, numbered from `first`. Of what is there already nothing is changed or doubled.
+        """Insert a writer's entries, numbered from `first`. Rows that exist already stay as they are.
 
-        A connection that breaks during a commit leaves it open whether there was one: then the same comes again.
+        So a call may be repeated when a connection broke during the commit.
         """
         async with self._database.appending() as connection:
-            # Past SQLAlchemy's own handling of each value, which takes longer than the database.
+            # Bypass SQLAlchemy's processing of each value: it takes longer than the insert itself.
             statement = _ledger_statement(connection.dialect)
             rows = [_ledger_row(entry, writer, first + place) for place, entry in enumerate(entries)]
             await connection.exec_driver_sql(statement, rows)
@@ -112,10 +112,10 @@ class MeteringRepository:
     async def report(
         self, region: str, writer: str, last_number: int, events: Sequence[RegionEvent], *, with_usage: bool
     ) -> Reported:
-        """Reports into the outbox: of `events`, and `with_usage` of all entries of this writer and of the dead.
+        """Put reports into the outbox: the `events`, and `with_usage` the unreported entries of this and of killed writers.
 
-        `last_number`: of this writer's last report. After an unknown end the same call comes again: when its first attempt was
-        committed the writer's number has moved on, and nothing is done.
+        `last_number`: the number of this writer's last report. A call whose result is unknown may be repeated: if the first
+        attempt was committed the number has changed, and the repetition does nothing.
         """
         async with self._database.transaction() as connection:
             known = await _writer_row(connection, writer)
@@ -141,7 +141,7 @@ class MeteringRepository:
         return Reported(reports.last_number, is_all=is_all)
 
     async def waiting(self, writer: str, limit: int) -> list[OutboxRow]:
-        """The reports to send next, oldest first: the writer's own, and those of writers that are closed."""
+        """At most `limit` reports to send next, oldest first: the writer's own and those of closed writers."""
         query = (
             select(outbox.c.writer, outbox.c.number, outbox.c.path, outbox.c.body)
             .join(metering_writer, metering_writer.c.writer == outbox.c.writer)
@@ -154,18 +154,18 @@ class MeteringRepository:
             return [OutboxRow(*row) for row in await connection.execute(query)]
 
     async def confirmed(self, row: OutboxRow) -> None:
-        """The control plane has it."""
+        """Delete a report that the control plane has confirmed."""
         async with self._database.appending() as connection:
             await connection.execute(delete(outbox).where(_is(row)))
 
     async def refused(self, row: OutboxRow, code: str) -> None:
-        """The control plane will never take it: kept for the operator, not sent again."""
+        """Mark a report that the control plane refused for good. It is kept for the operator and not sent again."""
         async with self._database.appending() as connection:
             await connection.execute(update(outbox).where(_is(row)).values(refused_code=code))
 
 
 class _Reports:
-    """The reports of one transaction, numbered behind the writer's last one."""
+    """Collects the reports of one transaction, numbered after the writer's last one."""
 
     def __init__(self, region: str, writer: str, last_number: int) -> None:
         self._region = region
@@ -193,7 +193,7 @@ async def _writer_row(connection: AsyncConnection, writer: str) -> Any:
 
 
 async def _owing(connection: AsyncConnection, writer: str) -> Sequence[Any]:
-    """This writer, and those that were killed before they had reported all that they wrote."""
+    """The rows of this writer, and of the killed writers with unreported entries."""
     is_dead = metering_writer.c.closed_at_ms.is_not(None) & metering_writer.c.is_settled.is_(False)
     query = select(metering_writer).where((metering_writer.c.writer == writer) | is_dead)
     return (await connection.execute(query.order_by(metering_writer.c.started_at_ms))).all()
@@ -205,7 +205,7 @@ def _is(row: OutboxRow) -> ColumnElement[bool]:
 
 @cache
 def _ledger_statement(dialect: Dialect) -> str:
-    """The INSERT of one row in the dialect's own words, its values in the order of the columns."""
+    """The dialect's INSERT of one row that skips existing rows. Its values are in the order of the columns."""
     statement = insert_for(dialect, ledger).on_conflict_do_nothing()
     return str(statement.compile(dialect=dialect, column_keys=[column.name for column in ledger.columns]))
 

@@ -1,4 +1,4 @@
-"""Carries the outbox to the control plane: at least once, the oldest first, patient while the control plane is away."""
+"""Sends the outbox to the control plane: at least once, oldest first, with retries while the control plane is unreachable."""
 
 import asyncio
 
@@ -17,21 +17,21 @@ from domicile.data_plane.metering.repository import MeteringRepository, OutboxRo
 log = structlog.get_logger("metering")
 
 BATCH = 32
-# A distant control plane must not be slower than what is reported: two reports a second and replica. Their order is nothing
-# to it, as each is counted once.
+# Several at a time, so that a distant control plane keeps up with two reports a second from each replica. Their order does not
+# matter: the control plane counts each report once.
 IN_FLIGHT = 6
 IDLE_S = 5.0
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 3.0
-# Refusals of the report itself. All others are of the call, by the control plane or by a proxy before it, and will pass:
-# a report that was set aside is usage that nobody is billed for.
+# Refusals of the report itself. All others concern the call and are retried: the control plane or a proxy may answer otherwise
+# later, and a report that is given up is usage without a bill.
 _FINAL_STATUSES = frozenset({400, 403, 409, 413, 422})
-# An operator mends these: an unknown model is one that the control plane's catalogue lacks and this region's has.
+# The operator can repair these. An unknown model, for instance, is missing in the control plane's catalogue only.
 _TEMPORARY = frozenset({"bad_signature", "unknown_region", "unknown_model", UNKNOWN_CODE})
 
 
 class OutboxSender:
-    """One loop. A report is deleted only after the control plane has confirmed it."""
+    """Sends reports in one loop. A report is deleted only after the control plane has confirmed it."""
 
     def __init__(self, repository: MeteringRepository, link: ControlLink, meter: Meter) -> None:
         self._repository = repository
@@ -39,7 +39,7 @@ class OutboxSender:
         self._meter = meter
 
     async def run(self) -> None:
-        """Sends until cancelled."""
+        """Send until cancelled."""
         retry_s = RETRY_MIN_S
         while True:
             try:
@@ -56,10 +56,13 @@ class OutboxSender:
             retry_s = min(retry_s * 2, RETRY_MAX_S)
 
     async def send_waiting(self) -> bool:
-        """Sends one batch. Returns whether that was all there was."""
+        """Send one batch. Returns whether the outbox had no more reports than that.
+
+        Raises `ControlUnreachableError`, `ControlRefusedError` for a refusal to retry, and the database's errors.
+        """
         self._meter.reported.clear()
         rows = await self._repository.waiting(self._meter.writer, BATCH)
-        # The first alone: if it finds nobody, the others need not be tried.
+        # Send the first alone: if the control plane is unreachable, the others are not tried.
         for window in (rows[:1], *(rows[at : at + IN_FLIGHT] for at in range(1, len(rows), IN_FLIGHT))):
             outcomes = await asyncio.gather(*(self._send(row) for row in window), return_exceptions=True)
             for outcome in outcomes:

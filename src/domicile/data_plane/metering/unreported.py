@@ -1,4 +1,4 @@
-"""Ledger entries that no report tells of yet, as deltas for the control plane (contract C07: this is all that leaves)."""
+"""Sums unreported ledger entries into deltas for the control plane. Nothing else of the ledger leaves (contract C07)."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.tables import ledger
 
 ENTRIES_AT_ONCE = 16_384
-"""Summed by one statement. Bounds the memory that a report takes after a long time without one."""
+"""Entries summed by one statement. Bounds the memory for a report after a long interruption."""
 _DELTAS_AT_ONCE = 128
-"""Made before other work on the event loop goes on: half a millisecond."""
+"""Deltas made before other work on the event loop may run: about half a millisecond."""
 _MINUTE_MS = 60_000
 _QUANTITIES = (
     ledger.c.input_tokens,
@@ -32,17 +32,18 @@ class Unreported:
 
     deltas: tuple[UsageDelta, ...]
     through: int
-    """The sequence of the last entry that they tell of."""
+    """The sequence number of the last summed entry."""
     is_all: bool
+    """False if there may be more entries."""
 
 
 async def read_unreported(connection: AsyncConnection, writer: str, after: int) -> Unreported:
-    """The sums of a writer's entries behind a sequence: of the first `ENTRIES_AT_ONCE` of them."""
+    """Sum a writer's entries after the sequence number `after`, at most `ENTRIES_AT_ONCE` of them."""
     chosen = (ledger.c.writer == writer) & (ledger.c.sequence > after) & (ledger.c.sequence <= after + ENTRIES_AT_ONCE)
     through = (await connection.execute(select(func.max(ledger.c.sequence)).where(chosen))).scalar_one()
     if through is None:
         return Unreported((), after, is_all=True)
-    # Written out: two bound parameters would be two expressions to PostgreSQL, which groups by one of them.
+    # A literal: PostgreSQL would take two bound parameters, in SELECT and in GROUP BY, for two different expressions.
     minute = ledger.c.at_ms // literal_column(str(_MINUTE_MS), BigInteger)
     kinds = (
         minute,

@@ -1,1 +1,1 @@
-"""The region's operator listener: what its operator sees and does in the region alone, with a key that is kept there."""
+"""The region's operator listener: health, metrics and blocks of this region, with an operator key that the region keeps."""

@@ -22,7 +22,7 @@ class OperatorEndpoints:
 
 
 def operator_routes(endpoints: OperatorEndpoints) -> list[Route]:
-    """Path -> handler, and nothing else. None of them answers with content: there is none to be had here."""
+    """The route of each path. No handler has access to content."""
     return [
         Route("/operator/v1/health", endpoints.health.show, methods=["GET"]),
         Route("/operator/v1/blocks", endpoints.blocks.list, methods=["GET"]),
@@ -33,7 +33,7 @@ def operator_routes(endpoints: OperatorEndpoints) -> list[Route]:
 
 
 def build_operator_application(endpoints: OperatorEndpoints, keys: OperatorKeys) -> Application:
-    """The routes behind the operator's key, in the envelope. No CORS: no page in a browser has business here."""
+    """The routes behind the operator's key. No CORS: this listener is not for pages in a browser."""
     return Application(
         operator_routes(endpoints),
         decorate=lambda router: OperatorGate(router, keys),

@@ -1,4 +1,4 @@
-"""/operator/v1/blocks: shutting a key or a project out of this region, and letting it in again, with nobody else to ask."""
+"""/operator/v1/blocks: blocks and unblocks keys and projects in this region, without the control plane."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domicile.data_plane.blocks import Block, Blocks
+from domicile.data_plane.blocks import BlockedSubject, Blocks
 from domicile.kernel import errors
 from domicile.kernel.clock import seconds
 from domicile.web.bodies.reading import json_response, read_json
@@ -21,7 +21,7 @@ class _Add(Struct, forbid_unknown_fields=True):
 
 
 class BlockEndpoints:
-    """Handlers; the URL map is in `operator.app`. An id need not be known here: it may be one that comes back."""
+    """The handlers of these paths. An id need not be in the snapshot: a later snapshot may bring it back."""
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
@@ -31,17 +31,17 @@ class BlockEndpoints:
         return json_response({"object": "list", "data": [_render(found) for found in await self._blocks.list()]})
 
     async def add(self, request: Request) -> Response:
-        """In force when this answers."""
+        """Block a key or project. The block is in force and on disk before the answer."""
         body = await read_json(request, _Add, limit_bytes=BODY_LIMIT)
         return json_response(_render(await self._blocks.add(body.id)))
 
     async def remove(self, request: Request) -> Response:
-        """404 when there is no such block."""
+        """Remove a block. Raises 404 when there is none."""
         subject = request.path_params["subject"]
         if not await self._blocks.remove(subject):
             raise errors.not_found("block", subject)
         return json_response({"object": "region.block.deleted", "id": subject, "deleted": True})
 
 
-def _render(block: Block) -> dict[str, Any]:
+def _render(block: BlockedSubject) -> dict[str, Any]:
     return {"object": "region.block", "id": block.subject, "blocked_at": seconds(block.blocked_at_ms)}

@@ -1,4 +1,4 @@
-"""GET /operator/v1/health: everything that an operator asks first when a region does not do what it should."""
+"""GET /operator/v1/health: the state of a region, for diagnosis."""
 
 import time
 from typing import Any
@@ -17,7 +17,7 @@ from domicile.web.bodies.reading import json_response
 
 
 class HealthDetail:
-    """The state of this replica. It is for the operator alone: it names engines and countries."""
+    """Shows the state of this replica. Only for the operator: it names engines and countries."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class HealthDetail:
         self._started = time.monotonic()
 
     async def show(self, _request: Request) -> Response:
-        """All of it, in one object. `outbox` is null while the database is away."""
+        """Answer with the state as one object. `outbox` is null while the database is unavailable, `snapshot` without one."""
         outbox = await read_outbox_state(self._metering)
         now_ms = self._clock.now_ms()
         return json_response(

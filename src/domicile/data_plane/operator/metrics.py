@@ -1,7 +1,7 @@
 """GET /metrics: this replica in Prometheus' text format.
 
-No label names a project, a key or anything that a caller wrote. How much a project used is billing data: it is in the
-ledger and in the control plane's usage, for those who may see it there, and not in what every monitoring system copies.
+No label names a project, a key or anything that a caller wrote. A project's usage is billing data: the ledger and the control
+plane's usage API have it, with access control. Metrics are copied into monitoring systems without any.
 """
 
 from prometheus_client import CollectorRegistry, Gauge
@@ -21,7 +21,7 @@ from domicile.web.observability.http_metrics import exposition
 
 
 class WorkMetrics:
-    """Counts as requests end: the meter tells it of every entry and of every event of the region."""
+    """The meter's observer: counts every ledger entry and every event of the region."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._tokens = PlainCounter(
@@ -50,11 +50,11 @@ class WorkMetrics:
             registry,
         )
         for kind in RegionEventType:
-            # From the start at 0, so that the first one is an increase.
+            # Start at 0, so that monitoring sees the first event as an increase.
             self._events.add(0, kind.value)
 
     def recorded(self, entry: LedgerEntry) -> None:
-        """An answered request."""
+        """Count the request, and its usage by model."""
         usage = entry.usage
         for direction, count in (
             ("input", usage.input_tokens),
@@ -74,12 +74,12 @@ class WorkMetrics:
         self._engine_requests.add(1, entry.engine, entry.outcome.value, entry.counted_by.value)
 
     def happened(self, kind: RegionEventType) -> None:
-        """An event of the region."""
+        """Count the event by its type."""
         self._events.add(1, kind.value)
 
 
 class Metrics:
-    """Reads what has a state at the moment at which it is asked, and shows it with what was counted."""
+    """Answers with all counters, and with gauges that are read at the time of the request."""
 
     def __init__(
         self,
@@ -98,23 +98,27 @@ class Metrics:
         self._metering = metering
         self._clock = clock
         self._engine_up = _engine_gauge(registry, "up", "Whether an engine answers.")
-        self._engine_circuit = _engine_gauge(registry, "circuit_open", "Whether it is left alone because it fails.")
+        self._engine_circuit = _engine_gauge(registry, "circuit_open", "Whether the engine's circuit breaker is open.")
         self._engine_running = _engine_gauge(registry, "running_requests", "Requests of this process that it works on.")
-        self._engine_waiting = _engine_gauge(registry, "waiting_requests", "Requests that wait for a place there.")
-        self._snapshot_age = _gauge(registry, "snapshot_age_seconds", "Since the snapshot in force was signed.")
+        self._engine_waiting = _engine_gauge(registry, "waiting_requests", "Requests of this process in its queue.")
+        self._snapshot_age = _gauge(registry, "snapshot_age_seconds", "Seconds since the snapshot in force was signed.")
         self._snapshot_epoch = _gauge(registry, "snapshot_epoch", "The epoch of the snapshot in force; 0 without one.")
-        self._snapshot_number = _gauge(registry, "snapshot_number", "Its number within the epoch.")
-        self._database_up = _gauge(registry, "metering_database_up", "Whether the database of the metering answers.")
+        self._snapshot_number = _gauge(registry, "snapshot_number", "The snapshot's number within the epoch.")
+        self._database_up = _gauge(registry, "metering_database_up", "Whether the metering database answers.")
         self._outbox_depth = _gauge(registry, "outbox_reports", "Reports that the control plane has not confirmed.")
-        self._outbox_refused = _gauge(registry, "outbox_refused_reports", "Reports that it refused for good.")
-        self._outbox_age = _gauge(registry, "outbox_oldest_age_seconds", "What the oldest waiting one tells of.")
-        self._correction = _gauge(
-            registry, "clock_correction_seconds", "What is added to the machine's clock; 0 while it is right."
+        self._outbox_refused = _gauge(
+            registry, "outbox_refused_reports", "Reports that the control plane refused for good."
         )
-        self._backlog = _gauge(registry, "metering_backlog_entries", "Entries taken and not yet on disk.")
+        self._outbox_age = _gauge(
+            registry, "outbox_oldest_age_seconds", "Age of the earliest data in the oldest waiting report."
+        )
+        self._correction = _gauge(
+            registry, "clock_correction_seconds", "Seconds added to the machine's clock; 0 while it is right."
+        )
+        self._backlog = _gauge(registry, "metering_backlog_entries", "Ledger entries not yet on disk.")
 
     async def show(self, _request: Request) -> Response:
-        """The text."""
+        """Answer with all metrics."""
         await self._look()
         return exposition(self._registry)
 
@@ -122,7 +126,7 @@ class Metrics:
         outbox = await read_outbox_state(self._metering)
         now_ms = self._clock.now_ms()
         table = self._snapshots.table
-        # Without a snapshot its age is no number: an alert on "too old" must not be silent then.
+        # Infinite without a snapshot, so that an alert on "too old" fires.
         self._snapshot_age.set(float("inf") if table is None else max(0, now_ms - table.issued_at_ms) / 1000)
         self._snapshot_epoch.set(0 if table is None else table.epoch)
         self._snapshot_number.set(0 if table is None else table.number)
@@ -141,7 +145,7 @@ class Metrics:
     def _look_at_outbox(self, outbox: OutboxState | None, now_ms: int) -> None:
         self._database_up.set(outbox is not None)
         if outbox is None:
-            # Nobody knows, and that is no number either.
+            # NaN while the database is unavailable: the values are unknown.
             for gauge in (self._outbox_depth, self._outbox_refused, self._outbox_age):
                 gauge.set(float("nan"))
             return

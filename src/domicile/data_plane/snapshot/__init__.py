@@ -1,1 +1,1 @@
-"""The region's copy of what the control plane told it: fetched, verified, swapped (design 2)."""
+"""Snapshots of the control plane's data: fetched, verified, saved and put into force (design 2)."""

@@ -1,4 +1,4 @@
-"""The last verified snapshot on disk, so that a region can restart while the control plane is down."""
+"""Keeps the last verified snapshot on disk, so that a region can restart while the control plane is down."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from domicile.persistence.database import Database
 
 
 class SnapshotRepository:
-    """Manifest and shards, replaced together. All replicas of a region that share a database keep one snapshot in it."""
+    """Stores one manifest with its shards. Replicas that share a database also share the stored snapshot."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,14 +27,14 @@ class SnapshotRepository:
         root_key: bytes | None,
         succeeds: bytes | None = None,
     ) -> None:
-        """`shards`: bytes by SHA-256 in hex. What the manifest no longer names is forgotten in the same transaction.
+        """Replace the stored snapshot in one transaction, unless the stored one is as new or newer.
 
-        The newest stays: a replica that is behind the others, or as far as they are, changes nothing. The certificate's
-        serial is kept on its own as well: it must outlive a snapshot that is damaged later.
+        `shards`: bytes by SHA-256 in hex. Stored shards that are not among them are deleted. The certificate's serial is also
+        stored with the region's identity, where it survives a damaged snapshot.
 
-        `root_key` has certified who signed. With `succeeds` it is from now on the one that the region trusts, in the place
-        of that one and together with the snapshot: a restart finds either both or neither. Raises `SnapshotRefusedError`,
-        and changes nothing, where the region trusts yet another: a replica was faster.
+        `root_key`: certified the manifest's signer. `succeeds`: the trusted root key that `root_key` replaces, in the same
+        transaction; None for no change of the root key. Raises `SnapshotRefusedError`, and changes nothing, if the region
+        trusts a third root key, since another replica was faster.
         """
         certificate = signed.certificate
         saved = select(snapshot_manifest.c.serial, snapshot_manifest.c.epoch, snapshot_manifest.c.number)
@@ -70,14 +70,14 @@ class SnapshotRepository:
             )
 
     async def trusted(self) -> tuple[bytes | None, int]:
-        """The root key that this region trusts, and the newest serial that was seen: a replica may have taken the next."""
+        """The trusted root key and the newest serial seen. Another replica may have changed both."""
         query = select(region_identity.c.root_key, region_identity.c.publisher_serial)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).one()
         return row.root_key, row.publisher_serial
 
     async def load(self) -> tuple[SignedManifest, dict[str, bytes]] | None:
-        """What was saved last, to be verified again before use. A damaged certificate is none."""
+        """The stored manifest and shards, not verified. None when there are none. A damaged certificate is read as None."""
         async with self._database.reading() as connection:
             row = (await connection.execute(select(snapshot_manifest))).one_or_none()
             if row is None:

@@ -1,4 +1,4 @@
-"""Keeps the current snapshot current: one long poll after the other, for as long as the process lives."""
+"""Keeps the region's snapshot up to date by long polls of the control plane."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,7 +31,7 @@ _Verified = dict[tuple[int, str], Shard]
 
 
 class SnapshotSubscription:
-    """Fetches, verifies, saves, swaps. A snapshot that is refused leaves the one before in force."""
+    """Fetches snapshots, verifies and saves them, and puts them into force. After a refusal the previous one stays in force."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class SnapshotSubscription:
         on_event: Callable[[RegionEventType], None],
         on_snapshot: Callable[[SnapshotTable], None] = lambda _table: None,
     ) -> None:
-        """`on_event` is told of refusals, for the audit log; `on_snapshot` of each table from when on it is in force;
-        `clock` of what the control plane's says."""
+        """`on_event` gets refusals, for the audit log. `on_snapshot` gets each table once it is in force. `clock` gets the
+        signing time of each verified snapshot."""
         self._link = link
         self._repository = repository
         self._current = current
@@ -63,7 +63,7 @@ class SnapshotSubscription:
         self._is_in_contact = False
 
     async def restore(self) -> None:
-        """Takes the saved snapshot, verified as if it had just arrived. Nothing saved, or damaged: none."""
+        """Verify the saved snapshot and put it into force. Without a saved one, or with a damaged one, there is none."""
         saved = await self._repository.load()
         if saved is None:
             return
@@ -81,7 +81,7 @@ class SnapshotSubscription:
             self._on_event(RegionEventType.SNAPSHOT_REFUSED)
 
     async def run(self) -> None:
-        """Polls until cancelled."""
+        """Poll until cancelled."""
         retry_s = RETRY_MIN_S
         while True:
             try:
@@ -101,7 +101,7 @@ class SnapshotSubscription:
             retry_s = min(retry_s * 2, RETRY_MAX_S)
 
     async def watch_root_key(self) -> None:
-        """Takes over, once a second, the root key that another replica of this region has taken. What was read last stays."""
+        """Follow, once a second, a change of the root key by another replica. If the database fails, the last one stays."""
         while True:
             await asyncio.sleep(ROOT_KEY_REFRESH_S)
             before = self._enrollment
@@ -110,12 +110,12 @@ class SnapshotSubscription:
             except (SQLAlchemyError, OSError) as error:
                 log.error("root_key_not_read", type=type(error).__name__)
                 continue
-            # Else what was read is from before the one that was taken here meanwhile.
+            # If the enrollment changed during the read, the result may be outdated.
             if self._enrollment is before and root_key not in {None, before.root_key}:
                 self._trust(replace(before, root_key=root_key, serial=serial))
 
     def _report_refusal(self, reason: str) -> None:
-        """Once for as long as it lasts: the same snapshot is offered every other second until somebody has acted."""
+        """Report a refusal once until the reason changes: a refused snapshot is offered again every other second."""
         if reason != self._refused_because:
             log.error("snapshot_refused", reason=reason)
             self._on_event(RegionEventType.SNAPSHOT_REFUSED)
@@ -128,7 +128,7 @@ class SnapshotSubscription:
             return
         enrollment = follow(signed.successions, before, self._position)
         manifest, position = self._verify(signed, enrollment)
-        # It was made after the last poll had been answered: just now, then, if there was one a moment ago.
+        # It was signed after the answer to the last poll. So it is fresh if that poll was a moment ago.
         self._clock.told(manifest.issued_at_ms, is_fresh=self._is_in_contact)
         shards: dict[str, bytes] = {}
         for reference in manifest.shards:
@@ -137,21 +137,21 @@ class SnapshotSubscription:
         verified = await self._verify_shards(manifest, shards)
         table, root_key = await self._build(manifest, verified), enrollment.root_key
         if enrollment is not before:
-            # Another root key is on disk before anything counts that it has certified.
+            # Save the new root key before the snapshot that it certified comes into force.
             await self._repository.save(signed, shards, position, root_key=root_key, succeeds=before.root_key)
             self._trust(enrollment)
             self._take(table, position, shards, verified)
         elif self._enrollment is before:
-            # Swapped before it is saved: a full disk must not keep a revoked key alive.
+            # Put into force before it is saved: a full disk must not keep a revoked key alive.
             self._take(table, position, shards, verified)
             await self._repository.save(signed, shards, position, root_key=root_key)
-        # Else another replica has taken another root key meanwhile: the next poll asks for what that one certifies.
+        # Otherwise another replica has changed the root key meanwhile. The next poll asks for snapshots under the new key.
 
     async def _ask(self) -> SignedManifest | None:
         held, root_key = self._position, self._enrollment.root_key
         root = None if root_key is None else public_key_id(root_key)
         query = SnapshotQuery(held.epoch, held.number, READABLE_SCHEMAS, held.serial, root)
-        # A control plane of a version before is asked as a region of that version asks.
+        # Older control planes refuse the newer members of the query: retry as an older region.
         without_root = msgspec.structs.replace(query, root=None)
         for asked in (query, without_root) if root else (query,):
             try:
@@ -170,7 +170,7 @@ class SnapshotSubscription:
         log.warning("root_key_taken", key_id=public_key_id(enrollment.root_key or b""))
 
     async def _verify_shards(self, manifest: Manifest, shards: dict[str, bytes]) -> _Verified:
-        """The manifest's shards, decoded. Those of the snapshot in force are kept; others are read beside the event loop."""
+        """Decode the manifest's shards. Shards of the snapshot in force are reused; others are verified in a thread."""
         verified: _Verified = {}
         for reference in manifest.shards:
             name = (manifest.schema, reference.sha256)
@@ -209,6 +209,6 @@ class SnapshotSubscription:
 
 
 def _name_new_keys(before: SnapshotTable, after: SnapshotTable) -> None:
-    """After a restore a key may live again that had been revoked since the backup. Nobody but a region still knows of it."""
+    """Log the keys that a new epoch adds. A restored backup revives keys revoked since; only regions can tell which."""
     new = sorted(after.keys[sha256].key_id for sha256 in after.keys.keys() - before.keys.keys())
     log.warning("new_epoch", epoch=after.epoch, keys_not_held_before=len(new), key_ids=new[:NAMED_KEYS])

@@ -1,4 +1,4 @@
-"""When a region takes another root key for the one that it trusts, and only then."""
+"""The rules for replacing the root key that a region trusts."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,10 +10,11 @@ from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedE
 
 
 def follow(successions: Iterable[SignedSuccession], enrollment: Enrollment, held: Position) -> Enrollment:
-    """Whom to trust after these, the oldest first: a chain without a gap that begins at the root key that is trusted now.
+    """The enrollment after these successions, oldest first. They must form a chain from the root key that is trusted now.
 
-    Each root key names one successor. A second one, a replay and a skip all begin at a key that is not, or no longer,
-    trusted. The serial grows beyond all that has been seen, so that a key that comes back some day brings no replay along.
+    Raises `SnapshotRefusedError`. Each root key names one successor. A second successor, a replay or a gap in the chain starts
+    at a key that is not trusted. Each serial must exceed every serial seen so far, so that old successions stay invalid even
+    if an old root key is used again.
     """
     for signed in successions:
         succession = signed.succession

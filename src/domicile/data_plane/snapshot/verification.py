@@ -1,4 +1,4 @@
-"""When a snapshot is accepted, and only then (design 2)."""
+"""The rules for accepting a snapshot (design 2)."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from domicile.data_plane.identity import Enrollment
 
 
 class SnapshotRefusedError(Exception):
-    """The snapshot is not taken, and the old one stays. The text is one of ours and holds nothing of the snapshot."""
+    """The snapshot breaks a rule, so the old one stays. The text is Domicile's own and quotes nothing of the snapshot."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where a region is: the newest certificate that it has seen, and the snapshot that it holds; zeros for none.
+    """The serial of the newest certificate seen, and the epoch and number of the snapshot held. Zeros for none.
 
-    It only grows, the certificate first: whoever has stolen a key can count as high as there are numbers, and must not be
-    able to keep out what is signed with the next one.
+    It only grows. The serial is compared first: a thief of a publisher key can sign any epoch and number, and these must not
+    outrank snapshots signed with the next key.
     """
 
     serial: int = 0
@@ -42,7 +42,10 @@ class _AnySchema(msgspec.Struct):
 def verify_manifest(
     signed: SignedManifest, *, region: str, enrollment: Enrollment, held: Position
 ) -> tuple[Manifest, Position]:
-    """Who signed and by whose authority, then whose it is, then whether it is newer than what is held."""
+    """Check signer and signature, then installation and region, then that it is newer than `held`.
+
+    Returns the manifest and its position. Raises `SnapshotRefusedError`.
+    """
     signer = _signer(signed, enrollment, held)
     try:
         manifest = open_manifest(signer.public_key, signed)
@@ -66,7 +69,7 @@ def verify_manifest(
 
 
 def verify_shard(body: bytes, *, sha256: str, index: int, region: str, schema: int) -> Shard:
-    """The bytes are those that the manifest names, and say of themselves what the manifest says of them."""
+    """Check a shard's digest, index and region against the manifest, and decode it. Raises `SnapshotRefusedError`."""
     if digest(body) != sha256:
         raise SnapshotRefusedError("a shard's bytes are not those of the manifest")
     try:
@@ -79,7 +82,7 @@ def verify_shard(body: bytes, *, sha256: str, index: int, region: str, schema: i
 
 
 def _signer(signed: SignedManifest, enrollment: Enrollment, held: Position) -> _Signer:
-    """The only key that may have signed."""
+    """The one key whose signature is accepted: the certified key, or `publisher_key` in an enrollment without a root key."""
     if enrollment.root_key is None:
         key = enrollment.publisher_key or b""
         return _Signer(key, public_key_id(key), 0, 0)
@@ -97,7 +100,7 @@ def _signer(signed: SignedManifest, enrollment: Enrollment, held: Position) -> _
 
 
 def _schema_of(manifest: bytes) -> int | None:
-    """What a signed manifest says its schema is, whatever else it says."""
+    """The schema number in a manifest of any schema. None when it cannot be read."""
     try:
         return msgspec.json.decode(manifest, type=_AnySchema).schema
     except (ValueError, RecursionError):

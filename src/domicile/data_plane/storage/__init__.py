@@ -1,1 +1,1 @@
-"""What a region stores of its projects' content, encrypted."""
+"""Encrypted storage of projects' content."""

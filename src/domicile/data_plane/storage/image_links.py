@@ -1,7 +1,7 @@
-"""Links to generated images: for one hour, at this region alone, with a key that is in the link and nowhere else (design 5).
+"""Links to generated images, valid for one hour in this region only (design 5).
 
-The region's database holds ciphertext. The key is made for one image, handed out in the link's query, and forgotten; nobody
-who has the database, the disk or a backup can read what lies there. Queries are never logged.
+The region's database holds ciphertext. Each image has its own key, which is in the link's query and stored nowhere. So the
+database, the disk or a backup does not reveal an image. Query strings are never logged.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ log = structlog.get_logger("image_links")
 LIFETIME_MS = 60 * 60 * 1000
 """As with OpenAI: "URLs are only valid for 60 minutes"."""
 PROJECT_BYTES_MAX = 256 * 1024 * 1024
-"""What one project's links may hold together; concurrent requests may go beyond it by what each makes."""
+"""Bytes of one project's unexpired images together. Concurrent requests may each exceed it by their own images."""
 SWEEP_S = 60.0
 _SWEPT_AT_ONCE = 50
 _RETRY_AFTER_S = 60
@@ -43,30 +43,30 @@ _KEY = re.compile(r"[0-9A-Za-z_-]{43}")
 
 
 class ImageLinks:
-    """Stores, opens, sweeps and destroys. `is_live` says whether a project may be served now: not archived, not blocked."""
+    """Stores, serves and deletes the images behind links."""
 
     def __init__(self, database: Database, clock: Clock, *, base_url: str, is_live: Callable[[str], bool]) -> None:
-        """`base_url`: the region's public one, with its `/v1`."""
+        """`base_url`: the region's public URL with `/v1`. `is_live`: whether a project is neither archived nor blocked."""
         self._database = database
         self._clock = clock
         self._base_url = base_url
         self._is_live = is_live
 
     async def require_room(self, project_id: str) -> None:
-        """Raises 429 when the project's links hold all that they may."""
+        """Raises 429 when the project's images fill its quota, `PROJECT_BYTES_MAX`."""
         held = select(func.coalesce(func.sum(image_link.c.size_bytes), 0)).where(
             image_link.c.project_id == project_id, image_link.c.expires_at_ms > self._clock.now_ms()
         )
         async with self._database.reading() as connection:
             if (await connection.execute(held)).scalar_one() >= PROJECT_BYTES_MAX:
                 raise region_errors.rate_limit_exceeded(
-                    f"Your project's image links hold {PROJECT_BYTES_MAX // 1024**2} MiB, which is all they may. Each is gone "
+                    f"Your project's image links have reached their limit of {PROJECT_BYTES_MAX // 1024**2} MiB. Each expires "
                     "an hour after it was made: wait, or ask for 'response_format': 'b64_json'.",
                     _RETRY_AFTER_S,
                 )
 
     async def store(self, project_id: str, picture: bytes) -> str:
-        """Keeps a picture and returns its link, which is the only way to it."""
+        """Encrypt and store a picture. Returns its link, which holds the only copy of the key."""
         image_id, key = new_id("img_"), os.urandom(_KEY_BYTES)
         expires_at_ms = self._clock.now_ms() + LIFETIME_MS
         nonce = os.urandom(_NONCE_BYTES)
@@ -86,7 +86,7 @@ class ImageLinks:
         return f"{self._base_url}/images/content/{image_id}?{query}"
 
     async def open(self, image_id: str, key: str) -> bytes:
-        """The picture. Raises the same 404 whatever is wrong: unknown, over, another key, a project that is not served."""
+        """The picture. Raises the same 404 for an unknown or expired link, a wrong key, and a project that is not live."""
         absent = errors.not_found("image", image_id if _ID.fullmatch(image_id) else "")
         if not _ID.fullmatch(image_id) or not _KEY.fullmatch(key):
             raise absent
@@ -104,12 +104,12 @@ class ImageLinks:
             raise absent from None
 
     async def destroy(self, project_id: str) -> None:
-        """A destroyed project's, at once. See `Destroyer`."""
+        """Delete all images of a project. A `Destroyer`."""
         async with self._database.transaction() as connection:
             await connection.execute(delete(image_link).where(image_link.c.project_id == project_id))
 
     async def sweep(self) -> None:
-        """Deletes what is over, a few at a time, so that nobody waits long for the database."""
+        """Delete expired images, `_SWEPT_AT_ONCE` in a transaction, so that other work need not wait long for the database."""
         over = (
             select(image_link.c.image_id)
             .where(image_link.c.expires_at_ms <= self._clock.now_ms())
@@ -122,7 +122,7 @@ class ImageLinks:
                 return
 
     async def run(self) -> None:
-        """Sweeps once a minute, until cancelled. What could not be deleted is not served either."""
+        """Sweep once a minute until cancelled. Expired images are not served, even if they could not be deleted yet."""
         while True:
             try:
                 await self.sweep()
@@ -132,5 +132,5 @@ class ImageLinks:
 
 
 def _bound_to(project_id: str, image_id: str, expires_at_ms: int) -> bytes:
-    """What a ciphertext belongs to: moved to another row, another project or another hour, it opens no more."""
+    """The associated data of the encryption: a ciphertext moved to another row, project or time cannot be decrypted."""
     return f"domicile image link\n{project_id}\n{image_id}\n{expires_at_ms}".encode("ascii")

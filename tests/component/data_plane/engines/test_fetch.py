@@ -156,7 +156,7 @@ async def test_one_address_that_is_not_public_is_enough(
 
 
 async def test_a_redirect_is_not_followed(pictures: Pictures, authority: trustme.CA) -> None:
-    assert "no redirect" in await refused(fetcher(pictures, authority), pictures.image("/elsewhere"))
+    assert "redirects are not followed" in await refused(fetcher(pictures, authority), pictures.image("/elsewhere"))
     assert "200" in await refused(fetcher(pictures, authority), pictures.image("/absent"))
     assert [request.path for request in pictures.asked] == ["/elsewhere", "/absent"]
 
@@ -164,7 +164,7 @@ async def test_a_redirect_is_not_followed(pictures: Pictures, authority: trustme
 async def test_time_and_size_are_bounded(
     pictures: Pictures, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "within" in await refused(fetcher(pictures, authority, timeout_s=0.2), pictures.image("/slow"))
+    assert "took longer" in await refused(fetcher(pictures, authority, timeout_s=0.2), pictures.image("/slow"))
     assert f"{fetch.FETCH_BYTES_MAX} bytes" in await refused(fetcher(pictures, authority), pictures.image("/endless"))
 
 
@@ -187,7 +187,7 @@ async def test_a_host_that_the_operator_did_not_name_is_not_asked(pictures: Pict
         RemoteImage(PARAM, f"https://localhost:{pictures.port}/png", "localhost", pictures.port),
         RemoteImage(PARAM, f"https://localhost:{pictures.port}/png", HOST, pictures.port),
     ):
-        assert "allowed public address" in await refused(fetcher(pictures, authority), image)
+        assert "public addresses only" in await refused(fetcher(pictures, authority), image)
     assert pictures.asked == []
 
 

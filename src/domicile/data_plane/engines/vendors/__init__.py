@@ -1,1 +1,1 @@
-"""Adapters, one for each vendor. Only the composition root chooses among them (`.importlinter`)."""
+"""Vendor adapters. Only the composition root imports `choice`, which picks one (`.importlinter`)."""

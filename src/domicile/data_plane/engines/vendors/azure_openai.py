@@ -1,4 +1,4 @@
-"""Azure OpenAI: deployments in place of models, a version in the query, a header of its own for the key."""
+"""Azure OpenAI: deployments instead of models, an API version in the query, the key in `api-key`."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
@@ -15,13 +15,13 @@ _UNVERSIONED = "v1"
 
 
 class _Event(msgspec.Struct):
-    """So much of a chunk as tells whether it is one."""
+    """The part of a chunk that shows whether it is one: OpenAI's chunks have an id."""
 
     id: str | None = None
 
 
 class AzureOpenAI:
-    """See `Vendor`. Azure has no health URL that tells of a deployment, so by default only requests tell."""
+    """The `Vendor` adapter of Azure OpenAI. Azure has no health URL for a deployment, so there are no probes by default."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._base = urlsplit(settings.url or "").path.rstrip("/").removesuffix("/v1").removesuffix("/openai")
@@ -30,22 +30,22 @@ class AzureOpenAI:
         self.health_every_s = settings.health_every_s or HEALTH_EVERY_S
 
     def path(self, endpoint: Endpoint, model: str) -> str:
-        """See `Vendor`. `model` is the deployment's name."""
+        """The path and query for a request. `model`: the deployment's name. API version `v1` has no deployment in the path."""
         if self._version == _UNVERSIONED:
             return f"{self._base}/openai{endpoint.value}"
         deployment = f"{self._base}/openai/deployments/{quote(model, safe='')}"
         return f"{deployment}{endpoint.value.removeprefix('/v1')}?api-version={self._version}"
 
     def headers(self, key: str | None) -> Mapping[str, str]:
-        """See `Vendor`."""
+        """The key as `api-key`. Empty without a key."""
         return {} if key is None else {"api-key": key}
 
     def reply(self, data: bytes) -> bytes | None:
-        """See `Vendor`.
+        """Drop the content filter's chunks, and clear the counts of cached tokens.
 
-        A stream tells first what its filter thought of the prompt, and with an asynchronous filter now and then what it thought
-        of the answer: in chunks without an id, which OpenAI's streams do not have. What the filter adds to other chunks and to
-        replies is outside the specification, and no such member leaves (design 4.6).
+        A stream begins with the filter's result for the prompt, and an asynchronous filter adds results for the answer. These
+        chunks have an empty id, unlike OpenAI's. The filter's members in other chunks and replies are outside the
+        specification, so the re-encoding drops them (design 4.6).
         """
         if b"_filter" in data and _is_no_chunk(data):
             return None

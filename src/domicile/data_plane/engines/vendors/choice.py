@@ -1,4 +1,4 @@
-"""Which adapter an engine has."""
+"""Chooses an engine's vendor adapter by its settings."""
 
 from collections.abc import Callable
 
@@ -16,5 +16,5 @@ _ADAPTERS: dict[str, Callable[[EngineSettings], Vendor]] = {
 
 
 def vendor_of(settings: EngineSettings) -> Vendor:
-    """The adapter. Raises KeyError for a vendor that the settings would not have let pass."""
+    """The adapter for an engine. Raises KeyError for an unknown vendor; the settings refuse those earlier."""
     return _ADAPTERS[settings.vendor](settings)

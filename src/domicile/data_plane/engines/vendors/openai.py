@@ -1,4 +1,4 @@
-"""OpenAI's own hosts, each of which serves one region."""
+"""OpenAI's own API. Each of its regional hosts serves one region."""
 
 from collections.abc import Mapping
 
@@ -11,13 +11,13 @@ HEALTH_EVERY_S = 10.0
 
 
 class OpenAI:
-    """See `Vendor`."""
+    """The `Vendor` adapter of OpenAI's own API."""
 
     def __init__(self, settings: EngineSettings) -> None:
         self._base = base_path(settings.url)
         self.health_path = health_path(settings, "/v1/models")
         self.health_every_s = settings.health_every_s or HEALTH_EVERY_S
-        self._who_pays = {
+        self._billing_headers = {
             name: value
             for name, value in (
                 ("openai-organization", settings.organization),
@@ -27,13 +27,13 @@ class OpenAI:
         }
 
     def path(self, endpoint: Endpoint, _model: str) -> str:
-        """See `Vendor`."""
+        """The endpoint's path under the engine's base path. The model is in the body."""
         return self._base + endpoint.value
 
     def headers(self, key: str | None) -> Mapping[str, str]:
-        """See `Vendor`."""
-        return self._who_pays if key is None else {"authorization": f"Bearer {key}", **self._who_pays}
+        """The key as a bearer token, and the configured organization and project to bill."""
+        return self._billing_headers if key is None else {"authorization": f"Bearer {key}", **self._billing_headers}
 
     def reply(self, data: bytes) -> bytes | None:
-        """See `Vendor`."""
+        """The reply with the counts of cached tokens set to 0."""
         return without_cache_counts(data)

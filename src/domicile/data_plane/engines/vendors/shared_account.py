@@ -1,14 +1,14 @@
-"""What an account that serves all projects would tell one of them about another."""
+"""Hides what one project could learn about another if both use the same vendor account."""
 
 import re
 
-# A prompt that somebody else sent before is in the account's cache. Nothing within a JSON string can look like this: its
-# quotation marks are escaped there.
+# The account's prompt cache is shared, so a count of cached tokens shows that another project sent the same prompt. The
+# pattern matches no text inside a JSON string, since quotation marks are escaped there.
 _CACHED_TOKENS = re.compile(rb'(?<!\\)"cached_tokens"(\s*):\s*[0-9]+')
 
 
 def without_cache_counts(data: bytes) -> bytes:
-    """The reply with no token counted as cached: whose prompt it was that had been read before is not to be seen."""
+    """The reply with every `cached_tokens` set to 0."""
     if b'"cached_tokens"' not in data:
         return data
     return _CACHED_TOKENS.sub(rb'"cached_tokens"\1:0', data)

@@ -1,4 +1,4 @@
-"""What is counted besides tokens: characters, audio and images."""
+"""Quantities besides tokens: characters, audio and images."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Which entries of the ledger have been reported: each has a writer and a place, each writer says how far it has come."""
+"""Which ledger entries have been reported: entries get a writer and a sequence number, writers the last one reported."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002_quantities"
 
 
 def upgrade() -> None:
-    # Entries of earlier versions have no writer: they were reported when they were written.
+    # Entries of earlier versions have no writer. They were reported when they were written.
     op.add_column("ledger", sa.Column("writer", sa.String))
     op.add_column("ledger", sa.Column("sequence", sa.BigInteger))
     op.create_index("ix_ledger_writer_sequence", "ledger", ["writer", "sequence"])

@@ -1,4 +1,4 @@
-"""The root key and its certificates, local blocks, and what was destroyed."""
+"""The root key and its certificates, local blocks, and destroyed projects."""
 
 import sqlalchemy as sa
 from alembic import op
