@@ -352,7 +352,7 @@ MUTANTS = [
         "C12",
         "over TLS, nothing behind a refused head is decrypted",
         "TlsConnection._decrypt",
-        "        while self.is_reading and not self._said_goodbye:",
+        "        while self.is_reading and not self._is_ended:",
         "        while True:",
         "tests/component/web/server/test_tls.py -k refused_record",
     ),

@@ -1,1 +1,1 @@
-"""What both planes need of HTTP: the server with its limits, the outermost application, strict JSON, paging."""
+"""HTTP for both planes: the server with its limits, the outermost application, request bodies, errors, metrics and logs."""

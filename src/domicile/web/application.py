@@ -1,4 +1,4 @@
-"""The outermost application of each listener: request ids, the error envelope, one log line without content."""
+"""The outermost ASGI application of each listener: request ids, error rendering, one log line without content."""
 
 import asyncio
 import time
@@ -21,27 +21,28 @@ from domicile.web.bodies.body_memory import BodyMemory
 log = structlog.get_logger("http")
 
 API_VERSION = b"2020-10-01"
-# A region's answers name the engine that made them: its public label, from the configuration.
+# The header with the public labels of the engines that answered, for the log.
 _ENGINE = b"domicile-engine"
 _LOGGED = "logged_ids"
 _HEADERS = "answer_headers"
 BODY_HOLD = "body_hold"
-"""Where a scope has the `BodyHold` of its request, or None."""
+"""The scope's key for the request's `BodyHold`, or None."""
 
 
 class ClientDisconnectedError(Exception):
-    """The client has gone. There is nobody to answer."""
+    """The client has disconnected, so no answer is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request and its answer, as far as they may be logged and counted: nothing of it was chosen by the caller."""
+    """The facts about one request that may be logged and counted."""
 
     method: str
+    """One of the methods that the parser knows."""
     route: str | None
-    """The template. None where no route was reached: the URL is unknown, or the key was refused before."""
+    """The route's template. None for an unknown URL, or if the request was refused before routing."""
     status: int | None
-    """None where no answer was begun: the caller had left."""
+    """None if no answer was begun because the client had left."""
     code: str | None
     bytes_in: int
     bytes_out: int
@@ -50,32 +51,32 @@ class RequestRecord:
 
 
 class Observer(Protocol):
-    """Counts. Neither call may wait or fail."""
+    """Counts requests, for metrics. Its methods must return at once and never raise."""
 
     def began(self) -> None:
-        """A request's head has come."""
+        """Called when a request has reached the application."""
         ...
 
     def ended(self, record: RequestRecord) -> None:
-        """Nothing more happens for it."""
+        """Called once at the end of each request, whatever its outcome."""
         ...
 
 
 def log_caller(scope: Scope, **ids: str) -> None:
-    """Adds ids of who asks to the request's log line: of the project or organization and of the key, never a key."""
+    """Add the caller's ids to the request's log line: project or organization, and key id. Never a key."""
     scope[_LOGGED].update(ids)
 
 
 def add_answer_header(scope: Scope, name: bytes, value: str) -> None:
-    """Adds a header to whatever is answered from now on, errors included."""
+    """Add a header to the answer, also if it becomes an error. Call it before the answer's head is sent."""
     scope[_HEADERS].append((name, value.encode("latin-1")))
 
 
 class Application:
-    """Routes, and around them: `x-request-id` on every answer, every error in the envelope, never a bare 500.
+    """Runs the routes. Every answer has an `x-request-id`, and every error is rendered in OpenAI's format.
 
-    The log line names the route's template, the error's code, sizes, times, and ids of who asked: no path, query, header,
-    body or address, and no text of an unforeseen exception, which might quote what the caller sent.
+    The log line has the route's template, the error's code, sizes, times and the caller's ids. It has no path, query, header,
+    body or address. Texts of unexpected exceptions are not logged either: they may quote the request.
     """
 
     def __init__(
@@ -87,8 +88,11 @@ class Application:
         observer: Observer | None = None,
         body_memory: BodyMemory | None = None,
     ) -> None:
-        """`decorate` wraps the router inside the envelope (authentication, CORS). `extra_headers` go on every answer.
-        `observer` is told of every request. `body_memory` bounds the bodies of all requests together."""
+        """`decorate` adds middleware around the router, such as authentication and CORS.
+
+        `extra_headers`: added to every answer. `observer`: called for every request. `body_memory`: bounds the memory of all
+        requests' bodies together.
+        """
         router: ASGIApp = Router(routes, default=_unknown_url, redirect_slashes=False)
         self._app = decorate(router) if decorate else router
         self._extra_headers = list(extra_headers)
@@ -98,11 +102,11 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        answer = _Answer(scope, receive, send, self._extra_headers)
+        answer = _AnswerRecorder(scope, receive, send, self._extra_headers)
         if self._observer is not None:
             self._observer.began()
         hold = scope[BODY_HOLD] = None if self._body_memory is None else self._body_memory.hold()
-        # Starlette raises its 404 and 405 as exceptions only where it sees an application around it.
+        # Starlette raises its 404 and 405 as exceptions only if the scope has an application.
         scope["app"] = self
         code: str | None = None
         try:
@@ -121,7 +125,7 @@ class Application:
         except ClientDisconnectedError:
             code = "client_disconnected"
         except asyncio.CancelledError:
-            # The server has waited for this request as long as it may, and stops.
+            # The server is stopping and the drain time is over.
             code = "cancelled"
             await answer.fail(errors.service_unavailable("This server is stopping. Send the request again."))
             raise
@@ -138,8 +142,8 @@ class Application:
                 self._observer.ended(record)
 
 
-class _Answer:
-    """What is known of one request while it is answered."""
+class _AnswerRecorder:
+    """Wraps `receive` and `send` of one request: adds headers to the answer, and measures sizes and times."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, extra_headers: list[tuple[bytes, bytes]]) -> None:
         self._scope = scope
@@ -182,8 +186,8 @@ class _Answer:
 
     async def fail(self, error: DomicileError) -> None:
         if self._status is not None:
-            # The head has gone out: breaking off is the only honest end, and the server breaks off an answer that is
-            # not whole. Streams report their own errors as events.
+            # The head has been sent, so no error fits any more. The server closes the connection of an incomplete answer, which
+            # the client notices. Streams report their own errors as events.
             return
         rendered = error_rendering.render(error)
         headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in rendered.headers]
@@ -231,7 +235,7 @@ def _from_starlette(error: HTTPException, scope: MutableMapping[str, Any]) -> Do
 
 
 def _raised_at(error: Exception) -> str | None:
-    """File and line of the innermost frame: enough to find a defect, nothing of what was being handled."""
+    """File and line of the innermost frame: enough to find the defect, and no content."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,4 +1,4 @@
-"""The one rendering of an error: OpenAI's envelope, its HTTP status and its headers."""
+"""Renders a `DomicileError` as an HTTP answer: OpenAI's error body, the status and headers."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from domicile.kernel.errors import Category, DomicileError
 
 @dataclass(frozen=True, slots=True)
 class RenderedError:
-    """An error as it goes over HTTP."""
+    """An error as status, body and headers."""
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...]
     code: str | None = None
-    """For counting: never a part of what the caller sent."""
+    """The error's code, for logs and metrics. A constant of the program, never the caller's text."""
 
 
 def envelope(error: DomicileError) -> bytes:
-    """`{"error": {"message", "type", "param", "code"}}`: all four members always, as OpenAI's clients expect."""
+    """The error as JSON: `{"error": {"message", "type", "param", "code"}}`. OpenAI's clients expect all four members always."""
     return msgspec.json.encode(
         {
             "error": {
@@ -33,10 +33,10 @@ def envelope(error: DomicileError) -> bytes:
 
 
 def render(error: DomicileError) -> RenderedError:
-    """The one rendering.
+    """Render an error. All errors of both planes are rendered here.
 
-    Official SDKs retry 409 and 504 by themselves. A conflict is final, and an engine that did not answer in minutes would be
-    asked twice more for nothing: the header says so.
+    OpenAI's SDKs retry 409 and 504 unless `x-should-retry` is false. A retry cannot solve a conflict, and would make an engine
+    that took minutes without an answer work twice more in vain.
     """
     headers: list[tuple[str, str]] = [("content-type", "application/json")]
     if error.retry_after_s is not None:

@@ -1,4 +1,4 @@
-"""The operator's keys: a file with a key on each line, so that an old and a new one both hold while one is replaced."""
+"""The operator's keys: a file with one key on each line. During a rotation the old and the new key are both valid."""
 
 import hashlib
 import hmac
@@ -21,14 +21,14 @@ _Version = tuple[int, int, int]
 
 
 class OperatorKeyFileError(Exception):
-    """The file does not hold operator keys. The text names the file and quotes nothing of it."""
+    """The file does not hold operator keys. The text names the file and quotes none of its content."""
 
 
 class OperatorKeys:
-    """The keys that the file holds now. Made at the first start; stored nowhere else, not even as a hash."""
+    """Checks keys against the file, and follows its changes. The keys are stored nowhere else, not even as hashes."""
 
     def __init__(self, file: Path) -> None:
-        """Makes the file when there is none. Raises `OperatorKeyFileError`, or OSError when it cannot be read."""
+        """Make the file with a new key when there is none. Raises `OperatorKeyFileError`, or OSError if it cannot be read."""
         self._file = file
         if not file.exists():
             write_secret(file, f"opk-{random_base62(40)}\n".encode())
@@ -36,11 +36,11 @@ class OperatorKeys:
         self._digests = self._read()
 
     def accept(self, key: str) -> bool:
-        """Whether the key is one of those in the file at this moment. Takes the same time for every wrong key."""
+        """Whether the key is in the file now. Takes the same time for every wrong key."""
         self._follow_the_file()
-        asked = _digest(key)
-        # All are compared, whichever it is.
-        return sum(hmac.compare_digest(asked, digest) for digest in self._digests) > 0
+        presented = _digest(key)
+        # Compare with all keys, so that the time does not show which one matched.
+        return sum(hmac.compare_digest(presented, digest) for digest in self._digests) > 0
 
     def require(self, headers: Headers) -> None:
         """Raises `DomicileError` 401 unless the headers hold one of the keys."""
@@ -49,7 +49,7 @@ class OperatorKeys:
             raise errors.invalid_key(key)
 
     def _follow_the_file(self) -> None:
-        """A file that has become unreadable or wrong leaves the last good keys in force, and says so once."""
+        """Read the file again if it has changed. If it is unreadable or wrong, keep the last valid keys and log that once."""
         try:
             version = self._look()
             if version == self._version:
@@ -79,7 +79,7 @@ class OperatorKeys:
 
 
 class OperatorGate:
-    """Lets only the operator in, whatever the URL: also one that does not exist needs the key."""
+    """Middleware that requires an operator key for every URL, unknown URLs included."""
 
     def __init__(self, app: ASGIApp, keys: OperatorKeys) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The one way to read a key out of a request's headers."""
+"""Reads the API key from a request's headers. Both planes use this function only."""
 
 from collections.abc import Iterable
 
@@ -8,10 +8,10 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 def presented_key(headers: Headers) -> str:
-    """The key of `Authorization: Bearer KEY`, or of `api-key: KEY` as clients of Azure send it. `headers` in lower case.
+    """The key in `Authorization: Bearer KEY`, or in `api-key: KEY` as Azure's clients send it. `headers` in lower case.
 
-    Raises `DomicileError` 401 when there is none, when an Authorization header holds something else, or when the headers
-    name different keys: nobody may choose which one counts.
+    Raises `DomicileError` 401 for no key, for an Authorization header of another form, and for headers with different keys,
+    since it would be unclear which one counts.
     """
     keys = set(_keys(headers))
     if not keys or None in keys:

@@ -1,6 +1,6 @@
-"""How many bytes a body may have, by the path that takes it: the longest beginning of a path counts.
+"""The size limit of bodies, by path. The longest matching prefix counts.
 
-Bodies stream in and are refused with 413 as soon as they are known to be larger.
+A body is refused with 413 as soon as it is known to be larger.
 """
 
 from collections.abc import Mapping
@@ -9,31 +9,31 @@ KIB = 1024
 MIB = 1024 * KIB
 
 BODY_LIMITS: Mapping[str, int] = {
-    # Images come inside, as base64.
+    # Images are in the body, as base64.
     "/v1/chat/completions": 20 * MIB,
     "/v1/completions": 4 * MIB,
-    # A file of 25 MiB and what surrounds it; with room for one that is a little too large, so that it is named as the fault.
+    # A file of 25 MiB and the other fields. The rest is room for a file slightly above its limit, so that the error names it.
     "/v1/audio/transcriptions": 28 * MIB,
     "/v1/audio/translations": 28 * MIB,
     "/v1/audio/speech": 64 * KIB,
-    # 300,000 tokens of text, or their numbers.
+    # 300,000 tokens, as text or as numbers.
     "/v1/embeddings": 4 * MIB,
-    # 4,000 characters, each as long as JSON can make it.
+    # 4,000 characters, each as the longest JSON escape.
     "/v1/images/generations": 64 * KIB,
-    # Images come inside here too.
+    # Images are in the body, as base64.
     "/v1/moderations": 20 * MIB,
     "/v1/organization": 64 * KIB,
     "/operator/v1": 64 * KIB,
-    # A usage report holds a few seconds of one process: far below this.
+    # Far above any usage report, which covers a few seconds of one process.
     "/boundary/v1": 16 * MIB,
-    # Whoever enrolls, or asks for the time, has shown nothing yet.
+    # Callers of these two are not authenticated yet.
     "/boundary/v1/enroll": 64 * KIB,
     "/boundary/v1/time": 64 * KIB,
 }
 
 
 def body_limit(path: str) -> int:
-    """The limit in bytes. Raises KeyError for a path of which the table says nothing: it takes no body."""
+    """The limit in bytes. Raises KeyError for a path that is not in the table, since it takes no body."""
     known = [beginning for beginning in BODY_LIMITS if path == beginning or path.startswith(f"{beginning}/")]
     if not known:
         raise KeyError(path)

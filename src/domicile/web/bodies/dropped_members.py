@@ -1,7 +1,7 @@
-"""Members that clients send and that go no further (decision 0022): a closed list of paths, taken out of a parsed body.
+"""Removes members from a parsed body that some clients send and no engine gets (decision 0022): a closed list of paths.
 
-A path is `messages[role=assistant].tool_calls[].index`: names, `[]` for each object of a list, and in the brackets a condition
-that such an object meets. In what a caller is told, the condition is left out.
+A path is like `messages[role=assistant].tool_calls[].index`: names, `[]` for each object of a list, and in the brackets
+optionally a condition on the object. Callers are told the path without the condition.
 """
 
 import re
@@ -20,7 +20,7 @@ class _Step:
     condition: tuple[str, str] | None
 
     def objects(self, value: dict[str, Any]) -> Iterable[Any]:
-        """What this step leads to from an object."""
+        """The values to which this step leads from an object."""
         below = value.get(self.name)
         if not self.is_list:
             return (below,)
@@ -35,15 +35,15 @@ class _Step:
 @dataclass(slots=True)
 class _Node:
     dropped: dict[str, str] = field(default_factory=dict)
-    """The members to take out of an object here, and what each is called to the caller."""
+    """The members to remove from an object here, with the path that the caller is told."""
     below: dict[_Step, "_Node"] = field(default_factory=dict)
 
 
 class DroppedMembers:
-    """The list of one endpoint."""
+    """The dropped members of one endpoint."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        """Raises ValueError for what is no path."""
+        """Raises ValueError for an invalid path."""
         self._root = _Node()
         for path in paths:
             *steps, last = [_step(part) for part in path.split(".")]
@@ -55,7 +55,7 @@ class DroppedMembers:
             node.dropped[last.name] = _CONDITION.sub("[]", path)
 
     def take_out(self, value: Any) -> tuple[bool, frozenset[str]]:
-        """Whether anything was taken out of parsed JSON, and the paths of what was there and not null."""
+        """Remove the members from parsed JSON. Returns whether there were any, and the paths of those that were not null."""
         found: dict[str, bool] = {}
         _take_out(self._root, value, found)
         return bool(found), frozenset(path for path, is_there in found.items() if is_there)

@@ -1,7 +1,7 @@
-"""JSON from outside, decoded once, whole, into a closed type (design 4.2).
+"""Decodes JSON from outside into a closed type (design 4.2).
 
-Of duplicate members two readers may see different ones, so they are refused; so are invalid UTF-8, lone surrogates, NaN,
-numbers that others cannot represent, nesting beyond 64 and members that the type does not know.
+It refuses duplicate members, since two parsers may take different ones. It also refuses invalid UTF-8, lone surrogates, NaN,
+integers above 64 bits, infinite numbers, nesting above 64 levels, and members that the type does not know.
 """
 
 import json
@@ -20,14 +20,14 @@ from domicile.web import http_errors
 T = TypeVar("T")
 
 MAX_DEPTH = 64
-# Parsing costs by the value, not by the byte: twenty megabytes of `[],[],` would hold up everybody for ten seconds.
+# Parsing time depends on the number of values: 20 MB of `[],[],` would block all requests for ten seconds.
 MAX_VALUES = 100_000
 _MAX_INTEGER_LENGTH = len("-9223372036854775808")
 _MAX_ECHO = 200
-# Possessive, and an unterminated string ends with the body: linear in time and constant in memory whatever is sent.
+# Possessive quantifiers, and an unterminated string ends with the body: linear time and constant memory for any input.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 QUICK_BYTES_MAX = 1024 * 1024
-"""Some four milliseconds, in which no other thread runs. What is larger is read in another thread that gives way."""
+"""Bytes that the quick parser takes: about 4 ms, in which it holds the GIL. The slow parser lets other threads run."""
 _UNDECIDED = object()
 _CONTAINERS = frozenset({dict, list})
 _DIGITS_TO_ZERO = bytes(ord("0") if chr(byte) in "0123456789" else ord(" ") for byte in range(256))
@@ -42,27 +42,32 @@ _UNKNOWN_FIELD = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL
 _MISSING_FIELD = re.compile(r"^Object missing required field `(.*)`$")
 _NO_CHOICE = "Invalid enum value"
 _TYPE_NAMES = re.compile(r"`[^`]+`")
-# msgspec says most types in Python's words, and those of values that it leaves to others in Python's names for classes.
+# msgspec names types partly in its own words, partly by Python's class names.
 _JSON_NAMES = {
     **{"str": "string", "int": "integer", "float": "number", "bool": "boolean", "null": "null", "NoneType": "null"},
     **{"array": "array", "list": "array", "tuple": "array", "object": "object", "dict": "object"},
-    # In JSON bytes are written in base64.
+    # In JSON, bytes are a base64 string.
     "bytes": "string",
 }
 
 
 class _RefusedJsonError(ValueError):
-    """Well-formed enough for the parser, but not for us."""
+    """JSON that Python's parser accepts and this module refuses."""
 
 
 def decode_json(body: bytes, type_: type[T], *, max_values: int | None = None) -> T:
-    """The body as a `type_`. Raises `DomicileError` 400 with the member at fault as `param`."""
+    """Decode a body as a `type_`. Raises `DomicileError` 400 with the member at fault as `param`.
+
+    `max_values`: the limit for values in the body; None for no limit.
+    """
     return converted(parse_json(body, max_values=max_values), type_)
 
 
 def converted(value: Any, type_: type[T], *, from_text: bool = False) -> T:
-    """Plain values as a `type_`. `from_text`: numbers and truths may be written out, as they are in forms, and so may null:
-    an empty field that may be absent is one that was left empty."""
+    """Convert parsed JSON or form fields to a `type_`. Raises `DomicileError` 400 with the member at fault as `param`.
+
+    `from_text`: for forms. Numbers and booleans may be texts, and an empty optional field counts as absent.
+    """
     if from_text:
         value = _without_empty_fields(value, type_)
     try:
@@ -72,33 +77,33 @@ def converted(value: Any, type_: type[T], *, from_text: bool = False) -> T:
 
 
 def parse_json(body: bytes, *, max_values: int | None = None) -> Any:
-    """The body as plain values, with every rule above but the type. Raises `DomicileError` 400."""
+    """Parse a body into plain values, with every rule above except the type's. Raises `DomicileError` 400."""
     value = _quickly_parsed(body, max_values) if len(body) <= QUICK_BYTES_MAX else _UNDECIDED
     return _slowly_parsed(body, max_values) if value is _UNDECIDED else value
 
 
 def _quickly_parsed(body: bytes, max_values: int | None) -> Any:
-    """The value where it is certain that every rule is kept, at a fifth of the cost; else `_UNDECIDED`.
+    """The value if the body surely keeps every rule, else `_UNDECIDED`. Takes a fifth of the slow parser's time.
 
-    msgspec keeps all rules but four: the number of values, the depth, integers beyond 64 bits and members that stand twice.
+    msgspec checks all rules except four: the number of values, the depth, integers above 64 bits and duplicate members.
     """
-    # A value costs its body a byte at least, so a short body cannot hold too many.
+    # Every value takes at least one byte, so a short body cannot hold too many.
     if (
         max_values is not None
         and len(body) > max_values
         and len(body) - len(body.translate(None, b',[{"')) > max_values
     ):
         return _UNDECIDED
-    # An integer that is too large has nineteen digits or more.
+    # An integer above 64 bits has at least 19 digits.
     if _LONG_NUMBER in body.translate(_DIGITS_TO_ZERO) or _ESCAPED_COLON.search(body):
         return _UNDECIDED
     try:
         value = _decoder.decode(body)
-        # A member that stands twice is lost, and its colon with it. Other colons are those of strings, as many in both.
+        # A duplicate member is lost in decoding, and with it a colon. Colons in strings are the same number in both.
         if _encoder.encode(value).count(b":") != body.count(b":"):
             return _UNDECIDED
     except (ValueError, RecursionError):
-        # msgspec's own errors are ValueErrors.
+        # msgspec's errors are ValueErrors.
         return _UNDECIDED
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper_than(MAX_DEPTH, value):
         return _UNDECIDED
@@ -120,7 +125,7 @@ def _is_deeper_than(limit: int, value: Any) -> bool:
 
 
 def _slowly_parsed(body: bytes, max_values: int | None) -> Any:
-    """The reader whose word is final, and who says what is wrong."""
+    """Parse with Python's `json` and check every rule. Raises the error for the first broken rule."""
     if max_values is not None:
         _check_count(body, max_values)
     _check_depth(body)
@@ -130,7 +135,7 @@ def _slowly_parsed(body: bytes, max_values: int | None) -> Any:
             text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_integer
         )
         if _ESCAPED_SURROGATE.search(body):
-            # A lone surrogate cannot be encoded again; a pair has become one character by now.
+            # Encoding fails for a lone surrogate. The parser has joined pairs into one character.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError:
         raise http_errors.invalid_json("it is not valid UTF-8") from None
@@ -144,9 +149,9 @@ def _slowly_parsed(body: bytes, max_values: int | None) -> Any:
 
 
 def _check_count(body: bytes, limit: int) -> None:
-    """Each value but the first stands behind a comma or a bracket. What is within strings does not count, however much."""
-    # Strings first: their number bounds what it costs to look past them. A backslash before a quote may itself be
-    # escaped, so up to half of the quotes can hide from this count, and no more.
+    """Raise if there are more than `limit` values. Every value but the first follows a comma or a bracket outside strings."""
+    # Count strings first: their number bounds the time for removing them. An escaped backslash may stand before a quote, so
+    # this count can miss up to half of the quotes.
     strings = (body.count(b'"') - body.count(b'\\"')) // 2
     if strings <= limit and _count_of_values(body) > limit:
         too_many = _count_of_values(_STRING.sub(b"", body)) > limit
@@ -161,7 +166,7 @@ def _count_of_values(body: bytes) -> int:
 
 
 def _check_depth(body: bytes) -> None:
-    # Fewer opening brackets than levels allowed cannot be too deep: true of nearly every request, at memchr's speed.
+    # Quick check that settles nearly every request: with at most 64 opening brackets the depth cannot exceed 64.
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
     depth = 0
@@ -199,7 +204,7 @@ def _integer(digits: str) -> int:
 
 
 def _validation_error(message: str, type_: Any) -> DomicileError:
-    """msgspec's text as ours. It may hold the name of a member or a short value that the caller sent: never a long one."""
+    """Translate msgspec's error. The text may quote a member's name or a value of the caller, shortened to `_MAX_ECHO`."""
     path = ""
     found = _MESSAGE_PATH.search(message)
     if found:
@@ -222,9 +227,9 @@ def _validation_error(message: str, type_: Any) -> DomicileError:
 
 
 def _without_empty_fields(value: Any, type_: Any) -> Any:
-    """A form without those of its fields that may be absent and are empty: clients send one for each box that they show.
+    """Remove empty optional fields from a form. Clients send one for each input element that was left empty.
 
-    "null" is how Node's official client asks for null to be written; in a field of free text it is a text.
+    Node's official client writes null as the text "null". In a field of free text that is a text.
     """
     if not isinstance(value, dict):
         return value
@@ -239,7 +244,7 @@ def _without_empty_fields(value: Any, type_: Any) -> Any:
 
 @cache
 def _empty_texts(type_: Any) -> dict[str, tuple[str, ...]]:
-    """The fields that may be absent, and the texts that mean it."""
+    """The optional fields of a type, with the texts that count as absent."""
     shape = inspect.type_info(type_)
     found: dict[str, tuple[str, ...]] = {}
     for field in shape.fields if isinstance(shape, inspect.StructType) else ():
@@ -252,7 +257,7 @@ def _empty_texts(type_: Any) -> dict[str, tuple[str, ...]]:
 
 @cache
 def _choices(type_: Any) -> dict[str, tuple[str, ...]]:
-    """What may stand in those members of the outermost object that are one of a few words."""
+    """The allowed values of each enum or literal member of the outermost object."""
     shape = inspect.type_info(type_)
     found = {}
     for field in shape.fields if isinstance(shape, inspect.StructType) else ():

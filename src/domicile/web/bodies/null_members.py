@@ -1,8 +1,8 @@
-"""Nulls that a closed type has no place for, and that mean the same as absence (decision 0021).
+"""Removes nulls that mean absence but do not fit the closed type (decision 0021).
 
-Most need no help: a member that may be absent takes null by its type. What is left is a member whose default is a value, and
-what belongs to another object of the same union: clients with one class for all messages send `"tool_calls": null` in a
-user's. A null of an unknown member stays where it is, and is an error.
+Most optional members accept null by their type. Two kinds do not: a member whose default is a value, and a member of another
+object of the same union. For example, clients with one class for all messages send `"tool_calls": null` in a user message. A
+null in an unknown member stays, and is an error.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ from msgspec import inspect
 @dataclass(frozen=True, slots=True)
 class _Object:
     nulls: frozenset[str]
-    """The members whose null is taken out."""
+    """The members whose null is removed."""
     members: Mapping[str, "_Shape"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Where objects are in a value: the value itself, one of several by its tag, or each item of a list."""
+    """Where a value holds objects: the value itself, one of several types by its tag, or the items of a list."""
 
     tag_field: str | None
     objects: Mapping[str | None, _Object]
@@ -30,7 +30,7 @@ class _Shape:
 
 
 def take_out_nulls(value: Any, type_: Any) -> bool:
-    """Takes such nulls out of parsed JSON that is meant to be a `type_`. Returns whether there were any."""
+    """Remove such nulls from parsed JSON for a `type_`. Returns whether there were any."""
     shape = _shape_of(type_)
     return shape is not None and _take_out(shape, value)
 

@@ -1,6 +1,6 @@
-"""A body as a closed type, without the members that the endpoint reads and drops.
+"""Decodes a body into a closed type, and drops the members that the endpoint accepts and ignores.
 
-The closed type goes first, so that a request without such members costs nothing more.
+It first tries the closed type alone, so that requests without such members cost nothing more.
 """
 
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[T]):
-    """A request, and what was dropped on the way."""
+    """A decoded request and the members that were dropped."""
 
     value: T
     dropped: frozenset[str] = frozenset()
-    """Paths without indexes. Nothing else of what was dropped is kept."""
+    """Paths without indexes. The values are not kept."""
 
 
 def decode_dropping(
     body: bytes, type_: type[T], droppable: DroppedMembers, *, max_values: int | None = None
 ) -> Decoded[T]:
-    """The body as a `type_`. Raises `DomicileError` 400. What is dropped counts for every limit of `parse_json`."""
+    """Decode a body as a `type_`. Raises `DomicileError` 400. The limits of `parse_json` also count dropped members."""
     value = parse_json(body, max_values=max_values)
     try:
         return Decoded(converted(value, type_))

@@ -1,1 +1,1 @@
-"""Log lines, counters and HTTP metrics. None of them hold content, keys or query strings."""
+"""Logs, counters and HTTP metrics. None of them holds content, keys or query strings."""

@@ -1,6 +1,6 @@
-"""Counters and histograms of one thread: plain numbers, read by the registry when `/metrics` is asked.
+"""Counters and histograms for one thread: plain numbers that the registry reads for `/metrics`.
 
-The metrics of `prometheus_client` take a lock and look up a child for each increment: 7 us a request instead of 1.
+The metrics of `prometheus_client` take a lock and look up a child for each increment: 7 us a request instead of 1 us.
 """
 
 from bisect import bisect_left
@@ -15,24 +15,24 @@ from prometheus_client.utils import floatToGoString
 
 
 class PlainCounter(Collector):
-    """Sums by the values of its labels. Counted and exposed on the same thread."""
+    """A counter with labels. Increment and read it on one thread."""
 
     def __init__(self, name: str, text: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
-        """`name` without `_total`."""
+        """`name`: without `_total`. `text`: the help text."""
         self._name, self._text, self._labels = name, text, labels
         self._values: defaultdict[tuple[str, ...], float] = defaultdict(float)
         registry.register(self)
 
     def add(self, amount: float, *labels: str) -> None:
-        """Adds to the sum under these values of the labels, in their order."""
+        """Add to the sum of these label values, given in the order of the labels."""
         self._values[labels] += amount
 
     def describe(self) -> Iterator[CounterMetricFamily]:
-        """The name alone."""
+        """The metric without samples, for the registry."""
         yield CounterMetricFamily(self._name, self._text, labels=self._labels)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """All sums, for the registry."""
+        """All samples, for the registry."""
         family = CounterMetricFamily(self._name, self._text, labels=self._labels)
         for labels, value in self._values.items():
             family.add_metric(labels, value)
@@ -40,12 +40,12 @@ class PlainCounter(Collector):
 
 
 class PlainHistogram(Collector):
-    """Observations in buckets, by the value of one label. Counted and exposed on the same thread."""
+    """A histogram with one label. Observe and read it on one thread."""
 
     def __init__(
         self, name: str, text: str, label: str, *, buckets: Sequence[float], registry: CollectorRegistry
     ) -> None:
-        """`buckets`: their upper bounds, ascending, without infinity."""
+        """`buckets`: upper bounds, ascending, without infinity. `text`: the help text."""
         self._name, self._text, self._label = name, text, label
         self._bounds = tuple(buckets)
         self._counts: dict[str, list[int]] = {}
@@ -53,7 +53,7 @@ class PlainHistogram(Collector):
         registry.register(self)
 
     def observe(self, value: float, label: str) -> None:
-        """One observation."""
+        """Count one value under this label value."""
         counts = self._counts.get(label)
         if counts is None:
             counts = self._counts[label] = [0] * (len(self._bounds) + 1)
@@ -62,11 +62,11 @@ class PlainHistogram(Collector):
         self._sums[label] += value
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
-        """The name alone."""
+        """The metric without samples, for the registry."""
         yield HistogramMetricFamily(self._name, self._text, labels=[self._label])
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """All buckets, for the registry: each holds what is at most its bound."""
+        """All samples, for the registry. Buckets are cumulative."""
         family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
         names = [*map(floatToGoString, self._bounds), "+Inf"]
         for label, counts in self._counts.items():

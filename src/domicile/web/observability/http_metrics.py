@@ -1,4 +1,4 @@
-"""What both planes count of HTTP, in Prometheus' format. Every label is of a closed set: nothing that a caller wrote."""
+"""The HTTP metrics of both planes. Every label value comes from a closed set, never from the caller's text."""
 
 import re
 
@@ -13,16 +13,16 @@ from domicile.web.application import RequestRecord
 from domicile.web.error_rendering import RenderedError
 from domicile.web.observability.counters import PlainCounter, PlainHistogram
 
-# From an answer out of memory to a long completion on a slow engine.
+# Seconds: from an answer out of memory to a long completion on a slow engine.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# Codes are constants of this program; should one ever be made from something else, it must not become a label.
+# Error codes are constants of this program. The pattern keeps any other text out of the labels.
 _CODE = re.compile(r"[A-Za-z][A-Za-z_]{0,63}", re.ASCII)
 _UNKNOWN_ROUTE = "unknown"
 
 
 def new_registry() -> CollectorRegistry:
-    """A registry of this application's own, with the process's memory, processor time and open files."""
+    """A new registry with the process's memory, processor time, open files and garbage collection."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -31,12 +31,12 @@ def new_registry() -> CollectorRegistry:
 
 
 def exposition(registry: CollectorRegistry) -> Response:
-    """Everything in the registry, as text."""
+    """An answer with all metrics of the registry, in Prometheus' text format."""
     return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 class HttpMetrics:
-    """Requests by route template, status and code; how long they took; how many are being answered; refused heads."""
+    """An `Observer`: counts requests by route template, status and code, their durations and sizes, and refused heads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = PlainCounter(
@@ -47,14 +47,14 @@ class HttpMetrics:
         )
         self._first_byte = PlainHistogram(
             "domicile_http_first_byte_seconds",
-            "From the head of a request to the head of its answer.",
+            "Seconds from the head of a request to the head of its answer.",
             "route",
             buckets=_BUCKETS,
             registry=registry,
         )
         self._duration = PlainHistogram(
             "domicile_http_request_duration_seconds",
-            "From the head of a request to the end of its answer, streams included.",
+            "Seconds from the head of a request to the end of its answer, streams included.",
             "route",
             buckets=_BUCKETS,
             registry=registry,
@@ -71,11 +71,11 @@ class HttpMetrics:
         )
 
     def began(self) -> None:
-        """A request's head has come."""
+        """Count a request as in flight."""
         self._in_flight += 1
 
     def ended(self, record: RequestRecord) -> None:
-        """Its answer has ended, or never came."""
+        """Count an ended request. Status 0: no answer was begun."""
         self._in_flight -= 1
         method = record.method if record.method in _METHODS else "other"
         route = record.route or _UNKNOWN_ROUTE
@@ -87,7 +87,7 @@ class HttpMetrics:
         self._bytes.add(record.bytes_out, "out")
 
     def refused(self, answer: RenderedError) -> None:
-        """A head was refused by the protocol. Nothing of it is known but why."""
+        """Count a request that the protocol refused itself."""
         self._refused.add(1, str(answer.status), _code(answer.code))
 
 

@@ -1,7 +1,7 @@
-"""Structured logs, one JSON object to a line on standard error.
+"""Structured logs: one JSON object on each line of standard error.
 
-A line of an event loop is written with those that follow it within `WRITE_AFTER_S`: a write for each takes longer than making
-it. Warnings, errors and lines of other threads are written at once, with all that waits.
+Info lines of an event loop wait up to `WRITE_AFTER_S` and are written together, since one write takes longer than making a
+line. Warnings, errors and lines of other threads are written at once, together with the waiting lines.
 """
 
 import asyncio
@@ -23,8 +23,10 @@ _encoder = msgspec.json.Encoder(enc_hook=repr)
 
 
 def configure_logging(level: str = "info") -> None:
-    """`level`: debug, info, warning or error. Libraries log warnings and worse only, and never with a traceback:
-    the text of an exception may quote what a caller sent."""
+    """Configure logging for the process. `level`: debug, info, warning or error.
+
+    Libraries log only warnings and errors, without message arguments or traceback: these may quote a request.
+    """
     number = logging.getLevelNamesMapping()[level.upper()]
     lines = LineWriter(sys.stderr)
     atexit.register(lines.write_waiting)
@@ -34,7 +36,7 @@ def configure_logging(level: str = "info") -> None:
         logger_factory=lambda *_names: lines,
         cache_logger_on_first_use=True,
     )
-    # What a handler cannot write it would report, with a traceback, to the same stream.
+    # Otherwise a handler that cannot write prints a traceback to the same stream.
     logging.raiseExceptions = False
     handler = _LibraryHandler(lines)
     handler.setFormatter(_LibraryFormatter())
@@ -42,18 +44,18 @@ def configure_logging(level: str = "info") -> None:
 
 
 class LineWriter:
-    """A logger of lines. They are lost, and nothing else, when the disk is full or the reader has gone: a region serves on."""
+    """Writes log lines to a stream. If that fails, as on a full disk, the lines are lost and the process continues."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._waiting: list[str] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        """The one that writes what waits."""
-        # Re-entrant: a signal's handler may log while this thread writes.
+        """The event loop that will write the waiting lines. None when none is scheduled."""
+        # Re-entrant: a signal handler may log while this thread writes.
         self._lock = threading.RLock()
 
     def info(self, line: str) -> None:
-        """Written soon when this thread runs an event loop, else at once."""
+        """Write the line within `WRITE_AFTER_S` if this thread runs an event loop, else at once."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -70,7 +72,7 @@ class LineWriter:
     debug = info
 
     def warning(self, line: str) -> None:
-        """Written at once, with all that waits."""
+        """Write the line at once, after the waiting ones."""
         with self._lock:
             self._waiting.append(line)
             self.write_waiting()
@@ -78,7 +80,7 @@ class LineWriter:
     error = critical = exception = warning
 
     def write_waiting(self) -> None:
-        """Everything, in the order in which it came."""
+        """Write all waiting lines, in their order."""
         with self._lock, contextlib.suppress(OSError, ValueError):
             lines, self._waiting, self._loop = self._waiting, [], None
             if lines:
@@ -87,7 +89,7 @@ class LineWriter:
 
 
 def _line(_logger: object, level: str, event: structlog.typing.EventDict) -> str:
-    """The event as JSON. A traceback is left out: it may quote what a caller sent."""
+    """The event as JSON, without a traceback, which may quote the request."""
     event.pop("exc_info", None)
     event.pop("stack_info", None)
     event["level"] = level
@@ -105,7 +107,7 @@ def _json(event: Any) -> str:
     try:
         return _encoder.encode(event).decode()
     except (UnicodeError, ValueError, TypeError, OverflowError):
-        # Half of a surrogate pair, or a number that msgspec has no form for.
+        # Half of a surrogate pair, or a number that msgspec cannot encode.
         return json.dumps(event, default=repr)
 
 
@@ -119,7 +121,7 @@ class _LibraryHandler(logging.Handler):
 
 
 class _LibraryFormatter(logging.Formatter):
-    """The place and kind of a library's message, without its arguments or traceback, which we do not control."""
+    """Formats a library's message as logger, line and exception type. Its text may quote the request, so it is left out."""
 
     def format(self, record: logging.LogRecord) -> str:
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None

@@ -1,1 +1,1 @@
-"""The HTTP server of both planes: uvicorn with our limits, TLS, and judgement on the head of each request."""
+"""The HTTP server of both planes: uvicorn with limits, TLS, and a check of each request's head before its body is read."""

@@ -1,4 +1,4 @@
-"""uvicorn's answer to one request, with two rules of HTTP that it lacks."""
+"""uvicorn's answer cycle of one request, with two rules of HTTP that it lacks."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,21 +8,21 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
 class AnswerCycle(RequestResponseCycle):
-    """Ends the connection after an answer that left a part of the body unread, and sends HTTP/1.0 no chunks.
+    """Ends the connection if the answer begins before the whole body has arrived, and sends no chunks to HTTP/1.0.
 
-    Who is still sending when an answer is complete is sending something that nobody will use. How the connection ends is the
-    transport's matter: the protocol gives one whose `close` lets the client read the answer.
+    The rest of such a body would never be used. The transport's `close` decides how the connection ends: the protocol passes
+    one that lets the client read the answer.
     """
 
     _until_close = False
 
     async def send(self, message: Any) -> None:
-        """Like uvicorn's."""
+        """Send an ASGI message, with the two rules applied."""
         if message["type"] == "http.response.start":
             if self.more_body:
                 self.keep_alive = False
             if self.scope["http_version"] == "1.0" and not _has_length(message):
-                # RFC 9112 6.1: no Transfer-Encoding for HTTP/1.0. The end of the connection ends the body.
+                # RFC 9112 6.1: no Transfer-Encoding in HTTP/1.0. The end of the connection ends the body.
                 self._until_close = True
                 self.chunked_encoding = False
         elif self._until_close:
@@ -35,7 +35,7 @@ def _has_length(message: Any) -> bool:
 
 
 class AnswerTransport:
-    """A connection as an answer sees it. `close` is the protocol's: it leaves the client the time to read the answer."""
+    """The part of a transport that an answer uses, with a `close` that gives the client time to read the answer."""
 
     __slots__ = ("close", "is_closing", "write")
 

@@ -1,13 +1,14 @@
-"""A deadline of a connection."""
+"""A timer of a connection."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Deadline:
-    """Calls back when so many seconds have passed since `start` without a `stop`.
+    """Calls back `seconds` after `start`, unless `stop` is called before.
 
-    It refers to what it calls only until `stop`: otherwise it would be the garbage collector that frees a connection.
+    It holds a reference to the callback only until then. A longer one would form a cycle with the connection, which only the
+    garbage collector could free.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
@@ -17,16 +18,16 @@ class Deadline:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and not stopped since."""
+        """Whether it has been started and not stopped."""
         return self._timer is not None
 
     def start(self, expired: Callable[[], None]) -> None:
-        """From now. One that is running begins anew."""
+        """Start the timer, or start it over."""
         self.stop()
         self._timer = self._loop.call_later(self._seconds, expired)
 
     def stop(self) -> None:
-        """Nothing is called."""
+        """Cancel the timer. Does nothing when it is not running."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,10 +1,10 @@
-"""Emptying a socket without reading it.
+"""Empties a socket without reading its bytes.
 
-A client that is still sending when it is refused must be let finish, or its kernel answers our closing with a reset and it
-never reads the refusal. But the bytes of another region's prompt must not come into this process (design 4.1). Linux can
-do both: `recv` with `MSG_TRUNC` on a TCP socket drops what has arrived inside the kernel and copies nothing (tcp(7)).
-Over TLS it is the same: what is dropped is ciphertext, and nothing of a connection is decrypted any more once this has begun.
-Elsewhere the socket stays unread until it is closed; some clients then report a reset instead of the refusal.
+A refused client may still be sending. It must be able to finish, or closing the connection resets it and the client never reads
+the refusal. But the bytes of another region's prompt must not enter this process (design 4.1). Linux allows both: `recv` with
+`MSG_TRUNC` on a TCP socket drops received bytes inside the kernel and copies nothing (tcp(7)). Over TLS the dropped bytes are
+ciphertext, and nothing is decrypted after this has begun. On other systems the socket stays unread until it is closed, and some
+clients report a reset instead of the refusal.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ import socket
 import sys
 from collections.abc import Callable
 
-# Where the bytes would go if they were read. Nothing is ever written here.
+# The target buffer that `recv_into` demands. MSG_TRUNC writes nothing into it.
 _NOWHERE = bytearray(256 * 1024)
 
 
 class DiscardingSocket:
-    """A transport's socket from the moment on which nobody may read it."""
+    """Stops a transport from reading its socket, and drops the bytes that arrive."""
 
     def __init__(
         self,
@@ -29,20 +29,20 @@ class DiscardingSocket:
         on_bytes: Callable[[], None],
         on_end: Callable[[], None],
     ) -> None:
-        """`on_bytes` is told that something was dropped, `on_end` that the other side has ended its own direction."""
+        """`on_bytes`: called when bytes were dropped. `on_end`: called when the client has ended its sending direction."""
         self._loop = loop
         self._on_bytes = on_bytes
         self._on_end = on_end
         self._socket: socket.socket | None = None
         transport.pause_reading()
         if sys.platform == "linux":
-            # A descriptor of its own: the event loop does not let two watch one.
+            # A duplicate, since the event loop allows one watcher for each descriptor.
             self._socket = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
             self._socket.setblocking(False)
             loop.add_reader(self._socket.fileno(), self._drop)
 
     def close(self) -> None:
-        """Stops dropping. The transport's own socket is not touched."""
+        """Stop dropping. The transport's own socket stays open."""
         if self._socket is not None:
             self._loop.remove_reader(self._socket.fileno())
             self._socket.close()

@@ -1,4 +1,4 @@
-"""Judges a request by its head, before a byte of its body is parsed (design 4.1)."""
+"""Accepts or refuses a request by its head, before any of its body is parsed (design 4.1)."""
 
 from collections.abc import Callable
 
@@ -8,31 +8,31 @@ from starlette.types import Scope
 from domicile.kernel.errors import DomicileError
 from domicile.web import http_errors
 from domicile.web.server.request_head import check_head, read_target
-from domicile.web.server.trusted_proxies import came_in_clear, https_required
+from domicile.web.server.trusted_proxies import came_without_tls, https_required
 
 log = structlog.get_logger("http")
 
 HeadGate = Callable[[Scope], None]
-"""Raises `DomicileError` to refuse a request. What it finds out, it puts into the scope."""
+"""Raises `DomicileError` to refuse a request. It may add results, such as the caller, to the scope."""
 
 
 def judge_head(
     scope: Scope, *, method: bytes, version: str, url: bytes, is_behind_proxy: bool, gate: HeadGate | None
 ) -> DomicileError | None:
-    """Completes the scope, which has the headers. Returns why the request is refused, or None."""
+    """Check the head and complete the scope, which holds the headers. Returns the error that refuses it, or None."""
     try:
         check_head(method, version, scope["headers"])
         path, raw_path, query = read_target(url)
         scope["method"], scope["http_version"] = method.decode("ascii"), version
         scope["path"], scope["raw_path"], scope["query_string"] = path, raw_path, query
-        if is_behind_proxy and came_in_clear(scope["headers"]):
+        if is_behind_proxy and came_without_tls(scope["headers"]):
             raise https_required()
         if gate is not None:
             gate(scope)
     except DomicileError as error:
         return error
     except Exception as error:
-        # Fails closed. The text of an unforeseen exception may quote the head.
+        # Fails closed. The text of an unexpected exception may quote the head, so it is not logged.
         log.error("unforeseen", type=type(error).__name__)
         return http_errors.internal_error()
     return None

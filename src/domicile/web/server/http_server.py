@@ -1,4 +1,4 @@
-"""Listening: sockets bound first, any number of applications on one event loop, one graceful stop for all."""
+"""Listeners: bind sockets, serve any number of applications on one event loop, and stop all of them gracefully."""
 
 import asyncio
 import contextlib
@@ -28,15 +28,15 @@ from domicile.web.server.tls_connection import HANDSHAKE_TIMEOUT_S, TlsConnectio
 from domicile.web.server.trusted_proxies import TrustedProxies
 
 BACKLOG = 1024
-# How long a connection may say nothing between two requests, in seconds: as long as before the first (HEAD_TIMEOUT_S).
+# Seconds for which a connection may be idle between two requests. The same as before the first (HEAD_TIMEOUT_S).
 KEEP_ALIVE_S = 30
 CANCEL_S = 5.0
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening TCP socket. Port 0 takes a free one; `getsockname` tells which. Raises OSError when it is taken."""
+    """A listening TCP socket. Port 0 takes a free port, which `getsockname` returns. Raises OSError for a port in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named: otherwise an answer of two writes takes 40 ms.
+    # asyncio disables Nagle's algorithm only if the protocol is IPPROTO_TCP. Otherwise an answer of two writes takes 40 ms.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -50,7 +50,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def bind_unix(path: Path) -> socket.socket:
-    """A listening Unix socket that only this user can reach. A left-over of a killed process is replaced."""
+    """A listening Unix socket that only this user can reach. Replaces an existing file, as left by a killed process."""
     path.unlink(missing_ok=True)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -65,7 +65,7 @@ def bind_unix(path: Path) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handling, which is for one server in a process and exits by the signal."""
+    """uvicorn's server without its signal handling, which expects one server in a process and exits by the signal."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -91,10 +91,10 @@ class HttpServer:
         refusal_headers: Sequence[tuple[str, str]] = (),
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
-        """With a `certificate` over TLS, and over nothing else. With `trusted_proxies` for their connections alone.
+        """`certificate`: serve TLS only. `trusted_proxies`: accept connections only from them.
 
-        `drain_s`: how long requests in flight may go on after `stop`, in seconds. `on_refusal` is told of each answer
-        that the protocol gives by itself: no application sees those requests. `refusal_headers` go on each of them.
+        `drain_s`: seconds that running requests may take after `stop`. `on_refusal`: called with each refusal that the
+        protocol sends itself; the application never sees those requests. `refusal_headers`: added to these refusals.
         """
         self._socket = sock
         http = protocol_class(
@@ -113,7 +113,7 @@ class HttpServer:
             connection = _over_tls(http, buffer, certificate, trusted_proxies, handshake_timeout_s)
         self._server = _Server(
             uvicorn.Config(
-                # The two libraries describe the same interface in two ways.
+                # Starlette and uvicorn type the same ASGI interface differently.
                 cast(Any, app),
                 loop="none",
                 http=connection,
@@ -129,9 +129,9 @@ class HttpServer:
         )
 
     async def run(self) -> None:
-        """Serves until `stop`, then drains. When it returns no request is running any more, and so none is uncounted."""
+        """Serve until `stop`, then drain and wait for the end of cancelled requests, so that all are metered."""
         await self._server.serve(sockets=[self._socket])
-        # uvicorn cancels what outlives the drain, but does not wait for it to end.
+        # uvicorn cancels requests that outlive the drain, but does not wait for their end.
         if self._server.server_state.tasks:
             if self._server.force_exit:
                 for task in self._server.server_state.tasks:
@@ -139,17 +139,17 @@ class HttpServer:
             await asyncio.wait(self._server.server_state.tasks, timeout=CANCEL_S)
 
     def stop(self) -> None:
-        """Accepts nothing new from now on; `run` returns when the requests in flight have ended or `drain_s` is over."""
+        """Accept no more requests. `run` returns when the running ones have ended or `drain_s` is over."""
         self._server.should_exit = True
 
     def stop_at_once(self) -> None:
-        """Like `stop`, and cuts off what is in flight: each request still ends in order, and so is counted."""
+        """Like `stop`, but cancel the running requests. Each still ends in order, so it is metered."""
         self._server.should_exit = True
         self._server.force_exit = True
 
 
 def _in_clear(http: type[LimitedHttpProtocol], buffer: ReceiveBuffer) -> Any:
-    """What makes a connection's protocol, as uvicorn's configuration takes it."""
+    """The factory of connections without TLS, for uvicorn's configuration."""
 
     def connection(**arguments: Any) -> ClearConnection:
         return ClearConnection(http(**arguments), buffer)
@@ -164,7 +164,7 @@ def _over_tls(
     trusted_proxies: TrustedProxies | None,
     handshake_timeout_s: float,
 ) -> Any:
-    """The same over TLS."""
+    """The factory of connections with TLS, for uvicorn's configuration."""
 
     def connection(*, server_state: Any, **arguments: Any) -> TlsConnection:
         return TlsConnection(
@@ -182,7 +182,7 @@ def _over_tls(
 
 @contextlib.asynccontextmanager
 async def serving(servers: Sequence[HttpServer], at_once: asyncio.Event | None = None) -> AsyncIterator[None]:
-    """Serves all of them while the block runs. After it they drain, unless `at_once` is set or becomes so."""
+    """Serve all `servers` while the block runs, then drain them. When `at_once` is set, cancel their requests instead."""
     hurrying = None if at_once is None else asyncio.create_task(_stop_at_once(servers, at_once))
     try:
         async with asyncio.TaskGroup() as group:
@@ -206,14 +206,14 @@ async def _stop_at_once(servers: Sequence[HttpServer], at_once: asyncio.Event) -
 
 @dataclass(frozen=True, slots=True)
 class StopSignals:
-    """SIGTERM and SIGINT: the first asks for an orderly end, the second for one at once."""
+    """Events for SIGTERM and SIGINT. The first signal asks for a graceful stop, the second for an immediate one."""
 
     first: asyncio.Event
     second: asyncio.Event
 
 
 def stop_signals() -> StopSignals:
-    """Listens for both. Call it inside the running loop, once in a process."""
+    """Install handlers for SIGTERM and SIGINT. Call it inside the running loop, once in a process."""
     signals = StopSignals(asyncio.Event(), asyncio.Event())
 
     def received() -> None:
@@ -226,5 +226,5 @@ def stop_signals() -> StopSignals:
 
 
 def stop_event() -> asyncio.Event:
-    """For processes that have nothing to drain for long: the first signal alone."""
+    """The event of the first signal, for processes without long requests. Call it like `stop_signals`."""
     return stop_signals().first

@@ -1,7 +1,7 @@
-"""The end of a connection whose client may still be sending.
+"""Closes a connection whose client may still be sending (lingering close).
 
-After an answer that leaves a part of the request's body unread, a connection that is closed is reset: most clients then report
-a connection error and never read the answer. So our own direction ends first, and what still comes is dropped, unread.
+If a connection is closed while a part of the request's body is unread, the kernel resets it. Most clients then report a
+connection error and never read the answer. So the sending direction is shut down first, and later bytes are dropped unread.
 """
 
 import asyncio
@@ -9,13 +9,13 @@ import asyncio
 from domicile.web.server.deadline import Deadline
 from domicile.web.server.discard import DiscardingSocket
 
-# How long the client may go on sending, and how long after the last of it we wait for its own end, in seconds.
+# Seconds that the client may continue to send, and seconds to wait for more bytes or its end.
 LINGER_S = 30.0
 LINGER_IDLE_S = 2.0
 
 
 class LingeringEnd:
-    """Of one connection. Nothing is read after `stop_reading`; after `begin` the connection ends by itself."""
+    """The lingering close of one connection. After `begin` the connection ends by itself."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
@@ -26,11 +26,11 @@ class LingeringEnd:
 
     @property
     def has_begun(self) -> bool:
-        """Whether our own direction has ended: nothing can be written any more."""
+        """Whether `begin` was called. Nothing can be written after that."""
         return self._until is not None
 
     def stop_reading(self) -> None:
-        """From now on what the client sends is dropped. Without a descriptor for that, the connection is cut off."""
+        """Drop all further bytes from the client. If no descriptor is free for that, abort the connection."""
         if self._discarding is not None:
             return
         try:
@@ -41,7 +41,7 @@ class LingeringEnd:
             self._transport.abort()
 
     def begin(self) -> None:
-        """Tells the client that nothing more comes, and lets it finish sending."""
+        """Shut down the sending direction, and let the client finish sending."""
         self.stop_reading()
         if self._transport.is_closing():
             return
@@ -51,7 +51,7 @@ class LingeringEnd:
         self._wait()
 
     def close(self) -> None:
-        """The connection is lost: no descriptor and no timer stays behind."""
+        """Release the descriptor and the timer. Call it when the connection is lost."""
         self._idle.stop()
         if self._discarding is not None:
             self._discarding.close()

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with what it lacks: limits on heads, a deadline for them, and a gate that judges a head first.
+"""uvicorn's HTTP/1.1 protocol, extended by limits and a deadline for heads, and by a gate that checks each head first.
 
-The gate authenticates on the head alone (design 4.1). When it refuses, the parser stops inside its callback: what came with
-the head in the same read is neither parsed nor copied, and what comes later is never read.
+The gate authenticates on the head alone (design 4.1). When it refuses, the parser stops inside its callback. Bytes of the same
+read after the head are neither parsed nor copied, and later bytes are never read.
 """
 
 import asyncio
@@ -30,12 +30,13 @@ RefusalObserver = Callable[[RenderedError], None]
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_COUNT = 100
 HEAD_TIMEOUT_S = 30.0
-# A client that takes nothing of its answer for so long holds an engine for nobody. Less than this is kept for it here.
+# A client that reads nothing of its answer for so long is cut off, since it keeps an engine busy.
 STALL_TIMEOUT_S = 60.0
+# The write buffer's limit, above which the answer is paused.
 MAX_UNSENT_BYTES = 16 * 1024
-# Requests of a connection that wait for the answers before theirs. One read may bring thousands of small ones.
+# Pipelined requests of one connection that wait for earlier answers. One read can hold thousands of small requests.
 MAX_PIPELINED = 16
-# Of one listener. The processes set what their descriptors allow (`process/descriptors.py`).
+# Connections of one listener. Processes set a limit by their descriptors (`process/descriptors.py`).
 MAX_CONNECTIONS = 1024
 
 
@@ -44,7 +45,7 @@ class _RefusedError(Exception):
 
 
 class _Parsing(enum.Enum):
-    """What the next byte belongs to."""
+    """The part of a request to which the next byte belongs."""
 
     NOTHING = enum.auto()
     HEAD = enum.auto()
@@ -52,9 +53,9 @@ class _Parsing(enum.Enum):
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """Answers every refusal of its own in the error envelope and closes the connection after it.
+    """Sends its own refusals in OpenAI's error format, and closes the connection after each.
 
-    Of pipelined requests each refusal takes its turn: it is written after the answers to those before it.
+    The refusal of a pipelined request is sent after the answers to the earlier requests.
     """
 
     head_gate: HeadGate | None = None
@@ -77,14 +78,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._in_flight: AnswerCycle | None = None
         # The parser stops at an offer to change the protocol; the head is parsed again without it.
         self._offered_upgrade = False
-        # Once set, no byte is parsed any more, and none is read that was not read before.
+        # Once set, no more bytes are read or parsed.
         self._refused = False
         self._refusal_in_turn: RenderedError | None = None
         self._end: LingeringEnd
 
-    # What the transport tells ----------------------------------------------------------------------------------------
+    # Callbacks of the transport --------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse untrusted peers and connections above the limit; start the deadline of the first head."""
         super().connection_made(transport)
         self._end = LingeringEnd(self.loop, transport)
         if self.trusted_proxies is not None and not self.trusted_proxies.include(transport):
@@ -93,25 +95,26 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         transport.set_write_buffer_limits(high=MAX_UNSENT_BYTES)
         if len(self.connections) > self.max_connections:
-            self._turn_away()
+            self._reject_connection()
             return
         self._head_deadline.start(self._timed_out)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all timers, and tell the running request that its client has left."""
         self._head_deadline.stop()
         self.resume_writing()
         self._end.close()
-        # uvicorn tells the request that came last, which may still be waiting for its turn.
+        # uvicorn tells only the latest request, which may still wait for its turn.
         unfinished = self._unfinished_answer()
         if unfinished is not None:
             unfinished.disconnected = True
             unfinished.message_event.set()
         super().connection_lost(exc)
-        # Each answer refers back to this protocol: otherwise only the garbage collector would free a connection.
+        # Break the reference cycle between answer and protocol: otherwise only the garbage collector frees the connection.
         self.cycle = self._in_flight = None  # type: ignore[assignment]
 
     def data_received(self, data: memoryview) -> None:  # type: ignore[override]
-        """`data` is valid during the call only: its owner overwrites it afterwards."""
+        """Parse received bytes. `data` is valid during the call only: its owner overwrites it afterwards."""
         if self._refused:
             return
         self._heard = False
@@ -121,14 +124,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             if not self._refused:
                 self._refuse(malformed())
             return
-        # The parser keeps a header's value until its end: what it swallows without a word must have an end.
+        # The parser buffers an unfinished header without calling back, so bound the bytes since its last callback.
         self._silent_bytes = 0 if self._heard else self._silent_bytes + len(data)
         if self._silent_bytes > MAX_HEADER_BYTES:
             self._refuse(http_errors.headers_too_large(MAX_HEADER_BYTES, MAX_HEADER_COUNT))
 
     def _parse(self, data: memoryview) -> None:
-        """An offer to upgrade is ignored (RFC 9110 7.8). The parser ends the message at one, whatever its body: so a new
-        parser reads the same head without the offer, and then what follows it."""
+        """Feed the parser, and ignore an Upgrade header (RFC 9110 7.8).
+
+        The parser ends the message there, even if it has a body. So a new parser reads the head without the header, and then
+        the rest.
+        """
         while True:
             try:
                 self.parser.feed_data(data)
@@ -142,28 +148,32 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self.parser.feed_data(head)
 
     def pause_writing(self) -> None:
+        """The client reads too slowly: start the stall deadline."""
         super().pause_writing()
         if not self._stall_deadline.is_running:
-            # Not `close`, which would wait for the client to take what is left.
+            # Not `close`, which would wait until the client has read the rest.
             self._stall_deadline.start(self.transport.abort)
 
     def resume_writing(self) -> None:
+        """The client reads again: stop the stall deadline."""
         super().resume_writing()
         self._stall_deadline.stop()
 
     def shutdown(self) -> None:
+        """The server stops: close the connection once its answers have been sent."""
         if self._end.has_begun:
             self.transport.close()
             return
         self._head_deadline.stop()
         super().shutdown()
 
-    # What the parser tells -------------------------------------------------------------------------------------------
+    # Callbacks of the parser -----------------------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        """Start the deadline of this head."""
         super().on_message_begin()
         self._heard = True
-        # Not at every byte, as uvicorn does: line ends between two requests would keep a connection for ever.
+        # uvicorn stops the keep-alive timer at every byte. Then line breaks between requests would keep a connection open.
         self._unset_keepalive_if_required()
         self._parsing = _Parsing.HEAD
         self._is_head_request = False
@@ -171,16 +181,19 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._head_deadline.start(self._timed_out)
 
     def on_url(self, url: bytes) -> None:
+        """Count a part of the target as bytes of the head."""
         super().on_url(url)
         self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer comes after the head was judged, so it is counted and dropped: it must not become a header.
+        """Take a header, and count its bytes. Trailers are only counted."""
+        # A trailer arrives after the head was checked, so it must not become a header. It is counted and dropped.
         if self._parsing is _Parsing.HEAD:
             super().on_header(name, value)
         self._count_head(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
+        """Check the head. Refuse the request, or pass it on."""
         self._heard = True
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if self.parser.should_upgrade() and method != b"CONNECT":
@@ -200,6 +213,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """The body and its trailers have arrived."""
         if self._offered_upgrade:
             return
         self._heard = True
@@ -210,7 +224,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     # The request -----------------------------------------------------------------------------------------------------
 
     def _judge_head(self, method: bytes, version: str) -> DomicileError | None:
-        """Completes the scope. Returns why the request is refused, or None."""
+        """Complete the scope. Returns the error that refuses the request, or None."""
         if len(self.pipeline) >= MAX_PIPELINED:
             return errors.service_unavailable("Too many requests wait on this connection. Wait for their answers.", 1)
         return judge_head(
@@ -223,8 +237,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         )
 
     def _start_request(self, *, keep_alive: bool) -> None:
-        """Passes the request on, or lets it wait for the answers to those before it."""
-        # An answer that ended while this head was arriving has started the timer again.
+        """Pass the request on, or queue it behind the earlier requests of the connection."""
+        # An answer that ended while this head arrived has started the keep-alive timer again.
         self._unset_keepalive_if_required()
         waits = self._unfinished_answer() is not None
         self.cycle = AnswerCycle(
@@ -246,26 +260,27 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         else:
             self._start_asgi_task(self.cycle, self.app)
 
-    # What uvicorn tells ----------------------------------------------------------------------------------------------
+    # Callbacks of uvicorn --------------------------------------------------------------------------------------------
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._in_flight = cycle
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
+        """An answer is complete: start the next pipelined request, or send a refusal that waits."""
         if self._end.has_begun:
-            # The answer has ended the connection: nothing that was pipelined behind it is answered.
+            # This answer ends the connection, so pipelined requests behind it get no answer.
             return
         is_last, was_paused = not self.pipeline, self.flow.read_paused
         super().on_response_complete()
         if was_paused and self._head_deadline.is_running:
-            # uvicorn reads on from here: the rest of a head has its whole time.
+            # uvicorn resumes reading here, so the deadline of an unfinished head starts over.
             self._head_deadline.start(self._timed_out)
         if is_last and self._refusal_in_turn is not None:
             self._write_refusal(self._refusal_in_turn)
 
     def _end_after_answer(self) -> None:
-        """An answer is complete and ends the connection, perhaps with a part of its request's body still on its way."""
+        """End the connection after an answer. Linger if the request's body has not fully arrived."""
         if self._in_flight is None or not self._in_flight.more_body or self.transport.is_closing():
             self.transport.close()
         else:
@@ -273,6 +288,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._end.begin()
 
     def send_400_response(self, msg: str) -> None:
+        """uvicorn's own refusals, in OpenAI's error format."""
         self._refuse(errors.invalid_request(msg))
 
     # Limits ----------------------------------------------------------------------------------------------------------
@@ -292,18 +308,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _timed_out(self) -> None:
         if self.flow.read_paused:
-            # What is missing may lie in the kernel's buffer: a head that we do not read is not late.
+            # Reading is paused, so the rest of the head may be in the kernel's buffer. Start over.
             self._head_deadline.start(self._timed_out)
         else:
             self._refuse(http_errors.request_timeout())
 
     def _refusal(self, error: DomicileError) -> RenderedError:
-        # The date, as on every answer.
+        # uvicorn's default headers hold the date.
         own = [(name.decode(), value.decode()) for name, value in self.server_state.default_headers]
         return make_refusal(error, (*own, *self.refusal_headers))
 
-    def _turn_away(self) -> None:
-        """One connection too many. It is not waited for: its descriptor is what is short."""
+    def _reject_connection(self) -> None:
+        """Answer 503 to a connection above the limit and close it at once, since descriptors are scarce."""
         self._refused = True
         self._send_refusal(self._refusal(errors.service_unavailable("This server has too many connections.", 1)))
         self.transport.close()
@@ -313,13 +329,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._parsing is not _Parsing.BODY:
             self._answer_in_turn(answer)
             return
-        # The body of a request that was passed on is at fault: the refusal takes the place of that request's answer.
+        # A malformed body of a request that was passed on: the refusal replaces that request's answer.
         cycle = self.cycle
         if cycle is not self._in_flight:
             self.pipeline.popleft()
             self._answer_in_turn(answer)
         elif cycle.response_started:
-            # Bytes of another answer in between, or after it, would be worse than none.
+            # The answer has begun, so a refusal would corrupt it. Only close the connection.
             self._stop_reading()
             self.transport.close()
         else:
@@ -338,7 +354,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _stop_reading(self) -> None:
         self._refused = True
-        # uvicorn resumes what it has paused itself, whenever a handler asks for more: so it must think that nothing is.
+        # uvicorn resumes reading for a handler only if it paused reading itself. So clear its flag first.
         self.flow.resume_reading()
         self._end.stop_reading()
 
@@ -365,10 +381,10 @@ def protocol_class(
     head_timeout_s: float = HEAD_TIMEOUT_S,
     stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> type[LimitedHttpProtocol]:
-    """A protocol class of one listener: its connections show each head to `head_gate` first.
+    """The protocol class of one listener. Its connections pass each head to `head_gate` first.
 
-    They wait `head_timeout_s` for it, and `stall_timeout_s` for a client that reads nothing of its answer. Every refusal of
-    the protocol has the `refusal_headers`. Connections beyond `max_connections` are answered 503 and closed.
+    `head_timeout_s`: for a head to arrive. `stall_timeout_s`: after this a client that reads nothing is cut off.
+    `refusal_headers`: added to the protocol's own refusals. Connections above `max_connections` get 503 and are closed.
     """
     members = {
         "head_gate": staticmethod(head_gate) if head_gate else None,

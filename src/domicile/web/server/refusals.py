@@ -1,4 +1,4 @@
-"""Answers that the protocol gives by itself: no application sees their requests."""
+"""Refusals that the protocol sends itself. The application never sees those requests."""
 
 import http
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ log = structlog.get_logger("http")
 
 
 def make_refusal(error: DomicileError, headers: Sequence[tuple[str, str]]) -> RenderedError:
-    """The error as an answer with an id of its own, and its log line: nothing of the request but why it was refused."""
+    """Render the error with a new request id and `headers`, and log it. The log line has nothing of the request."""
     rendered, request_id = error_rendering.render(error), new_id("req_")
     log.info("refused", request_id=request_id, status=rendered.status, code=rendered.code)
     return replace(rendered, headers=(*rendered.headers, ("x-request-id", request_id), *headers))
 
 
 def encode_refusal(answer: RenderedError, *, to_head: bool) -> bytes:
-    """The answer as it is sent. It ends the connection. `to_head`: the answer to HEAD has no body."""
+    """The refusal's bytes, with `connection: close`. `to_head`: leave the body out, as the answer to HEAD."""
     status = http.HTTPStatus(answer.status)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
     lines += [f"{name}: {value}" for name, value in answer.headers]

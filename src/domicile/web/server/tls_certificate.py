@@ -1,4 +1,4 @@
-"""What a listener shows over TLS: a certificate and its key, by reference, taken up again whenever their files change."""
+"""A listener's TLS certificate and key, read from files, and read again when the files change."""
 
 import ssl
 from pathlib import Path
@@ -7,25 +7,25 @@ import structlog
 
 log = structlog.get_logger("tls")
 
-# This server speaks HTTP/1.1 alone, and says so.
+# The protocols offered in ALPN.
 PROTOCOLS = ["http/1.1"]
 # Forward secrecy and authenticated encryption only (RFC 9325, 4.2). TLS 1.3 has no other suites.
 TLS_1_2_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
-# SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3.0, which Python has no name for. Without it a record stays readable in memory.
+# SSL_OP_CLEANSE_PLAINTEXT of OpenSSL 3.0; Python has no constant for it. Without it decrypted records stay in memory.
 _OP_CLEANSE_PLAINTEXT = 0x2 if ssl.OPENSSL_VERSION_INFO >= (3, 0) else 0
 
 _Version = tuple[tuple[int, int, int], ...]
 
 
 class CertificateError(Exception):
-    """The files hold no usable pair. The text names them and quotes nothing of them."""
+    """The files hold no usable certificate and key. The text names the files and quotes none of their content."""
 
 
 class ServerCertificate:
-    """The pair that the files hold now. A pair that is not usable leaves the last good one in use, and is said once."""
+    """The certificate and key in the files. If a change makes them unusable, it is logged and the last ones stay in use."""
 
     def __init__(self, certificate_file: Path, key_file: Path) -> None:
-        """PEM files: the certificate with its chain, and the unencrypted key. Raises `CertificateError`."""
+        """`certificate_file`: PEM with the chain. `key_file`: unencrypted PEM. Raises `CertificateError`."""
         self._files = (certificate_file, key_file)
         self._version = self._look()
         try:
@@ -37,10 +37,10 @@ class ServerCertificate:
             ) from None
 
     def context(self) -> ssl.SSLContext:
-        """For the next connection. Those that are open keep what they began with."""
+        """The SSL context for the next connection. Open connections keep theirs."""
         version = self._look()
         if version != self._version:
-            # Also when it cannot be read: the next change is tried again, and not each connection.
+            # Also after a failure: try again after the next change, not for each connection.
             self._version = version
             try:
                 self._context = self._read()
@@ -51,7 +51,7 @@ class ServerCertificate:
         return self._context
 
     def _look(self) -> _Version | None:
-        """None while a file is away: between the two steps of a replacement, for example."""
+        """The version of both files. None while one is missing, as between the two steps of a replacement."""
         try:
             found = [file.stat() for file in self._files]
         except OSError:
@@ -63,20 +63,20 @@ class ServerCertificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(TLS_1_2_CIPHERS)
         context.set_alpn_protocols(PROTOCOLS)
-        # No resumption: the key of the tickets would live as long as the process, and with it every recorded session of
-        # TLS 1.2. Clients keep their connections instead.
+        # No session tickets: their key would live as long as the process, and could decrypt every recorded TLS 1.2 session.
+        # Clients keep connections open instead.
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-        # OpenSSL would keep the last record in clear until the next one comes or the connection ends.
+        # Otherwise OpenSSL keeps the last decrypted record until the next one or the end of the connection.
         context.options |= _OP_CLEANSE_PLAINTEXT
         context.num_tickets = 0
         certificate, key = self._files
-        # The password keeps OpenSSL from asking for one on a terminal.
+        # An empty password, so that OpenSSL does not ask for one on a terminal.
         context.load_cert_chain(certificate, key, password="")
         return context
 
 
 def _reason(error: Exception) -> str:
-    """OpenSSL's or the system's own word for it: of a closed list, never a part of a file."""
+    """The reason as named by OpenSSL or the system: a word of a closed list, never a file's content."""
     if isinstance(error, ssl.SSLError):
         return str(error.reason or "SSL_ERROR")
     return str(getattr(error, "strerror", None) or type(error).__name__)

@@ -1,8 +1,7 @@
-"""TLS between a socket and the HTTP protocol, where it can be told when to stop decrypting.
+"""TLS between a socket and the HTTP protocol, with control over when decryption stops.
 
-The event loops bring TLS of their own, but one that goes on taking in what a client sends after it was refused. Here a
-refusal on the head (design 4.1) means over TLS what it means without: the record that held the head was decrypted, and no
-later one ever is. `DiscardingSocket` drops them as they are, inside the kernel.
+The event loops have TLS of their own, but it continues to decrypt after a request was refused. Here no record is decrypted
+after the one with a refused head (design 4.1). `DiscardingSocket` drops the later records inside the kernel.
 """
 
 import asyncio
@@ -16,16 +15,16 @@ from domicile.web.server.tls_certificate import ServerCertificate
 from domicile.web.server.trusted_proxies import TrustedProxies
 
 HANDSHAKE_TIMEOUT_S = 10.0
-# The most that a record holds (RFC 8446, 5.1).
+# The largest record's content (RFC 8446, 5.1).
 _RECORD_BYTES = 16 * 1024
-# OpenSSL's buffers keep the size that they once had, for as long as the connection lives: so they are filled by so much.
+# OpenSSL's buffers never shrink while the connection lives, so they are filled by at most this much at a time.
 _SLICE_BYTES = 32 * 1024
 
 
 class TlsConnection(asyncio.Protocol):
-    """One connection's TLS, by OpenSSL. The HTTP protocol is made when the handshake is done, and sees what is inside.
+    """The TLS of one connection, by OpenSSL. It makes the HTTP protocol after the handshake and passes it the decrypted bytes.
 
-    Until then it stands itself among the server's open connections, so that a stopping server ends it.
+    Until then it is itself in the server's set of connections, so that a stopping server ends it.
     """
 
     def __init__(
@@ -39,7 +38,10 @@ class TlsConnection(asyncio.Protocol):
         trusted_proxies: TrustedProxies | None,
         handshake_timeout_s: float = HANDSHAKE_TIMEOUT_S,
     ) -> None:
-        """`handshake_timeout_s`: how long a client may take until it is secure; then it is cut off."""
+        """`make_http`: makes the HTTP protocol. `connections`: the server's open connections.
+
+        A client that has not finished the handshake after `handshake_timeout_s` is cut off.
+        """
         self._certificate = certificate
         self._make_http = make_http
         self._buffer = buffer
@@ -50,22 +52,23 @@ class TlsConnection(asyncio.Protocol):
         self._waiting = memoryview(b"")
         self._received = ssl.MemoryBIO()
         self._to_send = ssl.MemoryBIO()
-        # Made with the first byte: a client that connects and says nothing costs next to nothing.
+        # Made at the first byte, so that a silent client costs almost no memory.
         self._tls: ssl.SSLObject | None = None
         self._http: HttpReceiver | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._said_goodbye = False
+        self._is_ended = False
         self.socket: asyncio.Transport
         self.is_reading = True
 
-    # What the socket tells -------------------------------------------------------------------------------------------
+    # Callbacks of the socket's transport -----------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the handshake's deadline. Untrusted peers and connections above the limit are aborted."""
         self.socket = transport
         is_trusted = self._trusted_proxies is None or self._trusted_proxies.include(transport)
         if not is_trusted or len(self._connections) >= self._max_connections:
-            # A handshake only to say that there are too many would cost more than the connections that there are.
-            self._said_goodbye = True
+            # Abort without a 503: its handshake would cost more than serving the open connections.
+            self._is_ended = True
             transport.abort()
             return
         self._connections.add(self)
@@ -73,23 +76,26 @@ class TlsConnection(asyncio.Protocol):
         self._deadline = loop.call_later(self._handshake_timeout_s, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        if self._said_goodbye:
+        """Continue the handshake, then decrypt. Bytes after `send_close_notify` are dropped."""
+        if self._is_ended:
             return
         self._waiting = memoryview(bytes(self._waiting) + data if self._waiting else data)
-        if self._http is not None or self._shake_hands():
+        if self._http is not None or self._handshake():
             self._decrypt()
 
     def eof_received(self) -> None:
-        # Without the goodbye of TLS: whatever was under way is not whole. The transport closes itself after this.
-        self.say_goodbye()
+        """The client has ended the connection without close_notify. The transport closes itself after this."""
+        self.send_close_notify()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._said_goodbye = True
+        """Stop the deadline, and tell the HTTP protocol if there is one."""
+        self._is_ended = True
         self._stop_waiting()
         if self._http is not None:
             self._http.connection_lost(exc)
 
     def pause_writing(self) -> None:
+        """Passed on to the HTTP protocol, as is `resume_writing`."""
         if self._http is not None:
             self._http.pause_writing()
 
@@ -97,55 +103,59 @@ class TlsConnection(asyncio.Protocol):
         if self._http is not None:
             self._http.resume_writing()
 
-    # What the server tells -------------------------------------------------------------------------------------------
+    # Called by the server --------------------------------------------------------------------------------------------
 
     def shutdown(self) -> None:
-        """The server stops while hands are still being shaken."""
+        """The server stops during the handshake."""
         self.socket.abort()
 
-    # What the HTTP protocol tells, through its transport -------------------------------------------------------------
+    # Called by `TlsTransport` ----------------------------------------------------------------------------------------
 
     def encrypt(self, data: bytes | bytearray | memoryview) -> None:
-        if self._tls is None or self._said_goodbye:
+        """Encrypt and send bytes. Does nothing after `send_close_notify`."""
+        if self._tls is None or self._is_ended:
             return
         rest = memoryview(data)
         while rest:
             rest = rest[self._tls.write(rest[:_SLICE_BYTES]) :]
             self._send()
 
-    def say_goodbye(self) -> None:
-        """Tells the client that nothing more comes (RFC 8446, 6.1). Nothing that it sends is decrypted from now on."""
-        if self._tls is None or self._said_goodbye:
+    def send_close_notify(self) -> None:
+        """End the sending direction (RFC 8446, 6.1), and decrypt nothing more."""
+        if self._tls is None or self._is_ended:
             return
-        self._said_goodbye = True
-        # OpenSSL would look for the other side's goodbye among what has come.
+        self._is_ended = True
+        # Drop received records first: OpenSSL would search them for the client's close_notify.
         self._drop()
         with contextlib.suppress(ssl.SSLError):
             self._tls.unwrap()
         self._send()
 
     def pause(self) -> None:
+        """Stop reading and decrypting."""
         self.is_reading = False
         self.socket.pause_reading()
 
     def resume(self) -> None:
-        if self.is_reading or self._said_goodbye:
+        """Continue to read, and decrypt the records that arrived before the pause."""
+        if self.is_reading or self._is_ended:
             return
         self.is_reading = True
         self.socket.resume_reading()
         if self._received.pending or self._waiting:
-            # Not here: the HTTP protocol may be in the middle of something.
+            # Later, since the HTTP protocol may be in one of its own callbacks now.
             asyncio.get_running_loop().call_soon(self._decrypt)
 
     def information(self, name: str, default: Any) -> Any:
+        """The transport's extra information, with `ssl_object` and `sslcontext`."""
         if self._tls is not None and name in {"ssl_object", "sslcontext"}:
             return self._tls if name == "ssl_object" else self._tls.context
         return self.socket.get_extra_info(name, default)
 
     # TLS -------------------------------------------------------------------------------------------------------------
 
-    def _shake_hands(self) -> bool:
-        """Whether it is done. Whoever does not speak TLS, or none that is spoken here, is told so and cut off."""
+    def _handshake(self) -> bool:
+        """Continue the handshake. Returns whether it is done. A client without acceptable TLS gets an alert and is cut off."""
         if self._tls is None:
             self._tls = self._certificate.context().wrap_bio(self._received, self._to_send, server_side=True)
         while True:
@@ -153,7 +163,7 @@ class TlsConnection(asyncio.Protocol):
                 self._tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                if not self._take_in():
+                if not self._feed():
                     self._send()
                     return False
             except ssl.SSLError:
@@ -167,34 +177,34 @@ class TlsConnection(asyncio.Protocol):
 
     def _decrypt(self) -> None:
         assert self._tls is not None and self._http is not None
-        while self.is_reading and not self._said_goodbye:
+        while self.is_reading and not self._is_ended:
             try:
-                # Into memory that can be wiped: a record may hold a prompt behind a head that is refused.
+                # Decrypt into the listener's buffer, which is overwritten: a record may hold a prompt after a refused head.
                 size = cast(int, self._tls.read(_RECORD_BYTES, self._buffer.memory))
             except ssl.SSLWantReadError:
-                if self._take_in():
+                if self._feed():
                     continue
                 break
             except ssl.SSLError:
                 self._break_off()
                 return
             if not size:
-                # The client says goodbye: HTTP/1.1 has nothing to answer after it.
-                self.say_goodbye()
+                # The client has sent close_notify: no answer can follow in HTTP/1.1.
+                self.send_close_notify()
                 self.socket.close()
                 return
             self._buffer.lend(size, self._http.data_received)
         self._send()
 
     def _break_off(self) -> None:
-        """Sends the alert that OpenSSL has made, if any, and ends."""
-        self._said_goodbye = True
+        """Send OpenSSL's alert, if there is one, and close."""
+        self._is_ended = True
         self._drop()
         self._send()
         self.socket.close()
 
-    def _take_in(self) -> bool:
-        """Hands OpenSSL a little of what has come. False when nothing is left."""
+    def _feed(self) -> bool:
+        """Pass OpenSSL the next received bytes, at most `_SLICE_BYTES`. Returns False when none are left."""
         if not self._waiting:
             return False
         self._received.write(self._waiting[:_SLICE_BYTES])
@@ -217,7 +227,7 @@ class TlsConnection(asyncio.Protocol):
 
 
 class TlsTransport(asyncio.Transport):
-    """The connection as the HTTP protocol sees it. Unlike those of the event loops it can end its own direction alone."""
+    """The HTTP protocol's transport. Unlike the event loops' TLS transports it can shut down its sending direction alone."""
 
     def __init__(self, connection: TlsConnection) -> None:
         super().__init__()
@@ -225,6 +235,7 @@ class TlsTransport(asyncio.Transport):
         self._socket = connection.socket
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """The socket's information, with `ssl_object` and `sslcontext`."""
         return self._connection.information(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -234,14 +245,17 @@ class TlsTransport(asyncio.Transport):
         return self._socket.can_write_eof()
 
     def write_eof(self) -> None:
-        self._connection.say_goodbye()
+        """Send close_notify, then shut down the socket's sending direction."""
+        self._connection.send_close_notify()
         self._socket.write_eof()
 
     def close(self) -> None:
-        self._connection.say_goodbye()
+        """Send close_notify, then close once all is written."""
+        self._connection.send_close_notify()
         self._socket.close()
 
     def abort(self) -> None:
+        """Close at once, without close_notify."""
         self._socket.abort()
 
     def is_closing(self) -> bool:
@@ -257,7 +271,9 @@ class TlsTransport(asyncio.Transport):
         return self._connection.is_reading
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Limits for the encrypted bytes that wait for the socket."""
         self._socket.set_write_buffer_limits(high, low)
 
     def get_write_buffer_size(self) -> int:
+        """The number of encrypted bytes that wait for the socket."""
         return self._socket.get_write_buffer_size()

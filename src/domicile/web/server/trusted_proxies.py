@@ -1,7 +1,7 @@
-"""Whom a listener behind a TLS proxy listens to: the proxies that are named, and nobody who goes around them.
+"""Accept connections only from the configured proxies, for a listener behind a TLS proxy.
 
-Nothing on this platform decides by a client's address, and no log holds one: so of what proxies say of their clients, only
-how they came is read. From a listener that names no proxies, `Forwarded` and `X-Forwarded-*` are headers like any other.
+Of the proxies' headers only the protocol is read: no rule and no log of this platform uses client addresses. A listener without
+configured proxies ignores `Forwarded` and `X-Forwarded-*`.
 """
 
 import asyncio
@@ -21,40 +21,40 @@ _FORWARDED_PROTO = re.compile(rb"(?:^|[;,])\s*proto\s*=\s*\"?([^\s\";,]*)", re.I
 
 
 class TrustedProxies:
-    """Networks out of which connections are accepted at all."""
+    """The networks from which a listener accepts connections."""
 
     def __init__(self, networks: Sequence[IPv4Network | IPv6Network]) -> None:
         self._networks = tuple(networks)
-        self._said = False
+        self._has_warned = False
 
     def include(self, transport: asyncio.BaseTransport) -> bool:
-        """Whether the other end of a connection is one of them. An address that cannot be told is not."""
+        """Whether the peer of a connection is in one of the networks. False for an unknown address. Warns once."""
         address = _address(transport.get_extra_info("peername"))
         if address is not None and any(address in network for network in self._networks):
             return True
-        if not self._said:
-            # Once, and without the address: whoever set the networks wrong needs to know, and no more.
-            self._said = True
+        if not self._has_warned:
+            # Once and without the address: enough for an operator who has configured the wrong networks.
+            self._has_warned = True
             log.warning("untrusted_peer_refused", hint="tls.trusted_proxies names whose connections are accepted")
         return False
 
 
-def came_in_clear(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a trusted proxy says that a request crossed any part of its way without TLS. `headers` in lower case."""
+def came_without_tls(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a proxy reports that the request travelled any part of its way without TLS. `headers` in lower case."""
     for name, value in headers:
         if name == b"x-forwarded-proto":
-            said = [part.strip() for part in value.split(b",")]
+            protocols = [part.strip() for part in value.split(b",")]
         elif name == b"forwarded":
-            said = _FORWARDED_PROTO.findall(value)
+            protocols = _FORWARDED_PROTO.findall(value)
         else:
             continue
-        if any(protocol.lower() != b"https" for protocol in said):
+        if any(protocol.lower() != b"https" for protocol in protocols):
             return True
     return False
 
 
 def https_required() -> DomicileError:
-    """What a caller is told whose request came in clear."""
+    """403 for a request that travelled without TLS."""
     return errors.forbidden(
         "https_required",
         "This request crossed a network without TLS, and its API key with it. Send requests to https, and replace the key.",
@@ -68,6 +68,6 @@ def _address(peer: object) -> IPv4Address | IPv6Address | None:
         address = ip_address(str(peer[0]).partition("%")[0])
     except ValueError:
         return None
-    # A listener on `::` sees IPv4 in this form.
+    # A listener on `::` sees IPv4 addresses as mapped IPv6 addresses.
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from domicile.web.error_rendering import RenderedError
-from domicile.web.server.trusted_proxies import TrustedProxies, came_in_clear
+from domicile.web.server.trusted_proxies import TrustedProxies, came_without_tls
 from tests.component.web.live_server import DEADLINE_S, LOOPS, RecordingApplication, live_server
 from tests.platform.certificates import Issuer
 
@@ -68,7 +68,7 @@ def test_only_named_networks_are_trusted(peer: object, is_trusted: bool) -> None
     ],
 )
 def test_what_a_proxy_says_of_the_way_there(name: bytes, value: bytes, in_clear: bool) -> None:
-    assert came_in_clear([(b"host", b"h"), (name, value)]) is in_clear
+    assert came_without_tls([(b"host", b"h"), (name, value)]) is in_clear
 
 
 @pytest.mark.parametrize("loop", LOOPS)
