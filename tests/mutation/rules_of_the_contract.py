@@ -152,7 +152,7 @@ MUTANTS = [
         "C12",
         "another region's key is answered from the head",
         "Authenticator.authenticate",
-        "            raise self._elsewhere(key) or errors.invalid_key(secret)",
+        "            raise self._wrong_host(key) or errors.invalid_key(secret)",
         "            raise errors.invalid_key(secret)",
         FOREIGN,
     ),

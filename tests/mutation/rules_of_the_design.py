@@ -144,7 +144,7 @@ MUTANTS = [
     Mutant(
         "design 2",
         "an old snapshot does not set the clock back",
-        "RegionClock.told",
+        "RegionClock.correct",
         "        if not is_fresh:",
         "        if False:",
         "tests/unit/data_plane/test_clock.py",

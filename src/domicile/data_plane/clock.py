@@ -32,7 +32,7 @@ class RegionClock:
         """The milliseconds added to the machine's clock. 0 while both clocks agree."""
         return self._ahead_ms
 
-    def told(self, issued_at_ms: int, *, is_fresh: bool) -> None:
+    def correct(self, issued_at_ms: int, *, is_fresh: bool) -> None:
         """Take the signing time of a verified snapshot into account.
 
         `is_fresh`: the snapshot was just signed, so this is the control plane's time now. Any other snapshot only proves that

@@ -34,12 +34,12 @@ class Destruction:
         self._clock = clock
         self._destroyers = tuple(destroyers)
         self._report = report
-        self._condemned: frozenset[str] = frozenset()
+        self._tombstones: frozenset[str] = frozenset()
         self._news = asyncio.Event()
 
     def notice(self, table: SnapshotTable) -> None:
         """Take the tombstones of a snapshot that has come into force."""
-        self._condemned = frozenset(table.tombstones)
+        self._tombstones = frozenset(table.tombstones)
         self._news.set()
 
     async def run(self) -> None:
@@ -48,17 +48,17 @@ class Destruction:
             await self._news.wait()
             self._news.clear()
             try:
-                await self.work_off()
+                await self.destroy_pending()
             except (SQLAlchemyError, OSError) as error:
                 log.error("not_destroyed_yet", type=type(error).__name__)
                 await asyncio.sleep(RETRY_S)
                 self._news.set()
 
-    async def work_off(self) -> None:
+    async def destroy_pending(self) -> None:
         """Destroy each project with a tombstone that is not recorded as destroyed. An interrupted project starts over."""
-        if not self._condemned:
+        if not self._tombstones:
             return
-        for project_id in sorted(self._condemned - await self._destroyed()):
+        for project_id in sorted(self._tombstones - await self._destroyed()):
             for destroy in self._destroyers:
                 await destroy(project_id)
             await self._report(project_id)

@@ -12,7 +12,7 @@ from tests.platform.vendor_servers import ACCOUNT, KEY, recording
 from tests.unit.data_plane.region_parts import PROJECT
 
 from domicile.data_plane.egress import EgressPolicy
-from domicile.data_plane.engines.upstream import Pulse, Upstream
+from domicile.data_plane.engines.upstream import ProbeResult, Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.kernel.geography import country_set
 
@@ -82,8 +82,8 @@ async def test_a_wrong_key_is_the_operators_to_put_right_and_nothing_of_it_is_sh
 @pytest.mark.parametrize("backend", ["llama-server", "openai"], indirect=True)
 async def test_whether_it_is_there(backend: Backend) -> None:
     for settings, expected in (
-        (backend.settings, Pulse.ALIVE),
-        (backend.with_settings(health_path="/nothing"), Pulse.DEAD),
+        (backend.settings, ProbeResult.ALIVE),
+        (backend.with_settings(health_path="/nothing"), ProbeResult.DEAD),
     ):
         upstream = Upstream(settings, EgressPolicy(country_set(["DE"])), vendor_of(settings))
         try:

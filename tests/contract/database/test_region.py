@@ -136,7 +136,7 @@ async def test_what_a_killed_writer_has_not_reported_is_reported_once_by_another
     for writer in (SECOND, THIRD):
         following = new_meter(database, writer)
         await following.start()
-        await following.show_life_now()
+        await following.heartbeat_now()
         await following.flush()
         following.record(ledger_entry(f"by {writer}"))
         await following.flush()
@@ -160,7 +160,7 @@ async def test_a_writer_that_was_taken_for_dead_reports_only_what_nobody_has(
         slow.record(ledger_entry(f"req_{number}"))
         await slow.flush()
     await silence(database, FIRST)
-    await sibling.show_life_now()
+    await sibling.heartbeat_now()
     await sibling.flush()
     slow.record(ledger_entry("req_5"))
     slow.report_soon()
@@ -189,9 +189,9 @@ async def test_a_silent_writer_is_reported_by_one_of_its_siblings(databases: Ope
     assert await repositories[1].waiting(THIRD, 10) == []
     await silence(database, FIRST)
     found = await asyncio.gather(
-        repositories[0].show_life(SECOND, NOW_MS),
-        repositories[1].show_life(THIRD, NOW_MS),
-        repositories[1].show_life(THIRD, NOW_MS),
+        repositories[0].heartbeat(SECOND, NOW_MS),
+        repositories[1].heartbeat(THIRD, NOW_MS),
+        repositories[1].heartbeat(THIRD, NOW_MS),
     )
     assert sorted(found) == [0, 0, 1]
     # What it has left goes with the others' reports, and each may confirm it.
@@ -211,12 +211,12 @@ async def test_a_writer_that_was_only_slow_is_open_again_and_can_be_missed_again
         await repository.open_writer(writer, NOW_MS)
     for _ in range(2):
         await silence(database, FIRST)
-        assert await repository.show_life(SECOND, NOW_MS) == 1
-        assert await repository.show_life(SECOND, NOW_MS) == 0
-        assert await repository.show_life(FIRST, NOW_MS) == 0
+        assert await repository.heartbeat(SECOND, NOW_MS) == 1
+        assert await repository.heartbeat(SECOND, NOW_MS) == 0
+        assert await repository.heartbeat(FIRST, NOW_MS) == 0
     await repository.close_writer(FIRST, NOW_MS)
     await silence(database, FIRST)
-    assert await repository.show_life(SECOND, NOW_MS) == 0
+    assert await repository.heartbeat(SECOND, NOW_MS) == 0
 
 
 async def test_the_meter_shows_life_and_tells_of_the_gap(databases: Open, postgresql: PostgresServer) -> None:

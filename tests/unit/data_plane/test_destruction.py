@@ -55,20 +55,20 @@ async def test_each_destroyer_in_order_then_the_report_and_only_once(database: D
     region = Region(database)
     region.destruction.notice(buried(PROJECT))
     for _ in range(2):
-        await region.destruction.work_off()
+        await region.destruction.destroy_pending()
     assert region.asked == [f"{step} {PROJECT}" for step in ("objects", "key", "report")]
     after_restart = Region(database)
     after_restart.destruction.notice(buried(PROJECT, OTHER))
-    await after_restart.destruction.work_off()
+    await after_restart.destruction.destroy_pending()
     assert after_restart.asked == [f"{step} {OTHER}" for step in ("objects", "key", "report")]
 
 
 async def test_absence_destroys_nothing(database: Database) -> None:
     region = Region(database)
     region.destruction.notice(table(Shard("eu", 0, (), (project_record(),), ())))
-    await region.destruction.work_off()
+    await region.destruction.destroy_pending()
     region.destruction.notice(table())
-    await region.destruction.work_off()
+    await region.destruction.destroy_pending()
     assert region.asked == []
 
 
@@ -77,10 +77,10 @@ async def test_what_did_not_end_is_not_reported_and_is_done_again(database: Data
     region.full = True
     region.destruction.notice(buried(PROJECT))
     with pytest.raises(OSError, match="full"):
-        await region.destruction.work_off()
+        await region.destruction.destroy_pending()
     assert region.asked == [f"objects {PROJECT}"]
     region.full = False
-    await region.destruction.work_off()
+    await region.destruction.destroy_pending()
     assert region.asked == [f"{step} {PROJECT}" for step in ("objects", "objects", "key", "report")]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from domicile.data_plane.engines.upstream import Pulse, Upstream
+from domicile.data_plane.engines.upstream import ProbeResult, Upstream
 from domicile.data_plane.routing import Router
 
 log = structlog.get_logger("engines")
@@ -22,14 +22,14 @@ class Watch:
         self._failed = 0
         self._answers = 0
 
-    def healthy(self, pulse: Pulse, answers: int) -> bool | None:
+    def healthy(self, result: ProbeResult, answers: int) -> bool | None:
         """Judge one more probe: True for healthy, False for dead, None for no change. `answers`: `EngineCondition.answers`."""
         answered, self._answers = answers != self._answers, answers
-        if pulse is Pulse.ALIVE or (pulse is Pulse.SILENT and answered):
+        if result is ProbeResult.ALIVE or (result is ProbeResult.SILENT and answered):
             self._failed = 0
-            return True if pulse is Pulse.ALIVE else None
+            return True if result is ProbeResult.ALIVE else None
         self._failed += 1
-        needed = 1 if pulse is Pulse.DEAD and not answered else FAILED_PROBES
+        needed = 1 if result is ProbeResult.DEAD and not answered else FAILED_PROBES
         return False if self._failed >= needed else None
 
 

@@ -43,7 +43,7 @@ _DONE = b"[DONE]"
 _LAST_EVENT = re.compile(rb'"type"\s*:\s*"(?:transcript\.text|speech\.audio)\.done"')
 
 
-class Pulse(Enum):
+class ProbeResult(Enum):
     """The result of a health probe."""
 
     ALIVE = "alive"
@@ -86,7 +86,7 @@ class Upstream:
         """Close every connection."""
         await self._session.close()
 
-    async def probe(self) -> Pulse:
+    async def probe(self) -> ProbeResult:
         """Ask the engine's health URL. Raises ValueError for an engine without one."""
         path = self._vendor.health_path
         if path is None:
@@ -96,11 +96,11 @@ class Upstream:
                 asyncio.timeout(PROBE_TIMEOUT_S),
                 self._session.get(self._url(path), headers=self._headers(), allow_redirects=False) as response,
             ):
-                return Pulse.ALIVE if response.status == 200 else Pulse.DEAD
+                return ProbeResult.ALIVE if response.status == 200 else ProbeResult.DEAD
         except TimeoutError:
-            return Pulse.SILENT
+            return ProbeResult.SILENT
         except (aiohttp.ClientError, OSError) as error:
-            return Pulse.SILENT if _is_our_own(error) else Pulse.DEAD
+            return ProbeResult.SILENT if _is_own_exhaustion(error) else ProbeResult.DEAD
 
     async def complete(self, call: EngineCall) -> bytes:
         """The whole reply, in OpenAI's format. Head and body may take `first_byte_timeout_s` each."""
@@ -139,7 +139,7 @@ class Upstream:
                 response = await self._session.post(url, data=call.request.body, headers=headers, allow_redirects=False)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             # No connection, so the engine has not begun to work.
-            if _is_our_own(error):
+            if _is_own_exhaustion(error):
                 raise EngineBusyError(region_errors.engine_unavailable(busy=True)) from None
             raise EngineUnreachedError from None
         except TimeoutError:
@@ -210,9 +210,9 @@ class Upstream:
                         return
                     if not data:
                         continue
-                    shown = await off_loop(partial(self._vendor.reply, data), len(data), project_id)
-                    if shown is not None:
-                        yield shown
+                    converted = await off_loop(partial(self._vendor.reply, data), len(data), project_id)
+                    if converted is not None:
+                        yield converted
                     if _LAST_EVENT.search(data):
                         return
                 if len(pending) > MAX_EVENT_BYTES:
@@ -220,7 +220,7 @@ class Upstream:
         raise region_errors.engine_unavailable()
 
 
-def _is_our_own(error: Exception) -> bool:
+def _is_own_exhaustion(error: Exception) -> bool:
     """Whether this process, not the engine, has failed: it has no descriptor, port or memory for another connection."""
     return isinstance(error, OSError) and error.errno in _EXHAUSTED
 

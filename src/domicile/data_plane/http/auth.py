@@ -30,7 +30,7 @@ class Authenticator:
         self._clock = clock
         self._blocks = blocks
 
-    def refuse_elsewhere(self, headers: Headers) -> None:
+    def refuse_other_regions(self, headers: Headers) -> None:
         """Raises `DomicileError` for another region's key; accepts no key or a malformed one. For public paths.
 
         A client with another region's key uses the wrong host on every path.
@@ -39,9 +39,9 @@ class Authenticator:
             key = self._parse(presented_key(headers))
         except DomicileError:
             return
-        elsewhere = None if key is None else self._elsewhere(key)
-        if elsewhere is not None:
-            raise elsewhere
+        wrong_host = None if key is None else self._wrong_host(key)
+        if wrong_host is not None:
+            raise wrong_host
 
     def authenticate(self, headers: Headers) -> Caller:
         """The caller whose key the headers hold. Raises `DomicileError` 401, or 503 while this region has no snapshot yet."""
@@ -51,7 +51,7 @@ class Authenticator:
         if key is None:
             raise errors.invalid_key(secret)
         if key.realm != self._region:
-            raise self._elsewhere(key) or errors.invalid_key(secret)
+            raise self._wrong_host(key) or errors.invalid_key(secret)
         table = self._snapshots.table
         if table is None:
             raise _no_snapshot()
@@ -68,7 +68,7 @@ class Authenticator:
     def _parse(self, secret: str) -> ParsedKey | None:
         return api_keys.parse(secret, self._installation_id)
 
-    def _elsewhere(self, key: ParsedKey) -> DomicileError | None:
+    def _wrong_host(self, key: ParsedKey) -> DomicileError | None:
         """The error for another region's key. None for this region's and Admin keys, and for unknown codes."""
         if key.realm in {self._region, api_keys.ADMIN}:
             return None
@@ -97,7 +97,7 @@ def _no_snapshot() -> DomicileError:
     return errors.service_unavailable("This region has not received its configuration yet. Try again shortly.", 2)
 
 
-def _check_header(headers: Headers, name: bytes, shown: str, expected: str) -> None:
+def _check_header(headers: Headers, name: bytes, display_name: str, expected: str) -> None:
     for header, value in headers:
         if header == name and value.decode("latin-1").strip() not in {"", expected}:
-            raise errors.mismatched_project(shown)
+            raise errors.mismatched_project(display_name)

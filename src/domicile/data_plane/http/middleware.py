@@ -28,7 +28,7 @@ def head_gate(authenticator: Authenticator) -> HeadGate:
 
     def judge(scope: Scope) -> None:
         if _is_public(scope):
-            authenticator.refuse_elsewhere(scope["headers"])
+            authenticator.refuse_other_regions(scope["headers"])
         else:
             scope[CALLER] = authenticator.authenticate(scope["headers"])
 

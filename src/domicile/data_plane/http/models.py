@@ -22,7 +22,7 @@ class Models:
     async def list(self, _request: Request, _caller: Caller, _context: RequestContext) -> Answer:
         """Every name that a request may use: each model's own name, followed by its aliases."""
         named = [(name, model) for model in self._served() for name in (model.name, *model.aliases)]
-        return json_answer(ModelList(tuple(self._shown(name, model) for name, model in named)))
+        return json_answer(ModelList(tuple(self._describe(name, model) for name, model in named)))
 
     async def get(self, request: Request, _caller: Caller, _context: RequestContext) -> Answer:
         """One model by its name or an alias, shown under the requested name. Raises 404 `model_not_found`."""
@@ -30,11 +30,11 @@ class Models:
         found = self._policy.catalogue.find_model(name)
         for model in self._served():
             if found is not None and model.name == found.name:
-                return json_answer(self._shown(name, model))
+                return json_answer(self._describe(name, model))
         raise region_errors.model_not_found(name)
 
     def _served(self) -> tuple[ModelEntry, ...]:
         return tuple(model for model in self._policy.models() if self._router.labels(model.name))
 
-    def _shown(self, name: str, model: ModelEntry) -> Model:
+    def _describe(self, name: str, model: ModelEntry) -> Model:
         return Model(name, model.created, model.owned_by, Answering(self._router.labels(model.name)))

@@ -99,8 +99,8 @@ class _TranscriptionReader:
         return ReplyPart(body, engine_usage=_engine_usage(raw))
 
     def piece(self, data: bytes) -> ReplyPart:
-        shown = audio_transcript.encode_event(audio_transcript.decode_event(data))
-        return ReplyPart(event(shown), engine_usage=_engine_usage(data))
+        encoded = audio_transcript.encode_event(audio_transcript.decode_event(data))
+        return ReplyPart(event(encoded), engine_usage=_engine_usage(data))
 
     def end(self) -> bytes:
         """Empty: transcript streams have no `[DONE]`."""

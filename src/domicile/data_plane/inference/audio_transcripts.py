@@ -17,7 +17,7 @@ from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.inference.preparation import Prepared
 from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.limits.reservation import Reservation
-from domicile.data_plane.policy.audio_input import sound_in
+from domicile.data_plane.policy.audio_input import decode_recording
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Router
@@ -94,7 +94,7 @@ class _Transcriber:
         return msgspec.structs.replace(message, content=content)
 
     async def _transcript(self, audio: InputAudio, param: str) -> str:
-        sound = await off_loop(lambda: sound_in(audio, param), len(audio.data), self.caller.project.project_id)
+        sound = await off_loop(lambda: decode_recording(audio, param), len(audio.data), self.caller.project.project_id)
         request = TranscriptionRequest(model=self.model, file=sound)
         context = replace(self.context, request_id=new_id("req_"), body_bytes=len(sound))
         try:

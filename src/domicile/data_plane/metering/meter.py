@@ -24,7 +24,7 @@ log = structlog.get_logger("metering")
 FLUSH_EVERY_S = 0.5
 # A transaction of this many rows takes a few milliseconds, so it does not stall the request path.
 ENTRIES_PER_TRANSACTION = 256
-SHOW_LIFE_EVERY_S = 2.0
+HEARTBEAT_EVERY_S = 2.0
 REPORT_EVERY_S = 10.0
 
 
@@ -70,14 +70,14 @@ class Meter:
         self._attempted: tuple[tuple[RegionEvent, ...], bool] | None = None
         """The events of a report whose attempt failed, and whether it has usage. It may have been committed all the same."""
         self._number = 0
-        self._life_shown_at = 0.0
+        self._last_heartbeat = 0.0
         self._stopping = False
         self._wake = asyncio.Event()
         self._written = asyncio.Condition()
         self._recorded_count = 0
         self._written_count = 0
         self._reported_count = 0
-        self._owes_for_the_dead = True
+        self._has_killed_writers = True
         """Whether a killed process may have left entries without a report."""
         self._event_count = 0
         self._written_event_count = 0
@@ -135,7 +135,7 @@ class Meter:
             except TimeoutError:
                 pass
             self._wake.clear()
-            await self._try_to_show_life()
+            await self._try_to_heartbeat()
             await self._try_to_flush()
         self.event(RegionEventType.STOPPED)
         self.report_soon()
@@ -160,29 +160,29 @@ class Meter:
             return False
         return True
 
-    async def show_life_now(self) -> None:
+    async def heartbeat_now(self) -> None:
         """Update this writer's heartbeat, and report a gap for each replica whose heartbeat has stopped.
 
         Does nothing for a database that replicas cannot share.
         """
-        self._report_killed(await self._repository.show_life(self.writer, self._clock.now_ms()))
+        self._report_killed(await self._repository.heartbeat(self.writer, self._clock.now_ms()))
 
     def report_soon(self) -> None:
         """Make the next flush report all entries, without waiting for `report_every_s`."""
         self._reported_at = -self._report_every_s
 
-    async def _try_to_show_life(self) -> None:
-        if time.monotonic() - self._life_shown_at < SHOW_LIFE_EVERY_S:
+    async def _try_to_heartbeat(self) -> None:
+        if time.monotonic() - self._last_heartbeat < HEARTBEAT_EVERY_S:
             return
         try:
-            await self.show_life_now()
+            await self.heartbeat_now()
         except SQLAlchemyError as error:
             log.error("life_not_shown", type=type(error).__name__)
-        self._life_shown_at = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
     def _report_killed(self, count: int) -> None:
         if count:
-            self._owes_for_the_dead = True
+            self._has_killed_writers = True
             log.warning("metering_gap", writers=count)
             self.event(RegionEventType.METERING_GAP)
 
@@ -204,7 +204,7 @@ class Meter:
     @property
     def _is_usage_due(self) -> bool:
         is_time = time.monotonic() - self._reported_at >= self._report_every_s
-        return is_time and (self._written_count > self._reported_count or self._owes_for_the_dead)
+        return is_time and (self._written_count > self._reported_count or self._has_killed_writers)
 
     async def _report(self) -> None:
         # Repeat a failed attempt unchanged: it may have been committed, and then other events under its number would be lost.
@@ -221,7 +221,7 @@ class Meter:
             self.reported.set()
         if with_usage and reported.is_all:
             self._reported_at, self._reported_count = time.monotonic(), written
-            self._owes_for_the_dead = False
+            self._has_killed_writers = False
         async with self._written:
             self._written_event_count += len(events)
             self._written.notify_all()

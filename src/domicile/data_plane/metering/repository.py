@@ -65,7 +65,7 @@ class MeteringRepository:
             )
         return killed
 
-    async def show_life(self, writer: str, now_ms: int) -> int:
+    async def heartbeat(self, writer: str, now_ms: int) -> int:
         """Update this writer's heartbeat. Close the replicas whose heartbeat has stopped and return their number.
 
         Returns 0 for a database file: one process uses it, and finds killed writers at its start.

@@ -40,7 +40,7 @@ class RecordingBudget:
             )
 
 
-def sound_in(audio: InputAudio, param: str) -> bytes:
+def decode_recording(audio: InputAudio, param: str) -> bytes:
     """The recording's bytes. Raises 400 `invalid_file` naming `param` unless they start like the claimed format (design 7)."""
     try:
         content = decode_base64(audio.data)

@@ -7,7 +7,7 @@ from typing import Any
 
 from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.parameters import ParameterRule
-from domicile.data_plane.policy.audio_input import RecordingBudget, sound_in
+from domicile.data_plane.policy.audio_input import RecordingBudget, decode_recording
 from domicile.data_plane.policy.content import ONLY_TEXT, Address, Content, Inspect, Members, image_address, refusal
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile.openai_api.chat_messages import AssistantMessage, AudioPart, FilePart, ImagePart, UserMessage
@@ -74,7 +74,7 @@ def inspect_content(rules: ContentRules, request: ChatCompletionRequest) -> Cont
                 path = f"messages[{index}].content[{part_index}]"
                 if isinstance(part, AudioPart):
                     param = f"{path}.input_audio"
-                    recordings.spend(sound_in(part.input_audio, f"{param}.data"), param)
+                    recordings.spend(decode_recording(part.input_audio, f"{param}.data"), param)
                     found.setdefault("audio", param)
                 else:
                     _inspect_part(rules, part, path, found, addresses)

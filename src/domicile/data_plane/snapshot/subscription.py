@@ -70,7 +70,7 @@ class SnapshotSubscription:
         signed, shards = saved
         try:
             manifest, position = self._verify(signed, self._enrollment)
-            self._clock.told(manifest.issued_at_ms, is_fresh=False)
+            self._clock.correct(manifest.issued_at_ms, is_fresh=False)
             named = {reference.sha256: shards[reference.sha256] for reference in manifest.shards}
             verified = await self._verify_shards(manifest, named)
             self._take(await self._build(manifest, verified), position, named, verified)
@@ -129,7 +129,7 @@ class SnapshotSubscription:
         enrollment = follow(signed.successions, before, self._position)
         manifest, position = self._verify(signed, enrollment)
         # It was signed after the answer to the last poll. So it is fresh if that poll was a moment ago.
-        self._clock.told(manifest.issued_at_ms, is_fresh=self._is_in_contact)
+        self._clock.correct(manifest.issued_at_ms, is_fresh=self._is_in_contact)
         shards: dict[str, bytes] = {}
         for reference in manifest.shards:
             known = self._shards.get(reference.sha256)
@@ -153,9 +153,9 @@ class SnapshotSubscription:
         query = SnapshotQuery(held.epoch, held.number, READABLE_SCHEMAS, held.serial, root)
         # Older control planes refuse the newer members of the query: retry as an older region.
         without_root = msgspec.structs.replace(query, root=None)
-        for asked in (query, without_root) if root else (query,):
+        for attempt in (query, without_root) if root else (query,):
             try:
-                return await self._link.newer_snapshot(asked)
+                return await self._link.newer_snapshot(attempt)
             except ControlRefusedError as error:
                 if error.code != "unknown_parameter":
                     raise

@@ -9,7 +9,7 @@ import pytest
 
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.engines.probe import EngineProbe, Watch
-from domicile.data_plane.engines.upstream import Pulse, Upstream
+from domicile.data_plane.engines.upstream import ProbeResult, Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.data_plane.routing import Router
 from domicile.kernel.geography import country_set
@@ -40,7 +40,7 @@ async def test_a_dead_engine_is_found_dead_and_a_restarted_one_alive(tmp_path: P
             await upstream.close()
 
 
-ALIVE, DEAD, SILENT = Pulse.ALIVE, Pulse.DEAD, Pulse.SILENT
+ALIVE, DEAD, SILENT = ProbeResult.ALIVE, ProbeResult.DEAD, ProbeResult.SILENT
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ ALIVE, DEAD, SILENT = Pulse.ALIVE, Pulse.DEAD, Pulse.SILENT
     ],
 )
 def test_failed_probes_weigh_less_while_requests_are_answered(
-    seen: Sequence[tuple[Pulse, int]], expected: Sequence[bool | None]
+    seen: Sequence[tuple[ProbeResult, int]], expected: Sequence[bool | None]
 ) -> None:
     watch = Watch()
     assert [watch.healthy(pulse, answers) for pulse, answers in seen] == expected

@@ -21,7 +21,7 @@ from domicile.data_plane.engines.port import (
     EngineRequest,
     EngineUnreachedError,
 )
-from domicile.data_plane.engines.upstream import Pulse, Upstream
+from domicile.data_plane.engines.upstream import ProbeResult, Upstream
 from domicile.data_plane.engines.vendors.choice import vendor_of
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.geography import country_set
@@ -113,7 +113,7 @@ async def test_only_the_engine_that_ships_is_told_whose_turn_it_is(tmp_path: Pat
 async def test_without_a_descriptor_nothing_is_said_of_the_engine() -> None:
     async with engine(b"{}") as (server, upstream):
         with no_descriptor_left():
-            assert await upstream.probe() is Pulse.SILENT
+            assert await upstream.probe() is ProbeResult.SILENT
             with pytest.raises(EngineBusyError):
                 await upstream.complete(CALL)
         assert server.seen == []

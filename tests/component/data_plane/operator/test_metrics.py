@@ -94,7 +94,7 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
         assert 12 <= found["domicile_outbox_oldest_age_seconds{}"] <= 73
         assert found["domicile_metering_backlog_entries{}"] == 0
         assert found["domicile_clock_correction_seconds{}"] == 0
-        listener.base.clock.told(NOW_MS, is_fresh=True)
+        listener.base.clock.correct(NOW_MS, is_fresh=True)
         found = await metrics_of(listener)
         assert found["domicile_clock_correction_seconds{}"] == -12.5
         assert found["domicile_snapshot_age_seconds{}"] == 0
