@@ -1,1 +1,1 @@
-"""One process, one region: every byte of content lives here (design 3)."""
+"""The data plane: one process for each region. Content exists only here (design 3)."""

@@ -114,7 +114,7 @@ class PublicResolver:
         """Raises `EgressRefusedError` when one of the name's addresses is not public, OSError when there is none."""
         addresses = await self._addresses_of(allowed.host, allowed.port)
         if not addresses or not all(self._is_public(address) for address in addresses):
-            raise EgressRefusedError("this name does not lead to public addresses alone")
+            raise EgressRefusedError("the name has an address that is not public, or none")
         return addresses[0]
 
 

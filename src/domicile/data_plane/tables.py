@@ -90,7 +90,7 @@ metering_writer = Table(
 ledger = Table(
     "ledger",
     metering_metadata,
-    # One row for each answered request. It never leaves the region (contract C07).
+    # One row for each request that an engine ran. Rows never leave the region (contract C07).
     Column("request_id", String, primary_key=True),
     Column("at_ms", BigInteger, nullable=False, index=True),
     Column("organization_id", String, nullable=False),

@@ -1,4 +1,4 @@
-"""The URL map of a region, on one page."""
+"""The URL map of a region."""
 
 from dataclasses import dataclass
 

@@ -96,7 +96,7 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _end(task: "asyncio.Task[Any]") -> None:
     if not task.done():
-        # To wait for a task that is done would take a turn of the event loop all the same.
+        # Only if it runs: waiting for a finished task still takes a turn of the event loop.
         task.cancel()
         await asyncio.wait({task})
     if not task.cancelled():

@@ -25,7 +25,7 @@ class EmbeddingsAdapter:
         check_embedding_request(request)
 
     def media_type(self, _request: EmbeddingRequest) -> str:
-        """JSON."""
+        """`application/json`."""
         return JSON
 
     def encode(self, request: EmbeddingRequest, *, model: str, cache_salt: str | None) -> EngineRequest:

@@ -27,7 +27,7 @@ class ImagesAdapter:
         check_image_request(request)
 
     def media_type(self, _request: ImageRequest) -> str:
-        """JSON."""
+        """`application/json`."""
         return JSON
 
     def encode(self, request: ImageRequest, *, model: str, cache_salt: str | None) -> EngineRequest:

@@ -25,7 +25,7 @@ class ModerationsAdapter:
         check_moderation_request(request)
 
     def media_type(self, _request: ModerationRequest) -> str:
-        """JSON."""
+        """`application/json`."""
         return JSON
 
     def encode(self, request: ModerationRequest, *, model: str, cache_salt: str | None) -> EngineRequest:

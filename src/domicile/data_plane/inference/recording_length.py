@@ -31,7 +31,7 @@ class RecordingLength:
     async def prepare(
         self, reservation: Reservation, prepared: Prepared[RequestT], _context: RequestContext
     ) -> Prepared[RequestT]:
-        """Raises 400 `invalid_file`, or 503 when no inspector is free. The inspector process reads the recording."""
+        """Raises 400 `invalid_file`, or 503 when no inspector is available. The inspector process reads the recording."""
         request = prepared.request
         if not isinstance(request, TranscriptionRequest | TranslationRequest):
             return prepared

@@ -11,9 +11,9 @@ class RequestContext:
 
     request_id: str
     body_bytes: int = 0
-    """The size of the received body. Work on large bodies runs in a thread."""
+    """The size of the body, or of the file in a form. Work on large ones runs in a thread."""
     cancellation: Cancellation = field(default_factory=Cancellation)
 
     def of_size(self, body_bytes: int) -> "RequestContext":
-        """The same request, once its size is known."""
+        """A copy with the size of the body. It shares the `cancellation`."""
         return RequestContext(self.request_id, body_bytes, self.cancellation)

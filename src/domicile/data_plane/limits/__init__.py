@@ -1,1 +1,1 @@
-"""Admission -> Reservation: what a request may use, set aside before it runs and settled after it was metered."""
+"""Admission -> Reservation: a share of the limits, reserved before a request runs and settled after metering."""

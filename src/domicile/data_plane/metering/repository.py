@@ -23,7 +23,7 @@ from domicile.persistence.database import Database
 from domicile.persistence.inserting import insert_for
 
 DELTAS_OF_A_REPORT = 256
-"""Bounds a report to some 100 KB."""
+"""Deltas in one report, which bounds it to about 100 KB."""
 SILENT_MS = 10_000
 """A writer without a heartbeat for so long counts as killed. Heartbeats come every two seconds."""
 

@@ -1,4 +1,4 @@
-"""The URL map of the operator listener, on one page."""
+"""The URL map of the operator listener."""
 
 from dataclasses import dataclass
 

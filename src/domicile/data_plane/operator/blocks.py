@@ -27,7 +27,7 @@ class BlockEndpoints:
         self._blocks = blocks
 
     async def list(self, _request: Request) -> Response:
-        """Every block, the oldest first."""
+        """Answer with all blocks, oldest first."""
         return json_response({"object": "list", "data": [_render(found) for found in await self._blocks.list()]})
 
     async def add(self, request: Request) -> Response:

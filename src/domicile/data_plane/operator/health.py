@@ -40,7 +40,7 @@ class HealthDetail:
         self._started = time.monotonic()
 
     async def show(self, _request: Request) -> Response:
-        """Answer with the state as one object. `outbox` is null while the database is unavailable, `snapshot` without one."""
+        """Answer with the state as one object. `snapshot` is null before the first one, `outbox` without the database."""
         outbox = await read_outbox_state(self._metering)
         now_ms = self._clock.now_ms()
         return json_response(

@@ -56,7 +56,7 @@ def check_image(url: str, param: str) -> ImageHeader:
     """
     claim = _DATA_URL.match(url)
     if claim is None:
-        raise errors.invalid_file(param, "An image is sent as data:image/png;base64,... (or jpeg, webp, gif).")
+        raise errors.invalid_file(param, "Send an image as data:image/png;base64,... (or jpeg, webp, gif).")
     try:
         data = decode_base64(url[claim.end() :])
         header = read_header(data)

@@ -53,7 +53,7 @@ class WishRules:
         )
         if strange := sorted({*rules.defaults, *rules.only_with, *rules.ignorable} - set(optional)):
             raise ValueError(
-                f"'{strange[0]}' of {rules.endpoint} is never left out for an engine, so it has no default"
+                f"'{strange[0]}' of {rules.endpoint} is not an optional parameter for engines: it must have no default"
             )
         return cls(
             optional=optional,

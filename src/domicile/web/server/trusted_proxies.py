@@ -35,7 +35,7 @@ class TrustedProxies:
         if not self._has_warned:
             # Once and without the address: enough for an operator who has configured the wrong networks.
             self._has_warned = True
-            log.warning("untrusted_peer_refused", hint="tls.trusted_proxies names whose connections are accepted")
+            log.warning("untrusted_peer_refused", hint="only connections from tls.trusted_proxies are accepted")
         return False
 
 

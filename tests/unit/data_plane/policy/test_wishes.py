@@ -157,7 +157,7 @@ def test_demands_of_members_are_wishes() -> None:
 @pytest.mark.parametrize("change", [{"defaults": {"model": "m"}}, {"only_with": {"messages": "tools"}}])
 def test_what_may_not_be_absent_has_no_default(change: dict[str, Any]) -> None:
     rules = replace(CATALOGUE.parameters[Endpoint.CHAT_COMPLETIONS], **change)
-    with pytest.raises(ValueError, match="has no default"):
+    with pytest.raises(ValueError, match="must have no default"):
         WishRules.of(SERVED[Endpoint.CHAT_COMPLETIONS][0], rules)
 
 
