@@ -164,6 +164,7 @@ class _OneAddress(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
+        """The one address, which is never looked up."""
         if host != self._allowed.host:
             raise EgressRefusedError("this session was made for another destination")
         version = socket.AF_INET6 if ":" in self._address else socket.AF_INET

@@ -162,11 +162,13 @@ class _AnswerRecorder:
         scope[_HEADERS] = []
 
     async def receive(self) -> Message:
+        """The next message of the request. Counts the body's bytes."""
         message = await self._receive()
         self._bytes_in += len(message.get("body", b""))
         return message
 
     async def send(self, message: Message) -> None:
+        """Send a message of the answer. Adds the common headers to its head, and counts the body's bytes."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._first_byte_s = time.monotonic() - self._started
@@ -185,6 +187,7 @@ class _AnswerRecorder:
         await self._send(message)
 
     async def fail(self, error: DomicileError) -> None:
+        """Answer with an error. Does nothing if the answer's head has been sent."""
         if self._status is not None:
             # The head has been sent, so no error fits any more. The server closes the connection of an incomplete answer, which
             # the client notices. Streams report their own errors as events.
@@ -196,6 +199,7 @@ class _AnswerRecorder:
         await self.send({"type": "http.response.body", "body": rendered.body})
 
     def record(self, code: str | None) -> RequestRecord:
+        """The facts of the request until now. `code`: the error's, or None."""
         return RequestRecord(
             method=self._scope["method"],
             route=getattr(self._scope.get("route"), "path", None),
@@ -208,6 +212,7 @@ class _AnswerRecorder:
         )
 
     def log(self, record: RequestRecord) -> None:
+        """Write the request's one log line."""
         log.info(
             "request",
             request_id=self.request_id,

@@ -174,11 +174,13 @@ class _Reports:
         self.rows: list[dict[str, object]] = []
 
     def add_usage(self, deltas: Sequence[UsageDelta]) -> None:
+        """Add usage reports, with at most `DELTAS_OF_A_REPORT` deltas each."""
         for start in range(0, len(deltas), DELTAS_OF_A_REPORT):
             part = tuple(deltas[start : start + DELTAS_OF_A_REPORT])
             self._add(protocol.USAGE, UsageReport(self._region, self._writer, self.last_number + 1, part))
 
     def add_events(self, events: Sequence[RegionEvent]) -> None:
+        """Add one audit report. Adds none without events."""
         if events:
             self._add(protocol.AUDIT, AuditReport(self._region, self._writer, self.last_number + 1, tuple(events)))
 
