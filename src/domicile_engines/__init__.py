@@ -1,6 +1,6 @@
-"""The embedded engines: small CPU models behind OpenAI's wire format, in a process of their own."""
+"""The embedded engines: small CPU models behind OpenAI's API, in their own process."""
 
 from domicile.confinement.surroundings import switch_off_telemetry
 
-# Before any other import of the process: a library that uploads does so when it is imported.
+# Before any other import: some libraries send telemetry as soon as they are imported.
 switch_off_telemetry()

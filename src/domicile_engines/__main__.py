@@ -1,7 +1,7 @@
 """The embedded engine as a process: `python -m domicile_engines --socket PATH`.
 
-The process is confined before it imports a library (`confinement.walls`). So this module and `app.command_line`, `app.listener`
-and `app.log_lines` import only the standard library, and modules of ours that do the same.
+The process is confined before it imports a third-party library (`confinement.walls`). So this module, `app.command_line`,
+`app.listener` and `app.log_lines` import only the standard library and Domicile modules that do the same.
 """
 
 import sys
@@ -19,7 +19,7 @@ from domicile_engines.app.log_lines import configure_log
 
 
 def main() -> None:
-    """Serve until SIGTERM, or until the supervisor is gone."""
+    """Serve until SIGTERM or, with `--follow-parent`, until standard input ends."""
     options = read_options(__doc__)
     configure_log(options.log_level)
     try:
@@ -31,7 +31,7 @@ def main() -> None:
     _confine(options)
     if options.follow_parent:
         follow_parent()
-    # Imported here, behind the walls: the libraries of the models run code when they are imported.
+    # Imported only after the process is confined: the model libraries run code when they are imported.
     from domicile_engines.app.serving import serve
 
     listener = listen(options.socket)
@@ -42,13 +42,13 @@ def main() -> None:
 
 
 def _confine(options: Options) -> None:
-    """Put the walls up, or end the process: an engine that reaches a network may send prompts out."""
+    """Confine the process to its folders and to Unix sockets. Exits on failure: an engine on a network could leak prompts."""
     try:
         move_into(options.data or options.socket.parent, "engine")
         confine_to_unix_sockets([folder for folder in (options.data, options.socket.parent) if folder is not None])
     except (ConfinementError, OSError) as error:
-        sys.exit(f"domicile engine: it is not started without its walls (docs/security.md): {error}")
-    # Compiled modules lie beside their source, where this process may not write any more.
+        sys.exit(f"domicile engine: it does not start without confinement (docs/security.md): {error}")
+    # Python writes bytecode beside the source, where this process may no longer write.
     sys.dont_write_bytecode = True
 
 

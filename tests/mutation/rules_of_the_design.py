@@ -263,9 +263,9 @@ MUTANTS = [
     ),
     Mutant(
         "design 1",
-        "an engine without its walls does not start",
+        "an unconfined engine does not start",
         "_confine",
-        '        sys.exit(f"domicile engine: it is not started without its walls (docs/security.md): {error}")',
+        '        sys.exit(f"domicile engine: it does not start without confinement (docs/security.md): {error}")',
         "        print(error, file=sys.stderr)",
         "tests/unit/confinement tests/component/confinement -k does_not_start",
     ),

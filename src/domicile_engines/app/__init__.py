@@ -1,1 +1,1 @@
-"""The engine as a process: its command line, its listener, its log and the application that it serves."""
+"""The engine process: its command line, listener, log and application."""

@@ -1,4 +1,4 @@
-"""Every URL of the engine."""
+"""The engine's ASGI application: all its routes and its lifespan."""
 
 import asyncio
 import logging
@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(engine: Engine, services: Sequence[EndpointService]) -> ASGIApp:
-    """The application around an engine; it loads the chat model while it already answers `/health`.
+    """Build the application. It answers `/health` while the chat model still loads.
 
-    Every other model of `services` is loaded when it is first asked for.
+    Each other model in `services` is loaded at its first request.
     """
 
     async def health(_: Request) -> Response:
@@ -61,7 +61,7 @@ async def _lifespan(engine: Engine, services: Sequence[EndpointService]) -> Asyn
 
 
 async def _load(engine: Engine) -> None:
-    """An engine that cannot load its model ends, so that its supervisor sees it."""
+    """Load the chat model. On failure, log why and raise SIGTERM, so that the supervisor sees the engine end."""
     try:
         await engine.load()
     except (WeightsError, EngineError) as error:

@@ -8,36 +8,36 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says, checked."""
+    """The checked command-line options."""
 
     socket: Path
     data: Path | None
     threads: int
     slots: int
     context: int
-    """Tokens of prompt and answer, per slot."""
+    """Tokens of prompt and answer together, per slot."""
     prompt_limit: int
-    """Tokens of the longest prompt; less than `context`."""
+    """Maximum prompt length in tokens; less than `context`."""
     idle_seconds: int
     vision_model: Path | None
     vision_mmproj: Path | None
-    """Given exactly when `vision_model` is."""
+    """Set if and only if `vision_model` is set."""
     log_level: str
     follow_parent: bool
 
 
 def read_options(description: str | None) -> Options:
-    """Options of this process. Ends the process with a message when one is wrong."""
+    """Read the options of this process. Exits with a message if one is invalid."""
     parser = argparse.ArgumentParser(prog="python -m domicile_engines", description=description)
-    parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on, made with mode 0600")
-    parser.add_argument("--data", type=Path, help="the region's folder; by default, that of the socket")
+    parser.add_argument("--socket", type=Path, required=True, help="the Unix socket to serve on; created with mode 0600")
+    parser.add_argument("--data", type=Path, help="the region's folder; default: the folder of the socket")
     parser.add_argument("--threads", type=_positive, default=max(1, (os.cpu_count() or 1) // 2))
-    parser.add_argument("--slots", type=_positive, default=4, help="generations side by side")
+    parser.add_argument("--slots", type=_positive, default=4, help="generations that run at the same time")
     parser.add_argument("--context", type=_positive, default=8192, help="tokens of prompt and answer, per slot")
-    parser.add_argument("--prompt-limit", type=_positive, default=7680, help="tokens of the longest prompt")
-    parser.add_argument("--idle-seconds", type=_positive, default=300, help="unload a model that nobody used so long")
-    parser.add_argument("--vision-model", type=Path, help="a GGUF file that answers for images, served as 'vision'")
-    parser.add_argument("--vision-mmproj", type=Path, help="its projector: the mmproj file that belongs to it")
+    parser.add_argument("--prompt-limit", type=_positive, default=7680, help="maximum prompt length in tokens")
+    parser.add_argument("--idle-seconds", type=_positive, default=300, help="unload a model after this time without use")
+    parser.add_argument("--vision-model", type=Path, help="the GGUF file of a vision model, served as 'vision'")
+    parser.add_argument("--vision-mmproj", type=Path, help="the mmproj file (projector) of the vision model")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     parser.add_argument("--follow-parent", action="store_true", help="stop when standard input ends")
     options = Options(**vars(parser.parse_args()))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def listen(path: Path) -> socket.socket:
-    """A socket that only this user can open, from its first instant. Ends the process when another one serves there."""
+    """Bind a Unix socket with mode 0600 from the start. Exits if another process serves at `path`."""
     if path.is_socket():
         _unlink_if_dead(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -19,7 +19,7 @@ def listen(path: Path) -> socket.socket:
 
 
 def _unlink_if_dead(path: Path) -> None:
-    """Remove the socket of a killed engine, but never that of a running one."""
+    """Remove the socket that a killed engine left. Exits if an engine still serves on it."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

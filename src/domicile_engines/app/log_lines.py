@@ -1,6 +1,6 @@
-"""What the engine's log may hold: this package's own words, and of what libraries say only where they say it.
+"""The engine's log format: Domicile's own messages, and only the position of a library's message.
 
-A library's message, and the text of any exception, may quote what a caller sent: both are left out, tracebacks with them.
+A library's message or an exception's text may quote the request. So both are left out, and so are tracebacks.
 """
 
 import logging
@@ -10,7 +10,7 @@ _OWN = ("domicile", "domicile_engines")
 
 
 class ContentFreeFormatter(logging.Formatter):
-    """Time, level and name; then our message, or a library's line and the kind of exception."""
+    """Time, level and logger; then Domicile's message or a library's line number; then the exception's type."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -24,8 +24,8 @@ class ContentFreeFormatter(logging.Formatter):
 
 
 def configure_log(level: str) -> None:
-    """To standard error. `level`: debug, info, warning or error, of our own lines; libraries log warnings and worse only."""
-    # What a handler cannot write it would report, with a traceback, to the same stream.
+    """Log to standard error. `level` (debug, info, warning or error) is for Domicile; libraries log at warning and above."""
+    # Otherwise a handler that fails to write a record prints a traceback to standard error.
     logging.raiseExceptions = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(ContentFreeFormatter())

@@ -1,4 +1,4 @@
-"""What the engine's process serves: every model, on one listener. `__main__` imports it behind its walls."""
+"""Serves every model on one listener. `__main__` imports this module after it has confined the process."""
 
 import logging
 import signal
@@ -26,10 +26,10 @@ _GRACEFUL_SECONDS = 1
 
 
 def serve(options: Options, listener: socket.socket) -> None:
-    """Until SIGTERM."""
+    """Serve on `listener` until SIGTERM."""
     limits = Limits(options.slots, options.context, options.prompt_limit, options.threads)
     engine = Engine(limits, options.socket.with_name(options.socket.name + ".d"))
-    # The platform's lines go where the engine's go (`log_lines`), without a traceback. A line for each request is the region's.
+    # The platform's log records use the engine's format (`log_lines`), without tracebacks. The region logs each request.
     structlog.configure(
         processors=[_line],
         logger_factory=lambda *names: logging.getLogger(".".join(("domicile", *names))),
@@ -45,7 +45,7 @@ def serve(options: Options, listener: socket.socket) -> None:
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         server_header=False,
     )
-    # uvicorn drains on SIGTERM, then sends the signal again: it finds this handler, and the process ends in order.
+    # uvicorn drains on SIGTERM, then raises the signal again. This handler then ends the process in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1 if engine.failed else 0))
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -55,7 +55,7 @@ def _line(_logger: object, _level: str, event: structlog.typing.EventDict) -> st
 
 
 def endpoint_services(engine: Engine, vision: Vision | None, *, idle_s: float, threads: int) -> list[EndpointService]:
-    """Every endpoint. Each loads what it needs beside the chat model when it is first asked."""
+    """Return the services of all endpoints. Each loads its own models at its first request."""
     embeddings = Embeddings(idle_s=idle_s, threads=threads)
     return [
         ChatCompletions(engine, vision),
@@ -69,7 +69,7 @@ def endpoint_services(engine: Engine, vision: Vision | None, *, idle_s: float, t
 
 
 def _vision(options: Options) -> Vision | None:
-    """The operator's own vision model. Its private folder stands beside the chat model's."""
+    """Return the operator's vision model; None if none is configured. Its private folder is next to the chat model's."""
     if options.vision_model is None or options.vision_mmproj is None:
         return None
     files = VisionFiles(options.vision_model, options.vision_mmproj)

@@ -1,1 +1,1 @@
-"""One package for each endpoint of the API, all with the same file names."""
+"""One package for each API endpoint, each with the same file names."""

@@ -1,4 +1,4 @@
-"""What the capability checks of all endpoints have in common."""
+"""Capability checks that all endpoints share."""
 
 from collections.abc import Mapping
 
@@ -9,16 +9,16 @@ from domicile_engines.runtime.engine_errors import other_model
 
 
 def check_model(requested: str, served: str) -> None:
-    """Raises `DomicileError` 404 for another model than the one that is served at the path."""
+    """Raises `DomicileError` 404 if `requested` is not the model served at this path."""
     if requested != served:
         raise other_model(served)
 
 
 def refuse_members(request: msgspec.Struct, reasons: Mapping[str, str]) -> None:
-    """Raises `DomicileError` 400 for the first member of `reasons` that asks for something.
+    """Raises `DomicileError` 400 for the first member of `reasons` that the request sets.
 
-    `reasons`: what the API knows and the model cannot do. An error is the honest answer: ignoring the member would look like
-    obeying it. None and an empty object ask for nothing.
+    `reasons`: why the model does not support each member. If the engine ignored a member, the caller would believe that it
+    had an effect. None and an empty object count as not set.
     """
     for name, reason in reasons.items():
         if getattr(request, name) not in (None, {}):

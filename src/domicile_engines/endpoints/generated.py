@@ -1,4 +1,4 @@
-"""What the replies of chat and of completions have in common."""
+"""What chat replies and completion replies share: the envelope and the usage."""
 
 import secrets
 import time
@@ -10,14 +10,14 @@ from domicile_engines.models.smollm2.generation import Event, Finished, PromptCo
 
 @dataclass
 class Usage:
-    """Tokens of one request: its prompt counts once, its choices add up."""
+    """Tokens of one request: the prompt counted once, the completions of all choices added up."""
 
     prompt_tokens: int
     completion_tokens: int = 0
     cached_tokens: int | None = None
 
     def note(self, event: Event) -> None:
-        """Count what an event tells."""
+        """Add the tokens that an event reports."""
         if isinstance(event, Started) and self.cached_tokens is None:
             self.cached_tokens = event.cached_tokens
         elif isinstance(event, PromptCounted):
@@ -43,7 +43,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Envelope:
-    """What every object of one answer has in common."""
+    """The members that every object of one reply shares."""
 
     model: str
     fingerprint: str
@@ -51,7 +51,7 @@ class Envelope:
     created: int = field(default_factory=lambda: int(time.time()))
 
     def as_json(self, kind: str) -> dict[str, Any]:
-        """The members that come first."""
+        """The shared members. `kind`: the value of `object`."""
         return {
             "id": self.id,
             "object": kind,

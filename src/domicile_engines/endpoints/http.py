@@ -1,4 +1,4 @@
-"""An endpoint of the engine over HTTP: read a request, answer it whole or in parts, and stop when the client leaves."""
+"""An engine endpoint over HTTP: reads a request, replies whole or as a stream, and stops when the client disconnects."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from domicile.web.bodies.tolerant_json import decode_dropping
 from domicile_engines.runtime.engine_errors import model_failed
 
 _log = logging.getLogger(__name__)
-# What a region drops never reaches an engine: nothing is dropped here.
+# The region has already dropped the members that it drops, so the engine drops none.
 _NOTHING = DroppedMembers(())
 
 RequestT = TypeVar("RequestT")
@@ -32,7 +32,10 @@ def json_reader(
     limit_bytes: int,
     max_values: int = MAX_VALUES,
 ) -> Read[RequestT]:
-    """The platform's own reader for a JSON body, then `checks`: the rules of the API, and what the model cannot do."""
+    """Return a reader that decodes a JSON body as the platform does, then runs `checks`.
+
+    The checks are the rules of the API and the limits of the model.
+    """
 
     def decode(body: bytes) -> RequestT:
         asked = decode_dropping(body, type_, _NOTHING, max_values=max_values).value
@@ -47,33 +50,33 @@ def json_reader(
 
 
 class Reply:
-    """The one reply to a request: whole, or a stream; an error takes whichever form has begun."""
+    """The reply to one request: whole or streamed. An error follows the form that has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._streaming: str | None = None
 
     async def json(self, body: bytes) -> None:
-        """A whole answer."""
+        """Send a whole JSON reply."""
         await self.whole(body, "application/json")
 
     async def whole(self, body: bytes, content_type: str) -> None:
-        """A whole answer of any kind."""
+        """Send a whole reply of any content type."""
         headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def event(self, data: bytes) -> None:
-        """One server-sent event."""
+        """Send one server-sent event."""
         await self.part(b"data: " + data + b"\n\n", "text/event-stream; charset=utf-8")
 
     async def done(self) -> None:
-        """The end of a stream of events."""
+        """Send the `[DONE]` event and end the stream."""
         await self.event(b"[DONE]")
         await self.end()
 
     async def part(self, body: bytes, content_type: str) -> None:
-        """A part of an answer that is sent as it is made; the first decides on the content type."""
+        """Send a part of a streamed reply. The first part sets the content type."""
         if self._streaming is None:
             self._streaming = content_type
             headers = [(b"content-type", content_type.encode()), (b"cache-control", b"no-cache")]
@@ -81,11 +84,14 @@ class Reply:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def end(self) -> None:
-        """The end of what was sent in parts."""
+        """End a streamed reply."""
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, error: DomicileError) -> None:
-        """Raise the error, or send it as the last event. Bytes that have begun can only be cut off."""
+        """Raise the error, or send it as the last event of a stream.
+
+        Raises `ConnectionAbortedError` for a stream of plain bytes, which has no place for an error.
+        """
         if self._streaming is None:
             raise error
         if not self._streaming.startswith("text/event-stream"):
@@ -95,13 +101,15 @@ class Reply:
 
 
 class Endpoint(Generic[RequestT]):
-    """An ASGI endpoint, so that it alone decides when to listen for the client leaving."""
+    """An ASGI endpoint. It reads the body, then watches for the client's disconnect while `answer` works."""
 
     def __init__(
         self, read: Read[RequestT], answer: Callable[[RequestT, str | None, Reply], Coroutine[None, None, None]]
     ) -> None:
-        """`answer` takes the request, the project whose turn it is, and the reply. It replies or raises `DomicileError`, and is
-        cancelled when the client leaves."""
+        """`answer` takes the request, its project and the reply. It replies or raises `DomicileError`.
+
+        It is cancelled when the client disconnects.
+        """
         self._read = read
         self._answer = answer
 
@@ -110,7 +118,7 @@ class Endpoint(Generic[RequestT]):
         request = Request(scope, receive)
         try:
             asked = await self._read(request)
-            # The region names the project.
+            # The region sets this header to the project of the request.
             work = self._answer(asked, request.headers.get("domicile-tenant"), reply)
             await _until_client_leaves(receive, work)
         except ClientDisconnectedError:
@@ -118,13 +126,16 @@ class Endpoint(Generic[RequestT]):
         except DomicileError as error:
             await reply.fail(error)
         except Exception as error:
-            # By its type only, and no further up: its text may quote the request.
+            # Log only the type and do not raise the error: its text may quote the request.
             _log.error("the model failed to answer: %s", type(error).__name__)
             await reply.fail(model_failed())
 
 
 async def _until_client_leaves(receive: Receive, work: Coroutine[None, None, None]) -> None:
-    """Run `work` to its end, or cancel it when the client goes: its slot belongs to those who wait."""
+    """Run `work` to its end. Cancel it and raise `ClientDisconnectedError` when the client disconnects.
+
+    Cancelling frees the slot for waiting requests.
+    """
     working = asyncio.create_task(work)
     leaving = asyncio.create_task(_client_leaves(receive))
     try:

@@ -1,4 +1,4 @@
-"""An endpoint with its models, as the application sees it."""
+"""The interface of an endpoint and its models towards the application."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -7,16 +7,16 @@ from starlette.routing import Route
 
 
 class EndpointService(Protocol):
-    """What `app` needs of each endpoint."""
+    """One endpoint and the models that it owns."""
 
     def routes(self) -> Sequence[Route]:
-        """Its URLs: OpenAI's paths."""
+        """The endpoint's routes, at OpenAI's paths."""
         ...
 
     def describe(self) -> Sequence[dict[str, Any]]:
-        """The entries of its models in `/v1/models`."""
+        """The entries of the endpoint's models in `/v1/models`. Empty when another service lists its model."""
         ...
 
     async def close(self) -> None:
-        """Ends what runs and lets its models go."""
+        """Stop running requests and unload the models that the endpoint owns."""
         ...

@@ -1,4 +1,4 @@
-"""What the chat model and the vision model cannot do of the chat API."""
+"""The parts of the chat API that the chat model and the vision model do not support."""
 
 from collections.abc import Iterator
 
@@ -32,12 +32,12 @@ _NOT_SERVED = {
     "web_search_options": "This engine has no tools of its own and reaches no network.",
     "logit_bias": "Token ids belong to a tokenizer, and this model's is not the one the API documents.",
     "moderation": "This engine moderates at '/v1/moderations' only.",
-    **dict.fromkeys(PLATFORM_PARAMETERS, "The platform answers for it, and no engine."),
+    **dict.fromkeys(PLATFORM_PARAMETERS, "The platform handles it; an engine does not."),
 }
 
 
 def check_capability(request: ChatCompletionRequest) -> None:
-    """Raises `DomicileError` 400 for what the model that is asked cannot do."""
+    """Raises `DomicileError` 400 for anything that the requested model does not support."""
     refuse_members(request, _NOT_SERVED)
     if request.modalities not in (None, ["text"]):
         raise errors.unsupported_parameter("modalities", _TEXT_ONLY)
@@ -67,10 +67,10 @@ def _check_vision(request: ChatCompletionRequest) -> None:
     if (request.n or 1) > 1:
         raise errors.unsupported_parameter("n", "The embedded vision model gives one answer at a time.")
     if request.logprobs:
-        raise errors.unsupported_parameter("logprobs", "The embedded vision model tells no log probabilities.")
+        raise errors.unsupported_parameter("logprobs", "The embedded vision model gives no log probabilities.")
     if request.response_format is not None and not isinstance(request.response_format, TextResponse):
         raise errors.unsupported_parameter(
-            "response_format", "The embedded vision model holds its answers to no shape."
+            "response_format", "The embedded vision model writes plain text only."
         )
     for name in ("tools", "functions"):
         if getattr(request, name):
@@ -81,10 +81,10 @@ def _check_vision(request: ChatCompletionRequest) -> None:
     pictures = 0
     for path, part in _beyond_text(request):
         if not isinstance(part, ImagePart):
-            raise modality_not_supported("This model reads text, and the user's pictures.", path)
+            raise modality_not_supported("This model reads text and images only, and images only from the user.", path)
         pictures += 1
     if pictures > PICTURES_MAX:
-        raise errors.invalid_value(f"At most {PICTURES_MAX} pictures can be sent at once.", "messages")
+        raise errors.invalid_value(f"A request can have at most {PICTURES_MAX} images.", "messages")
 
 
 def _calls(message: object) -> list[object]:
@@ -94,7 +94,7 @@ def _calls(message: object) -> list[object]:
 
 
 def _beyond_text(request: ChatCompletionRequest) -> Iterator[tuple[str, object]]:
-    """Every part of a message that is no text, after its path; earlier spoken answers too."""
+    """Each message part that is not text, with its path. Includes the audio of earlier assistant messages."""
     for index, message in enumerate(request.messages):
         if isinstance(message, AssistantMessage) and message.audio is not None:
             yield f"messages[{index}].audio", message.audio

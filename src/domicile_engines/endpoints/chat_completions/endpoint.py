@@ -1,4 +1,4 @@
-"""`POST /v1/chat/completions`: plan, generate all choices side by side, and stop the moment the client leaves."""
+"""`POST /v1/chat/completions`: plans, generates all choices concurrently, and stops when the client disconnects."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,16 +22,16 @@ from domicile_engines.models.vision.answering import MODEL_ID as VISION
 from domicile_engines.models.vision.answering import Vision
 
 LIMIT_BYTES = 32 * 1024 * 1024
-"""Pictures come inside, as base64, and a region adds those that it has fetched."""
+"""Images are inside the body as base64, and the region adds the images that it has fetched."""
 
 read_chat = json_reader(ScheduledChat, check_chat_request, check_capability, limit_bytes=LIMIT_BYTES)
 
 
 class ChatCompletions:
-    """The chat model, the operator's vision model where there is one, and their endpoint."""
+    """The endpoint of the chat model and of the operator's vision model, if there is one."""
 
     def __init__(self, engine: Engine, vision: Vision | None) -> None:
-        """`engine` is also asked for completions, and is closed by the application."""
+        """`engine`: shared with completions; this service lists and closes it. `vision`: None if none is configured."""
         self._engine = engine
         self._vision = vision
 

@@ -1,4 +1,4 @@
-"""OpenAI's shapes for the answer: one object, or a stream of chunks."""
+"""OpenAI's shapes of a chat reply: one object, or a stream of chunks."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from domicile_engines.models.smollm2.generation import (
 
 @dataclass
 class Message:
-    """One choice as it grows."""
+    """One choice, built from its events."""
 
     index: int
     legacy: bool
@@ -27,7 +27,7 @@ class Message:
     finish_reason: str = ""
 
     def note(self, event: Event) -> None:
-        """Add what an event brings."""
+        """Add an event to the choice."""
         match event:
             case Text(text, logprobs):
                 self.text += text
@@ -40,7 +40,7 @@ class Message:
                 self.finish_reason = reason
 
     def as_json(self, *, with_logprobs: bool) -> dict[str, Any]:
-        """The finished choice. A call that the token limit cut is shown as far as it goes, as in a stream and by OpenAI."""
+        """The finished choice. A call that the token limit cut off is included as far as it goes, as OpenAI does."""
         message: dict[str, Any] = {
             "role": "assistant",
             "content": None if self.calls else self.text,
@@ -59,7 +59,7 @@ class Message:
 
 
 def unary(envelope: Envelope, messages: list[Message], usage: Usage, request: ChatCompletionRequest) -> dict[str, Any]:
-    """A `chat.completion`."""
+    """A whole reply: the `chat.completion` object."""
     return {
         **envelope.as_json("chat.completion"),
         "choices": [message.as_json(with_logprobs=bool(request.logprobs)) for message in messages],
@@ -68,7 +68,7 @@ def unary(envelope: Envelope, messages: list[Message], usage: Usage, request: Ch
 
 
 class Chunks:
-    """The `chat.completion.chunk`s of one answer."""
+    """Builds the `chat.completion.chunk` objects of one streamed reply."""
 
     def __init__(self, envelope: Envelope, request: ChatCompletionRequest, *, legacy: bool) -> None:
         self._common = envelope.as_json("chat.completion.chunk")
@@ -78,7 +78,7 @@ class Chunks:
         self._legacy = legacy
 
     def of(self, index: int, event: Event) -> dict[str, Any] | None:
-        """The chunk that tells an event, if it needs telling."""
+        """The chunk for an event. None for an event that has no chunk."""
         if isinstance(event, Finished):
             return self._chunk(index, {}, finish_reason=event.reason)
         if isinstance(event, Text) and self._with_logprobs:
@@ -109,7 +109,7 @@ class Chunks:
         return self._delta(event)
 
     def usage(self, usage: Usage) -> dict[str, Any]:
-        """The last chunk, for those who asked."""
+        """The last chunk, sent when the request sets `stream_options.include_usage`."""
         return {**self._common, "choices": [], "usage": usage.as_json()}
 
     def _chunk(

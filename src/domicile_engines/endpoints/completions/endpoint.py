@@ -1,4 +1,4 @@
-"""`POST /v1/completions`: count, go on with every prompt side by side, and stop the moment the client leaves."""
+"""`POST /v1/completions`: counts tokens, continues all prompts concurrently, and stops when the client disconnects."""
 
 import asyncio
 import secrets
@@ -27,9 +27,9 @@ from domicile_engines.runtime.llama.server import Llama
 from domicile_engines.runtime.llama.stop import stop_sequences
 
 _PATH = "/v1/completions"
-# The API's own default.
+# The API's default of `max_tokens`.
 _TOKENS = 16
-# The API's sign for the beginning of a document, as the whole of a prompt only, and the vocabulary's token for it.
+# The API's mark for the beginning of a document, accepted only as the whole prompt, and the vocabulary's token for it.
 _DOCUMENT_BEGINS, _DOCUMENT_TOKEN = "<|endoftext|>", 0
 
 Events = AsyncIterator[tuple[int, Event]]
@@ -40,10 +40,10 @@ read_completion = json_reader(
 
 
 class Completions:
-    """Goes on with texts, by the chat model."""
+    """The completions endpoint. The chat model continues the texts."""
 
     def __init__(self, engine: Engine) -> None:
-        """`engine`: shared with chat, which describes and closes it."""
+        """`engine`: shared with chat, which lists and closes it."""
         self._engine = engine
 
     def routes(self) -> Sequence[Route]:

@@ -1,4 +1,4 @@
-"""OpenAI's shape for completions: a `text_completion`, whole or one of a stream's."""
+"""OpenAI's shape of completions: a `text_completion`, whole or as a chunk of a stream."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ KIND = "text_completion"
 
 
 class Logprobs:
-    """The log probabilities of one completion's tokens, in the four parallel lists of this API."""
+    """Log probabilities of one completion's tokens, in the four parallel lists of this API."""
 
     def __init__(self, alternatives: int) -> None:
-        """`alternatives`: how many tokens are shown at each place, beside the one that was chosen."""
+        """`alternatives`: how many tokens to show at each position, beside the chosen one."""
         self._alternatives = alternatives
         self._offset = 0
 
     def of(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        """Those of a part of the text. Offsets count characters from the beginning of what was generated."""
+        """The lists for the next part of the text. Offsets are characters from the start of the generated text."""
         offsets, shown = [], []
         for entry in entries:
             offsets.append(self._offset)
@@ -36,7 +36,7 @@ class Logprobs:
 
 @dataclass
 class Completion:
-    """One completion as it grows."""
+    """One completion, built from its events."""
 
     index: int
     text: str
@@ -44,7 +44,7 @@ class Completion:
     finish_reason: str = ""
 
     def note(self, event: Event) -> None:
-        """Add what an event brings."""
+        """Add an event to the completion."""
         if isinstance(event, Text):
             self.text += event.text
             self.logprobs += event.logprobs
@@ -52,13 +52,13 @@ class Completion:
             self.finish_reason = event.reason
 
     def as_json(self, alternatives: int | None) -> dict[str, Any]:
-        """The finished completion."""
+        """The finished completion. `alternatives`: tokens to show at each position; None leaves out log probabilities."""
         logprobs = None if alternatives is None else Logprobs(alternatives).of(self.logprobs)
         return _choice(self.index, self.text, logprobs, self.finish_reason)
 
 
 class Count:
-    """What a request with several prompts used: each prompt counts once, their completions add up."""
+    """Usage of a request with several prompts: each prompt counts once, all completions add up."""
 
     def __init__(self, prompt_tokens: int, for_each_prompt: int) -> None:
         self._usage = Usage(prompt_tokens)
@@ -66,7 +66,7 @@ class Count:
         self._cached: dict[int, int] = {}
 
     def note(self, index: int, event: Event) -> None:
-        """Count what an event of a completion tells."""
+        """Add the tokens that an event of completion `index` reports."""
         if isinstance(event, Started):
             self._cached.setdefault(index // self._for_each_prompt, event.cached_tokens)
         else:
@@ -79,7 +79,7 @@ class Count:
 
 
 def whole(envelope: Envelope, completions: list[Completion], count: Count, alternatives: int | None) -> dict[str, Any]:
-    """All completions at once."""
+    """A whole reply: the `text_completion` object with all completions."""
     return {
         **envelope.as_json(KIND),
         "choices": [completion.as_json(alternatives) for completion in completions],
@@ -88,19 +88,19 @@ def whole(envelope: Envelope, completions: list[Completion], count: Count, alter
 
 
 class Chunks:
-    """The parts of a stream. They have the shape of a whole answer."""
+    """Builds the chunks of one streamed reply. A chunk has the shape of a whole reply."""
 
     def __init__(
         self, envelope: Envelope, echoes: Sequence[str], *, alternatives: int | None, include_usage: bool
     ) -> None:
-        """`echoes`: the text that each completion begins with."""
+        """`echoes`: the text that each completion begins with; empty without `echo`."""
         self._common = envelope.as_json(KIND)
         self._echoes = echoes
         self._logprobs = None if alternatives is None else [Logprobs(alternatives) for _ in echoes]
         self._usage: dict[str, Any] = {"usage": None} if include_usage else {}
 
     def of(self, index: int, event: Event) -> dict[str, Any] | None:
-        """The chunk that tells an event, if it needs telling."""
+        """The chunk for an event. None for an event that has no chunk."""
         if isinstance(event, Finished):
             return self._chunk(_choice(index, "", None, event.reason))
         if isinstance(event, Text):
@@ -111,7 +111,7 @@ class Chunks:
         return None
 
     def usage(self, count: Count) -> dict[str, Any]:
-        """The last chunk, for those who asked."""
+        """The last chunk, sent when the request sets `stream_options.include_usage`."""
         return {**self._common, "choices": [], "usage": count.as_json()}
 
     def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the model cannot do of the embeddings API."""
+"""The parts of the embeddings API that the model does not support."""
 
 from domicile.kernel import errors
 from domicile.openai_api.embeddings import EmbeddingRequest
@@ -7,7 +7,7 @@ from domicile_engines.models.minilm.model import DIMENSIONS_MAX, MODEL_ID
 
 
 def check_capability(request: EmbeddingRequest) -> None:
-    """Raises `DomicileError` 404 for another model, 400 for more dimensions than a vector is padded to."""
+    """Raises `DomicileError` 404 for another model, 400 for more than `DIMENSIONS_MAX` dimensions."""
     check_model(request.model, MODEL_ID)
     if (request.dimensions or 0) > DIMENSIONS_MAX:
         raise errors.invalid_value(f"'dimensions' is {request.dimensions}: at most {DIMENSIONS_MAX}.", "dimensions")

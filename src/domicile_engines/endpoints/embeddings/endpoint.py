@@ -1,4 +1,4 @@
-"""`POST /v1/embeddings`: count, embed window by window, combine."""
+"""`POST /v1/embeddings`: counts tokens, embeds each window, and combines the windows of each text."""
 
 import asyncio
 import threading
@@ -29,10 +29,13 @@ from domicile_engines.runtime.engine_errors import too_long
 from domicile_engines.runtime.resident import Resident, go_on
 
 CHARACTERS_MAX = 16 * MAX_INPUT_TOKENS
-"""Of one text. No language has tokens that long; and what its tokens are takes a minute and a gigabyte for a few megabytes."""
+"""Maximum per text, checked before tokens are counted: tokenizing a few megabytes takes a minute and a gigabyte of memory.
+
+No language has tokens of 16 characters on average.
+"""
 _PATH = "/v1/embeddings"
 _MARKERS = 2
-# How long others wait at most before they have their turn beside a request of many texts.
+# Tokens of one turn: about half a second. Other projects get their turn between two turns of a large request.
 _TOKENS_PER_TURN = 512
 
 Windows = Sequence[Sequence[int]]
@@ -51,7 +54,7 @@ class Embeddings:
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
         self.model = Resident(MODEL_ID, partial(MiniLm, threads), idle_s=idle_s)
-        """Moderation asks it too."""
+        """Shared with moderation."""
 
     def routes(self) -> Sequence[Route]:
         return [Route(_PATH, Endpoint(read_embedding, self._answer), methods=["POST"])]
@@ -70,7 +73,7 @@ class Embeddings:
 
 
 def _tokenize(request: EmbeddingRequest, model: MiniLm, left: threading.Event) -> list[Windows]:
-    """Each text's windows, within the limits of the API."""
+    """Split each text into windows. Raises a 400 for a text or a request beyond the API's limits."""
     split: list[Windows] = []
     in_all = 0
     for name, text in texts(request.input, "input"):
@@ -91,7 +94,7 @@ def _tokenize(request: EmbeddingRequest, model: MiniLm, left: threading.Event) -
 
 
 def _turns(parts: Windows) -> list[Callable[[MiniLm, threading.Event], list[Vector]]]:
-    """The windows in portions of about half a second's work."""
+    """Group the windows into turns of about half a second."""
     turns: list[list[Sequence[int]]] = []
     room = 0
     for window in parts:

@@ -1,4 +1,4 @@
-"""OpenAI's shape for embeddings."""
+"""OpenAI's shape of embeddings."""
 
 import base64
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from domicile_engines.models.minilm.model import Vector
 
 
 def encode(request: EmbeddingRequest, vectors: Sequence[Vector], tokens: int) -> bytes:
-    """The answer's body: numbers, or little-endian float32 in base64, as the SDKs read it."""
+    """The reply's body. Vectors are lists of numbers, or little-endian float32 in base64 as the SDKs read it."""
     as_base64 = request.encoding_format == "base64"
     data = [
         {"object": "embedding", "index": index, "embedding": _base64(vector) if as_base64 else vector.tolist()}

@@ -1,4 +1,4 @@
-"""OpenAI's shape for pictures."""
+"""OpenAI's shape of generated images."""
 
 import base64
 import time
@@ -8,10 +8,10 @@ import msgspec
 
 
 def picture(png: bytes, revised_prompt: str) -> dict[str, str]:
-    """One picture, and what it shows in words."""
+    """One image, and a description of what it shows."""
     return {"b64_json": base64.b64encode(png).decode("ascii"), "revised_prompt": revised_prompt}
 
 
 def encode(pictures: Sequence[dict[str, str]]) -> bytes:
-    """The answer's body."""
+    """The reply's body."""
     return msgspec.json.encode({"created": int(time.time()), "data": pictures})

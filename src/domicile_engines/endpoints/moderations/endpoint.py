@@ -1,4 +1,4 @@
-"""`POST /v1/moderations`: cut into passages, score, and keep the worst of each category."""
+"""`POST /v1/moderations`: splits texts into passages, scores them, and keeps the highest score of each category."""
 
 import asyncio
 import threading
@@ -25,8 +25,8 @@ from domicile_engines.runtime.resident import Resident, go_on
 
 _IMAGE_MODEL_ID = "open-nsfw"
 _LIMIT_BYTES = 24 * 1024 * 1024
-"""Images come inside, as base64, and a region adds those that it has fetched."""
-# How long others wait at most before they have their turn beside a long text: about half a second.
+"""Images are inside the body as base64, and the region adds the images that it has fetched."""
+# Characters of one turn: about half a second. Other projects get their turn between two turns of a long text.
 _LETTERS_PER_TURN = 2_000
 
 read_moderation = json_reader(ModerationRequest, check_moderation_request, check_capability, limit_bytes=_LIMIT_BYTES)
@@ -34,24 +34,24 @@ read_moderation = json_reader(ModerationRequest, check_moderation_request, check
 
 @dataclass(frozen=True)
 class Item:
-    """What one result is about: a text, or all parts of a request. Images after their paths."""
+    """The input of one result: one text, or all parts of a request. Images are pairs of path and data URL."""
 
     texts: Sequence[str] = ()
     images: Sequence[tuple[str, str]] = ()
 
 
 def items(request: ModerationRequest) -> Sequence[Item]:
-    """One for each text of a list; parts belong together."""
+    """One item for each text of a list of texts. All parts of a list of parts are one item."""
     if isinstance(request.input, str) or isinstance(request.input[0], str):
         return [Item([text]) for text in request.texts()]
     return [Item(list(request.texts()), list(request.images()))]
 
 
 class Moderation:
-    """The heads over the embedding model, a model for images, and their endpoint."""
+    """The moderations endpoint, with the text model (heads over MiniLM) and the image model."""
 
     def __init__(self, minilm: Resident[MiniLm], *, idle_s: float, threads: int) -> None:
-        """`minilm`: shared with the embeddings, which close it."""
+        """`minilm`: shared with the embeddings service, which closes it."""
         self._minilm = minilm
         self._images = Resident(_IMAGE_MODEL_ID, partial(OpenNsfw, threads), idle_s=idle_s)
 
@@ -66,7 +66,7 @@ class Moderation:
 
     async def _answer(self, request: ModerationRequest, project: Project, reply: Reply) -> None:
         wanted = items(request)
-        # Images first: one that is damaged is refused before any text has cost anything.
+        # Images first, so that a damaged one is refused before any text is scored.
         image_scores = [await self._worst_image(item, project) for item in wanted]
         text_scores = await self._worst_texts(wanted, project)
         results = [
@@ -82,7 +82,7 @@ class Moderation:
         return max(await self._images.run_in_turns(pieces, project))
 
     async def _worst_texts(self, wanted: Sequence[Item], project: Project) -> list[Scores]:
-        """The highest score of each category among an item's passages."""
+        """For each item, the highest score of each category among its passages."""
         cut = await asyncio.to_thread(
             lambda: [[passage for text in item.texts for passage in passages(text)] for item in wanted]
         )

@@ -1,4 +1,4 @@
-"""The engine's answer: 13 categories, and which kinds of input each score comes from."""
+"""OpenAI's shape of moderations: 13 categories, and the kinds of input behind each score."""
 
 import secrets
 from collections.abc import Sequence
@@ -10,14 +10,15 @@ from domicile_engines.models.moderation.categories import CATEGORIES, FLAGGED_FR
 
 
 def encode(model: str, results: Sequence[dict[str, Any]]) -> bytes:
-    """The answer's body."""
+    """The reply's body."""
     return msgspec.json.encode({"id": f"modr-{secrets.token_hex(16)}", "model": model, "results": results})
 
 
 def result(scores: Sequence[float], image_score: float | None, *, has_text: bool) -> dict[str, Any]:
-    """One result. `scores`: of the text, in the order of `CATEGORIES`; `image_score`: the sexual one, if there was an image.
+    """One result.
 
-    A category that no part of the input was looked at for scores 0 and names no kind of input.
+    `scores`: the text's scores, in the order of `CATEGORIES`. `image_score`: the image's `sexual` score; None without image.
+    A category that was not scored has score 0 and an empty list of input types.
     """
     by_name = dict(zip(CATEGORIES, (float(score) for score in scores), strict=True))
     applied = {name: ["text"] if has_text else [] for name in CATEGORIES}

@@ -1,4 +1,4 @@
-"""What the speaking model cannot do of the speech API."""
+"""The parts of the speech API that the model does not support."""
 
 from domicile.kernel import errors
 from domicile.openai_api.audio_speech import SpeechRequest
@@ -9,7 +9,7 @@ _NOT_SERVED = {"instructions": "This model cannot be told how to speak; choose a
 
 
 def check_capability(request: SpeechRequest) -> None:
-    """Raises `DomicileError` 404 for another model, 400 for a voice that it does not have."""
+    """Raises `DomicileError` 404 for another model, 400 for `instructions` or an unknown voice."""
     refuse_members(request, _NOT_SERVED)
     check_model(request.model, MODEL_ID)
     if request.voice not in KOKORO_VOICES:

@@ -1,4 +1,4 @@
-"""`POST /v1/audio/speech`: one text at a time, sent sentence by sentence as it is spoken."""
+"""`POST /v1/audio/speech`: speaks one text, and sends each sentence as soon as it is synthesized."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -24,10 +24,10 @@ read_speech = json_reader(SpeechRequest, check_speech_request, check_capability,
 
 
 class Speech:
-    """The speaking model and its endpoint."""
+    """The speech model and its endpoint."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
-        """`threads`: how many the model computes with."""
+        """`idle_s`: seconds without a request before the model is unloaded. `threads`: CPU threads of the model."""
         self._kokoro = Resident(MODEL_ID, partial(load, threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:

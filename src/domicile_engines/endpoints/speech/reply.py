@@ -1,4 +1,4 @@
-"""OpenAI's shapes for sound: its bytes as they are made, or events that hold them."""
+"""OpenAI's shapes of speech: a stream of audio bytes, or events that contain them in base64."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -8,19 +8,19 @@ import msgspec
 from domicile_engines.endpoints.http import Reply
 from domicile_engines.models.kokoro.speaking import Sound
 
-# Readers of events have buffers.
+# Clients read an event into a buffer, so events stay small.
 _EVENT_BYTES = 48 * 1024
 
 
 async def send_sound(reply: Reply, sounds: AsyncIterator[Sound], media_type: str) -> None:
-    """The bytes themselves."""
+    """Stream the audio bytes themselves."""
     async for sound in sounds:
         await reply.part(sound.data, media_type)
     await reply.end()
 
 
 async def send_events(reply: Reply, sounds: AsyncIterator[Sound]) -> None:
-    """Events. Tokens are the model's own: sounds in, frames out."""
+    """Stream the audio as events. Usage counts the model's units: sounds (phonemes) in, frames of 25 ms out."""
     read = made = 0
     async for sound in sounds:
         read, made = sound.sounds, sound.frames

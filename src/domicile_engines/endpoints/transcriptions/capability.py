@@ -1,4 +1,4 @@
-"""What the listening model cannot do of the transcriptions and the translations API."""
+"""The parts of the transcriptions and translations APIs that the model does not support."""
 
 from domicile.kernel import errors
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
@@ -9,8 +9,8 @@ MODEL_ID = "whisper-base"
 
 _NO_SPEAKERS = "This model does not tell speakers apart."
 _NOT_SERVED = {
-    "include": "This model gives no log probabilities of single tokens.",
-    "chunking_strategy": "This engine always cuts at pauses; that cannot be set.",
+    "include": "This model gives no log probabilities of tokens.",
+    "chunking_strategy": "This engine always cuts at pauses; this cannot be changed.",
     "known_speaker_names": _NO_SPEAKERS,
     "known_speaker_references": _NO_SPEAKERS,
     "languages": "This model takes one language; use 'language'.",
@@ -19,7 +19,7 @@ _NOT_SERVED = {
 
 
 def check_capability(request: TranscriptionRequest | TranslationRequest) -> None:
-    """Raises `DomicileError` 404 for another model, 400 for what it cannot do."""
+    """Raises `DomicileError` 404 for another model, 400 for anything that it does not support."""
     check_model(request.model, MODEL_ID)
     if isinstance(request, TranslationRequest):
         return

@@ -1,4 +1,4 @@
-"""`POST /v1/audio/transcriptions` and `/v1/audio/translations`: one recording at a time, stopped when its client leaves."""
+"""`POST /v1/audio/transcriptions` and `/v1/audio/translations`. The work stops when the client disconnects."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -29,12 +29,12 @@ from domicile_engines.runtime.resident import Resident
 if TYPE_CHECKING:
     from domicile_engines.models.whisper.model import Whisper
 
-# An hour of sound is up to half a gigabyte while it is heard, and others have their turn between its segments.
+# An hour of audio takes up to half a gigabyte of memory until its last segment, and recordings take turns between segments.
 _RECORDINGS_AT_ONCE = 2
 
 
 def form_reader(type_: type[RecordingRequest], path: str) -> Read[RecordingRequest]:
-    """The platform's own reader for a form, then the rules of the API, and what the model cannot do."""
+    """Return a reader that decodes a form as the platform does, then checks the API's rules and the model's limits."""
 
     async def read(request: Request) -> RecordingRequest:
         asked = await read_form(
@@ -53,10 +53,10 @@ def form_reader(type_: type[RecordingRequest], path: str) -> Read[RecordingReque
 
 
 class Transcription:
-    """The listening model and its endpoints."""
+    """The transcription model and its two endpoints."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
-        """`threads`: how many the model computes with."""
+        """`idle_s`: seconds without a request before the model is unloaded. `threads`: CPU threads of the model."""
         self._whisper = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s, streams_max=_RECORDINGS_AT_ONCE)
 
     def routes(self) -> Sequence[Route]:
@@ -109,7 +109,7 @@ async def _as_events(items: "AsyncIterator[Transcript | Segment]", reply: Reply)
 
 
 def _load(threads: int) -> "Whisper":
-    # Only now: what it imports weighs as much as a small model, and most engines are never asked for it.
+    # Imported here: its libraries take as much memory as a small model, and many engines never need them.
     from domicile_engines.models.whisper.model import Whisper
 
     return Whisper(threads)

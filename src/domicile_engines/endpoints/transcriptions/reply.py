@@ -1,4 +1,4 @@
-"""OpenAI's shapes for what was heard: an object, plain text, subtitles, or a stream of events."""
+"""OpenAI's shapes of a transcript: an object, plain text, subtitles, or a stream of events."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -13,16 +13,16 @@ from domicile_engines.models.whisper.transcript import Segment, Transcript
 RecordingRequest = TranscriptionRequest | TranslationRequest
 
 UNKNOWN_LANGUAGE = "unknown"
-"""Of a recording in which nobody speaks."""
+"""The language of a recording without speech."""
 
 
 def text_of(segments: Iterable[Segment]) -> str:
-    """All that was said."""
+    """The text of all segments, joined."""
     return "".join(segment.text for segment in segments).strip()
 
 
 def whole(request: RecordingRequest, transcript: Transcript, segments: Sequence[Segment]) -> tuple[bytes, str]:
-    """The answer's body and its content type, in the format that was asked for."""
+    """The reply's body and content type, in the requested format."""
     match request.answer_format:
         case "text":
             return _plain(text_of(segments) + "\n")
@@ -37,12 +37,12 @@ def whole(request: RecordingRequest, transcript: Transcript, segments: Sequence[
 
 
 def delta(text: str) -> bytes:
-    """The event for what was just written."""
+    """The event for the next piece of text."""
     return msgspec.json.encode({"type": "transcript.text.delta", "delta": text})
 
 
 def done(text: str, transcript: Transcript) -> bytes:
-    """The last event. Its usage is in seconds, as in the other shapes of this model's answers."""
+    """The last event. Its usage is in seconds, as in the other formats of this model."""
     return msgspec.json.encode({"type": "transcript.text.done", "text": text, "usage": _usage(transcript)})
 
 
@@ -107,7 +107,7 @@ def _vtt(segments: Sequence[Segment]) -> str:
 
 
 def _line(segment: Segment) -> str:
-    """An arrow or an empty line within a cue would be read as the next cue's times."""
+    """The segment's text on one line. A player would read an arrow or an empty line in a cue as the next cue."""
     return " ".join(segment.text.replace("-->", "->").split())
 
 
