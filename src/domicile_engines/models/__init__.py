@@ -1,1 +1,1 @@
-"""One package for each model: its weights, and all that depends on them."""
+"""One package for each model: its weights and the code that depends on them."""

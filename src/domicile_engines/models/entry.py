@@ -4,5 +4,5 @@ from typing import Any
 
 
 def model_entry(name: str, owned_by: str, *capabilities: str, **more: Any) -> dict[str, Any]:
-    """A model as `/v1/models` shows it. `more`: what else there is to know of it."""
+    """A model's entry in `/v1/models`. `more`: extra members, such as limits."""
     return {"id": name, "object": "model", "created": 0, "owned_by": owned_by, "capabilities": capabilities, **more}

@@ -1,1 +1,1 @@
-"""OpenAI's cl100k_base vocabulary, in which clients send token ids."""
+"""OpenAI's cl100k_base vocabulary, for clients that send token ids."""

@@ -1,7 +1,7 @@
-"""Token ids of OpenAI's cl100k_base as text.
+"""Decodes token ids of OpenAI's cl100k_base vocabulary to text.
 
-Clients such as LangChain count tokens by themselves and send ids in the place of text, whatever the model. Another model's
-vocabulary has nothing to do with those numbers, so they are turned back into the text that they stand for.
+Clients such as LangChain tokenize locally and send ids instead of text, whatever the model. Another model has another
+vocabulary, so the ids are decoded first.
 """
 
 import base64
@@ -21,9 +21,10 @@ IDS_MAX = 8192
 
 
 def texts(given: str | Sequence[str | int | list[int]], param: str) -> list[tuple[str, str]]:
-    """The texts of a member that holds a text, texts, the tokens of a text, or those of several; each after its path.
+    """Return the texts of a member, each with its path.
 
-    Reading many tokens takes a while: not for the event loop. Raises a 400 for what is no token.
+    The member is a text, a list of texts, the token ids of one text, or a list of such lists. Decoding many ids blocks, so
+    call it in a thread. Raises a 400 for an id that is not a token.
     """
     if isinstance(given, str):
         return [(param, given)]
@@ -38,20 +39,23 @@ def texts(given: str | Sequence[str | int | list[int]], param: str) -> list[tupl
 
 
 def decode(ids: Sequence[int], param: str) -> str:
-    """The text of token ids. An incomplete character at either end, where a client has cut, becomes U+FFFD."""
+    """Decode token ids to text. A character that the client cut off at either end becomes U+FFFD.
+
+    Raises a 400 for more than `IDS_MAX` ids, and for an id that is not a token.
+    """
     if len(ids) > IDS_MAX:
         raise too_long(param, IDS_MAX, len(ids))
     vocabulary = _vocabulary()
     if ids and (min(ids) < 0 or max(ids) >= len(vocabulary)):
         raise errors.invalid_value(
-            f"'{param}' holds a number that is no token of cl100k_base, or a special one. Send the text itself.", param
+            f"'{param}' contains a number that is not an ordinary token of cl100k_base. Send the text itself.", param
         )
     return b"".join(vocabulary[number] for number in ids).decode("utf-8", "replace")
 
 
 @cache
 def _vocabulary() -> tuple[bytes, ...]:
-    """The bytes of each token, by its id: 100,256 of them, about 5 MB. Read when ids are first sent."""
+    """The bytes of each of the 100,256 tokens, indexed by id. About 5 MB; read when ids are first decoded."""
     content = gzip.decompress(_FILE.read_bytes())
     if hashlib.sha256(content).hexdigest() != _SHA256:
         raise WeightsError(f"{_FILE.name} is not the expected file")

@@ -1,4 +1,4 @@
-"""Samples as a file that is written while it is heard: each piece of sound goes out as soon as it is made."""
+"""Encodes samples as a stream: each utterance can be sent as soon as it is synthesized."""
 
 import io
 import struct
@@ -16,39 +16,39 @@ from domicile_engines.models.kokoro.model import SAMPLES_PER_SECOND, Samples
 
 av.logging.set_level(None)
 
-# Container and codec, and how many bits a second where that is to be chosen.
+# Container, codec and bits per second; None where the codec has no bit rate to choose.
 _COMPRESSED: dict[Format, tuple[str, str, int | None]] = {
     "mp3": ("mp3", "libmp3lame", 64_000),
     "opus": ("ogg", "libopus", 32_000),
     "aac": ("adts", "aac", 64_000),
     "flac": ("flac", "flac", None),
 }
-# A stream does not know its length when it begins; this is how WAV files say so.
+# The WAV convention for a stream of unknown length.
 _UNKNOWN_LENGTH = 0xFFFF_FFFF
 _FRAME_SAMPLES = 1024
 
 
 class Encoder(Protocol):
-    """One answer's sound."""
+    """Encodes the audio of one reply."""
 
     def encode(self, samples: Samples) -> bytes:
-        """What there is to send after these samples; it may be nothing yet."""
+        """Encode samples. Returns the bytes that are ready to send; may be empty."""
         ...
 
     def finish(self) -> bytes:
-        """What there is left to send."""
+        """End the stream. Returns the remaining bytes."""
         ...
 
 
 def encoder(name: Format) -> Encoder:
-    """A fresh encoder for one answer."""
+    """Return a new encoder for one reply. `name`: the request's `response_format`."""
     if name in _COMPRESSED:
         return _Compressed(*_COMPRESSED[name])
     return _Plain(_wav_head() if name == "wav" else b"")
 
 
 class _Plain:
-    """Samples as they are: 16 bits, little-endian, one channel."""
+    """Uncompressed samples: 16 bits, little-endian, one channel, after an optional file header."""
 
     def __init__(self, head: bytes) -> None:
         self._head = head
@@ -63,7 +63,7 @@ class _Plain:
 
 
 class _Pipe(io.RawIOBase):
-    """Where FFmpeg writes. It cannot go back in it, so it writes what a listener can follow."""
+    """The output of FFmpeg. It is not seekable, so FFmpeg writes formats that can be streamed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,6 +77,7 @@ class _Pipe(io.RawIOBase):
         return len(data)
 
     def take(self) -> bytes:
+        """Remove and return the bytes written since the last call."""
         taken = bytes(self._written)
         self._written.clear()
         return taken

@@ -1,13 +1,13 @@
-"""How a word that no lexicon knows is most likely said: rules over its letters, the longest that fits first.
+"""Guesses the sounds of a word that is not in the lexicon, by spelling rules. The first rule that matches wins.
 
-English spelling is only half a rule, so this is for names and new words: understandable, not always right.
+English spelling is irregular. For names and new words the result is understandable but not always right.
 """
 
 import re
 
 _VOWEL_SOUNDS = "AIOWYaiuæɑɔəɛɜɪʊʌ"
-# Letters (a pattern at this place) -> sounds, in the notation of misaki's lexicon: A as in day, I as in my, O as in go,
-# W as in now, Y as in boy.
+# Letters (a pattern at the current position) -> sounds, in the notation of misaki's lexicon: A as in day, I as in my,
+# O as in go, W as in now, Y as in boy. "=" keeps the first matched letter.
 _RULES: tuple[tuple[str, str], ...] = (
     # Beginnings and endings.
     (r"^kn|^gn|^pn", "n"),
@@ -123,7 +123,10 @@ _VOWEL = re.compile(f"[{_VOWEL_SOUNDS}]")
 
 
 def sounds_of(word: str) -> str:
-    """The sounds of a word of small Latin letters, its first vowel stressed. Never empty for a word with letters."""
+    """The sounds of a word in lower-case Latin letters, with a stress mark.
+
+    The stress is on the first vowel; with four or more vowels, on the third from the end.
+    """
     sounds = ""
     place = 0
     while place < len(word):
@@ -142,6 +145,6 @@ def _stressed(sounds: str) -> str:
     vowels = list(_VOWEL.finditer(sounds))
     if not vowels:
         return sounds
-    # Long words are mostly stressed on the last syllable but two.
+    # Most long words are stressed on the third syllable from the end.
     stressed = vowels[0] if len(vowels) < 4 else vowels[-3]
     return f"{sounds[: stressed.start()]}ˈ{sounds[stressed.start() :]}"

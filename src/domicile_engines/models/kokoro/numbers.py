@@ -19,12 +19,15 @@ _DIGITS_MAX = 3 * len(_SCALES)
 
 
 def digits(text: str) -> str:
-    """Digit by digit, as telephone numbers are read."""
+    """Read a number digit by digit, like a telephone number."""
     return " ".join(_ONES[int(digit)] for digit in text)
 
 
 def cardinal(text: str) -> str:
-    """A row of digits as a number; one that has no name is read digit by digit, and so is one that begins with zero."""
+    """A string of digits as a cardinal number.
+
+    A number of more than 18 digits, or one with a leading zero, is read digit by digit.
+    """
     if len(text) > _DIGITS_MAX or (len(text) > 1 and text[0] == "0"):
         return digits(text)
     number = int(text)
@@ -39,7 +42,7 @@ def cardinal(text: str) -> str:
 
 
 def ordinal(text: str) -> str:
-    """`21` as twenty first."""
+    """A string of digits as an ordinal number: `21` is "twenty first"."""
     *before, last = cardinal(text).split()
     if last in _ORDINALS:
         last = _ORDINALS[last]
@@ -51,7 +54,7 @@ def ordinal(text: str) -> str:
 
 
 def year(text: str) -> str:
-    """Four digits as a year is said: `1987`, `1905`, `2000`, `2026`."""
+    """Four digits as a year: `1905` is "nineteen oh five", `2000` is "two thousand"."""
     century, rest = int(text[:2]), int(text[2:])
     if rest == 0:
         return cardinal(text) if century % 10 == 0 else f"{cardinal(text[:2])} hundred"
@@ -61,7 +64,7 @@ def year(text: str) -> str:
 
 
 def plural(words: str) -> str:
-    """`1990s` as nineteen nineties."""
+    """The plural of a number in words: "nineteen ninety" becomes "nineteen nineties"."""
     return f"{words[:-1]}ies" if words.endswith("y") else f"{words}{'es' if words.endswith('x') else 's'}"
 
 

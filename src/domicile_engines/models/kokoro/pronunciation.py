@@ -1,4 +1,4 @@
-"""English words as sounds: misaki's lexicon first, then its endings, then letters by name, then rules."""
+"""Converts English words to sounds: by misaki's lexicon, its inflections, spelled letters, compounds, and then rules."""
 
 import json
 import re
@@ -17,17 +17,17 @@ _TAPPED_AFTER = frozenset("AIOWYiuæɑəɛɪɹʊʌ")
 _TOKEN = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*'?|\.{2,}|—|[^\sA-Za-z']")
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]")
 _ELLIPSIS = "…"
-# Before another word these are said without weight; the lexicon gives them as they are said alone.
+# Before another word these are unstressed; the lexicon has only their stressed form.
 _BEFORE_VOWEL = {"the": "ði", "a": "ɐ", "to": "tʊ"}
 _BEFORE_CONSONANT = {"the": "ðə", "a": "ɐ", "to": "tə"}
 _SPELLED_LENGTH_MAX = 5
 
 
 class Pronunciation:
-    """The lexicon in memory, about 40 MB."""
+    """The pronunciation lexicon, about 40 MB in memory."""
 
     def __init__(self) -> None:
-        """Reads it: takes half a second. Raises `WeightsError`."""
+        """Read the lexicon. Blocks for half a second. Raises `WeightsError`."""
         silver: dict[str, Any] = json.loads(read_verified(_SILVER))
         gold: dict[str, Any] = json.loads(read_verified(_GOLD))
         self._words: dict[str, str] = {}
@@ -36,20 +36,20 @@ class Pronunciation:
                 self._words[word] = sounds if isinstance(sounds, str) else sounds["DEFAULT"]
 
     def of(self, text: str) -> str:
-        """Sounds and punctuation of a text that `normalization.spoken` has prepared. No word of it is left out."""
+        """The sounds and punctuation of a text that `normalization.spoken` has prepared. Every word has sounds."""
         tokens: list[str] = ["", *_TOKEN.findall(text), ""]
         sounds = ""
-        # Backwards, since how a word is said depends on what follows it.
+        # Backwards, because the sounds of a word depend on the next word.
         for index in range(len(tokens) - 2, 0, -1):
             token = tokens[index]
             if token[0].isalpha():
-                said = self._in_context(token, tokens[index - 1], tokens[index + 1], sounds)
+                token_sounds = self._in_context(token, tokens[index - 1], tokens[index + 1], sounds)
             else:
-                said = _ELLIPSIS if token.startswith("..") else token
-                if said not in PUNCTUATION:
+                token_sounds = _ELLIPSIS if token.startswith("..") else token
+                if token_sounds not in PUNCTUATION:
                     continue
-            joined = not sounds or sounds[0] in _FOLLOWS_AT_ONCE or said == "("
-            sounds = said + ("" if joined else " ") + sounds
+            joined = not sounds or sounds[0] in _FOLLOWS_AT_ONCE or token_sounds == "("
+            sounds = token_sounds + ("" if joined else " ") + sounds
         return sounds
 
     def _in_context(self, word: str, before: str, after: str, following: str) -> str:
@@ -111,7 +111,7 @@ class Pronunciation:
         return f"{stem}ɪŋ"
 
     def _parts(self, word: str) -> str:
-        """Initials by their letters, compounds by their parts, and the rest by rule."""
+        """The sounds of a word outside the lexicon: initials letter by letter, compounds by their parts, the rest by rule."""
         parts = _CAMEL.findall(word)
         if len(parts) > 1:
             return " ".join(self._word(part) for part in parts)
@@ -123,7 +123,7 @@ class Pronunciation:
         return self._compound(small) or sounds_of(small)
 
     def _compound(self, word: str) -> str | None:
-        """Two known words in one, such as a product's name, cut where the first is longest."""
+        """The sounds of a word made of two known words, with the longest first part. None if there is no such split."""
         for cut in range(len(word) - 3, 2, -1):
             first, second = self._words.get(word[:cut]), self._words.get(word[cut:])
             if first is not None and second is not None:

@@ -1,4 +1,4 @@
-"""A speech request's sound, sentence by sentence. What weighs much is imported when the model is loaded."""
+"""Synthesizes a speech request, one utterance at a time. The heavy libraries are imported when the model is loaded."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Sound(msgspec.Struct, frozen=True):
-    """A piece of the answer, encoded, and the count of all until here: sounds read, frames of 25 ms made."""
+    """A piece of encoded audio, with running totals: sounds read and frames of 25 ms made so far."""
 
     data: bytes
     sounds: int
@@ -21,15 +21,15 @@ class Sound(msgspec.Struct, frozen=True):
 
 
 def load(threads: int) -> "Kokoro":
-    """The model. Takes about a second and blocks. Raises `WeightsError`."""
-    # Only now: what it imports weighs as much as a small model, and most engines are never asked for it.
+    """Load the model. Blocks for about a second. Raises `WeightsError`."""
+    # Imported here: its libraries take as much memory as a small model, and many engines never need them.
     from domicile_engines.models.kokoro.model import Kokoro
 
     return Kokoro(threads)
 
 
 def spoken_by(request: SpeechRequest) -> "Callable[[Kokoro, threading.Event], Iterator[Sound]]":
-    """The work of one request. It raises a 400 for a text that cannot be read aloud."""
+    """The work of one request, for `Resident.stream`. It raises a 400 for a text that it cannot read."""
 
     def work(kokoro: "Kokoro", left: threading.Event) -> Iterator[Sound]:
         from domicile_engines.models.kokoro.encoding import encoder

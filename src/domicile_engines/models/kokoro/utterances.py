@@ -1,4 +1,4 @@
-"""A text cut into what the model says in one go: sentences, and long ones at their pauses."""
+"""Splits a text into pieces for one model call each: sentences, and long sentences at their pauses."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ _PAUSES = (re.compile(r"(?<=[;:—])\s+"), re.compile(r"(?<=,)\s+"), re.compile(
 
 
 def sentences(text: str) -> Iterator[str]:
-    """The text's sentences and lines, in order; blank ones are left out."""
+    """Yield the text's sentences and lines in order, without the blank ones."""
     for sentence in _SENTENCE_END.split(text):
         if sentence.strip():
             yield sentence.strip()
 
 
 def pieces(sounds: str, length_max: int) -> Iterator[str]:
-    """The sounds of a sentence in pieces of at most `length_max`, cut at the strongest pauses that suffice."""
+    """Split a sentence's sounds into pieces of at most `length_max`, at the strongest pauses that are enough."""
     yield from _cut(sounds, length_max, 0)
 
 
@@ -24,7 +24,7 @@ def _cut(sounds: str, length_max: int, pause: int) -> Iterator[str]:
         yield sounds
         return
     if pause == len(_PAUSES):
-        # One word that long is no word; but nothing of it is left out.
+        # A single word longer than `length_max` is cut anywhere; nothing is left out.
         for start in range(0, len(sounds), length_max):
             yield sounds[start : start + length_max]
         return

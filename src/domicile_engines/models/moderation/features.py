@@ -1,6 +1,6 @@
-"""What the heads see of a text: MiniLM's vector, and its words and parts of words, hashed.
+"""The features of a text: MiniLM's vector, and hashes of its words and parts of words.
 
-The training script makes its features here as well, so that a model is asked what it has learned.
+The training script uses this module too, so training and serving have the same features.
 """
 
 import re
@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 from domicile_engines.models.minilm.model import DIMENSIONS
 
 BUCKETS = 8192
-"""For the words, and as many again for the parts of words."""
+"""Hash buckets for the words. The parts of words have as many again."""
 FEATURES = DIMENSIONS + 2 * BUCKETS + 1
-"""The last one is always 1."""
+"""The last feature is always 1 (the bias)."""
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _PARTS = (3, 4, 5)
 _WORD_LETTERS_MAX = 40
-# Chosen by cross-validation on the training set: the vector leads, the hashes correct it.
+# Chosen by cross-validation on the training set: the vector has more weight than the hashes.
 _HASHED_WEIGHT = np.float32(0.7)
 
 Features = NDArray[np.float32]
 
 
 def features(text: str, vector: NDArray[np.float32]) -> Features:
-    """Shape (FEATURES,). `vector`: the text's embedding, of length 1."""
+    """The features of a text, shape (FEATURES,). `vector`: the text's embedding, of length 1."""
     words = _WORD.findall(unicodedata.normalize("NFKC", text).replace("\u2019", "'").lower())
     found = np.empty(FEATURES, np.float32)
     found[:DIMENSIONS] = vector
@@ -40,12 +40,12 @@ def features(text: str, vector: NDArray[np.float32]) -> Features:
 
 
 def has_words(text: str) -> bool:
-    """Whether there is anything to score."""
+    """Whether the text has a word to score."""
     return _WORD.search(text) is not None
 
 
 def _phrases(words: list[str]) -> Iterator[str]:
-    """Words, and pairs of words; the text's ends count as words."""
+    """The words, and the pairs of neighbouring words. The text's start and end count as words in pairs."""
     yield from words
     framed = ["^", *words, "$"]
     yield from (f"{first} {second}" for first, second in pairwise(framed))
@@ -59,7 +59,10 @@ def _parts(words: list[str]) -> Iterator[str]:
 
 
 def _hashed(grams: Iterator[str]) -> Features:
-    """Each gram once, in a bucket with a sign: of two that meet, neither wins. Of length `_HASHED_WEIGHT`, or all zero."""
+    """Feature hashing: each distinct gram adds 1 or -1 to a bucket, so collisions cancel out on average.
+
+    The result has length `_HASHED_WEIGHT`, or is all zero.
+    """
     buckets = np.zeros(BUCKETS, np.float32)
     for gram in sorted(set(grams)):
         code = zlib.crc32(gram.encode())

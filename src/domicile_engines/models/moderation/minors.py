@@ -1,7 +1,7 @@
-"""`sexual/minors`: a rule over words, because nobody should write what a model would have to learn from.
+"""Scores `sexual/minors` by a word rule, because training a model would need such texts.
 
-A passage that names both a minor and something sexual scores high, whoever says it and why: reports and refusals too. So it
-finds many that are no offence; it is there to bring a passage before a person.
+A passage that names both a minor and something sexual scores high, also in a report or a refusal. So it has many false
+positives. Its purpose is to bring a passage before a person.
 """
 
 import re
@@ -25,13 +25,13 @@ _SEXUAL = re.compile(
     r"|intimate (?:images?|pictures?|photos?))\b",
     re.IGNORECASE,
 )
-# Grown-ups are called boys and girls too, so these count only beside a word for abuse.
+# Adults are also called boys and girls, so these words count only beside a word for abuse.
 _YOUNG = re.compile(r"\b(?:boys?|girls?|sons?|daughters?)\b", re.IGNORECASE)
 _ABUSE = re.compile(
     r"\b(?:rap(?:e[ds]?|ing)|molest\w*|abus(?:e[ds]?|ing)|groomed|traffick\w*|sextort\w*)\b", re.IGNORECASE
 )
 _MEANS_BOTH = re.compile(r"\bp(?:a)?edophil\w*\b", re.IGNORECASE)
-# Health and education, where both are named every day.
+# Health and education texts often name both, so these words lower the score.
 _TEACHING = re.compile(
     r"\b(?:sex(?:ual)? (?:education|health)|contracepti\w*|condoms?|puberty|vaccin\w*|consent|midwi\w*|p(?:a)?ediatric\w*"
     r"|kindergarten|nurses?|counsell?ors? (?:says?|suggests?)|napp(?:y|ies)|diapers?|protect (?:my|your|our)"
@@ -42,7 +42,7 @@ _NAMED, _TAUGHT = 0.9, 0.3
 
 
 def score(passage: str, sexual: float) -> float:
-    """From 0 to 1. `sexual`: the learned score of the passage, which counts where a minor is named."""
+    """The score from 0 to 1. `sexual`: the passage's learned `sexual` score, used when the passage names a minor."""
     minor = _MINOR.search(passage) is not None
     named = (minor and _SEXUAL.search(passage) is not None) or _MEANS_BOTH.search(passage) is not None
     abused = _YOUNG.search(passage) is not None and _ABUSE.search(passage) is not None

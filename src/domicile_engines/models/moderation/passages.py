@@ -1,4 +1,4 @@
-"""A text in the pieces that are scored: the heads have learned from single sentences, and one among many must not drown."""
+"""Splits a text into passages to score. The heads were trained on single sentences; a long text would dilute one sentence."""
 
 import re
 from collections.abc import Sequence
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 _WORDS_MIN = 6
 _WORDS_MAX = 40
 _LETTERS_MAX = 400
-# Blanks are looked at from the first of them alone: from each, a page of them would take a minute.
+# The match may start only at the first blank of a run: otherwise a page of blanks takes a minute.
 _SENTENCE_END = re.compile(
     r"(?<=[.!?\u2026])[\"')\u201d\u2019]*\s+|(?<![^\S\n])[^\S\n]*+\n\s*|(?<=[\u3002\uff01\uff1f])"
 )
 
 
 def passages(text: str) -> Sequence[str]:
-    """The text whole when it is short; else its sentences, short ones with what follows them, long ones in portions."""
+    """A short text whole; otherwise its sentences. Short sentences are joined to the next; long ones are split."""
     if _fits(text):
         return [text]
     found: list[str] = []

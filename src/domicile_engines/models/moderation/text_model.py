@@ -1,4 +1,4 @@
-"""The learned heads: a logistic one for each category, over MiniLM's vector and hashed words."""
+"""The learned heads: one logistic regression per category, over MiniLM's vector and hashed words."""
 
 import hashlib
 import io
@@ -19,7 +19,7 @@ HEADS_SHA256 = "a84ac6ab31de713c2e062914e31335236c14bf2da5ba111df54b0df5f465b06c
 
 Heads = NDArray[np.float32]
 Scores = NDArray[np.float32]
-"""One for each of `CATEGORIES`, from 0 to 1."""
+"""One score from 0 to 1 for each of `CATEGORIES`."""
 
 NOTHING: Scores = np.zeros(len(CATEGORIES), np.float32)
 _SEXUAL = LEARNED.index(SEXUAL)
@@ -27,7 +27,7 @@ _SEXUAL = LEARNED.index(SEXUAL)
 
 @cache
 def load_heads() -> Heads:
-    """The trained weights, shape (12, FEATURES). Raises `WeightsError`."""
+    """The trained weights, shape (12, FEATURES). Raises `WeightsError` for an unexpected file."""
     content = HEADS_FILE.read_bytes()
     if hashlib.sha256(content).hexdigest() != HEADS_SHA256:
         raise WeightsError(f"{HEADS_FILE.name} is not the expected file")
@@ -44,7 +44,7 @@ def embed(model: MiniLm, passage: str) -> NDArray[np.float32]:
 
 
 def score_passage(model: MiniLm, heads: Heads, passage: str) -> Scores:
-    """One passage by all categories. A passage without a word has nothing that could be scored."""
+    """Score one passage in all categories. A passage without a word scores 0."""
     if not has_words(passage):
         return NOTHING
     learned = learned_scores(heads, features(passage, embed(model, passage)))
@@ -52,6 +52,6 @@ def score_passage(model: MiniLm, heads: Heads, passage: str) -> Scores:
 
 
 def learned_scores(heads: Heads, seen: NDArray[np.float32]) -> Scores:
-    """The heads' scores of features: shape (12,) for one passage."""
+    """The heads' scores for the features of one passage, shape (12,)."""
     scores: Scores = 1 / (1 + np.exp(-(heads @ seen)))
     return scores

@@ -1,1 +1,1 @@
-"""Yahoo's open_nsfw: how sexual an image is."""
+"""Yahoo's open_nsfw: scores how sexual an image is."""

@@ -1,4 +1,4 @@
-"""An image from a data URL: what it claims to be, of a bounded size, and whole; else 400 `invalid_file`."""
+"""Reads an image from a data URL. Raises 400 `invalid_file` for a wrong type, too many pixels or a damaged file."""
 
 import binascii
 import io
@@ -11,25 +11,25 @@ from PIL import Image
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 
-# At debug level Pillow logs what it reads in an image: an author's name, a place.
+# At debug level Pillow logs an image's metadata, such as the author's name or a place.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 PIXELS_MAX = 20_000_000
-"""Decoded, 80 MB at four bytes each."""
+"""Maximum for all formats but JPEG: 80 MB decoded, at four bytes a pixel."""
 JPEG_PIXELS_MAX = 50_000_000
-"""A JPEG is decoded at a fraction of its size."""
+"""Higher, because Pillow decodes a JPEG at a reduced size."""
 
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "jpg": "JPEG", "webp": "WEBP", "gif": "GIF"}
 _DATA_URL = re.compile(r"data:image/(png|jpeg|jpg|webp|gif);base64,")
-# More than the model looks at, so that a JPEG can be decoded at a fraction of its size.
+# The smallest side to decode a JPEG to. Larger than the model's input.
 _SIDE_WANTED = 512
 
 
 def read_picture(url: str, param: str) -> Image.Image:
-    """The first frame, in RGB. Raises a 400; nothing in it, or anywhere else, quotes the image."""
+    """The image's first frame, in RGB. Raises a 400 that names `param`; no message or log quotes the image."""
     claim = _DATA_URL.match(url)
     if claim is None:
-        raise errors.invalid_file(param, "Send a PNG, JPEG, WebP or GIF image itself, as a base64 data URL.")
+        raise errors.invalid_file(param, "Send a PNG, JPEG, WebP or GIF image as a base64 data URL.")
     try:
         data = binascii.a2b_base64(url[claim.end() :], strict_mode=True)
     except ValueError:
@@ -37,7 +37,7 @@ def read_picture(url: str, param: str) -> Image.Image:
     claimed = _FORMATS[claim[1]]
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures; their size is checked here, before a pixel is decoded.
+            # Pillow warns about large images; `_check` limits their size before a pixel is decoded.
             warnings.simplefilter("ignore")
             picture = Image.open(io.BytesIO(data), formats=sorted(set(_FORMATS.values())))
             _check(picture, claimed, param)
@@ -47,12 +47,12 @@ def read_picture(url: str, param: str) -> Image.Image:
         raise
     except Exception:
         # Pillow's decoders raise errors of many types for damaged files, and their texts may quote the file.
-        raise errors.invalid_file(param, "It is not a whole PNG, JPEG, WebP or GIF image.") from None
+        raise errors.invalid_file(param, "It is not a complete PNG, JPEG, WebP or GIF image.") from None
 
 
 def _check(picture: Image.Image, claimed: str, param: str) -> None:
     if picture.format != claimed:
-        raise errors.invalid_file(param, f"It claims to be {claimed} and is {picture.format}.")
+        raise errors.invalid_file(param, f"The data URL says {claimed}, but the image is {picture.format}.")
     pixels_max = JPEG_PIXELS_MAX if claimed == "JPEG" else PIXELS_MAX
     if picture.width * picture.height > pixels_max:
         raise errors.invalid_file(param, f"It has more than {pixels_max // 1_000_000} megapixels. Send a smaller copy.")
