@@ -1,1 +1,1 @@
-"""What runs any model: llama.cpp, onnxruntime, residency in memory, and fair turns."""
+"""The runtime of all models: llama.cpp, onnxruntime, loading and unloading, and fair turns."""

@@ -1,4 +1,4 @@
-"""A bounded number of places for a model's requests, of which no project can take all."""
+"""Admission to a model: a bounded number of places, of which no project can take all."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,27 +8,29 @@ from domicile.kernel.fair_turns import Project
 from domicile_engines.runtime.engine_errors import queue_full
 
 WAITING_MAX = 128
-"""Requests that wait for one model, beyond which the next is refused before it has begun. One project may have about half of
-the places: as many requests as a region sends at once."""
+"""Maximum waiting requests per model; the next is refused. One project can take about half of the places.
+
+Half is as many requests as a region sends at once.
+"""
 
 
 class Places:
-    """Held by a request from its beginning to its end. A project may have as many as it leaves free for others."""
+    """Places that requests hold from beginning to end. A project may hold as many as it leaves free."""
 
     def __init__(self, count: int) -> None:
         self._free = count
         self._taken: Counter[Project] = Counter()
 
     def take(self, project: Project, count: int = 1) -> None:
-        """Take places for a whole request. Raises `DomicileError` 429, and then takes none."""
-        # A project's share shrinks with what is free (dynamic thresholds), so the first never takes what the second needs.
+        """Take `count` places, or none: raises `DomicileError` 429 if the project's share is used up."""
+        # Dynamic thresholds: a project's share shrinks with the free places, so some always remain for another project.
         if self._taken.get(project, 0) + count > self._free - count:
             raise queue_full()
         self._free -= count
         self._taken[project] += count
 
     def give_back(self, project: Project, count: int = 1) -> None:
-        """Give places back."""
+        """Give back `count` places of the project."""
         self._free += count
         self._taken[project] -= count
         if not self._taken[project]:
@@ -36,7 +38,7 @@ class Places:
 
     @contextmanager
     def one(self, project: Project) -> Iterator[None]:
-        """A place for as long as this lasts."""
+        """Hold one place for the duration of the context. Raises `DomicileError` 429 like `take`."""
         self.take(project)
         try:
             yield

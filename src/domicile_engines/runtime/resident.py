@@ -1,4 +1,4 @@
-"""A model that is loaded when it is first needed, shared by all requests, and let go when nobody has needed it for a while."""
+"""A model that is loaded at its first request, shared by all requests, and unloaded after an idle time."""
 
 import asyncio
 import ctypes
@@ -23,20 +23,22 @@ ResultT = TypeVar("ResultT")
 
 
 class ClientLeftError(Exception):
-    """Nobody waits for the result any more."""
+    """The client has disconnected, so the result is no longer needed."""
 
 
 def go_on(left: threading.Event) -> None:
-    """Between two steps of a piece of work: raises `ClientLeftError` when its client has left."""
+    """Raises `ClientLeftError` if `left` is set. Work calls this between two steps."""
     if left.is_set():
         raise ClientLeftError
 
 
 class Resident(Generic[ModelT]):
-    """One model and the threads that run it. Projects take turns, also between the pieces of each other's work.
+    """One model and the threads that run it. Projects take turns, also between the pieces of one request.
 
-    `run` and `stream` do their work in a thread, so that the event loop stays free. Work that can be interrupted looks at
-    the event that it is handed: it is set when the client has left.
+    `run`, `run_in_turns` and `stream` work in a thread, so the event loop stays free. The work gets the model and an event.
+    The event is set when the client disconnects; the work checks it to stop early.
+
+    All three raise `DomicileError`: 429 if the queue is full, 503 if the model cannot be loaded.
     """
 
     def __init__(
@@ -49,11 +51,12 @@ class Resident(Generic[ModelT]):
         streams_max: int | None = None,
         unload: Callable[[ModelT], None] | None = None,
     ) -> None:
-        """`load` blocks and may raise; `idle_s` seconds without a request unload the model; `workers` run side by side.
+        """`load` may block and raise. `idle_s`: seconds without a request before the model is unloaded.
 
-        `streams_max`: how many streams may be under way, where each keeps much in memory; the next waits for one to end. A
-        project leaves one of them to the others, whatever its own take.
-        `unload`: what a model needs beyond being forgotten; quick.
+        `workers`: how many calls run at the same time.
+        `streams_max`: how many streams may be open, for work that keeps much in memory; further streams wait. One project may
+        have all but one of them. None: no limit beyond the queue's.
+        `unload`: called before the model is dropped, to release its resources; must be quick.
         """
         self.name = name
         self._load = load
@@ -72,11 +75,11 @@ class Resident(Generic[ModelT]):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether its weights are in memory now."""
+        """Whether the model is in memory now."""
         return self._model is not None
 
     async def run(self, work: Callable[[ModelT, threading.Event], ResultT], project: Project) -> ResultT:
-        """The result of `work`. Cancelling sets its event, and the worker is free again only when it has ended."""
+        """Run `work` and return its result. Cancelling sets the event, then waits until `work` has ended."""
         with self._place(project) as left:
             async with self._turns.turn(project):
                 return await self._run(work, await self._loaded(), left)
@@ -84,7 +87,7 @@ class Resident(Generic[ModelT]):
     async def run_in_turns(
         self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]], project: Project
     ) -> list[ResultT]:
-        """The results of pieces of one long work, in order. Between two of them those who wait have their turn."""
+        """Run the pieces of one request in order and return their results. Waiting requests run between two pieces."""
         results = []
         with self._place(project) as left:
             for piece in pieces:
@@ -95,9 +98,9 @@ class Resident(Generic[ModelT]):
     async def stream(
         self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]], project: Project
     ) -> AsyncGenerator[ResultT, None]:
-        """What `work` yields, each as it comes. Closing the iteration ends the work at its next item.
+        """Yield each item of `work` as it is produced. Closing the iteration stops the work before its next item.
 
-        Between two items those who wait have their turn, however slowly this one's reader reads.
+        Waiting requests run between two items. So a slow reader does not hold up the others.
         """
         with self._place(project) as left:
             async with self._streams.turn(project):
@@ -117,7 +120,7 @@ class Resident(Generic[ModelT]):
                         await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, _close, items))
 
     async def close(self) -> None:
-        """Lets the model go. What still runs is told that nobody waits for it."""
+        """Unload the model, and set the event of all running work."""
         self._stop_unloading()
         for left in self._working:
             left.set()
@@ -137,7 +140,7 @@ class Resident(Generic[ModelT]):
 
     @contextmanager
     def _place(self, project: Project) -> Iterator[threading.Event]:
-        """A place in the bounded queue. While anybody has one, the model stays."""
+        """Hold a place in the bounded queue. The model stays loaded while a request holds one."""
         with self._places.one(project):
             self._users += 1
             self._stop_unloading()
@@ -152,7 +155,7 @@ class Resident(Generic[ModelT]):
                     self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
 
     async def _loaded(self) -> ModelT:
-        """The model, loaded once for all who ask for it at the same time, and for the next when the first has left."""
+        """Return the model. Concurrent requests share one load, which continues if the first request is cancelled."""
         if self._model is not None:
             return self._model
         if self._loading is None:
@@ -162,12 +165,12 @@ class Resident(Generic[ModelT]):
     async def _load_in_thread(self) -> ModelT:
         try:
             self._model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
-            # What loading took beside the model itself.
+            # Return the memory that only the loading needed.
             _return_memory()
             _log.info("loaded %s", self.name)
             return self._model
         except WeightsError as error:
-            # Its text names a package or a file of this installation: the operator's to read, not the caller's.
+            # The text names a package or a file of this installation, so it goes to the operator's log, not to the caller.
             _log.error("%s cannot be loaded: %s", self.name, error)
         except Exception as error:
             _log.error("%s cannot be loaded: %s", self.name, type(error).__name__)
@@ -183,7 +186,7 @@ class Resident(Generic[ModelT]):
     def _unload(self) -> None:
         self._unloading = None
         if self._loading is not None:
-            # Whoever asked for it has left already.
+            # The request that started the load is gone, but the load still runs: try again later.
             self._unloading = asyncio.get_running_loop().call_later(self._idle_s, self._unload)
             return
         self._forget()
@@ -198,7 +201,7 @@ class Resident(Generic[ModelT]):
 
 
 class _Item(Generic[ResultT]):
-    """One item of an iteration; None stands for its end."""
+    """One item of an iteration. `None` instead of an `_Item` is the end, so items may be None themselves."""
 
     __slots__ = ("value",)
 
@@ -222,14 +225,14 @@ def _close(items: Iterator[object]) -> None:
 
 
 async def _settled(running: "asyncio.Future[Any]") -> None:
-    """Until a thread's work has ended, however."""
+    """Wait until a thread's work has ended, and consume its exception."""
     await asyncio.wait({running})
     if not running.cancelled():
         running.exception()
 
 
 def _return_memory() -> None:
-    """glibc keeps freed memory for itself unless it is told that nobody will want it soon."""
+    """Return freed memory to the operating system. glibc keeps it otherwise."""
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

@@ -1,4 +1,4 @@
-"""Model files that come inside packages: where they lie, and proof that they are the ones we measured."""
+"""Finds model files inside installed packages, and verifies their digests."""
 
 import hashlib
 import importlib.util
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class WeightsError(Exception):
-    """The model file is absent, or is not the expected one."""
+    """A model file is absent, is not the expected one, or cannot be loaded."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,15 @@ class Weights:
 
     @property
     def fingerprint(self) -> str:
-        """OpenAI's `system_fingerprint`: it changes when the weights do, and only then."""
+        """OpenAI's `system_fingerprint`: derived from the digest, so it changes only with the weights."""
         return f"fp_{self.sha256[:12]}"
 
 
 def locate(package: str, file: str) -> Path:
-    """Find a file without importing its package: some packages bring a runtime of their own, which nobody needs twice."""
+    """Find a file without importing its package, because some packages import a second model runtime.
+
+    Raises `WeightsError` if the package or the file is absent.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise WeightsError(f"the package {package} is not installed")
@@ -36,7 +39,7 @@ def locate(package: str, file: str) -> Path:
 
 
 def verify(path: Path, expected: str) -> Weights:
-    """Read the file once and compare its digest: a model that answers customers is a known one."""
+    """Read the file and compare its digest. Raises `WeightsError` if it differs."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != expected:
@@ -45,7 +48,7 @@ def verify(path: Path, expected: str) -> Weights:
 
 
 def read_verified(*parts: tuple[str, str, str]) -> bytes:
-    """A file that comes in parts (package, file, sha256), put together in memory; each part is compared with its digest."""
+    """Join the parts of a file in memory. Each part is (package, file, sha256). Raises `WeightsError` if a digest differs."""
     whole = io.BytesIO()
     for package, file, expected in parts:
         path = locate(package, file)
@@ -54,5 +57,5 @@ def read_verified(*parts: tuple[str, str, str]) -> bytes:
         if digest != expected:
             raise WeightsError(f"{path} has sha256 {digest}, expected {expected}")
         whole.write(content)
-    # Shares the buffer: a model's file is not in memory twice.
+    # `getvalue` shares the buffer, so the file is in memory only once.
     return whole.getvalue()

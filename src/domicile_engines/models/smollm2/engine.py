@@ -1,4 +1,4 @@
-"""The engine as the endpoints see it: a model that is loading or ready, its slots and its limits."""
+"""The chat model for the endpoints: loading or ready, with its slots and limits."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,17 +16,21 @@ from domicile_engines.runtime.weights import Weights
 
 @dataclass(frozen=True)
 class Limits:
-    """How much the engine takes on."""
+    """Limits of the chat model, from the command line."""
 
     slots: int
+    """Generations that run at the same time."""
     context: int
+    """Tokens of prompt and answer together, per slot."""
     prompt_limit: int
+    """Maximum prompt length in tokens."""
     threads: int
+    """CPU threads of the model."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What only exists once the weights are loaded."""
+    """The parts that exist only after the weights are loaded."""
 
     weights: Weights
     llama: Llama
@@ -34,7 +38,7 @@ class Model:
 
 
 class Engine:
-    """One model, loaded once, shared by all requests."""
+    """The chat model, loaded once and shared by all requests."""
 
     def __init__(self, limits: Limits, private_directory: Path) -> None:
         self._limits = limits
@@ -45,26 +49,29 @@ class Engine:
 
     @property
     def ready(self) -> bool:
-        """Whether requests can be answered."""
+        """Whether the model is loaded."""
         return self._model is not None
 
     @property
     def prompt_limit(self) -> int:
-        """The longest prompt, in tokens."""
+        """Maximum prompt length in tokens."""
         return self._limits.prompt_limit
 
     @property
     def context(self) -> int:
-        """Prompt and answer together, in tokens."""
+        """Maximum length of prompt and answer together, in tokens."""
         return self._limits.context
 
     @property
     def fingerprint(self) -> str:
-        """Which weights answer."""
+        """OpenAI's `system_fingerprint`: identifies the weights. Empty until the model is loaded."""
         return self._model.weights.fingerprint if self._model is not None else ""
 
     async def load(self) -> None:
-        """Verify and load the model, beside the event loop, so that health can be asked meanwhile."""
+        """Verify and load the model in threads, so that `/health` answers meanwhile.
+
+        Raises `WeightsError` or `EngineError`.
+        """
         found = await asyncio.to_thread(verified_weights)
         settings = Settings(
             found.path, self._private_directory, self._limits.slots, self._limits.context, self._limits.threads
@@ -73,12 +80,12 @@ class Engine:
         self._model = Model(found, llama, Enforcement(llama))
 
     async def close(self) -> None:
-        """Stop all generations."""
+        """Stop all generations and release the model's socket and threads."""
         if self._model is not None:
             await self._model.llama.close()
 
     def ready_for(self, model: str) -> Model:
-        """The model that was asked for."""
+        """The loaded model. Raises a 404 if `model` is another model, a 503 while it still loads."""
         if model != MODEL_ID:
             raise other_model(MODEL_ID)
         if self._model is None:

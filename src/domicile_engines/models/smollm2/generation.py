@@ -1,4 +1,4 @@
-"""One choice, from prompt to finish: read the prompt, decide on a call where tools are given, write, stop."""
+"""Generates one choice: reads the prompt, chooses a function if there are tools, writes, and stops."""
 
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -15,13 +15,13 @@ from domicile_engines.runtime.llama.server import End, Llama, Piece
 from domicile_engines.runtime.llama.slots import Slot, Ticket
 from domicile_engines.runtime.llama.stop import StopMatcher
 
-# What the assistant is made to say before it picks a function.
+# The text after which the model picks a function.
 _CHOOSING = "Function: "
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to generate: the same for all choices of a request, but for the seed."""
+    """What to generate. All choices of a prompt share one plan; only their seeds differ."""
 
     prompt: Sequence[int]
     tenant: str | None
@@ -34,14 +34,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Started:
-    """The prompt was read; so many of its tokens were there already."""
+    """The prompt has been read. `cached_tokens` of its tokens were in the cache."""
 
     cached_tokens: int
 
 
 @dataclass(frozen=True)
 class Text:
-    """A part of the answer."""
+    """A piece of the answer's text."""
 
     text: str
     logprobs: list[dict[str, Any]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class CallBegins:
 
 @dataclass(frozen=True)
 class CallArguments:
-    """A part of a call's arguments."""
+    """A piece of a call's arguments, which are JSON."""
 
     index: int
     fragment: str
@@ -66,7 +66,7 @@ class CallArguments:
 
 @dataclass(frozen=True)
 class Finished:
-    """The end of a choice."""
+    """The end of a choice. `reason`: OpenAI's `finish_reason`."""
 
     reason: str
     completion_tokens: int
@@ -74,7 +74,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class PromptCounted:
-    """How many tokens the prompt has, where only the end of an answer tells."""
+    """The prompt's length in tokens, from an engine that reports it only at the end."""
 
     tokens: int
 
@@ -84,19 +84,20 @@ Event = PromptCounted | Started | Text | CallBegins | CallArguments | Finished
 
 @dataclass(frozen=True)
 class Generation:
-    """All choices of one answer, as they are made."""
+    """The running generation of all choices of one answer."""
 
     fingerprint: str
-    """Which weights answer."""
+    """OpenAI's `system_fingerprint`: identifies the weights."""
     prompt_tokens: int
+    """0 when a `PromptCounted` event will tell it."""
     legacy: bool
-    """Whether calls have the form before tools."""
+    """Whether calls use the deprecated `function_call` instead of `tool_calls`."""
     events: AsyncIterator[tuple[int, Event]]
-    """Each with the index of its choice."""
+    """Each event with the index of its choice."""
 
 
 class Choice:
-    """One choice of an answer, holding its slot from the first prompt token to the last generated one."""
+    """One choice of an answer. It holds its slot from the first prompt token to the last generated token."""
 
     def __init__(self, llama: Llama, enforcement: Enforcement, plan: Plan, seed: int) -> None:
         self._llama = llama
@@ -106,7 +107,10 @@ class Choice:
         self._spent = 0
 
     async def run(self, ticket: Ticket) -> AsyncGenerator[Event, None]:
-        """Wait for a slot and generate."""
+        """Wait for a slot, then yield the choice's events.
+
+        Raises a 400 for a schema that llama.cpp does not enforce, `EngineError` if llama.cpp fails.
+        """
         plan = self._plan
         async with ticket as slot:
             cached_tokens = await self._llama.prefill(slot, plan.tenant, plan.prompt)
@@ -165,7 +169,7 @@ class Choice:
             yield event
 
     async def _calls(self, slot: Slot, calling: Calling, name: str) -> AsyncIterator[Event]:
-        """Write one call after the other, until the model closes the list."""
+        """Write calls until the model closes the list or `calls_max` is reached."""
         opening = "[" if calling.calls_max > 1 else ""
         written = f'{opening}{{"name": "{name}", "arguments": '
         for index in range(calling.calls_max):
@@ -194,13 +198,13 @@ class Choice:
         yield Finished("function_call" if calling.legacy else "tool_calls", self._spent)
 
     async def _following(self, slot: Slot, calling: Calling, written: str) -> str | None:
-        """The next function to call, or None when the list is complete."""
+        """Return the next function to call; None when the list is complete."""
         nexts = {f', {{"name": "{name}"': name for name in calling.names}
         chosen = await self._choose(slot, written, ["]", *nexts])
         return nexts.get(chosen or "]")
 
     async def _choose(self, slot: Slot, lead: str, options: Sequence[str]) -> str | None:
-        """Have the model pick one of the options; None when its tokens ran out."""
+        """Let the model pick one of the options. None if the answer's tokens run out first."""
         prompt = [*self._plan.prompt, *await self._llama.tokenize([lead])]
         chosen = ""
         async for piece in self._write(slot, prompt, grammar.of_choice(options), temperature=0.0):
@@ -211,7 +215,7 @@ class Choice:
     async def _write(
         self, slot: Slot, prompt: Sequence[int], constraint: str | None, **changes: Any
     ) -> AsyncGenerator[Piece | End, None]:
-        """Generate within what is left of the answer's tokens, and count what was spent."""
+        """Generate within the answer's remaining tokens, and count the tokens spent."""
         left = self._plan.tokens_max - self._spent
         if left <= 0:
             yield End("length", 0)
@@ -228,4 +232,4 @@ class Choice:
     @staticmethod
     def _check(schema: Schema, text: str) -> None:
         if not schema.accepts(text):
-            raise unenforceable_schema(schema.param, "the answer could not be held to it.")
+            raise unenforceable_schema(schema.param, "the engine's answer does not match it.")

@@ -1,4 +1,4 @@
-"""From a request to what will be generated: tools and shapes read, the prompt counted, the limits kept."""
+"""Plans a chat generation: reads tools and schemas, counts the prompt, checks the limits."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,14 @@ from domicile_engines.runtime.llama.schema import ANY_OBJECT, Schema, prepare
 from domicile_engines.runtime.llama.server import Llama
 from domicile_engines.runtime.llama.stop import stop_sequences
 
-# A small model may repeat itself without end; a caller who wants more says so.
+# The default answer limit, because a small model may repeat itself endlessly. Callers can set a higher one.
 _ANSWER_TOKENS = 512
-# The vocabulary's longest token is 64 blanks. Counting the tokens of megabytes takes a minute, and everybody waits for it.
+# The vocabulary's longest token is 64 blanks. Tokenizing megabytes takes a minute, during which all other requests wait.
 _TOKEN_CHARACTERS_MAX = 64
 
 
 def check_length(pieces: Sequence[int | str], prompt_limit: int, param: str) -> None:
-    """Raises a 400 for a prompt that cannot be within the limit, before its tokens are counted."""
+    """Raises a 400 for a prompt with so many characters that it must exceed the limit. Needs no tokenizing."""
     characters = sum(len(piece) for piece in pieces if isinstance(piece, str))
     if characters > prompt_limit * _TOKEN_CHARACTERS_MAX:
         raise too_long(param, prompt_limit)
@@ -29,7 +29,11 @@ def check_length(pieces: Sequence[int | str], prompt_limit: int, param: str) -> 
 async def make_plan(
     llama: Llama, request: ChatCompletionRequest, *, cache_salt: str | None, prompt_limit: int, context: int
 ) -> Plan:
-    """Decide everything that can be decided before the model is touched. Raises a 400 for a prompt or schema beyond it."""
+    """Plan a chat generation before it takes a slot.
+
+    `cache_salt`: the project whose prompt cache may be used; None for no cache. `prompt_limit` and `context` are in tokens.
+    Raises a 400 for a prompt that is too long or a schema that cannot be enforced.
+    """
     calling = calling_of(request)
     shape = _shape(request)
     pieces = prompt.render(request.messages, calling.instructions() if calling else "")

@@ -1,4 +1,4 @@
-"""Messages as the model was trained to read them (ChatML)."""
+"""Renders messages in ChatML, the format that the model was trained on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,19 +19,19 @@ from domicile.openai_api.chat_messages import (
     ToolMessage,
 )
 
-# The vocabulary's `<|im_start|>` and `<|im_end|>`. Sent as numbers: the same letters in a message stay letters, so
-# no user can open a system turn.
+# The token ids of `<|im_start|>` and `<|im_end|>`. The same letters in a message are tokenized as plain text, so a user
+# cannot open a system turn.
 TURN_BEGINS = 1
 TURN_ENDS = 2
 
-# The weights were tuned with this sentence in place of a missing system message.
+# The system message that the model was tuned with when a conversation has none.
 _DEFAULT_INSTRUCTIONS = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 
 Pieces = list[int | str]
 
 
 def render(messages: Sequence[Message], addition: str = "") -> Pieces:
-    """The prompt up to where the assistant's answer begins; `addition` closes the system message."""
+    """Render the prompt up to the start of the assistant's answer. `addition`: text to append to the system message."""
     instructions = "\n".join(text_of(m.content) for m in messages if isinstance(m, SystemMessage | DeveloperMessage))
     pieces = _turn("system", (instructions or _DEFAULT_INSTRUCTIONS) + addition)
     functions = _functions_by_call(messages)
@@ -54,15 +54,15 @@ def render(messages: Sequence[Message], addition: str = "") -> Pieces:
 
 
 def text_of(content: str | Sequence[object] | UnsetType | None) -> str:
-    """A message's text; what the model refused to say before is history like the rest."""
+    """A message's text. Earlier refusals of the assistant count as text."""
     if content is None or isinstance(content, UnsetType):
         return ""
     if isinstance(content, str):
         return content
-    return "\n".join(_said(part) for part in content if isinstance(part, TextPart | RefusalPart))
+    return "\n".join(_part_text(part) for part in content if isinstance(part, TextPart | RefusalPart))
 
 
-def _said(part: TextPart | RefusalPart) -> str:
+def _part_text(part: TextPart | RefusalPart) -> str:
     return part.text if isinstance(part, TextPart) else part.refusal
 
 
@@ -71,20 +71,20 @@ def _turn(role: str, text: str) -> Pieces:
 
 
 def _assistant(message: AssistantMessage) -> str:
-    said = [text_of(message.content) or message.refusal or ""]
+    lines = [text_of(message.content) or message.refusal or ""]
     calls = [call.function for call in message.tool_calls or [] if isinstance(call, FunctionToolCall)]
     if message.function_call is not None:
         calls.append(message.function_call)
-    said += [_call(call) for call in calls]
-    return "\n".join(filter(None, said))
+    lines += [_call(call) for call in calls]
+    return "\n".join(filter(None, lines))
 
 
 def _call(call: CalledFunction) -> str:
-    """A past call as a sentence: shown as JSON, the model wrote the JSON again in 22 of 24 answers."""
+    """An earlier call as a sentence. Given as JSON, the model repeated the JSON in 22 of 24 answers."""
     try:
         arguments = msgspec.json.decode(call.arguments, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
-        # Cut by the token limit, or not made by a model at all.
+        # The token limit cut the JSON off, or the client wrote it.
         return f"Calling the tool {call.name} with {call.arguments}".removesuffix(" with ")
     if not arguments:
         return f"Calling the tool {call.name}"
@@ -97,9 +97,9 @@ def _plain(value: Any) -> str:
 
 
 def _result(name: str, text: str, *, is_last: bool) -> str:
-    """What a tool said. Asked to, the model answers with it in 22 of 24 answers, and in 20 of 24 when it is only shown."""
-    told = f"The tool {name} returned: {text}" if name else f"The tool returned: {text}"
-    return f"{told}\nAnswer me with this result." if is_last else told
+    """A tool's result as a sentence. The last one asks the model to use it: 22 of 24 answers did, against 20 without."""
+    sentence = f"The tool {name} returned: {text}" if name else f"The tool returned: {text}"
+    return f"{sentence}\nAnswer me with this result." if is_last else sentence
 
 
 def _functions_by_call(messages: Sequence[Message]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Several generations of one request at the same time, each on its own slot."""
+"""Runs all generations of a request concurrently, each on its own slot."""
 
 import asyncio
 import secrets
@@ -15,9 +15,10 @@ _SEED_BITS = 32
 async def generating(
     engine: Engine, model: Model, plans: Sequence[Plan], *, seed: int | None, priority: int
 ) -> AsyncIterator[AsyncIterator[tuple[int, Event]]]:
-    """The events of all plans as they come, by the plan's index. All get their places in the queue, or none does.
+    """Run all plans and yield their events, each with the index of its plan.
 
-    Each plan has a seed of its own that follows from `seed`. When this is left, every generation stops and its slot is free.
+    Either all plans get a place in the queue, or the request gets a 429. Plan i has the seed `seed` + i; the first seed is
+    random if `seed` is None. Leaving the context stops every generation and frees its slot.
     """
     tickets = engine.slots.take_tickets([plan.prompt for plan in plans], plans[0].tenant, priority)
     first = seed if seed is not None else secrets.randbits(_SEED_BITS)
@@ -34,7 +35,7 @@ async def generating(
 
 
 async def _side_by_side(choices: list[AsyncGenerator[Event, None]]) -> AsyncGenerator[tuple[int, Event], None]:
-    """All choices' events as they come. When this is left, every choice stops and its slot is free."""
+    """Yield the events of all choices as they arrive. Closing the iteration stops every choice and frees its slot."""
     events: asyncio.Queue[tuple[int, Event] | None] = asyncio.Queue()
 
     async def follow(index: int, choice: AsyncGenerator[Event, None]) -> None:

@@ -1,4 +1,4 @@
-"""Tool calls. The model cannot make them by itself: it is shown the functions, asked which one, and held to its schema."""
+"""Tool calls. The model reads a list of functions and picks one; a grammar enforces the schema of its arguments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from domicile.openai_api.chat_tools import (
 )
 from domicile_engines.runtime.llama.schema import Schema, prepare
 
-# A small model that may go on calling does not know when to stop.
+# A bound, because a small model does not know when to stop calling.
 PARALLEL_CALLS_MAX = 4
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function that may be called, and the shape of its arguments."""
+    """A function that the model may call, and the schema of its arguments."""
 
     name: str
     description: str
@@ -28,13 +28,13 @@ class Function:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of its arguments."""
+        """The names of the function's arguments."""
         return list(self.arguments.enforced.get("properties", {}))
 
 
 @dataclass(frozen=True)
 class Calling:
-    """How functions may be called in this answer."""
+    """The functions that the model may or must call in this answer."""
 
     functions: tuple[Function, ...]
     mode: Literal["auto", "required"]
@@ -43,23 +43,23 @@ class Calling:
 
     @property
     def names(self) -> list[str]:
-        """The names to choose from."""
+        """The names of the functions."""
         return [function.name for function in self.functions]
 
     def function(self, name: str) -> Function:
-        """The function that was chosen."""
+        """The function with this name."""
         return _named(self.functions, name)
 
     @property
     def no_function(self) -> str:
-        """How the model says that it calls none: a word that is no function's name."""
+        """The option by which the model calls no function. Never the name of a function."""
         return "answer" if "answer" not in self.names else "answer_in_words"
 
     def instructions(self) -> str:
-        """What the system message says about the functions.
+        """The part of the system message that describes the functions.
 
-        Signatures, not schemas: the schema is enforced while the model writes, and a small model chose better from a
-        short list (docs/embedded-models.md).
+        It lists signatures, without schemas. A grammar enforces the schema, and the model chose better from a short list
+        (docs/embedded-models.md).
         """
         lines = [f"- {f.name}({', '.join(f.parameters)}): {f.description}" for f in self.functions]
         if self.mode == "auto":
@@ -68,7 +68,10 @@ class Calling:
 
 
 def calling_of(request: ChatCompletionRequest) -> Calling | None:
-    """Read both generations of the API; None when the answer is to be plain text. The request is checked already."""
+    """Read `tools` or the deprecated `functions` of a checked request. None if the answer must be text.
+
+    Raises a 400 for a schema that cannot be enforced.
+    """
     if request.functions:
         return _legacy(request, request.functions)
     if not request.tools or request.tool_choice == "none":

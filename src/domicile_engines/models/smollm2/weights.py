@@ -1,4 +1,4 @@
-"""The model's file: where it lies, and the digest of the one that we measured."""
+"""The model's file: its package, and the digest of the file that was measured."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ _SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
 def model_file() -> Path:
-    """The file of its package. Raises `WeightsError` when that is not installed."""
+    """The path of the model's file. Raises `WeightsError` if its package is not installed."""
     return locate(_PACKAGE, _FILE)
 
 
 def verified_weights() -> Weights:
-    """The file, read once and compared with its digest. Raises `WeightsError`."""
+    """Read the file and compare its digest. Raises `WeightsError`."""
     return verify(model_file(), _SHA256)

@@ -1,1 +1,1 @@
-"""A vision model that the operator brings: none comes with Domicile."""
+"""The vision model that an operator may configure. Domicile includes none."""

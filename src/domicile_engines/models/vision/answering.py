@@ -1,4 +1,4 @@
-"""Answers of the vision model, told as the chat model's are."""
+"""Generates answers of the vision model, with the same events as the chat model."""
 
 import asyncio
 import threading
@@ -26,7 +26,7 @@ PICTURES_MAX = 8
 
 
 class Vision:
-    """The vision model, loaded when it is first asked."""
+    """The vision model, loaded at its first request."""
 
     def __init__(self, files: VisionFiles, private_directory: Path, *, idle_s: float, threads: int) -> None:
         load = partial(VisionModel, files, private_directory, threads)
@@ -37,19 +37,22 @@ class Vision:
         return model_entry(MODEL_ID, "operator", "chat", "stream", "image", context=CONTEXT_TOKENS)
 
     async def close(self) -> None:
-        """Ends what runs and lets the model go."""
+        """Stop running generations and unload the model."""
         await self._model.close()
 
     @asynccontextmanager
     async def generating(self, request: ChatCompletionRequest, project: Project) -> AsyncIterator[Generation]:
-        """The answer as it is made. Leaving ends it at its next token."""
+        """Generate an answer. Leaving the context stops the model at its next token.
+
+        Raises a 400 for a damaged image or a prompt that is too long, `EngineError` if llama.cpp fails.
+        """
         body = await asyncio.to_thread(llama_body, request)
         fingerprint = await self._model.run(lambda model, _: model.fingerprint, project)
         async with aclosing(self._events(body, project)) as events:
             yield Generation(fingerprint, prompt_tokens=0, legacy=False, events=events)
 
     async def _events(self, body: dict[str, Any], project: Project) -> AsyncGenerator[tuple[int, Event], None]:
-        """What llama.cpp's chunks tell; the tokens of the prompt are known at the end."""
+        """Translate llama.cpp's chunks to events. The prompt's token count comes in the last chunk."""
         reason = ""
         async with aclosing(self._chunks(body, project)) as chunks:
             async for chunk in chunks:
@@ -88,7 +91,7 @@ class Vision:
 
 
 def _refusal(error: dict[str, Any]) -> DomicileError:
-    """llama.cpp's own text may quote the request: only its numbers are told."""
+    """The error for a refused call. llama.cpp's message may quote the request, so only its token count is used."""
     if error.get("type") != "exceed_context_size_error":
         raise EngineError("llama.cpp refused the call")
     return too_long("messages", CONTEXT_TOKENS, int(error.get("n_prompt_tokens", 0)) or None)

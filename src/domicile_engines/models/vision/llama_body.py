@@ -1,4 +1,4 @@
-"""What llama.cpp is asked for a chat request: it knows the vision model's own template."""
+"""Builds llama.cpp's chat request, which it renders with the vision model's own template."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ _TOKENS = 512
 
 
 def llama_body(request: ChatCompletionRequest) -> dict[str, Any]:
-    """The body for llama.cpp's own chat. Decodes pictures: not for the event loop. Raises a 400 for one that is none."""
+    """The request for llama.cpp's chat. Decodes images, which blocks: call it in a thread. Raises a 400 for a bad image."""
     body = {
         **sampling(request, alternatives=0),
         "messages": [_message(message, f"messages[{index}]") for index, message in enumerate(request.messages)],
@@ -29,7 +29,7 @@ def llama_body(request: ChatCompletionRequest) -> dict[str, Any]:
         "stop": stop_sequences(request.stop),
         "stream": True,
         "stream_options": {"include_usage": True},
-        # One slot serves all tenants: nothing of a prompt may be found again.
+        # All tenants share one slot, so no prompt may be cached.
         "cache_prompt": False,
         "reasoning_format": "none",
     }
@@ -45,7 +45,7 @@ def _message(message: Message, path: str) -> dict[str, Any]:
             return {"role": "user", "content": content}
         case UserMessage() | AssistantMessage():
             return {"role": message.__struct_config__.tag, "content": text_of(message.content)}
-    raise TypeError(f"{path} is checked before")
+    raise TypeError(f"the capability check should have refused {path}")
 
 
 def _part(part: UserPart, path: str) -> dict[str, Any]:

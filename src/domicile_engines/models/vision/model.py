@@ -1,4 +1,4 @@
-"""A vision model on llama.cpp: the text model and its projector (mmproj), both files of the operator's own."""
+"""Runs a vision model on llama.cpp: a text model and its projector (mmproj), both files of the operator."""
 
 import hashlib
 import secrets
@@ -21,22 +21,22 @@ from domicile_engines.runtime.llama.server import (
 from domicile_engines.runtime.weights import WeightsError
 
 CONTEXT_TOKENS = 4096
-"""Prompt, pictures and answer together."""
+"""Maximum length of prompt, images and answer together."""
 
 
 @dataclass(frozen=True)
 class VisionFiles:
-    """What the operator points at."""
+    """The files that the operator configured."""
 
     model: Path
     mmproj: Path
 
 
 class VisionModel:
-    """The loaded model. One generation at a time."""
+    """The loaded model. It runs one generation at a time."""
 
     def __init__(self, files: VisionFiles, private_directory: Path, threads: int) -> None:
-        """Loads both files: seconds, and blocks. Raises `WeightsError`."""
+        """Load both files. Blocks for seconds. Raises `WeightsError`, or `EngineError` for a socket path that is too long."""
         for file in (files.model, files.mmproj):
             if not file.is_file():
                 raise WeightsError(f"{file} does not exist")
@@ -54,20 +54,23 @@ class VisionModel:
         self.fingerprint = f"fp_{_sha256(files.model)[:12]}"
 
     def generate(self, body: dict[str, Any], deliver: Callable[[str], object], left: threading.Event) -> None:
-        """Gives every chunk to `deliver`. Ends at the next token when `left` is set; a picture is read to its end."""
+        """Generate, and call `deliver` with each chunk. Blocks. Raises `EngineError` if llama.cpp refuses the call.
 
-        def took(chunk: str) -> bool:
+        Stops at the next token after `left` is set. llama.cpp cannot stop while it reads an image.
+        """
+
+        def forward(chunk: str) -> bool:
             deliver(chunk)
             return left.is_set()
 
         try:
-            self._server.handle_chat_completions(msgspec.json.encode(body).decode(), took)
+            self._server.handle_chat_completions(msgspec.json.encode(body).decode(), forward)
         except ValueError:
-            # The message quotes the request.
+            # `from None`, because the message quotes the request.
             raise EngineError("llama.cpp refused the call") from None
 
     def close(self) -> None:
-        """Lets the model go, and leaves nothing on disk."""
+        """Unload the model and remove its socket and private folder."""
         del self._server
         remove_private_socket(self._socket)
 

@@ -1,4 +1,4 @@
-"""A picture as the vision model is given it: decoded here, once, and handed on as plain pixels."""
+"""Converts an image for the vision model: decodes it and encodes the pixels as PNG."""
 
 import base64
 import binascii
@@ -12,22 +12,23 @@ from domicile.kernel.errors import DomicileError
 from domicile_engines.runtime.engine_errors import url_not_allowed
 
 PIXELS_MAX = 50_000_000
-"""Of one picture, by its header: what is larger is not decoded."""
+"""Maximum per image, read from its header before it is decoded."""
 SIDE_MAX = 1536
-"""Pixels. Vision models look at less; what is larger only costs memory."""
+"""Pixels of the longer side after scaling. Vision models see less; more only costs memory."""
 
 _DATA_URL = re.compile(r"data:image/(?:png|jpeg|jpg|webp|gif);base64,")
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 
 
 def as_png(url: str, param: str) -> str:
-    """A data URL's picture as the data URL of a PNG: llama.cpp reads no WebP, and its own readers see nothing unchecked.
+    """Convert the image of a data URL to the data URL of a PNG.
 
-    Raises a 400 that names `param`. Takes a while: not for the event loop.
+    llama.cpp cannot read WebP, and its decoders must not see unchecked data. Blocks: call it in a thread. Raises a 400 that
+    names `param`.
     """
     head = _DATA_URL.match(url)
     if head is None:
-        # Addresses above all: llama.cpp would fetch them.
+        # This also refuses web addresses, which llama.cpp would fetch.
         raise url_not_allowed(param)
     try:
         raw = binascii.a2b_base64(url[head.end() :], strict_mode=True)
@@ -40,7 +41,7 @@ def as_png(url: str, param: str) -> str:
         raise
     except Exception:
         # Pillow's decoders raise errors of many types for damaged files, and their texts may quote the file.
-        raise errors.invalid_file(param, "It is not a whole PNG, JPEG, WebP or GIF image.") from None
+        raise errors.invalid_file(param, "It is not a complete PNG, JPEG, WebP or GIF image.") from None
     pixels.thumbnail((SIDE_MAX, SIDE_MAX))
     plain = io.BytesIO()
     pixels.save(plain, "PNG", compress_level=1)

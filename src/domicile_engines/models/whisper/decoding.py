@@ -1,4 +1,4 @@
-"""A recording as the model hears it: one channel, 16,000 samples a second."""
+"""Decodes a recording to the model's format: one channel, 16,000 samples a second."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from domicile.media.sound import NotSoundError, Recording, opened
 from domicile_engines.models.whisper.transcript import SECONDS_MAX
 
 SAMPLES_PER_SECOND = 16_000
-# Only these state how long they are, where others are estimated from their size.
+# Only these containers state their duration; FFmpeg estimates it for the others.
 _CONTAINERS_THAT_KNOW = frozenset({"aiff", "caf", "flac", "matroska", "mov", "wav"})
 _WHOLE_SHARE = 0.9
 _SLACK_SECONDS = 0.5
@@ -24,23 +24,26 @@ Samples = npt.NDArray[np.float32]
 
 
 def decode(content: bytes, left: threading.Event) -> Samples:
-    """Samples between -1 and 1, shape (n,). Raises a 400 that names `file`, and stops early when the client has `left`."""
+    """Decode to samples from -1 to 1, shape (n,). Stops early when `left` is set. Raises a 400 that names `file`."""
     try:
         if _wav_is_cut_short(content):
             raise NotSoundError
         with opened(content) as recording:
             return _decoded(recording, left)
     except NotSoundError:
-        raise not_a_recording("It is not a recording that can be read, or it is damaged.") from None
+        raise not_a_recording("It is not a readable recording, or it is damaged.") from None
 
 
 def not_a_recording(reason: str) -> DomicileError:
-    """What is wrong with the file."""
+    """A 400 that names `file`. `reason`: what is wrong with the recording."""
     return errors.invalid_file("file", reason)
 
 
 def _wav_is_cut_short(content: bytes) -> bool:
-    """FFmpeg takes what there is of a WAV file. Its head tells how much it was; a stream's head tells a huge number."""
+    """Whether a WAV file is shorter than its header says. FFmpeg accepts such files.
+
+    A streamed WAV file has a huge length in its header and counts as complete.
+    """
     claimed = int.from_bytes(content[4:8], "little")
     return content[:4] == b"RIFF" and len(content) < claimed * _WHOLE_SHARE and claimed < _WAV_STREAM_BYTES_MIN
 
@@ -57,16 +60,16 @@ def _decoded(recording: Recording, left: threading.Event) -> Samples:
 
 
 def _frames(recording: Recording, left: threading.Event) -> Iterator[AudioFrame | None]:
-    """The stream's frames, then None, which empties the resampler."""
+    """Yield the stream's frames, then None, which flushes the resampler."""
     seconds = 0.0
     for frame in recording.container.decode(recording.stream):
-        # Before it is resampled: a frame that claims to be slow would grow by its claim.
+        # Checked before resampling: a frame with a very low claimed sample rate would grow in proportion.
         seconds += frame.samples / frame.sample_rate
         if seconds > SECONDS_MAX:
-            raise not_a_recording(f"It is longer than {SECONDS_MAX} seconds; send it in parts.")
+            raise not_a_recording(f"It is longer than {SECONDS_MAX} seconds. Send it in parts.")
         if left.is_set():
             return
-        # Timestamps with gaps would be filled with silence.
+        # Without timestamps the resampler does not fill gaps with silence.
         frame.pts = None
         yield frame
     yield None

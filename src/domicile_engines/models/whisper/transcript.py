@@ -1,15 +1,15 @@
-"""What was heard, as the endpoints see it."""
+"""The transcript of a recording, as the endpoints use it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 SECONDS_MAX = 3_600
-"""Of a recording. A few megabytes can hold a day of silence; an hour is what a small CPU can work through."""
+"""Maximum length of a recording. A few megabytes can hold a day of silence; a small CPU can process an hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word with the blank before it; times are seconds from the recording's beginning, here and below."""
+    """A word with its leading blank. `start` and `end`: seconds from the start of the recording."""
 
     text: str
     start: float
@@ -18,7 +18,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What was said between two times, and the figures by which the model judged it."""
+    """The text between two times, with the model's own measures of its quality.
+
+    `start` and `end`: seconds from the start of the recording.
+    """
 
     start: float
     end: float
@@ -34,9 +37,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What is known before the first word is written, and the words as they come."""
+    """A transcript in progress: the facts known from the start, and the segments as they are computed."""
 
     seconds: float
+    """The length of the recording."""
     language: str | None
-    """Whisper's code; None where nobody speaks and nobody said which language it would be."""
+    """Whisper's code. None for a recording without speech when the request names no language."""
     segments: Iterator[Segment]

@@ -1,1 +1,1 @@
-"""llama.cpp: its process-wide server, its slots, and the grammars that it enforces."""
+"""llama.cpp: its server, its slots, and the grammars that it enforces."""

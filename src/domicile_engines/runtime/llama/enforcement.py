@@ -1,7 +1,7 @@
-"""Proof, before the first byte of an answer, that llama.cpp really holds the model to a schema.
+"""Tests, before the first byte of an answer, that llama.cpp enforces a schema.
 
-A grammar it cannot compile is only a warning to it: it then writes freely. So each new schema is tried once, with the
-model pushed as hard as possible towards a letter that no JSON value begins with.
+If llama.cpp cannot compile a grammar, it only warns and then ignores it. So each new schema is tested once: the model is
+biased strongly towards a letter that no JSON value begins with.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _PUSH = 1000.0
 
 
 class Enforcement:
-    """Which schemas were seen to hold. Only digests are kept."""
+    """Remembers which schemas llama.cpp enforces, by the digests of their grammars."""
 
     def __init__(self, llama: Llama) -> None:
         self._llama = llama
@@ -27,7 +27,7 @@ class Enforcement:
         self._impossible: int | None = None
 
     async def demand(self, slot: Slot, prompt: Sequence[int], schema: Schema) -> None:
-        """Return when the schema is enforced; refuse the request when it is not."""
+        """Test a schema that is new. Raises a 400 if llama.cpp does not enforce it. `slot` must have read `prompt`."""
         digest = hashlib.sha256(schema.grammar.encode()).digest()
         if digest in self._held:
             self._held.move_to_end(digest)

@@ -1,4 +1,4 @@
-"""JSON schemas that callers send: bounded, free of what cannot be enforced, and checked again on the finished text."""
+"""Prepares a caller's JSON schema: removes what cannot be enforced, adds bounds, and validates the finished text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,25 +13,29 @@ from domicile_engines.runtime.llama.schema_bounds import add_bounds, close
 from domicile_engines.runtime.llama.schema_reader import SchemaReader
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
-# A reference may stand for many others, so the work of a check is not bounded by the schema's size alone.
+# References can multiply the work of a validation beyond the schema's size, so they are counted.
 _REFERENCES_FOLLOWED_MAX = 20_000
 
 
-class _TooMuchWork(Exception):  # noqa: N818 - it ends a check, it is no fault
+class _TooMuchWork(Exception):  # noqa: N818 - it ends a validation and is not an error
     pass
 
 
 @dataclass(frozen=True)
 class Schema:
-    """A schema that the engine enforces while it writes."""
+    """A schema that the engine enforces while it generates."""
 
     document: dict[str, Any]
+    """The caller's schema."""
     enforced: dict[str, Any]
+    """The part that is enforced, with bounds."""
     grammar: str
+    """The LLGuidance grammar of `enforced`."""
     param: str
+    """The path of the schema in the request, for errors."""
 
     def accepts(self, text: str) -> bool:
-        """Whether a finished text is JSON of this shape. What cannot be checked is not accepted."""
+        """Whether a finished text is JSON of this schema. False if the validation takes too much work."""
         try:
             return bool(_validator(self.enforced).is_valid(msgspec.json.decode(text)))
         except (msgspec.DecodeError, RecursionError, _TooMuchWork):
@@ -39,26 +43,27 @@ class Schema:
 
 
 def prepare(document: dict[str, Any], param: str, *, strict: bool, of_arguments: bool = False) -> Schema:
-    """Accept a schema or say what is wrong with it. How large and how deep it may be, the platform's reader has checked.
+    """Prepare a caller's schema. Raises a 400 at `param` for a schema that is invalid or cannot be enforced.
 
-    Strict: every keyword is one that will be enforced. Otherwise, as in OpenAI's API, the answer keeps to what can be
-    enforced of it. Either way what has no end of its own gets one (`schema_bounds`).
+    `strict`: refuse every keyword that cannot be enforced; otherwise ignore such keywords, as OpenAI's API does. Unbounded
+    values get bounds (`schema_bounds`). `of_arguments`: the schema of a function's arguments, which must be an object. The
+    platform's reader has already limited the document's size and depth.
     """
     enforced = SchemaReader(document, param, strict=strict).read()
     if of_arguments:
         if enforced.get("type", "object") != "object":
             raise unenforceable_schema(param, "its type must be 'object'.")
         enforced["type"] = "object"
-        # A model invents arguments where it may.
+        # The model invents arguments if the schema allows them.
         close(enforced)
     add_bounds(enforced)
     return Schema(document, enforced, grammar.of_schema(enforced), param)
 
 
 def _validator(schema: dict[str, Any]) -> Any:
-    """A validator whose work is bounded whatever the schema: no caller's regular expression runs here.
+    """A validator with bounded work that does not run the caller's regular expressions.
 
-    Patterns were enforced as the text was written, in linear time; Python's `re` can be made to run for ever.
+    The grammar has already enforced patterns, in linear time. Python's `re` can take exponential time.
     """
     followed = 0
 
@@ -70,7 +75,7 @@ def _validator(schema: dict[str, Any]) -> Any:
         yield from jsonschema.Draft202012Validator.VALIDATORS["$ref"](validator, value, instance, parent) or ()
 
     def multiple_of(validator: Any, value: Any, instance: Any, parent: Any) -> Iterator[Any]:
-        # Binary floating point would call 1.1 no multiple of 0.1; the grammar counts in decimals.
+        # In binary floating point, 1.1 is not a multiple of 0.1. The grammar has checked fractions in decimal.
         if isinstance(value, int) and isinstance(instance, int):
             yield from (
                 jsonschema.Draft202012Validator.VALIDATORS["multipleOf"](validator, value, instance, parent) or ()

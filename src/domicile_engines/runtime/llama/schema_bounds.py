@@ -1,7 +1,7 @@
-"""Ends for what a schema leaves endless, in answers and in the arguments of calls alike.
+"""Adds bounds to the unbounded parts of a schema, for answers and for the arguments of calls.
 
-A small model seldom closes a string, a number, a list or an object by itself. It runs to the token limit, and the client gets
-cut JSON. Every bound narrows the caller's schema, so an answer within them is one that the caller's schema allows.
+A small model seldom closes a string, a number, a list or an object by itself. Without bounds it runs to the token limit, and
+the client gets truncated JSON. A bound only narrows the schema, so every answer still matches the caller's schema.
 """
 
 from typing import Any
@@ -14,16 +14,17 @@ STRING_LENGTH = 200
 """Characters."""
 ITEMS = 16
 PROPERTIES = 16
-"""Of an object whose schema names none."""
+"""Maximum in an object whose schema names no properties."""
 NAME_LENGTH = 40
-"""Characters of a property's name that no schema names."""
+"""Characters of a property name that the schema does not name."""
 NUMBER = 10**15
-"""The largest amount. Every whole number up to it is exact in a double."""
+"""The largest absolute value. Every whole number up to it is exact in a double."""
 DECIMALS = 0.000_001
-# Below this, six decimals might leave no number in the range.
+"""The step of fractions: six decimals."""
+# In a narrower range, six decimals might leave no number.
 _NARROW = 0.001
 _FREE_DEPTH = 2
-"""Levels of lists and objects within a value that may be anything."""
+"""Nesting depth of a value that the schema does not restrict."""
 
 _TYPES = ("string", "number", "boolean", "null", "array", "object")
 _ENDED = frozenset({"enum", "const", "$ref"})
@@ -40,12 +41,15 @@ def add_bounds(root: Node) -> None:
         for option in node.get("anyOf", ())
     }
     for node in nodes:
-        # An option beside `properties` is read together with them: closing either would shut out the other's.
+        # `anyOf` and `properties` of one node apply together. Closing either would exclude the properties of the other.
         _bound(node, _FREE_DEPTH, may_close=id(node) not in merged)
 
 
 def close(node: Node) -> None:
-    """Allow only the properties that an object's schema names, unless it says otherwise."""
+    """Set `additionalProperties` to false, in place.
+
+    Leaves the node unchanged if it has `additionalProperties` or `anyOf`, or requires a property that it does not name.
+    """
     named = node.get("properties", {}).keys()
     if "additionalProperties" not in node and "anyOf" not in node and named >= set(node.get("required", ())):
         node["additionalProperties"] = False
@@ -64,7 +68,7 @@ def _bound(node: Node, depth: int, *, may_close: bool) -> None:
         _bound_array(node, depth)
     if "object" in kinds and may_close:
         _bound_object(node, depth)
-    # Last: it may divide the node.
+    # Last, because it may replace the node by two options.
     if "integer" in kinds or "number" in kinds:
         _bound_number(node, kinds)
 
@@ -75,7 +79,7 @@ def _bound_string(node: Node) -> None:
 
 
 def _is_finite(pattern: str) -> bool:
-    """Whether a pattern surely matches no endless text. A caller's pattern is read by its letters, never by an expression."""
+    """Whether a pattern surely matches only texts of bounded length. Conservative: it only looks for certain characters."""
     is_whole = pattern.startswith("^") and pattern.endswith("$") and not pattern.endswith("\\$")
     return is_whole and not any(endless in pattern for endless in ("*", "+", "|", ",}"))
 
@@ -99,14 +103,14 @@ def _bound_object(node: Node, depth: int) -> None:
     values = node.get("additionalProperties", True)
     if values is False:
         return
-    # LLGuidance bounds neither the names nor the number of additional properties; those of a pattern it does.
+    # LLGuidance cannot bound the names or the number of `additionalProperties`, but it can for `patternProperties`.
     node["patternProperties"] = {f"^.{{1,{NAME_LENGTH}}}$": _anything(depth) if values is True else values}
     node["maxProperties"] = PROPERTIES
     node["additionalProperties"] = False
 
 
 def _anything(depth: int) -> Node:
-    """Any value, with ends."""
+    """A schema for any value, with bounds."""
     value: Node = {}
     _bound(value, depth - 1, may_close=True)
     return value
@@ -130,7 +134,10 @@ def _bound_number(node: Node, kinds: list[str]) -> None:
 
 
 def _divide_at_zero(node: Node, kinds: list[str]) -> None:
-    """LLGuidance counts the decimals of multiples only, and knows no negative multiple: negative numbers stay by themselves."""
+    """Replace a number's node by two options, so that the non-negative one has six decimals.
+
+    LLGuidance limits decimals only through `multipleOf`, and it does not support negative multiples.
+    """
     numeric = {name: node.pop(name) for name in _NUMERIC if name in node}
     lowest = {name: numeric[name] for name in ("minimum", "exclusiveMinimum") if name in numeric}
     highest = {name: numeric[name] for name in ("maximum", "exclusiveMaximum") if name in numeric}

@@ -1,4 +1,4 @@
-"""Which part of JSON Schema is served, and how much of it: the limits are measured, see docs/embedded-models.md."""
+"""Reads the supported part of JSON Schema, within measured limits (docs/embedded-models.md)."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from domicile_engines.runtime.engine_errors import unenforceable_schema
 PROPERTIES_MAX = 512
 PROPERTIES_PER_OBJECT_MAX = 128
 ENUM_VALUES_MAX = 1024
-# llama.cpp lays out every item it may have to count, on the thread that serves all slots.
+# llama.cpp expands every counted item, on the thread that serves all slots.
 ITEMS_COUNTED_MAX = 8192
 LENGTH_MAX = 100_000
 PATTERN_LENGTH_MAX = 512
@@ -26,12 +26,12 @@ _HOLDS_SCHEMAS = frozenset(
 _NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
 _LENGTHS = frozenset({"minLength", "maxLength"})
 _COUNTS = frozenset({"minItems", "maxItems"})
-# Look-around, back-references and inline flags: a grammar has no way to enforce them.
+# Look-around, back-references and inline flags: a grammar cannot enforce them.
 _UNENFORCEABLE = re.compile(r"\(\?(?!:)|\\[1-9bBk]")
 
 
 class SchemaReader:
-    """Reads one schema into the part that is enforced. Strict: anything more is refused; otherwise left out."""
+    """Reads the part of one schema that can be enforced. Strict: refuses any other keyword; otherwise leaves it out."""
 
     def __init__(self, document: dict[str, Any], param: str, *, strict: bool) -> None:
         self._document = document
@@ -42,7 +42,7 @@ class SchemaReader:
         self._items = 0
 
     def read(self) -> dict[str, Any]:
-        """The enforced schema, or a refusal."""
+        """Return the enforced schema. Raises a 400 for a schema that is invalid, too large or, if strict, unenforceable."""
         enforced = self._schema(self._document)
         self._refuse_endless_references(enforced)
         return enforced
@@ -66,7 +66,7 @@ class SchemaReader:
         return enforced
 
     def _keyword(self, keyword: str, value: Any) -> tuple[Any] | None:
-        """The enforced form of a keyword, or None where it is left out."""
+        """The enforced value of a keyword, in a tuple. None if the keyword is left out."""
         if keyword in _HOLDS_SCHEMAS:
             return (self._inner(keyword, value),)
         if keyword in _NUMBERS | _LENGTHS | _COUNTS:
@@ -169,23 +169,23 @@ class SchemaReader:
         return target
 
     def _refuse_endless_references(self, root: dict[str, Any]) -> None:
-        """A reference that comes back to itself without a property or an item between describes nothing."""
-        settled: set[int] = set()
-        on_the_way: set[int] = set()
+        """Refuse a reference cycle without a property or an item in between: it describes no value."""
+        finished: set[int] = set()
+        visiting: set[int] = set()
 
         def visit(node: dict[str, Any]) -> None:
-            if id(node) in settled:
+            if id(node) in finished:
                 return
-            if id(node) in on_the_way:
-                raise self._refuse("a '$ref' leads back to itself with nothing between.")
-            on_the_way.add(id(node))
+            if id(node) in visiting:
+                raise self._refuse("a '$ref' leads back to itself without a property or an item in between.")
+            visiting.add(id(node))
             following = list(node.get("anyOf", ()))
             if "$ref" in node:
                 following.append(self._resolve(root, node["$ref"]))
             for each in following:
                 visit(each)
-            on_the_way.discard(id(node))
-            settled.add(id(node))
+            visiting.discard(id(node))
+            finished.add(id(node))
 
         try:
             for node in all_schemas(root):
@@ -195,7 +195,7 @@ class SchemaReader:
 
 
 def all_schemas(root: dict[str, Any]) -> list[dict[str, Any]]:
-    """A schema and every schema within it."""
+    """The schema and all its subschemas."""
     found = [root]
     for node in found:
         for keyword in ("properties", "$defs", "definitions"):

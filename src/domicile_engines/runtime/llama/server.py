@@ -1,8 +1,8 @@
-"""The only place that touches llama.cpp: load it, count tokens, run one generation on one slot.
+"""Runs llama.cpp: loads a model, counts tokens, and runs generations on slots.
 
-llama.cpp comes with an HTTP server that cannot be switched off: it serves every slot's state to whoever reaches it.
-Here it is bound to a Unix socket in a directory only this user can enter, behind a secret made at each start. We
-use it for counting tokens; generations are calls inside the process.
+llama.cpp has an HTTP server that cannot be switched off, and that serves the state of every slot. So it listens on a Unix
+socket in a directory that only this user can enter, with a new secret at each start. It is used only to count tokens;
+generations are calls inside the process.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# OpenMP reads this once, when llama.cpp is imported. Spinning threads starve a neighbour on a shared CPU.
+# OpenMP reads this once, when llama.cpp is imported. Spinning threads take time from other processes on a shared CPU.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# The grammar engine writes its complaints to stderr, and they quote the caller's schema.
+# The grammar engine writes warnings to stderr that quote the caller's schema.
 os.environ["LLGUIDANCE_LOG_LEVEL"] = "0"
 
 import aiohttp
@@ -27,33 +27,36 @@ import xllamacpp
 
 from domicile_engines.runtime.llama.slots import Slot
 
-# A prompt is read in pieces of this size, because llama.cpp cannot be interrupted within one: a client that leaves
-# frees its slot after one piece, and short requests get their turn between two pieces of a long one.
+# A prompt is read in pieces of this size, because llama.cpp cannot be interrupted within one call. A disconnect frees the
+# slot after one piece, and short requests run between two pieces of a long prompt.
 PREFILL_TOKENS = 64
 _SILENT = -1
-# llama.cpp takes a host name for a Unix socket when it ends so.
+# llama.cpp takes a host name that ends in ".sock" as the path of a Unix socket.
 _SOCKET_NAME = "llama.sock"
 _SOCKET_PATH_LENGTH_MAX = 100
 
 
 class EngineError(Exception):
-    """llama.cpp failed. Its own words may quote the prompt, so they are not kept."""
+    """llama.cpp failed. Its message may quote the prompt, so it is not kept."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How the model is loaded."""
+    """How to load a model."""
 
     path: Path
     private_directory: Path
+    """For the socket of llama.cpp's server."""
     slots: int
     context_tokens: int
+    """Tokens of prompt and answer together, per slot."""
     threads: int
+    """CPU threads for generating. Reading prompts uses up to twice as many."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Text as it is generated: always whole characters. `tokens` counts from the generation's beginning."""
+    """A piece of generated text, of whole characters. `tokens`: tokens since the start of the generation."""
 
     text: str
     tokens: int
@@ -62,17 +65,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class End:
-    """The end of a generation: `stop` when the model ended it, `length` when the limit did."""
+    """The end of a generation. `reason`: `stop` if the model ended it, `length` if the token limit did."""
 
     reason: str
     tokens: int
 
 
 class Llama:
-    """A loaded model."""
+    """A model loaded by llama.cpp."""
 
     def __init__(self, settings: Settings) -> None:
-        """Load the model: takes about a second and blocks."""
+        """Load the model. Blocks for about a second. Raises `EngineError`."""
         self._settings = settings
         self._closing = threading.Event()
         self._key = secrets.token_urlsafe(32)
@@ -87,7 +90,7 @@ class Llama:
             raise EngineError("llama.cpp did not start") from error
 
     async def tokenize(self, pieces: Sequence[int | str]) -> list[int]:
-        """The prompt's tokens. Numbers are the template's special tokens; text never becomes one."""
+        """The prompt's tokens. Numbers in `pieces` are special tokens; text never becomes one. Raises `EngineError`."""
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.UnixConnector(str(self._socket), limit=1, force_close=True),
@@ -103,7 +106,7 @@ class Llama:
         return tokens
 
     async def prefill(self, slot: Slot, tenant: str | None, prompt: Sequence[int]) -> int:
-        """Read a prompt into the slot, and return how many of its tokens were there already."""
+        """Read a prompt into the slot. Returns how many of its tokens were cached there. Raises `EngineError`."""
         loop = asyncio.get_running_loop()
         prefix = slot.reusable_prefix(tenant, prompt)
         slot.begin()
@@ -112,14 +115,14 @@ class Llama:
         while cached is None or done < len(prompt):
             done = min(done + PREFILL_TOKENS, len(prompt))
             reuse = prefix is not None or cached is not None
-            # In turn: side by side, each piece would take as long as all of them.
+            # One piece at a time: concurrently, each piece would take as long as all of them.
             async with self._prefilling:
                 begun = loop.time()
                 found = await self._read(slot.number, prompt[:done], reuse=reuse)
             cached = found if cached is None else cached
             slot.computed(tenant, prompt[:done])
             if self._generating and done < len(prompt):
-                # Beside a piece an answer gets on by one token. So the other slots have as long for themselves.
+                # While a piece is read, running answers advance by one token. So pause as long for the other slots.
                 await asyncio.sleep(loop.time() - begun)
         return cached
 
@@ -137,7 +140,10 @@ class Llama:
     async def generate(
         self, slot: Slot, prompt: Sequence[int], sampling: dict[str, Any]
     ) -> AsyncGenerator[Piece | End, None]:
-        """Continue a prompt that this slot has read. Leaving the iteration stops the model at its next token."""
+        """Continue a prompt that this slot has read. Closing the iteration stops the model at its next token.
+
+        `sampling`: llama.cpp's parameters. Raises `EngineError`.
+        """
         body = {
             **sampling,
             "prompt": prompt,
@@ -177,7 +183,7 @@ class Llama:
                 if not (left.is_set() or self._closing.is_set()):
                     self._server.handle_completions(msgspec.json.encode(body).decode(), deliver)
             except ValueError:
-                # The message quotes the request; that no end was delivered says enough.
+                # The message quotes the request. The caller notices the failure by the missing end.
                 return
             finally:
                 if not loop.is_closed():
@@ -192,11 +198,11 @@ class Llama:
                 yield decoded
         finally:
             left.set()
-            # The slot is free when the model has let go of it, not when we stop listening.
+            # The slot is free only after the call has ended.
             await asyncio.shield(running)
 
     async def close(self) -> None:
-        """Stop every generation and leave nothing on disk."""
+        """Stop every generation and remove the socket and its directory."""
         self._closing.set()
         if self._http is not None:
             await self._http.close()
@@ -205,20 +211,20 @@ class Llama:
 
 
 def server_parameters(settings: Settings, socket: Path, key: str) -> xllamacpp.CommonParams:
-    """How llama.cpp is told to load a model, to say nothing, and to let nobody in."""
+    """llama.cpp's parameters: load the model, log nothing, and serve only on `socket` with `key`."""
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(settings.path)
     parameters.n_ctx = settings.context_tokens * settings.slots
     parameters.n_parallel = settings.slots
     parameters.n_gpu_layers = 0
     parameters.cpuparams.n_threads = settings.threads
-    # One connection at a time is all we open, and a connection holds a thread.
+    # The engine opens one connection at a time, and each connection holds a thread.
     parameters.n_threads_http = 2
-    # Reading a prompt is worth more threads than generating, which waits for memory.
+    # Reading a prompt gains from more threads; generating is limited by memory bandwidth.
     parameters.cpuparams_batch.n_threads = min(os.cpu_count() or 1, 2 * settings.threads)
-    # On CPUs it halves the speed of an answer to a long prompt (27 against 14 ms a token at 1,900), and reading is no faster.
+    # On CPUs it halves the speed of generating (27 against 14 ms a token at 1,900), and reading a prompt is no faster.
     parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    # A cache across slots would be a cache across tenants.
+    # A cache shared by slots would be shared by tenants.
     parameters.cache_ram_mib = 0
     parameters.cache_idle_slots = False
     parameters.slot_prompt_similarity = 0.0
@@ -235,7 +241,7 @@ def server_parameters(settings: Settings, socket: Path, key: str) -> xllamacpp.C
 
 
 def private_socket(directory: Path) -> Path:
-    """Where llama.cpp's own server listens: in a directory that only this user can enter. Raises `EngineError`."""
+    """Create the private directory and return the path for llama.cpp's socket. Raises `EngineError` if it is too long."""
     directory.mkdir(mode=0o700, exist_ok=True)
     directory.chmod(0o700)
     socket = directory / _SOCKET_NAME
@@ -246,6 +252,6 @@ def private_socket(directory: Path) -> Path:
 
 
 def remove_private_socket(socket: Path) -> None:
-    """Leaves nothing on disk."""
+    """Remove the socket and its directory."""
     socket.unlink(missing_ok=True)
     socket.parent.rmdir()

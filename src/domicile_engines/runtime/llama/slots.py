@@ -1,4 +1,4 @@
-"""Who generates next, and on which slot: a bounded, fair queue, and a prompt cache that no two tenants share."""
+"""Assigns slots to generations: a bounded, fair queue, and a prompt cache that tenants never share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from domicile_engines.runtime.places import WAITING_MAX, Places
 
 @dataclass
 class Slot:
-    """One of the model's sequences, and whose prompt its KV cache holds.
+    """One of the model's sequences, with the owner and the tokens of its KV cache.
 
-    `tenant` and `tokens` describe what the model has really computed there, so they are only written once it has:
-    a request that is dropped before its first batch ran must not sign another tenant's leftovers with its name.
+    `tenant` and `tokens` are set only after the model has computed them. Otherwise a request that is dropped before its first
+    batch would mark another tenant's cache as its own.
     """
 
     number: int
@@ -20,7 +20,7 @@ class Slot:
     tokens: Sequence[int] = ()
 
     def reusable_prefix(self, tenant: str | None, prompt: Sequence[int]) -> int | None:
-        """How many leading tokens may be reused; None: nothing here is this tenant's, start from nothing."""
+        """How many leading tokens may be reused. None if the cache is not this tenant's and must be discarded."""
         if tenant is None or self.tenant != tenant:
             return None
         shared = 0
@@ -31,19 +31,19 @@ class Slot:
         return shared
 
     def begin(self) -> None:
-        """The cache is about to change hands."""
+        """Clear the owner, before the model overwrites the cache."""
         self.tenant = None
         self.tokens = ()
 
     def computed(self, tenant: str | None, tokens: Sequence[int]) -> None:
-        """The model has read `tokens` here, for `tenant`."""
+        """Record that the model has read `tokens` into this slot for `tenant`."""
         self.tenant = tenant
         self.tokens = tokens
 
 
 @dataclass(eq=False)
 class Ticket:
-    """A place in the queue for one generation. Use it as an async context manager: it waits, and gives back."""
+    """A place in the queue for one generation. As an async context manager it waits for a slot and gives it back."""
 
     queue: "SlotQueue"
     tenant: Project
@@ -65,7 +65,7 @@ class Ticket:
 
 
 class SlotQueue:
-    """Hands out slots in turns (`kernel.fair_turns`), so a flood only delays its sender."""
+    """Gives slots to tenants in turns (`kernel.fair_turns`), so a flood of requests delays only its own tenant."""
 
     def __init__(self, slots: int, waiting_max: int = WAITING_MAX) -> None:
         self._idle = [Slot(number) for number in range(slots)]
@@ -83,18 +83,18 @@ class SlotQueue:
         return len(self._idle)
 
     def take_tickets(self, prompts: Sequence[Sequence[int]], tenant: Project, priority: int = 0) -> list[Ticket]:
-        """A place for each of a request's prompts, or none: a request is refused before it has begun, not half way."""
+        """Take a place for each prompt of a request, or none. Raises `DomicileError` 429 if the queue is full."""
         self._places.take(tenant, len(prompts))
         return [Ticket(self, tenant, prompt, priority) for prompt in prompts]
 
     async def slot_for(self, ticket: Ticket) -> Slot:
-        """Wait for the ticket's turn, and choose a slot for it."""
+        """Wait for the ticket's turn and return a slot for it."""
         if not self._turns.begin(ticket.tenant):
             await self._turns.wait(ticket.tenant, ticket.priority)
         return self._choose(ticket.tenant, ticket.prompt)
 
     def give_back(self, ticket: Ticket) -> None:
-        """End a ticket, served or not. Ending it twice is harmless."""
+        """End a ticket and free its place and slot. A second call has no effect."""
         if ticket.ended:
             return
         ticket.ended = True
@@ -104,11 +104,11 @@ class SlotQueue:
             self._turns.leave(ticket.tenant)
 
     def _choose(self, tenant: str | None, prompt: Sequence[int]) -> Slot:
-        """The idle slot that saves the tenant most work, else one nobody can reuse, else the longest idle one."""
+        """The idle slot with the longest reusable prefix; else one without an owner; else the one idle for longest."""
 
         def worth(index: int) -> tuple[int, bool]:
             slot = self._idle[index]
             return slot.reusable_prefix(tenant, prompt) or 0, slot.tenant is None
 
-        # max() keeps the first of equals, and slots come back at the end of the list.
+        # max() returns the first of equal slots, and freed slots go to the end of the list.
         return self._idle.pop(max(range(len(self._idle)), key=worth))

@@ -1,4 +1,4 @@
-"""Stop sequences: found across pieces, never shown, not even their first letters."""
+"""Finds stop sequences across pieces of text. No part of a stop sequence is sent."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -6,20 +6,20 @@ from typing import Any
 
 
 def stop_sequences(given: str | Sequence[str] | None) -> list[str]:
-    """What a request gives as `stop`. An empty sequence would match everywhere and means nothing."""
+    """The request's `stop` as a list, without empty sequences, which would match everywhere."""
     return [sequence for sequence in ([given] if isinstance(given, str) else given or []) if sequence]
 
 
 @dataclass(frozen=True)
 class Released:
-    """Text that no stop sequence can claim any more, with the log probabilities of its tokens."""
+    """Text that cannot be part of a stop sequence any more, with the log probabilities of its tokens."""
 
     text: str
     logprobs: list[dict[str, Any]] = field(default_factory=list)
 
 
 class StopMatcher:
-    """Holds back just what could still turn out to be the beginning of a stop sequence."""
+    """Holds back only the text that may be the beginning of a stop sequence."""
 
     def __init__(self, sequences: Sequence[str]) -> None:
         self._sequences = sequences
@@ -27,7 +27,7 @@ class StopMatcher:
         self.found = False
 
     def feed(self, text: str, logprobs: list[dict[str, Any]]) -> Released:
-        """Take a piece, give what may be shown. Once a sequence was found, everything after it is dropped."""
+        """Add a piece and return the text that may be sent. Drops everything from a stop sequence on."""
         if self.found:
             return Released("")
         if not self._sequences:
@@ -41,14 +41,14 @@ class StopMatcher:
         return self._release(len(held) - self._longest_possible_beginning(held))
 
     def finish(self) -> Released:
-        """The text has ended: what was held back was not a stop sequence after all."""
+        """End the text and return the text held back, which was not a stop sequence."""
         return Released("") if self.found else self._release(sum(len(piece.text) for piece in self._held))
 
     def _longest_possible_beginning(self, held: str) -> int:
         return max(_overlap(held, sequence) for sequence in self._sequences)
 
     def _release(self, length: int) -> Released:
-        """Cut the held pieces at `length`; a token belongs to the side where its text begins."""
+        """Release the first `length` characters. A token's log probabilities go with its first character."""
         text, logprobs, rest = "", [], []
         for piece in self._held:
             room = length - len(text)
