@@ -69,9 +69,7 @@ def _check_vision(request: ChatCompletionRequest) -> None:
     if request.logprobs:
         raise errors.unsupported_parameter("logprobs", "The embedded vision model gives no log probabilities.")
     if request.response_format is not None and not isinstance(request.response_format, TextResponse):
-        raise errors.unsupported_parameter(
-            "response_format", "The embedded vision model writes plain text only."
-        )
+        raise errors.unsupported_parameter("response_format", "The embedded vision model writes plain text only.")
     for name in ("tools", "functions"):
         if getattr(request, name):
             raise errors.unsupported_parameter(name, _NO_FUNCTIONS)
