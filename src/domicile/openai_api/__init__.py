@@ -1,1 +1,1 @@
-"""The wire types of the OpenAI API: all of it is content, so the control plane may not import it."""
+"""The wire types of the OpenAI API. They are content types, so the control plane may not import them."""

@@ -23,7 +23,7 @@ MEDIA_TYPES: dict[Format, str] = {
 
 
 class SpeechRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say."""
+    """The request, with every member that the API allows."""
 
     input: Annotated[str, Meta(max_length=4096)]
     voice: str | CustomVoice
@@ -34,17 +34,17 @@ class SpeechRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def as_events(self) -> bool:
-        """Whether the sound is asked for as server-sent events."""
+        """Whether the caller wants the audio as server-sent events."""
         return self.stream_format == "sse"
 
     @property
     def media_type(self) -> str:
-        """Of the sound itself."""
+        """The media type of the audio."""
         return MEDIA_TYPES[self.response_format or "mp3"]
 
 
 class SpeechUsage(Lenient, frozen=True):
-    """Tokens read and spoken."""
+    """The tokens of the input and of the audio."""
 
     input_tokens: int
     output_tokens: int
@@ -52,13 +52,13 @@ class SpeechUsage(Lenient, frozen=True):
 
 
 class SpeechDelta(Lenient, frozen=True, tag_field="type", tag="speech.audio.delta"):
-    """A piece of the sound, in base64."""
+    """An event with a piece of the audio, in base64."""
 
     audio: str
 
 
 class SpeechDone(Lenient, frozen=True, tag_field="type", tag="speech.audio.done"):
-    """There is no more."""
+    """The last event of a stream."""
 
     usage: SpeechUsage
 
@@ -67,20 +67,20 @@ _EVENT = msgspec.json.Decoder(SpeechDelta | SpeechDone)
 
 
 def check_speech_request(request: SpeechRequest) -> None:
-    """The rules that types cannot say. Raises `DomicileError` 400 with the member at fault."""
+    """Check the rules that types cannot express. Raises `DomicileError` 400 that names the member."""
     if not request.input.strip():
-        raise errors.invalid_value("'input' must hold text.", "input")
+        raise errors.invalid_value("'input' must not be empty.", "input")
     if isinstance(request.voice, CustomVoice):
-        raise errors.invalid_value("Custom voices are not kept here: name one of the voices by a string.", "voice")
+        raise errors.invalid_value("Custom voices are not supported: set 'voice' to the name of a voice.", "voice")
     if request.speed is not None and not math.isfinite(request.speed):
         raise errors.invalid_value("'speed' must be a number between 0.25 and 4.", "speed")
 
 
 def encode_for_engine(request: SpeechRequest, *, model: str) -> bytes:
-    """The bytes for an engine: what was read, with the engine's own name for the model."""
+    """Encode the parsed request for an engine. `model`: the engine's own name for the model."""
     return msgspec.json.encode(msgspec.structs.replace(request, model=model))
 
 
 def shown_event(data: bytes) -> bytes:
-    """The data of one event of an engine's stream, for the caller. Raises ValueError."""
+    """Re-encode one event of an engine's stream for the caller. Raises ValueError for an invalid event."""
     return msgspec.json.encode(_EVENT.decode(data))

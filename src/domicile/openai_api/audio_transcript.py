@@ -1,4 +1,4 @@
-"""The answers of the transcription endpoints: read leniently from an engine, written strictly to the caller (design 4.6)."""
+"""Replies of the transcription endpoints: decoded leniently from an engine, encoded strictly for the caller (design 4.6)."""
 
 from typing import Literal
 
@@ -9,25 +9,25 @@ from domicile.openai_api.lenient import Lenient
 
 
 def _no_tokens() -> list[int]:
-    # `list` itself as a factory makes a default that is left out.
+    # msgspec omits a default that the factory `list` itself makes, but the API requires this member.
     return []
 
 
 class DurationUsage(Lenient, frozen=True, tag_field="type", tag="duration"):
-    """Seconds heard."""
+    """Usage as the recording's length in seconds."""
 
     seconds: float
 
 
 class InputTokenDetails(Lenient, frozen=True):
-    """Of the tokens heard."""
+    """The input tokens by kind."""
 
     audio_tokens: int | None = None
     text_tokens: int | None = None
 
 
 class TokenUsage(Lenient, frozen=True, tag_field="type", tag="tokens"):
-    """Tokens heard and written."""
+    """Usage in tokens."""
 
     input_tokens: int
     output_tokens: int
@@ -36,7 +36,7 @@ class TokenUsage(Lenient, frozen=True, tag_field="type", tag="tokens"):
 
 
 class Logprob(Lenient, frozen=True):
-    """A token and its probability."""
+    """A token and its log probability."""
 
     token: str | None = None
     logprob: float | None = None
@@ -44,13 +44,13 @@ class Logprob(Lenient, frozen=True):
 
 
 class LanguageHeard(Lenient, frozen=True):
-    """A language, by its code."""
+    """A language detected in the recording, by its code."""
 
     code: str
 
 
 class Transcription(Lenient, frozen=True):
-    """What was said."""
+    """The reply in the format `json`."""
 
     text: str
     languages: list[LanguageHeard] | None = None
@@ -59,7 +59,7 @@ class Transcription(Lenient, frozen=True):
 
 
 class Segment(Lenient, frozen=True):
-    """What was said between two times, in seconds."""
+    """The text between two times, in seconds from the start of the recording."""
 
     start: float
     end: float
@@ -74,7 +74,7 @@ class Segment(Lenient, frozen=True):
 
 
 class Word(Lenient, frozen=True):
-    """A word and its times, in seconds."""
+    """A word and its times, in seconds from the start of the recording."""
 
     word: str
     start: float
@@ -82,7 +82,7 @@ class Word(Lenient, frozen=True):
 
 
 class VerboseTranscription(Lenient, frozen=True):
-    """What was said, and all that is known about it."""
+    """The reply in the format `verbose_json`."""
 
     duration: float
     language: str
@@ -94,13 +94,13 @@ class VerboseTranscription(Lenient, frozen=True):
 
 
 class Translation(Lenient, frozen=True):
-    """What was said, in English."""
+    """The English reply in the format `json`."""
 
     text: str
 
 
 class VerboseTranslation(Lenient, frozen=True):
-    """The same, and all that is known about it."""
+    """The English reply in the format `verbose_json`."""
 
     duration: float
     language: str
@@ -110,14 +110,14 @@ class VerboseTranslation(Lenient, frozen=True):
 
 
 class TranscriptDelta(Lenient, frozen=True, tag_field="type", tag="transcript.text.delta"):
-    """What was just written down."""
+    """An event with the next piece of text."""
 
     delta: str
     logprobs: list[Logprob] | None = None
 
 
 class TranscriptDone(Lenient, frozen=True, tag_field="type", tag="transcript.text.done"):
-    """All of it."""
+    """The last event of a stream, with the whole text."""
 
     text: str
     languages: list[LanguageHeard] | None = None
@@ -126,7 +126,7 @@ class TranscriptDone(Lenient, frozen=True, tag_field="type", tag="transcript.tex
 
 
 class Measured(Lenient, frozen=True):
-    """So much of an answer as tells how long the recording was."""
+    """The members of a reply that tell the recording's length."""
 
     duration: float | None = None
     usage: DurationUsage | TokenUsage | None = None
@@ -137,19 +137,19 @@ _MEASURED = msgspec.json.Decoder(Measured)
 
 
 def decode_event(data: bytes) -> TranscriptDelta | TranscriptDone:
-    """The data of one event of an engine's stream. Raises ValueError."""
+    """Decode the data of one event of an engine's stream. Raises ValueError."""
     return _EVENT.decode(data)
 
 
 def encode_event(event: TranscriptDelta | TranscriptDone) -> bytes:
-    """One event's data for the caller. The specification counts its last event in tokens only."""
+    """Encode one event for the caller. A usage that is not in tokens is left out, as the specification requires."""
     if isinstance(event, TranscriptDone) and not isinstance(event.usage, TokenUsage):
         event = msgspec.structs.replace(event, usage=UNSET)
     return msgspec.json.encode(event)
 
 
 def seconds_in(data: bytes) -> float | None:
-    """How long the recording was by the engine's own count; None when it says nothing of it. Raises ValueError."""
+    """The recording's length in seconds, as the engine's reply tells it. None if it does not. Raises ValueError."""
     measured = _MEASURED.decode(data)
     if isinstance(measured.usage, DurationUsage):
         return measured.usage.seconds
@@ -157,7 +157,7 @@ def seconds_in(data: bytes) -> float | None:
 
 
 def shown_transcription(data: bytes, *, verbose: bool) -> bytes:
-    """An engine's JSON answer as the caller sees it. Raises ValueError."""
+    """Re-encode an engine's JSON reply for the caller. Raises ValueError for an invalid reply."""
     if verbose:
         reply: VerboseTranscription | Transcription = msgspec.json.decode(data, type=VerboseTranscription)
     else:
@@ -166,5 +166,5 @@ def shown_transcription(data: bytes, *, verbose: bool) -> bytes:
 
 
 def shown_translation(data: bytes, *, verbose: bool) -> bytes:
-    """The same of a translation. Raises ValueError."""
+    """Re-encode an engine's JSON reply to a translation. Raises ValueError for an invalid reply."""
     return msgspec.json.encode(msgspec.json.decode(data, type=VerboseTranslation if verbose else Translation))

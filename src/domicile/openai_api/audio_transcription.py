@@ -1,6 +1,6 @@
-"""POST /v1/audio/transcriptions and /v1/audio/translations: the forms, closed (OpenAI's specification 2.3.0).
+"""POST /v1/audio/transcriptions and /v1/audio/translations: the form requests, closed.
 
-`CreateTranscriptionRequest`, `CreateTranslationRequest`. The answers are in `audio_transcript`.
+`CreateTranscriptionRequest` and `CreateTranslationRequest` in OpenAI's specification 2.3.0. Replies: `audio_transcript`.
 """
 
 import math
@@ -28,15 +28,15 @@ LISTS = frozenset(
 Format = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 TranslationFormat = Literal["json", "text", "srt", "verbose_json", "vtt"]
 PLAIN_FORMATS = frozenset({"text", "srt", "vtt"})
-"""Those whose answer is no JSON."""
+"""The formats that are not JSON."""
 _STREAMED_FORMATS = frozenset({"json", "text"})
-# ISO 639-1, and the few codes of three letters that speech models use.
+# ISO 639-1, and the few three-letter codes that speech models use.
 Language = Annotated[str, Meta(pattern=r"^[a-z]{2,3}\Z")]
 Temperature = Annotated[float, Meta(ge=0, le=1)]
 
 
 class TranscriptionRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say of a recording that is to be written down."""
+    """A transcription request, with every field that the API allows."""
 
     file: bytes
     language: Language | None = None
@@ -54,17 +54,17 @@ class TranscriptionRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def streams(self) -> bool:
-        """Whether the answer is asked for as a stream of events."""
+        """Whether the caller wants a stream of events."""
         return self.stream is True
 
     @property
     def answer_format(self) -> str:
-        """In which form the answer is asked for."""
+        """The requested format, or its default."""
         return self.response_format or "json"
 
 
 class TranslationRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say of a recording that is to be written down in English."""
+    """A request for an English transcript, with every field that the API allows."""
 
     file: bytes
     prompt: str | None = None
@@ -73,19 +73,19 @@ class TranslationRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def answer_format(self) -> str:
-        """In which form the answer is asked for."""
+        """The requested format, or its default."""
         return self.response_format or "json"
 
 
 def check_transcription_request(request: TranscriptionRequest | TranslationRequest) -> None:
-    """The rules that types cannot say. Raises `DomicileError` 400 with the field at fault."""
+    """Check the rules that types cannot express. Raises `DomicileError` 400 that names the field."""
     if not request.file:
         raise errors.invalid_file("file", "It is empty.")
     if request.temperature is not None and not math.isfinite(request.temperature):
         raise errors.invalid_value("'temperature' must be a number between 0 and 1.", "temperature")
     if isinstance(request, TranslationRequest):
         return
-    # Segments are the default, so that they ask for nothing.
+    # Only "word" needs verbose_json: "segment" is the default.
     if "word" in (request.timestamp_granularities or ()) and request.answer_format != "verbose_json":
         raise errors.invalid_value(
             "'timestamp_granularities[]' needs 'response_format' to be verbose_json.", "timestamp_granularities"
@@ -95,7 +95,7 @@ def check_transcription_request(request: TranscriptionRequest | TranslationReque
 
 
 def fields_for_engine(request: TranscriptionRequest | TranslationRequest, *, model: str) -> list[tuple[str, str]]:
-    """The form's fields for an engine, the file apart: what was read, with the engine's own name for the model."""
+    """The parsed form's fields for an engine, without the file. `model`: the engine's own name for the model."""
     fields: list[tuple[str, str]] = []
     for name, value in msgspec.structs.asdict(request).items():
         if value is None or name == "file":

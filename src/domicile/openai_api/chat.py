@@ -1,4 +1,4 @@
-"""The request of POST /v1/chat/completions, closed, and what of it an engine is sent (design 4.2 and 4.6).
+"""POST /v1/chat/completions: the request, closed, and its encoding for an engine (design 4.2 and 4.6).
 
 Names, ranges and lengths are those of `CreateChatCompletionRequest` in OpenAI's specification 2.3.0.
 """
@@ -30,33 +30,33 @@ MetadataValue = Annotated[str, Meta(max_length=512)]
 
 
 class StreamOptions(Closed, frozen=True):
-    """How a stream is to be sent."""
+    """Options of a streamed reply."""
 
     include_usage: bool | None = None
     include_obfuscation: bool | None = None
 
 
 class CustomVoice(Closed, frozen=True):
-    """A voice by its id."""
+    """A caller's own voice, by its id."""
 
     id: str
 
 
 class AudioOutput(Closed, frozen=True):
-    """How a spoken answer is to sound."""
+    """The voice and the format of an audio answer."""
 
     voice: str | CustomVoice
     format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
 
 
 class Prediction(Closed, frozen=True, tag_field="type", tag="content"):
-    """Text that the answer will largely repeat."""
+    """Text that the answer is expected to repeat largely."""
 
     content: TextContent
 
 
 class ApproximateLocation(Closed, frozen=True):
-    """A place."""
+    """The parts of a user's approximate location."""
 
     country: str | None = None
     region: str | None = None
@@ -65,47 +65,50 @@ class ApproximateLocation(Closed, frozen=True):
 
 
 class UserLocation(Closed, frozen=True, tag_field="type", tag="approximate"):
-    """Where the user is, roughly."""
+    """The user's approximate location, for web search."""
 
     approximate: ApproximateLocation
 
 
 class WebSearchOptions(Closed, frozen=True):
-    """A search of the web."""
+    """Options of a web search by the model."""
 
     user_location: UserLocation | None = None
     search_context_size: Literal["low", "medium", "high"] | None = None
 
 
 class ModerationMode(Closed, frozen=True):
-    """What to do with a finding."""
+    """Whether a moderation finding is only scored or also blocks."""
 
     mode: Literal["score", "block"]
 
 
 class ModerationPolicy(Closed, frozen=True):
-    """What to moderate."""
+    """The moderation of the input and of the output."""
 
     input: ModerationMode | None = None
     output: ModerationMode | None = None
 
 
 class Moderation(Closed, frozen=True):
-    """Moderation of the request and the answer."""
+    """Moderation of the request and of the answer, by a named model."""
 
     model: str
     policy: ModerationPolicy | None = None
 
 
 class PromptCacheOptions(Closed, frozen=True):
-    """How a prompt cache is to be kept."""
+    """How long and how a prompt cache is kept."""
 
     ttl: Literal["30m"] | None = None
     mode: Literal["implicit", "explicit"] | None = None
 
 
 class ChatCompletionRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say. What each parameter may do here is in `catalogue/data/chat_parameters.toml`."""
+    """The request, with every member that the API allows.
+
+    `catalogue/data/chat_parameters.toml` says how Domicile treats each parameter.
+    """
 
     messages: Annotated[list[Message], Meta(min_length=1)]
     audio: AudioOutput | None = None
@@ -146,12 +149,12 @@ class ChatCompletionRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def streams(self) -> bool:
-        """Whether the answer is asked for as a stream."""
+        """Whether the caller wants a stream."""
         return self.stream is True
 
     @property
     def demands(self) -> frozenset[str]:
-        """See `ModelRequest`: Structured Outputs, of the answer and of a tool's arguments."""
+        """The paths of the members that ask for Structured Outputs, which only some engines support."""
         found = set()
         if isinstance(self.response_format, JsonSchemaResponse):
             found.add("response_format.json_schema")
@@ -163,11 +166,11 @@ class ChatCompletionRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def wants_usage_in_stream(self) -> bool:
-        """Whether the caller asked for a last chunk with the usage."""
+        """Whether the caller wants a last chunk with the usage."""
         return isinstance(self.stream_options, StreamOptions) and self.stream_options.include_usage is True
 
 
-# What the platform itself answers for, so that no engine is told (class "platform" in the catalogue; a test compares).
+# Parameters that the platform handles and never sends to an engine. A test compares them with the catalogue's class "platform".
 PLATFORM_PARAMETERS = (
     "metadata",
     "prompt_cache_key",
@@ -189,9 +192,10 @@ def encode_for_engine(
     cache_salt: str | None = None,
     priority: int | None = None,
 ) -> bytes:
-    """The bytes for an engine: the re-encoding of what was read, with the engine's own name for the model.
+    """Encode the parsed request for an engine, without the platform's parameters.
 
-    `stream` replaces the caller's wish (None keeps it). Of a stream the usage is always asked for, because it is metered.
+    `model`: the engine's own name for the model. `stream`: replaces the caller's value; None keeps it. A stream always
+    includes the usage, because it is metered.
     """
     streams = request.streams if stream is None else stream
     body = msgspec.json.encode(
@@ -208,9 +212,9 @@ def encode_for_engine(
 
 
 def _without_platform_members(message: Message) -> Message:
-    """The message as an engine may see it: the same object in nearly every request."""
+    """The message without members that only the platform uses. Returns the same object if there are none."""
     if isinstance(message, AssistantMessage):
-        message = _as_spoken(message)
+        message = _with_text(message)
     content = message.content
     if isinstance(content, list) and any(
         getattr(part, "prompt_cache_breakpoint", None) is not None for part in content
@@ -225,8 +229,11 @@ def _without_platform_members(message: Message) -> Message:
     return message
 
 
-def _as_spoken(message: AssistantMessage) -> AssistantMessage:
-    """An answer that was cut before its first word says nothing: engines take an empty text for it, and not null."""
+def _with_text(message: AssistantMessage) -> AssistantMessage:
+    """Normalize an earlier answer for engines: no empty `tool_calls`, and an empty text instead of a missing one.
+
+    An answer that was cut off before its first word has neither text nor calls. Engines accept an empty text, but not null.
+    """
     if message.tool_calls == []:
         message = msgspec.structs.replace(message, tool_calls=None)
     if message.content is UNSET or message.content is None:

@@ -8,48 +8,48 @@ from domicile.openai_api.closed import Closed
 
 
 class PromptCacheBreakpoint(Closed, frozen=True):
-    """Where the caller would like a prompt cache to end. The platform decides on caches, so engines never see it."""
+    """The caller's hint where a prompt cache should end. The platform decides on caches, so engines never get it."""
 
     mode: Literal["explicit"]
 
 
 class TextPart(Closed, frozen=True, tag_field="type", tag="text"):
-    """Text."""
+    """A text part."""
 
     text: str
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class ImageUrl(Closed, frozen=True):
-    """An image, by its bytes (a data URL) or by an address."""
+    """An image, as a data URL or as a web address."""
 
     url: str
     detail: Literal["auto", "low", "high"] | None = None
 
 
 class ImagePart(Closed, frozen=True, tag_field="type", tag="image_url"):
-    """An image."""
+    """An image part."""
 
     image_url: ImageUrl
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class InputAudio(Closed, frozen=True):
-    """Sound, as base64."""
+    """Audio in base64."""
 
     data: str
     format: Literal["wav", "mp3"]
 
 
 class AudioPart(Closed, frozen=True, tag_field="type", tag="input_audio"):
-    """Sound."""
+    """An audio part."""
 
     input_audio: InputAudio
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class InputFile(Closed, frozen=True):
-    """A file, by its bytes or by the id of a stored one."""
+    """A file, by its content or by the id of a stored file."""
 
     filename: str | None = None
     file_data: str | None = None
@@ -57,14 +57,14 @@ class InputFile(Closed, frozen=True):
 
 
 class FilePart(Closed, frozen=True, tag_field="type", tag="file"):
-    """A file."""
+    """A file part."""
 
     file: InputFile
     prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 class RefusalPart(Closed, frozen=True, tag_field="type", tag="refusal"):
-    """What an assistant said when it declined."""
+    """The text with which an assistant refused."""
 
     refusal: str
 
@@ -76,7 +76,7 @@ AssistantContent = str | Annotated[list[TextPart | RefusalPart], Meta(min_length
 
 
 class CalledFunction(Closed, frozen=True):
-    """A call of a function, with its arguments as JSON in text, as the model wrote it."""
+    """A function call. `arguments`: JSON text as the model wrote it, possibly invalid."""
 
     name: str
     arguments: str
@@ -104,13 +104,13 @@ class CustomToolCall(Closed, frozen=True, tag_field="type", tag="custom"):
 
 
 class EarlierAudio(Closed, frozen=True):
-    """An earlier spoken answer, by its id."""
+    """An earlier audio answer, by its id."""
 
     id: str
 
 
 class DeveloperMessage(Closed, frozen=True, tag_field="role", tag="developer"):
-    """Instructions, by their newer name."""
+    """Instructions; the newer name of a system message."""
 
     content: TextContent
     name: str | None = None
@@ -124,21 +124,20 @@ class SystemMessage(Closed, frozen=True, tag_field="role", tag="system"):
 
 
 class UserMessage(Closed, frozen=True, tag_field="role", tag="user"):
-    """What the user said or showed."""
+    """A user's message, with text and other parts."""
 
     content: UserContent
     name: str | None = None
 
 
 class AssistantMessage(Closed, frozen=True, tag_field="role", tag="assistant"):
-    """What the model answered earlier.
+    """An earlier answer of the model.
 
-    The official clients send a whole answer back as the next request's message, with null for every member that it lacks. So
-    null for `annotations`, which only answers have in the specification, is understood; what is more is a dropped member
-    (`catalogue/data/chat_parameters.toml`).
+    The official clients send a whole answer back, with null for every absent member. So null is accepted for `annotations`,
+    which the specification has only in answers. Other members of answers are dropped (`catalogue/data/chat_parameters.toml`).
     """
 
-    # The one member where null is told from absence: templates of engines may look for it.
+    # The only member where null and absence differ: an engine's chat template may test for it.
     content: AssistantContent | UnsetType | None = UNSET
     refusal: str | None = None
     name: str | None = None
@@ -149,14 +148,14 @@ class AssistantMessage(Closed, frozen=True, tag_field="role", tag="assistant"):
 
 
 class ToolMessage(Closed, frozen=True, tag_field="role", tag="tool"):
-    """What a tool returned."""
+    """The result of a tool call."""
 
     content: TextContent
     tool_call_id: str
 
 
 class FunctionMessage(Closed, frozen=True, tag_field="role", tag="function"):
-    """What a function returned, in the form before tools."""
+    """The result of a function call, in the deprecated form."""
 
     content: str | None
     name: str

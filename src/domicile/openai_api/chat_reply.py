@@ -1,7 +1,7 @@
-"""The answers of POST /v1/chat/completions: read leniently from an engine, written strictly to the caller (design 4.6).
+"""Replies of POST /v1/chat/completions: decoded leniently from an engine, encoded strictly for the caller (design 4.6).
 
-An engine may add members of its own: they are dropped. Null where the specification has no null is dropped too; what it
-requires is always written. The answer carries the name of the snapshot that was asked for, not the engine's.
+Members that the specification lacks are dropped, and so is null where it allows none. Required members are always written.
+The reply names the requested snapshot, not the engine's model.
 """
 
 from typing import Literal, get_args
@@ -16,7 +16,7 @@ _FINISH_REASONS = frozenset(get_args(FinishReason))
 
 
 class PromptTokensDetails(Lenient, frozen=True):
-    """Of the tokens read."""
+    """The prompt tokens by kind."""
 
     audio_tokens: int | None = None
     cached_tokens: int | None = None
@@ -26,7 +26,7 @@ class PromptTokensDetails(Lenient, frozen=True):
 
 
 class CompletionTokensDetails(Lenient, frozen=True):
-    """Of the tokens written."""
+    """The completion tokens by kind."""
 
     accepted_prediction_tokens: int | None = None
     audio_tokens: int | None = None
@@ -36,7 +36,7 @@ class CompletionTokensDetails(Lenient, frozen=True):
 
 
 class Usage(Lenient, frozen=True):
-    """Tokens read and written."""
+    """OpenAI's `usage`: tokens of the prompt and of the completion."""
 
     prompt_tokens: int = field(default_factory=int)
     completion_tokens: int = field(default_factory=int)
@@ -46,7 +46,7 @@ class Usage(Lenient, frozen=True):
 
 
 class TopLogprob(Lenient, frozen=True):
-    """A token that might have been chosen."""
+    """An alternative token, with its log probability."""
 
     token: str
     logprob: float
@@ -54,7 +54,7 @@ class TopLogprob(Lenient, frozen=True):
 
 
 class TokenLogprob(Lenient, frozen=True):
-    """A token that was chosen."""
+    """A generated token, with its log probability and its alternatives."""
 
     token: str
     logprob: float
@@ -63,28 +63,28 @@ class TokenLogprob(Lenient, frozen=True):
 
 
 class ChoiceLogprobs(Lenient, frozen=True):
-    """The probabilities of an answer's tokens."""
+    """The log probabilities of an answer's tokens."""
 
     content: list[TokenLogprob] | None = field(default_factory=REQUIRED_NULL)
     refusal: list[TokenLogprob] | None = field(default_factory=REQUIRED_NULL)
 
 
 class FunctionCallReply(Lenient, frozen=True):
-    """A function that the model calls."""
+    """The function that the model calls, with its arguments as JSON text."""
 
     name: str
     arguments: str
 
 
 class CustomToolCallReply(Lenient, frozen=True):
-    """A custom tool that the model calls."""
+    """The custom tool that the model calls, with its input."""
 
     name: str
     input: str
 
 
 class ToolCallReply(Lenient, frozen=True):
-    """A call, of a function or of a custom tool."""
+    """A call of a function or of a custom tool."""
 
     id: str
     type: str = field(default_factory=lambda: "function")
@@ -93,7 +93,7 @@ class ToolCallReply(Lenient, frozen=True):
 
 
 class UrlCitation(Lenient, frozen=True):
-    """A source."""
+    """A cited web page, and the characters of the answer that cite it."""
 
     end_index: int
     start_index: int
@@ -102,14 +102,14 @@ class UrlCitation(Lenient, frozen=True):
 
 
 class Annotation(Lenient, frozen=True):
-    """A remark on the answer."""
+    """An annotation of the answer: a citation."""
 
     type: str
     url_citation: UrlCitation
 
 
 class AudioReply(Lenient, frozen=True):
-    """A spoken answer."""
+    """An audio answer, in base64, with its transcript."""
 
     id: str
     expires_at: int
@@ -118,7 +118,7 @@ class AudioReply(Lenient, frozen=True):
 
 
 class ReplyMessage(Lenient, frozen=True):
-    """What the model answers."""
+    """The model's message."""
 
     role: str = field(default_factory=lambda: "assistant")
     content: str | None = field(default_factory=REQUIRED_NULL)
@@ -130,7 +130,7 @@ class ReplyMessage(Lenient, frozen=True):
 
 
 class Choice(Lenient, frozen=True):
-    """One of `n` answers."""
+    """One of the `n` answers."""
 
     index: int
     message: ReplyMessage
@@ -139,7 +139,7 @@ class Choice(Lenient, frozen=True):
 
 
 class ChatCompletion(Lenient, frozen=True):
-    """A whole answer."""
+    """A whole reply."""
 
     id: str
     created: int
@@ -152,14 +152,14 @@ class ChatCompletion(Lenient, frozen=True):
 
 
 class FunctionCallDelta(Lenient, frozen=True):
-    """A piece of a call."""
+    """A piece of a function call."""
 
     name: str | None = None
     arguments: str | None = None
 
 
 class ToolCallDelta(Lenient, frozen=True):
-    """A piece of a tool's call."""
+    """A piece of a tool call."""
 
     index: int
     id: str | None = None
@@ -168,7 +168,7 @@ class ToolCallDelta(Lenient, frozen=True):
 
 
 class Delta(Lenient, frozen=True):
-    """A piece of an answer. Null for `content` says nothing that its absence does not, except in the first piece."""
+    """A piece of an answer. Null and absent `content` differ only in the first piece."""
 
     role: str | None = None
     content: str | UnsetType | None = UNSET
@@ -178,7 +178,7 @@ class Delta(Lenient, frozen=True):
 
 
 class ChunkChoice(Lenient, frozen=True):
-    """A piece of one of `n` answers."""
+    """A piece of one of the `n` answers."""
 
     index: int
     delta: Delta
@@ -205,17 +205,17 @@ _CHUNK = msgspec.json.Decoder(ChatCompletionChunk)
 
 
 def decode_completion(data: bytes) -> ChatCompletion:
-    """An engine's whole answer. Raises ValueError when it is none: msgspec's error, or that of invalid UTF-8."""
+    """Decode an engine's whole reply. Raises ValueError for an invalid reply, also for invalid UTF-8."""
     return _COMPLETION.decode(data)
 
 
 def decode_chunk(data: bytes) -> ChatCompletionChunk:
-    """The data of one event of an engine's stream, which is not `[DONE]`. Raises ValueError as above."""
+    """Decode the data of one event of an engine's stream, other than `[DONE]`. Raises ValueError for an invalid event."""
     return _CHUNK.decode(data)
 
 
 def encode_completion(reply: ChatCompletion, *, model: str, service_tier: str | None = None) -> bytes:
-    """The answer for the caller, under the snapshot's name and with the tier that was really used."""
+    """Encode a reply for the caller. `model`: the requested snapshot. `service_tier`: the tier that served the request."""
     choices = reply.choices
     if any(choice.finish_reason not in _FINISH_REASONS for choice in choices):
         choices = [
@@ -231,7 +231,11 @@ def encode_completion(reply: ChatCompletion, *, model: str, service_tier: str | 
 def encode_chunk(
     chunk: ChatCompletionChunk, *, model: str, include_usage: bool, service_tier: str | None = None
 ) -> bytes:
-    """One event's data for the caller."""
+    """Encode one event for the caller.
+
+    `model`: the requested snapshot. `include_usage`: whether the caller wants usage. `service_tier`: the tier that served the
+    request.
+    """
     choices = chunk.choices
     if any(choice.finish_reason is not None and choice.finish_reason not in _FINISH_REASONS for choice in choices):
         choices = [
@@ -261,7 +265,7 @@ def encode_chunk(
 
 
 def _lacks_content(delta: Delta) -> bool:
-    """Whether an answer or a call begins here without `content`: OpenAI sends null then, and typed clients look for it."""
+    """Whether an answer or a call begins here without `content`. OpenAI sends null then, which typed clients expect."""
     if delta.content is not UNSET:
         return False
     begins_call = delta.tool_calls is not None and any(call.id is not None for call in delta.tool_calls)
@@ -270,12 +274,12 @@ def _lacks_content(delta: Delta) -> bool:
 
 
 def usage_in_chunk(usage: Usage | UnsetType | None, *, include_usage: bool) -> Usage | UnsetType | None:
-    """Usage is in a stream only when asked for: null in every chunk but the last."""
+    """The usage of a chunk: absent unless the caller wants it, and then null in every chunk but the last."""
     if not include_usage:
         return UNSET
     return None if usage is UNSET else usage
 
 
 def _known_reason(reason: str | None) -> str:
-    """Typed clients fail on a reason that they do not know ("abort", "eos"): the answer ended, so `stop`."""
+    """The finish reason, or `stop` for an unknown one such as "abort" or "eos", on which typed clients fail."""
     return reason if reason is not None and reason in _FINISH_REASONS else "stop"

@@ -1,4 +1,4 @@
-"""What the types of a chat request cannot say: rules between members, and the bounds of JSON schemas."""
+"""The rules of a chat request that types cannot express: rules between members, and the bounds of JSON schemas."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -24,7 +24,7 @@ MAX_SCHEMA_DEPTH = 32
 
 
 def check_chat_request(request: ChatCompletionRequest) -> None:
-    """Raises `DomicileError` 400, with the member at fault, for a request that contradicts itself."""
+    """Raises `DomicileError` 400 that names the member, for a request that breaks a rule between its members."""
     _check_sampling(request)
     if request.tools or request.tool_choice is not None or request.parallel_tool_calls is not None:
         _check_tools(request)
@@ -36,7 +36,7 @@ def check_chat_request(request: ChatCompletionRequest) -> None:
 
 
 def schemas(request: ChatCompletionRequest) -> Iterator[tuple[str, Schema]]:
-    """Every JSON schema in the request, with its path."""
+    """Yield every JSON schema in the request, after its path."""
     if isinstance(request.response_format, JsonSchemaResponse):
         schema = request.response_format.json_schema.schema
         if schema is not None:
@@ -52,7 +52,7 @@ def schemas(request: ChatCompletionRequest) -> Iterator[tuple[str, Schema]]:
 
 
 def _check_sampling(request: ChatCompletionRequest) -> None:
-    # Zero asks for nothing, and clients with defaults send it: only a real wish contradicts absent logprobs.
+    # Clients with defaults send zero, which needs no `logprobs`.
     if request.top_logprobs and request.logprobs is not True:
         raise errors.invalid_value("'top_logprobs' needs 'logprobs' to be true.", "top_logprobs")
     if request.stream_options and not request.streams:
@@ -66,7 +66,7 @@ def _check_sampling(request: ChatCompletionRequest) -> None:
 def _check_tools(request: ChatCompletionRequest) -> None:
     tools = request.tools
     if not tools:
-        # What asks for no call and forbids none is no wish: clients with defaults send it.
+        # "none", "auto" and true need no tools, and clients with defaults send them.
         if request.tool_choice not in (None, "none", "auto"):
             raise errors.invalid_value("'tool_choice' is only allowed when 'tools' are given.", "tool_choice")
         if request.parallel_tool_calls is False:
@@ -136,7 +136,7 @@ def _check_messages(request: ChatCompletionRequest) -> None:
 
 
 def _check_schema(path: str, schema: Schema) -> None:
-    # Depth first: it bounds the recursion of whatever reads the schema later.
+    # The depth first: it bounds the recursion of the code below and of later readers.
     if _deeper_than(schema, MAX_SCHEMA_DEPTH):
         raise errors.invalid_value(f"A schema may be nested at most {MAX_SCHEMA_DEPTH} levels deep.", path)
     if len(msgspec.json.encode(schema)) > MAX_SCHEMA_BYTES:

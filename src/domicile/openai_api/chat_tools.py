@@ -1,4 +1,4 @@
-"""Tools, the choice among them, and the shape of the answer: the members of a chat request that may hold a JSON schema."""
+"""Tools, tool choice and response format: the members of a chat request that may contain a JSON schema."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ Schema = dict[str, Any]
 
 
 class FunctionDefinition(Closed, frozen=True):
-    """A function that the model may call; `parameters` is a JSON schema."""
+    """A function that the model may call. `parameters`: the JSON schema of its arguments."""
 
     name: Name
     description: str | None = None
@@ -20,7 +20,7 @@ class FunctionDefinition(Closed, frozen=True):
 
 
 class FunctionTool(Closed, frozen=True, tag_field="type", tag="function"):
-    """A tool that takes JSON."""
+    """A tool that takes JSON arguments."""
 
     function: FunctionDefinition
 
@@ -30,20 +30,20 @@ class TextFormat(Closed, frozen=True, tag_field="type", tag="text"):
 
 
 class Grammar(Closed, frozen=True):
-    """A grammar that a custom tool's input obeys."""
+    """A grammar for a custom tool's input."""
 
     definition: str
     syntax: Literal["lark", "regex"]
 
 
 class GrammarFormat(Closed, frozen=True, tag_field="type", tag="grammar"):
-    """Text of a grammar."""
+    """Text that follows a grammar."""
 
     grammar: Grammar
 
 
 class CustomDefinition(Closed, frozen=True):
-    """A tool that takes text."""
+    """The definition of a tool that takes text."""
 
     name: Name
     description: str | None = None
@@ -66,26 +66,26 @@ class NamedTool(Closed, frozen=True):
 
 
 class FunctionToolChoice(Closed, frozen=True, tag_field="type", tag="function"):
-    """This function must be called."""
+    """Require a call of this function."""
 
     function: NamedTool
 
 
 class CustomToolChoice(Closed, frozen=True, tag_field="type", tag="custom"):
-    """This custom tool must be called."""
+    """Require a call of this custom tool."""
 
     custom: NamedTool
 
 
 class AllowedTools(Closed, frozen=True):
-    """Some of the tools. The specification lets any object stand here; only a tool's name has a meaning."""
+    """A subset of the tools. The specification allows any object as a tool; only its type and name matter."""
 
     mode: Literal["auto", "required"]
     tools: list[FunctionToolChoice | CustomToolChoice]
 
 
 class AllowedToolsChoice(Closed, frozen=True, tag_field="type", tag="allowed_tools"):
-    """Only some of the tools may be called."""
+    """Allow calls of only some tools."""
 
     allowed_tools: AllowedTools
 
@@ -94,7 +94,7 @@ ToolChoice = Literal["none", "auto", "required"] | FunctionToolChoice | CustomTo
 
 
 class LegacyFunction(Closed, frozen=True):
-    """A function in the form before tools."""
+    """A function in the deprecated form."""
 
     name: Name
     description: str | None = None
@@ -105,15 +105,15 @@ FunctionCall = Literal["none", "auto"] | NamedTool
 
 
 class TextResponse(Closed, frozen=True, tag_field="type", tag="text"):
-    """The answer is text."""
+    """Ask for text."""
 
 
 class JsonObjectResponse(Closed, frozen=True, tag_field="type", tag="json_object"):
-    """The answer is some JSON object."""
+    """Ask for any JSON object."""
 
 
 class JsonSchema(Closed, frozen=True):
-    """A schema with its name."""
+    """A JSON schema with its name."""
 
     name: Name
     description: str | None = None
@@ -122,7 +122,7 @@ class JsonSchema(Closed, frozen=True):
 
 
 class JsonSchemaResponse(Closed, frozen=True, tag_field="type", tag="json_schema"):
-    """The answer is JSON of this schema: Structured Outputs (contract C28)."""
+    """Ask for JSON of this schema: Structured Outputs (contract C28)."""
 
     json_schema: JsonSchema
 

@@ -1,4 +1,4 @@
-"""The base of every type that is read from a caller."""
+"""The base classes of every type that is decoded from a caller's request."""
 
 from typing import Annotated
 
@@ -8,9 +8,9 @@ ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class Closed(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """An object of a request. A member that it does not name is an error; an absent member stays absent when re-encoded.
+    """An object of a request. An unknown member is an error. An absent member stays absent when the object is re-encoded.
 
-    Members that may be absent default to None: null is the same as absence (decision 0021), so that neither is re-encoded.
+    Optional members default to None: null means the same as absence (decision 0021), and neither is re-encoded.
     """
 
 
@@ -21,5 +21,5 @@ class ModelRequest(Closed, frozen=True, kw_only=True):
 
     @property
     def demands(self) -> frozenset[str]:
-        """Members that only some engines can honour, by their paths without indexes."""
+        """The paths, without indexes, of the members in this request that only some engines support."""
         return frozenset()

@@ -1,4 +1,4 @@
-"""POST /v1/completions: the request, closed, and the answer (`CreateCompletionRequest`, OpenAI's specification 2.3.0)."""
+"""POST /v1/completions: the request, closed, and the reply (`CreateCompletionRequest`, OpenAI's specification 2.3.0)."""
 
 from typing import Annotated
 
@@ -14,14 +14,17 @@ from domicile.openai_api.lenient import REQUIRED_NULL, Lenient
 
 MAX_PROMPTS = 2048
 MAX_COMPLETIONS = 2048
-"""Of one request: its prompts, times `n` or `best_of`. Either alone is bounded by the specification, their product is not."""
+"""Maximum of prompts times `n` or `best_of` in a request. The specification bounds each factor, but not the product."""
 
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
 
 
 class CompletionRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say. `prompt`: a text, texts, the tokens of a text, or those of several; null: a new document."""
+    """The request, with every member that the API allows.
+
+    `prompt`: a text, a list of texts, the token ids of one text, or a list of such lists. Null begins a new document.
+    """
 
     prompt: str | Annotated[list[str | Token | list[Token]], Meta(min_length=1)] | None
     best_of: Annotated[int, Meta(ge=0, le=20)] | None = None
@@ -43,17 +46,17 @@ class CompletionRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def streams(self) -> bool:
-        """Whether the answer is asked for as a stream."""
+        """Whether the caller wants a stream."""
         return self.stream is True
 
     @property
     def wants_usage_in_stream(self) -> bool:
-        """Whether the caller asked for a last chunk with the usage."""
+        """Whether the caller wants a last chunk with the usage."""
         return isinstance(self.stream_options, StreamOptions) and self.stream_options.include_usage is True
 
 
 class CompletionLogprobs(Lenient, frozen=True):
-    """The probabilities of a completion's tokens, as parallel lists. An echoed prompt's first token has none."""
+    """The log probabilities of a completion's tokens, as parallel lists. The first token of an echoed prompt has none."""
 
     text_offset: list[int] | None = None
     token_logprobs: list[float | None] | None = None
@@ -62,7 +65,7 @@ class CompletionLogprobs(Lenient, frozen=True):
 
 
 class CompletionChoice(Lenient, frozen=True):
-    """One completion, or a part of it."""
+    """One completion, or a piece of it."""
 
     index: int
     text: str
@@ -71,7 +74,7 @@ class CompletionChoice(Lenient, frozen=True):
 
 
 class Completion(Lenient, frozen=True):
-    """A whole answer, or one event of a stream: both have this shape."""
+    """A whole reply or one event of a stream, which have the same shape."""
 
     id: str
     created: int
@@ -83,21 +86,21 @@ class Completion(Lenient, frozen=True):
 
 
 def check_completion_request(request: CompletionRequest) -> None:
-    """The rules that types cannot say. Raises `DomicileError` 400 with the member at fault."""
+    """Check the rules that types cannot express. Raises `DomicileError` 400 that names the member."""
     if request.stream_options and not request.streams:
         raise errors.invalid_value("'stream_options' is only allowed when 'stream' is true.", "stream_options")
     if isinstance(request.best_of, int):
         if request.best_of < (request.n or 1):
             raise errors.invalid_value("'best_of' must be at least 'n'.", "best_of")
         if request.streams and request.best_of > (request.n or 1):
-            raise errors.invalid_value("The best of several completions cannot be streamed.", "best_of")
+            raise errors.invalid_value("'best_of' must not be greater than 'n' when 'stream' is true.", "best_of")
     if isinstance(request.prompt, list):
         _check_prompts(request.prompt)
     prompts = len(request.prompt) if isinstance(request.prompt, list) and not isinstance(request.prompt[0], int) else 1
     made = prompts * max(request.n or 1, request.best_of or 1)
     if made > MAX_COMPLETIONS:
         raise errors.invalid_value(
-            f"The texts of 'prompt', times 'n' or 'best_of', ask for {made} completions: at most {MAX_COMPLETIONS}.",
+            f"The texts of 'prompt' times 'n' or 'best_of' are {made} completions: at most {MAX_COMPLETIONS}.",
             "prompt",
         )
 
@@ -118,9 +121,9 @@ def _check_prompts(given: list[str | int | list[int]]) -> None:
 def encode_for_engine(
     request: CompletionRequest, *, model: str, cache_salt: str | None = None, priority: int | None = None
 ) -> bytes:
-    """The bytes for an engine: what was read, with the engine's own name for the model; never who the user is.
+    """Encode the parsed request for an engine, without `user`. `model`: the engine's own name for the model.
 
-    Of a stream the usage is always asked for, because it is metered.
+    A stream always includes the usage, because it is metered.
     """
     body = msgspec.json.encode(
         msgspec.structs.replace(
@@ -138,12 +141,12 @@ _REPLY = msgspec.json.Decoder(Completion)
 
 
 def decode_reply(data: bytes) -> Completion:
-    """An engine's answer, or the data of one event of its stream. Raises ValueError."""
+    """Decode an engine's reply, or the data of one event of its stream. Raises ValueError."""
     return _REPLY.decode(data)
 
 
 def encode_completion(reply: Completion, *, model: str) -> bytes:
-    """The whole answer for the caller, under the snapshot's name."""
+    """Encode a whole reply for the caller. `model`: the requested snapshot."""
     choices = [_ended(choice) for choice in reply.choices]
     usage = reply.usage or UNSET
     return msgspec.json.encode(
@@ -152,7 +155,7 @@ def encode_completion(reply: Completion, *, model: str) -> bytes:
 
 
 def encode_chunk(chunk: Completion, *, model: str, include_usage: bool) -> bytes:
-    """One event's data for the caller."""
+    """Encode one event for the caller. `model`: the requested snapshot. `include_usage`: whether the caller wants usage."""
     usage = usage_in_chunk(chunk.usage, include_usage=include_usage)
     choices = [_ended(choice) if choice.finish_reason is not None else choice for choice in chunk.choices]
     return msgspec.json.encode(
@@ -161,7 +164,7 @@ def encode_chunk(chunk: Completion, *, model: str, include_usage: bool) -> bytes
 
 
 def _ended(choice: CompletionChoice) -> CompletionChoice:
-    """Typed clients fail on a reason that they do not know ("abort", "eos"): the text ended, so `stop`."""
+    """The choice, with `stop` for an unknown finish reason such as "abort" or "eos", on which typed clients fail."""
     if choice.finish_reason in _FINISH_REASONS:
         return choice
     return msgspec.structs.replace(choice, finish_reason="stop")

@@ -1,4 +1,4 @@
-"""POST /v1/embeddings: the request, closed, and the answer (`CreateEmbeddingRequest`, OpenAI's specification 2.3.0)."""
+"""POST /v1/embeddings: the request, closed, and the reply (`CreateEmbeddingRequest`, OpenAI's specification 2.3.0)."""
 
 import base64
 import struct
@@ -16,19 +16,22 @@ MAX_INPUTS = 2048
 MAX_INPUT_TOKENS = 8192
 MAX_TOKENS = 300_000
 MAX_VALUES = MAX_TOKENS + 10_000
-"""Of a body as JSON: each token of a text may be a number of its own; the other members are few."""
+"""Maximum JSON values in a body: each token may be a number, and the other members are few."""
 _FLOAT_BYTES = 4
 VECTOR_SIZES = MappingProxyType(
     {"text-embedding-ada-002": 1536, "text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
 )
-"""Numbers in a vector of OpenAI's snapshots, which clients' tables are made for."""
+"""Dimensions of OpenAI's models by snapshot. Clients' tables are made for these sizes."""
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 EncodingFormat = Literal["float", "base64"]
 
 
 class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say. `input`: a text, texts, the tokens of a text, or those of several."""
+    """The request, with every member that the API allows.
+
+    `input`: a text, a list of texts, the token ids of one text, or a list of such lists.
+    """
 
     input: str | Annotated[list[str | TokenId | list[TokenId]], Meta(min_length=1)]
     encoding_format: EncodingFormat | None = None
@@ -37,14 +40,14 @@ class EmbeddingRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def inputs(self) -> int:
-        """How many vectors are asked for: a list of tokens is one text."""
+        """How many vectors the caller wants. A list of token ids is one text."""
         if isinstance(self.input, str) or isinstance(self.input[0], int):
             return 1
         return len(self.input)
 
 
 class Embedding(Lenient, frozen=True):
-    """One vector: numbers, or little-endian 32-bit floats in base64."""
+    """One vector: a list of numbers, or little-endian 32-bit floats in base64."""
 
     index: int
     embedding: list[float] | str
@@ -52,7 +55,7 @@ class Embedding(Lenient, frozen=True):
 
 
 class EmbeddingUsage(Lenient, frozen=True):
-    """Tokens read."""
+    """The tokens of all inputs."""
 
     prompt_tokens: int = msgspec.field(default_factory=int)
     total_tokens: int = msgspec.field(default_factory=int)
@@ -68,7 +71,7 @@ class EmbeddingList(Lenient, frozen=True):
 
 
 def check_embedding_request(request: EmbeddingRequest) -> None:
-    """The rules that types cannot say. Raises `DomicileError` 400 with the input at fault."""
+    """Check the rules that types cannot express. Raises `DomicileError` 400 that names the input."""
     given = request.input
     if isinstance(given, str):
         _check_text(given, "input")
@@ -111,21 +114,22 @@ def _check_tokens(tokens: list[str | int | list[int]] | list[int], param: str) -
 
 
 def encode_for_engine(request: EmbeddingRequest, *, model: str) -> bytes:
-    """The bytes for an engine: what was read, with the engine's own name for the model; never who the user is."""
+    """Encode the parsed request for an engine, without `user`. `model`: the engine's own name for the model."""
     return msgspec.json.encode(msgspec.structs.replace(request, model=model, user=None))
 
 
 def decode_embeddings(data: bytes) -> EmbeddingList:
-    """An engine's answer. Raises ValueError."""
+    """Decode an engine's reply. Raises ValueError."""
     return msgspec.json.decode(data, type=EmbeddingList)
 
 
 def encode_embeddings(reply: EmbeddingList, request: EmbeddingRequest, *, model: str) -> bytes:
-    """The answer under the snapshot's name, in its size and the encoding that was asked for: not every engine knows both.
+    """Encode a reply for the caller. `model`: the requested snapshot.
 
-    A vector that is shorter than was asked for, or than the snapshot's, ends in zeros: they change no cosine.
+    Not every engine knows `encoding_format` and `dimensions`, so both are applied here. A vector that is shorter than
+    requested, or than the snapshot's size, is filled with zeros, which keep all cosines.
 
-    Raises ValueError when the vectors are not those of the inputs.
+    Raises ValueError if the vectors do not match the inputs.
     """
     if [each.index for each in reply.data] != list(range(request.inputs)):
         raise ValueError("the engine's vectors are not those of the inputs")
@@ -139,7 +143,7 @@ def encode_embeddings(reply: EmbeddingList, request: EmbeddingRequest, *, model:
 
 
 def _in_encoding(vector: list[float] | str, size: int, *, as_base64: bool) -> list[float] | str:
-    """`size`: how many numbers there are at least."""
+    """The vector as a list or in base64, filled with zeros to at least `size` numbers."""
     if isinstance(vector, list):
         padded = [*vector, *[0.0] * (size - len(vector))]
         return base64.b64encode(struct.pack(f"<{len(padded)}f", *padded)).decode("ascii") if as_base64 else padded

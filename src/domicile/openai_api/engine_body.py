@@ -1,12 +1,12 @@
-"""What the platform adds to a body for an engine: the fixed list of design 4.6 beyond the closed type's own members."""
+"""The members that the platform adds to an engine's request body (design 4.6)."""
 
 import msgspec
 
 
 def with_scheduling(body: bytes, *, cache_salt: str | None, priority: int | None) -> bytes:
-    """The body with the members that keep prompt caches apart and say whose turn it is, where there are any.
+    """Add `cache_salt`, which separates prompt caches, and `priority`, unless they are None.
 
-    These two are no members of a closed type, so they can be in the bytes only once.
+    `body`: a JSON object with at least one member. A caller cannot send these two, so the result has no duplicate member.
     """
     added: dict[str, str | int] = {}
     if cache_salt is not None:

@@ -1,7 +1,7 @@
-"""POST /v1/images/generations: the request, closed, and the answer (`CreateImageRequest`, OpenAI's specification 2.3.0).
+"""POST /v1/images/generations: the request, closed, and the reply (`CreateImageRequest`, OpenAI's specification 2.3.0).
 
-An engine is always asked for the pictures themselves. An address where it keeps one would lead the caller to wherever the
-engine keeps things; addresses are the region's own (`data_plane/storage/image_links.py`).
+An engine always sends the image bytes. A link of the engine would lead the caller to the engine's own storage, wherever that
+is. Links are the region's own (`data_plane/storage/image_links.py`).
 """
 
 from typing import Annotated, Literal
@@ -23,10 +23,10 @@ Size = Literal["auto", "1024x1024", "1792x1024", "1024x1792"]
 
 
 class ImageRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say."""
+    """The request, with every member that the API allows."""
 
-    # The specification supposes dall-e-2, which is not eligible: the one model of the contract stands in its place. A factory,
-    # since a plain default would be left out when a request is encoded.
+    # The specification's default is dall-e-2, which is not eligible. So the default is the contract's only image model. It
+    # comes from a factory, because a plain default would be omitted when the request is encoded.
     model: ModelName = msgspec.field(default_factory=lambda: DEFAULT_MODEL)
     prompt: str
     n: Annotated[int, Meta(ge=1, le=MAX_IMAGES)] | None = None
@@ -35,7 +35,7 @@ class ImageRequest(ModelRequest, frozen=True, kw_only=True):
     style: Literal["vivid", "natural"] | None = None
     response_format: Literal["url", "b64_json"] | None = None
     user: str | None = None
-    # Of the GPT image models, which are not eligible: the catalogue refuses every value but the default.
+    # Parameters of the GPT image models, which are not eligible. The catalogue refuses every value but the default.
     background: Literal["transparent", "opaque", "auto"] | None = None
     moderation: Literal["low", "auto"] | None = None
     output_compression: Annotated[int, Meta(ge=0, le=100)] | None = None
@@ -45,17 +45,17 @@ class ImageRequest(ModelRequest, frozen=True, kw_only=True):
 
     @property
     def images(self) -> int:
-        """How many are asked for."""
+        """How many images the caller wants."""
         return self.n or 1
 
     @property
     def wants_links(self) -> bool:
-        """Whether the answer holds addresses, which is the default, or the pictures themselves."""
+        """Whether the caller wants links, which is the default, instead of the image bytes."""
         return self.response_format != "b64_json"
 
 
 class Image(Lenient, frozen=True):
-    """One picture, by its bytes in base64 or by an address."""
+    """One image, as base64 or as a link."""
 
     b64_json: str | UnsetType = UNSET
     url: str | UnsetType = UNSET
@@ -63,14 +63,14 @@ class Image(Lenient, frozen=True):
 
 
 class ImageList(Lenient, frozen=True):
-    """The pictures. What else the specification has is of the GPT image models."""
+    """The images. The specification's other members belong to the GPT image models."""
 
     data: list[Image]
     created: int = msgspec.field(default_factory=int)
 
 
 def check_image_request(request: ImageRequest) -> None:
-    """The rules that types cannot say. Raises `DomicileError` 400 with the member at fault."""
+    """Check the rules that types cannot express. Raises `DomicileError` 400 that names the member."""
     if not request.prompt.strip():
         raise errors.invalid_value("'prompt' must not be empty: say what the image should show.", "prompt")
     if len(request.prompt) > MAX_PROMPT_LENGTH:
@@ -80,28 +80,30 @@ def check_image_request(request: ImageRequest) -> None:
 
 
 def encode_for_engine(request: ImageRequest, *, model: str) -> bytes:
-    """The bytes for an engine: what was read, its own name for the model, and that it answers with the pictures themselves;
-    never who the user is."""
+    """Encode the parsed request for an engine, without `user`, and with `b64_json` as the format.
+
+    `model`: the engine's own name for the model.
+    """
     return msgspec.json.encode(msgspec.structs.replace(request, model=model, user=None, response_format="b64_json"))
 
 
 def decode_images(data: bytes) -> ImageList:
-    """An engine's answer, or one of ours. Raises ValueError."""
+    """Decode an engine's reply, or a reply of the region. Raises ValueError."""
     return msgspec.json.decode(data, type=ImageList)
 
 
 def bytes_of(image: Image) -> bytes:
-    """A picture's bytes. Raises ValueError when it came as an address, or as something else than base64."""
+    """The image's bytes. Raises ValueError if it is a link or is not valid base64."""
     if not isinstance(image.b64_json, str):
-        raise ValueError("the engine did not send the picture itself")
+        raise ValueError("the engine sent no image bytes")
     return decode_base64(image.b64_json)
 
 
 def with_link(url: str, image: Image) -> Image:
-    """The picture by an address."""
+    """The image with a link in place of its bytes."""
     return Image(url=url, revised_prompt=image.revised_prompt)
 
 
 def encode_images(reply: ImageList) -> bytes:
-    """The answer."""
+    """Encode a reply for the caller."""
     return msgspec.json.encode(reply)

@@ -1,16 +1,16 @@
-"""GET /v1/models: what a caller may name, and, in a member of our own, what really answers (design 6)."""
+"""GET /v1/models: the models that a caller may name, each with the engines that serve it (design 6)."""
 
 from msgspec import UNSET, Struct, UnsetType
 
 
 class Answering(Struct, frozen=True):
-    """The operator's public labels of the engines that answer for a model in this region. None: no engine is bound."""
+    """The public labels of the engines that serve a model in this region. Empty if no engine is bound."""
 
     engines: tuple[str, ...]
 
 
 class Model(Struct, frozen=True, tag_field="object", tag="model"):
-    """One model. `domicile` is our only addition to the specification's members."""
+    """One model. `domicile` is the only member that the specification does not have."""
 
     id: str
     created: int
@@ -20,6 +20,6 @@ class Model(Struct, frozen=True, tag_field="object", tag="model"):
 
 
 class ModelList(Struct, frozen=True, tag_field="object", tag="list"):
-    """Every model that the caller may use here."""
+    """The models that the caller may use in this region."""
 
     data: tuple[Model, ...]

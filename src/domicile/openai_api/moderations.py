@@ -1,4 +1,4 @@
-"""POST /v1/moderations: the request, closed, and the answer (`CreateModerationRequest`, OpenAI's specification 2.3.0)."""
+"""POST /v1/moderations: the request, closed, and the reply (`CreateModerationRequest`, OpenAI's specification 2.3.0)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, TypeVar
@@ -14,7 +14,7 @@ ValueT = TypeVar("ValueT")
 
 DEFAULT_MODEL = "omni-moderation-latest"
 MAX_INPUTS = 2048
-"""Texts or parts of one request, as of an embeddings request: an engine looks at each by itself."""
+"""Maximum texts or parts in a request, as for embeddings. An engine classifies each one separately."""
 
 ELEVEN_CATEGORIES = (
     "harassment",
@@ -32,11 +32,11 @@ ELEVEN_CATEGORIES = (
 LATER_CATEGORIES = ("illicit", "illicit/violent")
 CATEGORIES = (*ELEVEN_CATEGORIES, *LATER_CATEGORIES)
 ELEVEN_CATEGORY_MODELS = frozenset({"text-moderation-007"})
-"""Snapshots from before there were the two others."""
+"""Snapshots from before the two later categories."""
 
 
 class ModerationImageUrl(Closed, frozen=True):
-    """The image."""
+    """An image, as a data URL or as a web address."""
 
     url: str
 
@@ -54,34 +54,37 @@ class ModerationTextPart(Closed, frozen=True, tag="text", tag_field="type"):
 
 
 class ModerationRequest(ModelRequest, frozen=True, kw_only=True):
-    """All that a caller may say. `input`: a text, texts with a result for each, or parts with one result for all."""
+    """The request, with every member that the API allows.
 
-    # A factory, since a plain default would be left out when a request is encoded, and engines have defaults of their own.
+    `input`: a text, a list of texts with one result each, or a list of parts with one result for all.
+    """
+
+    # A factory, because a plain default would be omitted when the request is encoded, and engines have other defaults.
     model: ModelName = msgspec.field(default_factory=lambda: DEFAULT_MODEL)
     input: str | Annotated[list[str | ModerationTextPart | ModerationImagePart], Meta(min_length=1)]
 
     @property
     def results(self) -> int:
-        """How many results are asked for."""
+        """How many results the request has."""
         if isinstance(self.input, str) or not isinstance(self.input[0], str):
             return 1
         return len(self.input)
 
     def texts(self) -> Iterator[str]:
-        """All texts."""
+        """Yield all texts of the input."""
         for each in [self.input] if isinstance(self.input, str) else self.input:
             if not isinstance(each, ModerationImagePart):
                 yield each if isinstance(each, str) else each.text
 
     def images(self) -> Iterator[tuple[str, str]]:
-        """All images' URLs, each after the path of its part."""
+        """Yield the URL of each image, after the path of its part."""
         for index, each in enumerate(self.input):
             if isinstance(each, ModerationImagePart):
                 yield f"input[{index}].image_url", each.image_url.url
 
 
 class ModerationResult(Lenient, frozen=True):
-    """How one input fits each category."""
+    """The result of one input: flags and scores by category."""
 
     flagged: bool
     categories: dict[str, bool | None]
@@ -98,7 +101,7 @@ class ModerationReply(Lenient, frozen=True):
 
 
 def check_moderation_request(request: ModerationRequest) -> None:
-    """The rule that types cannot say. Raises `DomicileError` 400 with the input at fault."""
+    """Check the rules that types cannot express. Raises `DomicileError` 400 that names the input."""
     if isinstance(request.input, str):
         return
     if len(request.input) > MAX_INPUTS:
@@ -112,19 +115,19 @@ def check_moderation_request(request: ModerationRequest) -> None:
 
 
 def encode_for_engine(request: ModerationRequest, *, model: str) -> bytes:
-    """The bytes for an engine: what was read, with the engine's own name for the model."""
+    """Encode the parsed request for an engine. `model`: the engine's own name for the model."""
     return msgspec.json.encode(msgspec.structs.replace(request, model=model))
 
 
 def decode_moderation(data: bytes) -> ModerationReply:
-    """An engine's answer. Raises ValueError."""
+    """Decode an engine's reply. Raises ValueError."""
     return msgspec.json.decode(data, type=ModerationReply)
 
 
 def encode_moderation(reply: ModerationReply, request: ModerationRequest, *, model: str) -> bytes:
-    """The answer under the snapshot's name and in its shape, with its categories and no others.
+    """Encode a reply for the caller, with exactly the categories of the requested snapshot, `model`.
 
-    Raises ValueError when the results are not those of the inputs, or lack a category.
+    Raises ValueError if the number of results does not match the inputs, or a result lacks a category.
     """
     if len(reply.results) != request.results:
         raise ValueError("the engine's results are not those of the inputs")
@@ -142,7 +145,7 @@ def _of_all(result: ModerationResult) -> dict[str, object]:
 
 
 def _of_eleven(result: ModerationResult) -> dict[str, object]:
-    """Of the two later categories the specification has `null`: neither flagged nor not. Their scores must be numbers."""
+    """A result with eleven categories. The specification allows null flags for the two later ones but requires their scores."""
     categories = _only(ELEVEN_CATEGORIES, result.categories)
     return {
         "flagged": any(categories.values()),
