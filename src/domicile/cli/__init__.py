@@ -1,1 +1,1 @@
-"""The `domicile` command. It talks HTTP to running processes, or starts them; it imports none of them."""
+"""The `domicile` command. It calls running processes over HTTP or starts them. It does not import their code."""

@@ -1,4 +1,4 @@
-"""JSON over HTTP to one host with one key. No redirects and no proxies: a key goes where it was meant to go, or nowhere."""
+"""A JSON client for one host with one key. It follows no redirects and uses no proxies, so the key goes only to that host."""
 
 import http.client
 import json
@@ -14,9 +14,10 @@ _PAGE = 100
 
 
 class Api:
-    """One base URL, one key."""
+    """A client with one base URL and one key. Its methods raise `CommandError`; `RefusedError` for an error reply."""
 
     def __init__(self, url: str, key: str) -> None:
+        """Raises `CommandError` if `url` is not an http or https URL."""
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise CommandError(f"'{url}' is not an http or https URL")
@@ -27,40 +28,40 @@ class Api:
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """One object."""
+        """Get one object."""
         return self._call("GET", path + (f"?{urlencode(query)}" if query else ""))
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Makes or changes something."""
+        """Create or change an object."""
         return self._call("POST", path, body)
 
     def delete(self, path: str) -> dict[str, Any]:
-        """Removes something."""
+        """Delete an object."""
         return self._call("DELETE", path)
 
     def all(self, path: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Every object of a list, over all its pages."""
+        """Get every object of a paginated list."""
         found: list[dict[str, Any]] = []
-        asked = {"limit": _PAGE, **(query or {})}
+        page_query = {"limit": _PAGE, **(query or {})}
         while True:
-            page = self.get(path, asked)
+            page = self.get(path, page_query)
             found += self._data(page)
             if not page.get("has_more"):
                 return found
-            asked["after"] = page["last_id"]
+            page_query["after"] = page["last_id"]
 
     def whole(self, path: str) -> list[dict[str, Any]]:
-        """Every object of a list that has no pages."""
+        """Get every object of a list without pages."""
         return self._data(self.get(path))
 
     def _data(self, page: dict[str, Any]) -> list[dict[str, Any]]:
         data = page.get("data")
         if not isinstance(data, list):
-            raise self._stranger(200)
+            raise self._unexpected(200)
         return data
 
-    def _stranger(self, status: int) -> CommandError:
-        return CommandError(f"{self._url} answered {status}, and not as this platform does. Is the URL right?")
+    def _unexpected(self, status: int) -> CommandError:
+        return CommandError(f"{self._url} answered {status}, but not like a Domicile server. Is the URL right?")
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         connection = self._connection()
@@ -89,7 +90,7 @@ class Api:
         error = found.get("error") if isinstance(found, dict) else None
         if isinstance(error, dict):
             raise RefusedError(status, error.get("code"), str(error.get("message")))
-        raise self._stranger(status)
+        raise self._unexpected(status)
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._is_tls:
@@ -100,5 +101,5 @@ class Api:
 
 
 def segment(text: str) -> str:
-    """A part of a path that somebody typed."""
+    """Escape a user's text for use as one path segment."""
     return quote(text, safe="")

@@ -1,4 +1,4 @@
-"""`domicile region block`: shuts a key or a project out of one region, through that region's own operator listener."""
+"""`domicile region block`: blocks a key or a project in one region, through the region's own operator listener."""
 
 import os
 from pathlib import Path
@@ -20,8 +20,8 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="The folder of 'domicile up', which has the region's in it. Without it: the folder that "
-        "DOMICILE_REGION_DATA names, else .domicile.",
+        help="The data folder of 'domicile up', which contains the region's folder. Default: the region's folder named in "
+        "DOMICILE_REGION_DATA, else .domicile.",
         show_default=False,
     ),
 ]
@@ -29,30 +29,30 @@ SubjectArgument = Annotated[str, typer.Argument(metavar="ID", help="A key's id (
 
 
 def block(subject: SubjectArgument, code: CodeOption, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Shut a key or a project out of this region: at once, whatever the control plane says, until it is unblocked."""
+    """Block a key or a project in this region, at once and until it is unblocked, whatever the control plane says."""
     show_one(_operator(data, code).post(_PATH, {"id": subject}), _COLUMNS, as_json=as_json)
 
 
 def unblock(subject: SubjectArgument, code: CodeOption, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Let it in again, if the control plane does."""
+    """Remove a block. Access then depends on the control plane again."""
     removed = _operator(data, code).delete(f"{_PATH}/{segment(subject)}")
     show_one(removed, [("id", member("id")), ("unblocked", member("deleted"))], as_json=as_json)
 
 
 def blocks(code: CodeOption, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Every key and project that is shut out of this region."""
-    show_list(_operator(data, code).whole(_PATH), _COLUMNS, as_json=as_json, nothing="Nobody is blocked.")
+    """List the keys and projects that are blocked in this region."""
+    show_list(_operator(data, code).whole(_PATH), _COLUMNS, as_json=as_json, nothing="No key or project is blocked.")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Puts the commands beside the one that runs a region."""
+    """Add the commands to `app`, beside the command that runs a region."""
     for command in (block, unblock, blocks):
         app.command()(command)
 
 
 def _operator(data: Path | None, code: str) -> Api:
-    alone = os.environ.get("DOMICILE_REGION_DATA")
-    folder = Path(alone) if data is None and alone else (data or DEFAULT_DATA) / code
+    region_folder = os.environ.get("DOMICILE_REGION_DATA")
+    folder = Path(region_folder) if data is None and region_folder else (data or DEFAULT_DATA) / code
     return Api(_read(folder / "operator-url"), _read(folder / "operator-key").split("\n")[0].strip())
 
 
@@ -61,6 +61,6 @@ def _read(file: Path) -> str:
         return file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(
-            f"cannot read {file}: {getattr(error, 'strerror', None) or 'not text'}. This command runs on the region's own "
-            "machine, while the region runs."
+            f"cannot read {file}: {getattr(error, 'strerror', None) or 'not text'}. Run this command on the region's "
+            "machine while the region runs."
         ) from None

@@ -1,4 +1,4 @@
-"""By what the other side's certificate is known: the system's roots, or those of a file that the environment names."""
+"""The TLS trust of the command: the system's root certificates, or those in the file named by DOMICILE_CA_FILE."""
 
 import os
 import ssl
@@ -9,7 +9,7 @@ _CA_FILE = "DOMICILE_CA_FILE"
 
 
 def client_context() -> ssl.SSLContext:
-    """Checks certificate and host name, always. Raises `CommandError` when the file holds no certificates."""
+    """A context that checks the certificate and the host name. Raises `CommandError` for an unreadable file."""
     file = os.environ.get(_CA_FILE) or None
     try:
         return ssl.create_default_context(cafile=file)

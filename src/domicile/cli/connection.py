@@ -1,4 +1,4 @@
-"""Where the control plane is, and with which keys: from a data folder, or from the environment."""
+"""The control plane's URL and keys, from a data folder or from the environment."""
 
 import json
 import os
@@ -18,23 +18,26 @@ _PROJECT_KEY = "DOMICILE_API_KEY"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One installation. Keys are read when they are needed: an admin needs no operator key."""
+    """The connection to one installation. A key is read only when it is needed: an admin needs no operator key."""
 
     url: str
     endpoints: dict[str, Any] | None
-    """What `domicile up` wrote, when that is where this comes from."""
+    """The content of the `endpoints.json` of `domicile up`. None if the URL comes from the environment."""
     folder: Path
 
     def admin(self) -> Api:
-        """With the admin key of an organization."""
+        """A client of the Admin API, with the admin key of an organization. Raises `CommandError` without a key."""
         return Api(self.url, self._key("admin_key_file", _ADMIN_KEY))
 
     def operator(self) -> Api:
-        """With the operator key."""
+        """A client of the operator API, with the operator key. Raises `CommandError` without a key."""
         return Api(self.url, self._key("operator_key_file", _OPERATOR_KEY))
 
     def region(self, code: str) -> Api:
-        """A region, with the key of a project in it. That key comes from the environment only."""
+        """A client of a region's API, with a project's key, which is read only from the environment.
+
+        Raises `CommandError` for an unknown region or without a key.
+        """
         return Api(self._region_url(code), _from_environment(_PROJECT_KEY))
 
     def _region_url(self, code: str) -> str:
@@ -43,7 +46,7 @@ class Connection:
         else:
             urls = {region["code"]: f"{region['public_url']}/v1" for region in regions(self)}
         if code not in urls:
-            raise CommandError(f"there is no region '{code}'. There are: {', '.join(urls)}.")
+            raise CommandError(f"there is no region '{code}'. The regions are: {', '.join(urls)}.")
         return str(urls[code])
 
     def _key(self, member: str, variable: str) -> str:
@@ -53,7 +56,10 @@ class Connection:
 
 
 def connect(data: Path | None) -> Connection:
-    """`--data` if given, else the environment if it names a control plane, else the folder that `up` uses by default."""
+    """Connect by `data` if given, else by DOMICILE_CONTROL_URL if set, else by the default folder of `domicile up`.
+
+    Raises `CommandError` if the folder has no usable `endpoints.json`.
+    """
     if data is None and (url := os.environ.get(_URL)):
         return Connection(url, None, Path())
     folder = data or DEFAULT_DATA
@@ -63,15 +69,15 @@ def connect(data: Path | None) -> Connection:
         return Connection(endpoints["control"]["url"], endpoints, folder)
     except OSError as error:
         raise CommandError(
-            f"cannot read {file}: {error.strerror}. Start 'domicile up' first, name its folder with --data, "
-            f"or name a control plane in {_URL}."
+            f"cannot read {file}: {error.strerror}. Start 'domicile up', give its folder with --data, "
+            f"or set {_URL} to the URL of a control plane."
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise CommandError(f"{file} is damaged. 'domicile up' writes it anew when it starts.") from None
+        raise CommandError(f"{file} is damaged. Restart 'domicile up', which writes it again.") from None
 
 
 def regions(connection: Connection) -> list[dict[str, Any]]:
-    """Every region of the installation, as the operator sees it."""
+    """Every region of the installation, from the operator API."""
     return connection.operator().whole("/operator/v1/regions")
 
 
@@ -80,9 +86,7 @@ def _from_environment(variable: str) -> str:
         return key
     if file := os.environ.get(f"{variable}_FILE"):
         return _from_file(Path(file))
-    raise CommandError(
-        f"a key is missing: put it into {variable}, or the name of a file that holds it into {variable}_FILE"
-    )
+    raise CommandError(f"a key is missing: set {variable} to the key, or {variable}_FILE to a file that contains it")
 
 
 def _from_file(file: Path) -> str:
@@ -92,5 +96,5 @@ def _from_file(file: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else "it is not a key"
         raise CommandError(f"cannot read the key in {file}: {reason}") from None
     if not key:
-        raise CommandError(f"{file} is empty, and should hold a key")
+        raise CommandError(f"{file} is empty: it must contain a key")
     return key

@@ -1,4 +1,4 @@
-"""`domicile keys`: a project's own keys. Each belongs to a service account of the project."""
+"""`domicile keys`: the keys of a project. Each key belongs to a service account of the project."""
 
 import re
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _account_name(key: Object) -> object:
-    # The name somebody gave: a service account's first key has one of the platform's own.
+    # The user gave this name to the account. The platform names the account's first key itself.
     return key["owner"]["service_account"]["name"]
 
 
@@ -38,9 +38,9 @@ _NEW = [
 
 @app.command("list")
 def list_keys(project: ProjectOption, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """The project's keys, without their values."""
+    """List the project's keys, without their values."""
     found = connect(data).admin().all(f"{_path(project)}/api_keys")
-    show_list(found, _COLUMNS, as_json=as_json, nothing="There is no key. 'domicile keys create' makes one.")
+    show_list(found, _COLUMNS, as_json=as_json, nothing="There is no key. Create one with 'domicile keys create'.")
 
 
 @app.command("create")
@@ -54,7 +54,7 @@ def create_key(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """A new service account with a key, which is shown here only."""
+    """Create a service account with a key. The key is shown only once."""
     body: dict[str, Any] = {"name": name}
     if expires_in is not None:
         body["expires_in_seconds"] = _seconds(expires_in)
@@ -65,9 +65,9 @@ def create_key(
     elif as_json:
         show_one(account, [], as_json=True)
     else:
-        # The account carries the name that was asked for; the key's own is the platform's.
+        # Show the account's name, which the user gave; the platform names the key itself.
         show_one({**key, "name": account["name"]}, _NEW, as_json=False)
-        note("Keep the key now: it is not shown again.")
+        note("Store the key now: it is not shown again.")
 
 
 @app.command("delete")
@@ -77,7 +77,7 @@ def delete_key(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Revoke a key: it stops working everywhere within seconds."""
+    """Revoke a key. It stops working everywhere within seconds."""
     gone = connect(data).admin().delete(f"{_path(project)}/api_keys/{segment(key)}")
     show_one(gone, [("id", member("id")), ("deleted", member("deleted"))], as_json=as_json)
 
@@ -89,5 +89,5 @@ def _path(project: str) -> str:
 def _seconds(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text, re.ASCII)
     if match is None:
-        raise UsageError(f"--expires-in '{text}' is not a time. Write a number and s, m, h or d, for example 30d.")
+        raise UsageError(f"--expires-in '{text}' is not a duration. Write a number and s, m, h or d, for example 30d.")
     return int(match[1]) * _UNITS[match[2]]

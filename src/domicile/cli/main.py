@@ -13,7 +13,7 @@ app = typer.Typer(
     name="domicile",
     help="A self-hosted, OpenAI-compatible API platform with data residency.",
     no_args_is_help=True,
-    # A traceback is nothing to show, and one with the values of variables could show a key.
+    # A traceback does not help the user, and one with local variables could show a key.
     pretty_exceptions_enable=False,
 )
 for _command in (processes.up, processes.engine, models, doctor):
@@ -28,7 +28,7 @@ blocks.add_to(processes.region_app)
 
 
 def run() -> None:
-    """Exit status 0: done; 1: refused or failed; 2: called wrongly."""
+    """Run a command. Exit status: 0 success, 1 refused or failed, 2 wrong arguments."""
     try:
         app()
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""`domicile models`: what a project can use in its region, and what really answers."""
+"""`domicile models`: the models that a project can use in its region, with the engines that serve them."""
 
 from typing import Annotated
 
@@ -21,6 +21,6 @@ def models(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Models of a region, seen with a project's key: DOMICILE_API_KEY, or its file in DOMICILE_API_KEY_FILE."""
+    """List a region's models for a project. Its key is in DOMICILE_API_KEY, or in the file DOMICILE_API_KEY_FILE."""
     found = connect(data).region(region).whole("/models")
     show_list(found, _COLUMNS, as_json=as_json, nothing=f"Region '{region}' serves no model now.")

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,10 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        help="The folder of a running 'domicile up'. Without it: DOMICILE_CONTROL_URL with DOMICILE_ADMIN_KEY and "
+        help="The data folder of a running 'domicile up'. Default: DOMICILE_CONTROL_URL with DOMICILE_ADMIN_KEY and "
         "DOMICILE_OPERATOR_KEY (or ..._FILE), else .domicile.",
         show_default=False,
     ),
 ]
 ProjectOption = Annotated[str, typer.Option("--project", metavar="ID", help="The project's id, proj_...")]
-QuietOption = Annotated[bool, typer.Option("--quiet", help="Print the result alone, for $( ).")]
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only the result, for $( ).")]

@@ -1,4 +1,4 @@
-"""`domicile org`: organizations and their agreements. The operator's business."""
+"""`domicile org`: organizations and their agreements, for the operator."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ _FIRST = "/operator/v1/organization"
 _RETENTION = "/v1/organization/data_retention"
 
 IdArgument = Annotated[
-    str | None, typer.Argument(metavar="ID", help="org-...; without it the first organization.", show_default=False)
+    str | None, typer.Argument(metavar="ID", help="org-...; default: the first organization.", show_default=False)
 ]
 _COLUMNS = [
     ("id", member("id")),
@@ -33,14 +33,14 @@ _DETAILS = [*_COLUMNS, ("ZDR approved for", member("zdr_endpoints"))]
 
 @app.command("list")
 def list_organizations(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """All organizations."""
+    """List all organizations."""
     found = connect(data).operator().all(_PATH)
     show_list(found, _COLUMNS, as_json=as_json, nothing="There is no organization.")
 
 
 @app.command("show")
 def show_organization(organization: IdArgument = None, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """One organization and its agreement."""
+    """Show an organization and its agreement."""
     show_one(connect(data).operator().get(_path(organization)), _DETAILS, as_json=as_json)
 
 
@@ -51,14 +51,14 @@ def create_organization(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """A new organization, without any agreement, and its first admin key, which is shown here only."""
+    """Create an organization without agreements, and its first admin key. The key is shown only once."""
     made = connect(data).operator().post(_PATH, {"name": name})
     if quiet:
         print(made["admin_api_key"]["value"])
         return
     show_one(made, [*_DETAILS, ("admin key", lambda it: it["admin_api_key"]["value"])], as_json=as_json)
     if not as_json:
-        note("Keep the admin key now: it is not shown again.")
+        note("Store the admin key now: it is not shown again.")
 
 
 @app.command("set")
@@ -73,7 +73,7 @@ def set_agreement(
         typer.Option(
             "--zdr-endpoints",
             metavar="PATHS",
-            help="Where ZDR is approved: 'all', 'none', or paths with commas between them.",
+            help="The endpoints with approved ZDR: 'all', 'none', or paths separated by commas.",
             show_default=False,
         ),
     ] = None,
@@ -84,28 +84,29 @@ def set_agreement(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record an agreement: what is named is set, the rest stays."""
-    asked: dict[str, Any] = {
+    """Change an agreement. Only the given options change."""
+    options: dict[str, Any] = {
         "enterprise_agreement": enterprise,
         "zdr_eligible": zdr,
         "zdr_endpoints": None if zdr_endpoints is None else _endpoints(zdr_endpoints),
         "enhanced_zdr": enhanced,
     }
-    body = {name: value for name, value in asked.items() if value is not None}
+    body = {name: value for name, value in options.items() if value is not None}
     if not body:
-        raise UsageError("name what to set, for example --enterprise-agreement --zdr --zdr-endpoints all")
+        raise UsageError("give at least one option, for example --enterprise-agreement --zdr --zdr-endpoints all")
     show_one(connect(data).operator().post(_path(organization), body), _DETAILS, as_json=as_json)
 
 
 @app.command("retention")
 def retention(
     value: Annotated[
-        str | None, typer.Argument(metavar="VALUE", help="What to set; without it what is set.", show_default=False)
+        str | None,
+        typer.Argument(metavar="VALUE", help="The new value; without it, show the current one.", show_default=False),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What is kept of your organization's content (admin key)."""
+    """Show or set the data retention of your organization (admin key)."""
     api = connect(data).admin()
     found = api.get(_RETENTION) if value is None else api.post(_RETENTION, {"retention_type": value})
     show_one(found, [("retention", member("type"))], as_json=as_json)

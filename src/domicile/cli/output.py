@@ -1,4 +1,4 @@
-"""Tables for people, JSON for programs."""
+"""Prints results: tables for people, JSON for programs."""
 
 import json
 import sys
@@ -14,18 +14,18 @@ from rich.table import Table
 Object = Mapping[str, Any]
 Column = tuple[str, Callable[[Object], object]]
 
-JsonOption = Annotated[bool, typer.Option("--json", help="The platform's own answer, for programs.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the server's JSON, for programs.")]
 
 _WIDTH_OUTSIDE_A_TERMINAL = 200
 
 
 def member(name: str) -> Callable[[Object], object]:
-    """A column that shows a member as it is."""
+    """A column that shows the member `name` unchanged."""
     return lambda thing: thing.get(name)
 
 
 def moment(name: str) -> Callable[[Object], object]:
-    """A column that shows a time."""
+    """A column that shows the member `name`, a Unix time in seconds, as UTC."""
 
     def shown(thing: Object) -> object:
         value = thing.get(name)
@@ -35,7 +35,7 @@ def moment(name: str) -> Callable[[Object], object]:
 
 
 def show_list(things: Sequence[Object], columns: Sequence[Column], *, as_json: bool, nothing: str) -> None:
-    """A row for each; `nothing` is said where there is none."""
+    """Print one row for each thing. `nothing`: the text to print for an empty list."""
     if as_json:
         _print_json(things)
         return
@@ -51,7 +51,7 @@ def show_list(things: Sequence[Object], columns: Sequence[Column], *, as_json: b
 
 
 def show_one(thing: Object, columns: Sequence[Column], *, as_json: bool) -> None:
-    """A line for each member."""
+    """Print one line for each column of a thing."""
     if as_json:
         _print_json(thing)
         return
@@ -61,13 +61,13 @@ def show_one(thing: Object, columns: Sequence[Column], *, as_json: bool) -> None
 
 
 def note(text: str) -> None:
-    """For the person, beside the result."""
+    """Print a note for a person, on standard error."""
     print(text, file=sys.stderr)
 
 
 def _console() -> Console:
     console = Console(markup=False, highlight=False)
-    # A file or a pipe has no width; rich's guess of 80 would fold ids in the middle.
+    # A file or a pipe has no width, and rich's default of 80 would break ids.
     return console if console.is_terminal else Console(markup=False, highlight=False, width=_WIDTH_OUTSIDE_A_TERMINAL)
 
 
@@ -82,5 +82,5 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(str(item) for item in value) or "-"
-    # A name is somebody else's text: nothing in it may steer a terminal.
+    # A name may come from another user, so control characters must not reach the terminal.
     return "".join(character if character.isprintable() else "?" for character in str(value))

@@ -1,4 +1,4 @@
-"""Commands that become a process of the installation: this one is replaced by it, so signals reach it directly."""
+"""Commands that run a process of the installation. The process replaces the command, so it gets signals directly."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from domicile.cli.output import note
 
 
 class LogLevel(StrEnum):
-    """How much a process says."""
+    """The lowest level of the log lines that a process writes."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -28,13 +28,13 @@ ConfigOption = Annotated[
     Path,
     typer.Option("--config", metavar="FILE", exists=True, dir_okay=False, help="The installation's domicile.toml."),
 ]
-LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="How much is logged.")]
+LogLevelOption = Annotated[LogLevel, typer.Option("--log-level", help="The lowest level to log.")]
 
 _DEFAULT_CONFIG = Path("domicile.toml")
 
 
 def up(
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Where everything is kept.")] = DEFAULT_DATA,
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="The folder for all data.")] = DEFAULT_DATA,
     port_base: Annotated[
         int, typer.Option("--port-base", metavar="N", help="The control plane's port; the regions' ports follow it.")
     ] = 8700,
@@ -45,12 +45,12 @@ def up(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="A domicile.toml of your own, in the place of the one for trying out.",
+            help="Your own domicile.toml, instead of the built-in one for trying Domicile out.",
         ),
     ] = None,
     no_agreement: Annotated[
         bool,
-        typer.Option("--no-agreement", help="The first organization begins without Enterprise agreement and ZDR."),
+        typer.Option("--no-agreement", help="Create the first organization without Enterprise agreement and ZDR."),
     ] = False,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
@@ -64,7 +64,7 @@ def up(
 
 
 class _ServesByDefault(TyperGroup):
-    """`domicile control` and `domicile region CODE` run the process; only the commands beside it have names."""
+    """A group whose default command is `serve`, so that `domicile control` and `domicile region CODE` run the process."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or (args[0] not in self.commands and args[0] != "--help"):
@@ -72,10 +72,8 @@ class _ServesByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-control_app = typer.Typer(cls=_ServesByDefault, help="Run the control plane, or see to its keys and epochs.")
-region_app = typer.Typer(
-    cls=_ServesByDefault, help="Run one region (region CODE), or shut keys and projects out of it."
-)
+control_app = typer.Typer(cls=_ServesByDefault, help="Run the control plane, or manage its keys and epochs.")
+region_app = typer.Typer(cls=_ServesByDefault, help="Run one region (region CODE), or block keys and projects in it.")
 
 
 @control_app.command("serve")
@@ -91,26 +89,26 @@ def rotate_key(
     ],
     config: ConfigOption = _DEFAULT_CONFIG,
 ) -> None:
-    """Replace the key that signs snapshots. Regions that have seen the new one never take the old one again."""
+    """Replace the key that signs snapshots. A region that has seen the new key never accepts the old one again."""
     _become("domicile.apps.control", ["--config", str(config), "--rotate-key", str(root_key)])
 
 
 @control_app.command("rotate-root")
 def rotate_root(
     root_key: Annotated[
-        Path, typer.Option("--root-key", metavar="FILE", exists=True, dir_okay=False, help="The root key until now.")
+        Path, typer.Option("--root-key", metavar="FILE", exists=True, dir_okay=False, help="The current root key.")
     ],
     new_root_key: Annotated[
         Path,
-        typer.Option("--new-root-key", metavar="FILE", dir_okay=False, help="The next one; made if there is none."),
+        typer.Option("--new-root-key", metavar="FILE", dir_okay=False, help="The new root key; created if absent."),
     ],
     leave_behind: Annotated[
         list[str] | None,
-        typer.Option("--leave-behind", metavar="CODE", help="A region that cannot follow before it is upgraded."),
+        typer.Option("--leave-behind", metavar="CODE", help="A region that can follow only after an upgrade."),
     ] = None,
     config: ConfigOption = _DEFAULT_CONFIG,
 ) -> None:
-    """Replace the root key. Regions take the new one by the old one's word, and say so: 'domicile regions list'."""
+    """Replace the root key. The old key signs the new one, so regions accept it; see 'domicile regions list'."""
     behind = [argument for code in leave_behind or [] for argument in ("--leave-behind", code)]
     _become(
         "domicile.apps.control", ["--config", str(config), "--rotate-root", str(root_key), str(new_root_key), *behind]
@@ -119,10 +117,10 @@ def rotate_root(
 
 @control_app.command("new-epoch")
 def new_epoch(data: DataOption = None) -> None:
-    """After a restore: what is in the database counts from now on, though the regions have seen more (operator key)."""
+    """Start a new epoch after a restore: regions then accept the restored database's older state (operator key)."""
     print(f"epoch  {connect(data).operator().post('/operator/v1/epoch')['epoch']}")
     note(
-        "Keys that were revoked since the backup live again: revoke them anew. Each region's log names them ('new_epoch')."
+        "Keys that were revoked after the backup work again: revoke them again. Each region's log names them ('new_epoch')."
     )
 
 
@@ -131,7 +129,7 @@ def region(
     code: Annotated[str, typer.Argument(metavar="CODE", help="The region's code.")],
     config: ConfigOption = _DEFAULT_CONFIG,
     port: Annotated[
-        int | None, typer.Option("--port", help="Listen here: for several replicas of a region on one machine.")
+        int | None, typer.Option("--port", help="The port of the API; for several replicas of a region on one machine.")
     ] = None,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
@@ -145,10 +143,10 @@ def region(
 def engine(
     code: Annotated[str, typer.Argument(metavar="CODE", help="The code of the region that the engine belongs to.")],
     config: ConfigOption = _DEFAULT_CONFIG,
-    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads that compute.")] = None,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads of the models.")] = None,
     log_level: LogLevelOption = LogLevel.INFO,
 ) -> None:
-    """Run the embedded engines of a region, one process for all of them, in the foreground."""
+    """Run all embedded engines of a region, in one process in the foreground."""
     arguments = [*_embedded_options(config, code), "--log-level", log_level]
     if threads is not None:
         arguments += ["--threads", str(threads)]
@@ -156,7 +154,7 @@ def engine(
 
 
 def _embedded_options(config: Path, code: str) -> list[str]:
-    # Here and not above: reading a configuration takes longer than most commands need altogether.
+    # Imported here: loading the settings takes longer than most commands run.
     from domicile.settings.load import SettingsError, load_installation
 
     try:
@@ -169,7 +167,7 @@ def _embedded_options(config: Path, code: str) -> list[str]:
         raise CommandError(f"region '{code}' has no engine with 'embedded = true' in {config}")
     if len(sockets) > 1:
         raise CommandError(
-            f"the embedded engines of region '{code}' have several sockets in {config}. One process serves all of them: "
+            f"the embedded engines of region '{code}' have different sockets in {config}. One process serves all of them: "
             "give them the same socket"
         )
     options = ["--socket", str(sockets.pop())]
@@ -182,5 +180,5 @@ def _embedded_options(config: Path, code: str) -> list[str]:
 def _become(module: str, arguments: list[str]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    # -P: a file of the current folder must not be imported in the place of a module.
+    # -P: Python must not import a file of the current folder instead of a module.
     os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])

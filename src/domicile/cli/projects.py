@@ -1,4 +1,4 @@
-"""`domicile projects`: each is born in one region and stays there."""
+"""`domicile projects`: the projects of an organization. A project stays in the region where it was created."""
 
 import sys
 from typing import Annotated
@@ -11,7 +11,7 @@ from domicile.cli.failures import CommandError, UsageError
 from domicile.cli.options import DataOption, QuietOption
 from domicile.cli.output import JsonOption, member, moment, show_list, show_one
 
-app = typer.Typer(help="Projects: each lives in one region, for ever (admin key).", no_args_is_help=True)
+app = typer.Typer(help="Projects. Each belongs to one region permanently (admin key).", no_args_is_help=True)
 
 _PATH = "/v1/organization/projects"
 _COLUMNS = [
@@ -28,30 +28,32 @@ IdArgument = Annotated[str, typer.Argument(metavar="ID", help="proj_...")]
 
 @app.command("list")
 def list_projects(
-    archived: Annotated[bool, typer.Option("--archived", help="Archived ones too.")] = False,
+    archived: Annotated[bool, typer.Option("--archived", help="Include archived projects.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """The organization's projects."""
+    """List the organization's projects."""
     found = connect(data).admin().all(_PATH, {"include_archived": "true"} if archived else None)
-    show_list(found, _COLUMNS, as_json=as_json, nothing="There is no project. 'domicile projects create' makes one.")
+    show_list(
+        found, _COLUMNS, as_json=as_json, nothing="There is no project. Create one with 'domicile projects create'."
+    )
 
 
 @app.command("create")
 def create_project(
     name: Annotated[str, typer.Option("--name", help="Its name.")],
     residency: Annotated[
-        str | None, typer.Option("--residency", help="Where it lives, in OpenAI's words: EU_STORAGE_PROCESSING.")
+        str | None, typer.Option("--residency", help="Its region by OpenAI's name, for example EU_STORAGE_PROCESSING.")
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option("--region", metavar="CODE", help="Where it lives, by the region's code (operator key)."),
+        typer.Option("--region", metavar="CODE", help="Its region by the region's code (operator key)."),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """A new project. Without --residency or --region it is born in the default region."""
+    """Create a project. Without --residency or --region, it belongs to the default region."""
     if residency is not None and region is not None:
         raise UsageError("give --residency or --region, not both")
     connection = connect(data)
@@ -66,7 +68,7 @@ def create_project(
 
 @app.command("get")
 def get_project(project: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """One project."""
+    """Show a project."""
     show_one(connect(data).admin().get(f"{_PATH}/{segment(project)}"), _COLUMNS, as_json=as_json)
 
 
@@ -74,12 +76,13 @@ def get_project(project: IdArgument, data: DataOption = None, as_json: JsonOptio
 def retention(
     project: IdArgument,
     value: Annotated[
-        str | None, typer.Argument(metavar="VALUE", help="What to set; without it what is set.", show_default=False)
+        str | None,
+        typer.Argument(metavar="VALUE", help="The new value; without it, show the current one.", show_default=False),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What is kept of a project's content."""
+    """Show or set the data retention of a project."""
     api, path = connect(data).admin(), f"{_PATH}/{segment(project)}/data_retention"
     found = api.get(path) if value is None else api.post(path, {"retention_type": value})
     show_one(found, [("retention", member("type"))], as_json=as_json)
@@ -88,11 +91,11 @@ def retention(
 @app.command("archive")
 def archive_project(
     project: IdArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End a project: its keys are dead at once and stay dead. A person at a terminal is asked first."""
+    """Archive a project permanently. Its keys stop working at once. Asks for confirmation in a terminal."""
     api = connect(data).admin()
     if not yes and sys.stdin.isatty():
         typer.confirm(f"Archive {project}? Its keys stop working, and this cannot be undone.", abort=True, err=True)
@@ -102,5 +105,5 @@ def archive_project(
 def _residency_of(connection: Connection, code: str) -> str:
     found = {region["code"]: region["residency"] for region in regions(connection)}
     if code not in found:
-        raise CommandError(f"there is no region '{code}'. There are: {', '.join(found)}.")
+        raise CommandError(f"there is no region '{code}'. The regions are: {', '.join(found)}.")
     return str(found[code])

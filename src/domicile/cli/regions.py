@@ -1,4 +1,4 @@
-"""`domicile regions`: the regions of the installation, and how one comes to belong to it."""
+"""`domicile regions`: the regions of the installation, and their enrollment."""
 
 from typing import Annotated
 
@@ -36,7 +36,7 @@ _COLUMNS = [
 
 @app.command("list")
 def list_regions(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Every region of the configuration."""
+    """List the regions of the configuration."""
     show_list(regions(connect(data)), _COLUMNS, as_json=as_json, nothing="There is no region.")
 
 
@@ -46,13 +46,13 @@ def enroll_region(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """A token with which the region CODE makes itself known, once, within an hour."""
+    """Create a token with which the region CODE can enroll once, within an hour."""
     made = connect(data).operator().post(f"/operator/v1/regions/{segment(code)}/enrollment_tokens")
     if as_json:
         show_one(made, [], as_json=True)
         return
     print(made["token"])
     note(
-        f"Put it into the file that 'token_file' in [regions.enrollment] of region '{code}' names, with mode 0600, and start "
-        f"the region: 'domicile region {code}'. It is good once, until {moment('expires_at')(made)}."
+        f"Write it to the file that 'token_file' in [regions.enrollment] of region '{code}' names, with mode 0600. Then start "
+        f"the region: 'domicile region {code}'. The token works once, until {moment('expires_at')(made)}."
     )

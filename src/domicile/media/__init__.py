@@ -1,1 +1,1 @@
-"""Content that comes as a file: what it is by its bytes, and how much of it there is."""
+"""Inspects uploaded media: recognizes recordings by their content and measures their length."""

@@ -1,4 +1,4 @@
-"""What runs inside the inspector: recordings in, inspections out, one after the other."""
+"""The inspector's loop: reads recordings from the region's socket and answers with inspections, one at a time."""
 
 import io
 import signal
@@ -17,17 +17,17 @@ from domicile.media.sound import TooLongError, seconds_of
 
 
 def inspect(content: bytes) -> Inspection:
-    """Never raises: what a decoder cannot take is no recording."""
+    """Inspect one recording. Never raises: content that the decoder cannot read is refused as `not_sound`."""
     try:
         return Inspection(milliseconds=round(seconds_of(content) * 1000))
     except TooLongError:
         return Inspection(refusal="too_long")
-    except Exception:  # whatever the binding makes of it, memory that was refused included
+    except Exception:  # any error of the decoder's binding, also a refused memory allocation
         return Inspection(refusal="not_sound")
 
 
 def warm_up() -> None:
-    """Read one recording, so that what is imported or opened on the first use is there."""
+    """Inspect a recording, so that everything is imported and opened that the first inspection needs."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)
@@ -41,8 +41,8 @@ def warm_up() -> None:
 def serve(region: socket.socket) -> None:
     """Tell the region that this process is ready, then answer each message until the region closes the socket.
 
-    A recording that takes more than `PROCESSOR_SECONDS_MAX`, or `ANSWER_SECONDS_MAX` by the clock, ends the process: the
-    timers' signals are not handled. So a decoder that hangs does not outlive a region that was killed.
+    A recording that takes more than `PROCESSOR_SECONDS_MAX` of CPU time, or `ANSWER_SECONDS_MAX` of wall-clock time, ends the
+    process, because the timers' signals have no handler. So a decoder that hangs also ends after its region was killed.
     """
     region.sendall(LENGTH.pack(0))
     while (head := _receive(region, LENGTH.size)) is not None:
@@ -58,7 +58,7 @@ def serve(region: socket.socket) -> None:
 
 
 def _receive(region: socket.socket, length: int) -> bytes | None:
-    """Exactly so many bytes; None when the socket was closed before."""
+    """Receive exactly `length` bytes. None if the socket closes before."""
     content = bytearray(length)
     view, filled = memoryview(content), 0
     while filled < length:

@@ -1,7 +1,7 @@
-"""Recordings from outside: which containers are opened, by their content, and never anything beyond their bytes.
+"""Opens untrusted recordings with FFmpeg, restricted to listed containers and codecs and to the given bytes.
 
-FFmpeg also reads playlists and references that would make it open files and addresses by itself. So it is told which
-containers and codecs there are, and that there is no protocol to open anything with; it is never given a name.
+FFmpeg also reads playlists and references that make it open files and network addresses. So it gets a list of allowed
+containers and codecs, no protocols, and never a file name.
 """
 
 import io
@@ -16,7 +16,7 @@ import av.logging
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-# FFmpeg's messages quote a file's own tags.
+# FFmpeg's messages quote the file's metadata.
 av.logging.set_level(None)
 
 _CONTAINERS = ("aac", "aiff", "amr", "asf", "au", "avi", "caf", "flac", "flv", "gsm", "matroska", "mov", "mp3", "mpeg")
@@ -48,21 +48,21 @@ _OPTIONS = {
     "codec_whitelist": ",".join(_CODECS),
     "protocol_whitelist": "none",
 }
-# Up to its version 18 PyAV fails on tags in another encoding than UTF-8, unless it is told not to; later it cannot be told.
+# Before version 19, PyAV fails on metadata that is not UTF-8 unless this option is set. From 19 on the option does not exist.
 _TAGS: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
-# Outside of these no microphone works, and a small file could claim a day of sound.
+# No microphone records outside this range, and with a lower rate a small file could claim a day of audio.
 _RATES = range(2_000, 768_001)
 _CHANNELS_MAX = 16
 PACKETS_MAX = 500_000
-"""Of one recording: three hours of packets of 20 ms. Counting more would take a processor for minutes."""
+"""Maximum per recording: almost three hours of packets of 20 ms. Counting many more takes minutes of CPU time."""
 
 
 class NotSoundError(Exception):
-    """The bytes are no recording that can be read, or less of one than they claim to be."""
+    """The bytes are not a readable recording, or the recording is truncated."""
 
 
 class TooLongError(NotSoundError):
-    """More of a recording than is looked through."""
+    """The recording has more than `PACKETS_MAX` packets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,10 @@ class Recording:
 
 @contextmanager
 def opened(content: bytes) -> Iterator[Recording]:
-    """The file's first audio stream, not yet decoded. Raises `NotSoundError`, also for what fails while it is read."""
+    """Open the file's first audio stream, without decoding it.
+
+    Raises `NotSoundError`, also in place of FFmpeg's errors inside the context.
+    """
     try:
         with av.open(io.BytesIO(content), "r", container_options=_OPTIONS, **_TAGS) as container:
             if not container.streams.audio:
@@ -83,17 +86,17 @@ def opened(content: bytes) -> Iterator[Recording]:
             stream = container.streams.audio[0]
             if stream.rate not in _RATES or not 1 <= stream.channels <= _CHANNELS_MAX:
                 raise NotSoundError
-            # FFmpeg holds to its list where it looks for streams, but not where they are decoded.
+            # FFmpeg applies its codec list when it probes streams, but not when it decodes them.
             if stream.codec_context.name not in _CODECS:
                 raise NotSoundError
             yield Recording(container, stream)
-    # The libraries below name a missing decoder a LookupError, and everything that is wrong with a file an FFmpegError.
+    # PyAV raises LookupError for a missing decoder, and FFmpegError for any fault of the file.
     except (av.error.FFmpegError, LookupError, UnicodeDecodeError, ValueError):
         raise NotSoundError from None
 
 
 def seconds_of(content: bytes) -> float:
-    """How long a recording is, in seconds, by its packets: nothing is decoded.
+    """The recording's length in seconds: the sum of its packets' durations, without decoding.
 
     Raises `NotSoundError`, and `TooLongError` for more than `PACKETS_MAX` packets.
     """

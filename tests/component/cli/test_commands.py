@@ -82,7 +82,7 @@ def test_a_regions_code_is_as_good_as_its_residency(domicile: Domicile, stub: St
 def test_an_unknown_region_is_refused_with_those_there_are(domicile: Domicile, stub: Stub) -> None:
     stub.answer("GET", "/operator/v1/regions", page(REGION))
     refused = domicile("projects", "create", "--name", "hello", "--region", "mars")
-    assert (refused.status, refused.err) == (1, "domicile: there is no region 'mars'. There are: eu.\n")
+    assert (refused.status, refused.err) == (1, "domicile: there is no region 'mars'. The regions are: eu.\n")
 
 
 @pytest.mark.contract("C11")
@@ -232,7 +232,7 @@ def test_a_name_cannot_steer_the_terminal(domicile: Domicile, stub: Stub) -> Non
 
 def test_an_empty_list_says_what_to_do(domicile: Domicile, stub: Stub) -> None:
     stub.answer("GET", PROJECTS, page())
-    assert domicile("projects", "list").out == "There is no project. 'domicile projects create' makes one.\n"
+    assert domicile("projects", "list").out == "There is no project. Create one with 'domicile projects create'.\n"
 
 
 def test_retention_is_shown_and_set_with_the_admin_key(domicile: Domicile, stub: Stub) -> None:

@@ -37,7 +37,7 @@ def test_a_stranger_at_the_url(domicile: Domicile, stub: Stub, status: int, body
     stub.answer("GET", PROJECTS, body, status)
     refused = domicile("projects", "list")
     assert refused.status == 1
-    assert f"{stub.url} answered {status}, and not as this platform does. Is the URL right?" in refused.err
+    assert f"{stub.url} answered {status}, but not like a Domicile server. Is the URL right?" in refused.err
 
 
 def test_a_redirect_is_not_followed_with_the_key(domicile: Domicile, stub: Stub) -> None:

@@ -1,1 +1,1 @@
-"""`domicile doctor`: what is wrong with an installation, and what to do about it. It changes nothing."""
+"""`domicile doctor`: finds the faults of an installation and says what to do. It changes nothing."""

@@ -1,4 +1,4 @@
-"""GET, and nothing else: over TCP, TLS or a Unix socket, without redirects and proxies."""
+"""An HTTP client for checks: only GET, over TCP, TLS or a Unix socket, without redirects and proxies."""
 
 import http.client
 import json
@@ -17,20 +17,20 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 
 class UnreachableError(Exception):
-    """There was no answer. The text says why, in a few words."""
+    """The server did not answer. The text says why, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, and the other side's clock against ours."""
+    """A server's reply, and the difference of its clock from this machine's."""
 
     status: int
     body: bytes
     ahead_s: float | None
-    """How far its clock is before ours, to about a second; None when it does not tell."""
+    """Seconds by which the server's clock is ahead, to about a second. None without a valid Date header."""
 
     def member(self, name: str) -> Any:
-        """A member of the JSON object that it is; None where it is no object or has no such member."""
+        """A member of the body's JSON object. None if the body is not an object or has no such member."""
         try:
             found = json.loads(self.body)
         except ValueError:
@@ -58,10 +58,11 @@ def ask(
     ca_file: Path | None = None,
     pinned: Path | None = None,
 ) -> Answer:
-    """One GET. Raises `UnreachableError`.
+    """Send one GET request. Raises `UnreachableError` if there is no reply.
 
-    Over https the certificate is checked against the certificates in `ca_file`, or the system's; or it must be the very one
-    that is `pinned`, whatever the name: a listener of this machine is asked by its address.
+    `unix`: connect to this socket instead. Over https, the certificate is checked against `ca_file` or the system's roots.
+    With `pinned`, it must equal the first certificate in that file. The name is not checked then, because a listener of this
+    machine is called by its address.
     """
     parts = urlsplit(url)
     headers: Mapping[str, str] = {} if key is None else {"Authorization": f"Bearer {key}"}
@@ -84,7 +85,7 @@ def ask(
 def _context(ca_file: Path | None, pinned: Path | None) -> ssl.SSLContext:
     if pinned is None:
         return ssl.create_default_context(cafile=ca_file)
-    # The first alone: who has issued it may have issued many.
+    # Only the first one: the others are issuers, which may have issued many certificates.
     first, end, _ = pinned.read_text("ascii").partition("-----END CERTIFICATE-----")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -105,7 +106,7 @@ def _connection(
 
 def _ahead_s(date: str | None) -> float | None:
     try:
-        # The header counts whole seconds: half of one is the best guess of what it leaves out.
+        # The header has whole seconds, so half a second is the best estimate of the rest.
         return None if date is None else parsedate_to_datetime(date).timestamp() + 0.5 - time.time()
     except ValueError:
         return None

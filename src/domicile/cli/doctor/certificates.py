@@ -1,4 +1,4 @@
-"""Certificates of listeners that speak TLS: whether they fit their keys, and how long they are good for."""
+"""Checks the certificates of TLS listeners: whether they match their keys, and until when they are valid."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,13 +10,13 @@ from domicile.cli.doctor.finding import Finding, fail, ok, warn
 from domicile.settings.installation import Installation
 from domicile.web.server.tls_certificate import CertificateError, ServerCertificate
 
-# What renews certificates by itself does so with a third of their life left: a month, usually.
+# Automatic renewal happens with a third of the lifetime left, usually a month. So 14 days mean that it failed.
 EXPIRY_WARN = timedelta(days=14)
-_REPLACE = "Replace both files: a running process takes them up by itself."
+_REPLACE = "Replace both files; a running process reloads them by itself."
 
 
 def check_certificates(installation: Installation) -> Iterator[Finding]:
-    """One finding for each listener that has a certificate."""
+    """Yield one finding for each listener that has a certificate."""
     control = installation.control
     listeners = [("control", "Admin API", control.listen), ("control", "boundary", control.boundary.listen)]
     for region in installation.regions:
@@ -31,11 +31,11 @@ def _check(where: str, check: str, certificate_file: Path, key_file: Path) -> Fi
         ServerCertificate(certificate_file, key_file)
         certificate = x509.load_pem_x509_certificates(certificate_file.read_bytes())[0]
     except (CertificateError, OSError, ValueError) as error:
-        return fail(where, check, str(error), "No process starts with it; one that runs keeps what it had.")
+        return fail(where, check, str(error), "No process starts with it; a running one keeps the previous pair.")
     now, until = datetime.now(UTC), certificate.not_valid_after_utc
     if certificate.not_valid_before_utc > now:
-        return fail(where, check, f"good only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on", _REPLACE)
-    found = f"good until {until:%Y-%m-%d %H:%M} UTC"
+        return fail(where, check, f"valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on", _REPLACE)
+    found = f"valid until {until:%Y-%m-%d %H:%M} UTC"
     if until <= now:
         return fail(where, check, found, _REPLACE)
     if until - now < EXPIRY_WARN:

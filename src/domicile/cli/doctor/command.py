@@ -1,4 +1,4 @@
-"""The command itself: every check, one table, one exit status."""
+"""The command: runs every check, prints one table, and sets the exit status."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +23,7 @@ _COLUMNS = [
 
 def doctor(
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="The folder of a 'domicile up'.", show_default=False)
+        Path | None, typer.Option("--data", metavar="DIR", help="The data folder of 'domicile up'.", show_default=False)
     ] = None,
     config: Annotated[
         Path | None,
@@ -31,8 +31,8 @@ def doctor(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check an installation: configuration, files, clocks, and whether everything answers."""
-    # Here and not above: what reads a configuration takes longer to load than most commands need altogether.
+    """Check an installation: its configuration, files, certificates, clocks and processes."""
+    # Imported here: loading the settings takes longer than most commands run.
     from domicile.cli.doctor.examination import examine
 
     if data is not None and config is not None:

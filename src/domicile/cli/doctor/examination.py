@@ -1,4 +1,4 @@
-"""Every check, in the order in which somebody would look."""
+"""Runs every check, in the order in which a person would look."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +12,16 @@ from domicile.settings.load import SettingsError, load_installation
 
 
 def examine(file: Path) -> Iterator[Finding]:
-    """Everything that can be seen from here. A configuration that cannot be read is the only finding then."""
+    """Yield the findings of all checks. If the configuration does not load, yield only its errors."""
     try:
         installation = load_installation(file)
     except SettingsError as error:
         for line in str(error).splitlines():
-            yield fail("configuration", "loads", line, "Correct it: no process starts with it.")
+            yield fail("configuration", "loads", line, "Correct it: no process starts with this configuration.")
         return
     yield ok("configuration", "loads", f"{file}: {len(installation.regions)} regions")
     for region in installation.regions:
-        # Read from a configuration that refuses any engine or store outside: shown, because it is what is asked for.
+        # Always ok, because a configuration with an engine or a database outside does not load. Shown for auditors.
         where = ", ".join(sorted(region.country_codes))
         store = f"database in {region.database.country}" if region.database.country else "data in its own folder"
         yield ok(region.code, "countries", f"{len(region.engines)} engines and {store}, all inside {where}")

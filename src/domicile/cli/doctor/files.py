@@ -1,4 +1,4 @@
-"""Folders and key files: who may read them, and whether there is room."""
+"""Checks data folders and key files: their owner, their mode, and the free disk space."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ ROOM_WARN_BYTES = 2 * GIB
 
 
 def check_control_files(control: ControlSettings) -> Iterator[Finding]:
-    """The control plane's."""
+    """Check the control plane's files."""
     folder = control.data
     secrets = [control.operator.key_file, folder / "publisher.key", folder / "root.key"]
     named = (control.first_organization.admin_key_file, control.database.password_file)
@@ -25,7 +25,7 @@ def check_control_files(control: ControlSettings) -> Iterator[Finding]:
 
 
 def check_region_files(region: RegionSettings) -> Iterator[Finding]:
-    """A region's."""
+    """Check a region's files."""
     secrets = [region.data / "identity.key", region.data / "operator-key"]
     named = (region.enrollment.token_file, region.database.password_file)
     tls = (region.listen.tls.key_file, region.operator.listen.tls.key_file)
@@ -36,12 +36,12 @@ def check_region_files(region: RegionSettings) -> Iterator[Finding]:
 
 def _check_plane(where: str, folder: Path, secrets: list[Path]) -> Iterator[Finding]:
     if not folder.is_dir():
-        yield warn(where, "data folder", f"{folder} is not there", "Start it here once, or run this where it runs.")
+        yield warn(where, "data folder", f"{folder} does not exist", "Start it here once, or run this where it runs.")
         return
     yield _check_private(where, "data folder", folder, 0o700)
     yield _check_room(where, folder)
     for file in dict.fromkeys(secrets):
-        # What is not there is made at the next start, or was used up, or rests elsewhere.
+        # An absent file is created at the next start, or was used up, or is on another machine.
         if file.exists():
             yield _check_private(where, file.name, file, 0o600)
 
@@ -51,10 +51,13 @@ def _check_private(where: str, check: str, path: Path, wanted: int) -> Finding:
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid != os.geteuid():
         return fail(
-            where, check, f"{path} belongs to user {found.st_uid}, and this is {os.geteuid()}", f"chown it: {path}"
+            where,
+            check,
+            f"{path} belongs to user {found.st_uid}; this is user {os.geteuid()}",
+            f"chown {os.geteuid()} {path}",
         )
     if mode & 0o077:
-        return fail(where, check, f"{path} is open to others ({mode:04o})", f"chmod {wanted:04o} {path}")
+        return fail(where, check, f"other users can access {path} ({mode:04o})", f"chmod {wanted:04o} {path}")
     return ok(where, check, f"{path} ({mode:04o})")
 
 
@@ -62,7 +65,7 @@ def _check_room(where: str, folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     found = f"{free / GIB:.1f} GiB free"
     if free < ROOM_FAIL_BYTES:
-        return fail(where, "disk", found, f"Make room for {folder}: without it nothing can be metered or saved.")
+        return fail(where, "disk", found, f"Free disk space for {folder}: without it, nothing can be metered or saved.")
     if free < ROOM_WARN_BYTES:
-        return warn(where, "disk", found, f"Make room for {folder}.")
+        return warn(where, "disk", found, f"Free disk space for {folder}.")
     return ok(where, "disk", found)

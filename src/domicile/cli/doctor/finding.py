@@ -1,11 +1,11 @@
-"""What one check has found."""
+"""The result of one check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How bad it is. One `fail` makes the command fail."""
+    """How severe a finding is. One `fail` makes the command exit with status 1."""
 
     OK = "ok"
     WARN = "warn"
@@ -14,7 +14,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the table. Nothing of it is a secret: keys are named by their files."""
+    """One line of the table. It contains no secret: keys are named by their files."""
 
     state: State
     where: str
@@ -25,15 +25,15 @@ class Finding:
 
 
 def ok(where: str, check: str, found: str) -> Finding:
-    """As it should be."""
+    """A finding without a fault."""
     return Finding(State.OK, where, check, found)
 
 
 def warn(where: str, check: str, found: str, advice: str) -> Finding:
-    """It works, and should not stay so."""
+    """A fault that does not stop the installation, but should be mended."""
     return Finding(State.WARN, where, check, found, advice)
 
 
 def fail(where: str, check: str, found: str, advice: str) -> Finding:
-    """It does not work, or somebody could read what is not for them."""
+    """A fault that stops a part of the installation or exposes data."""
     return Finding(State.FAIL, where, check, found, advice)

@@ -1,4 +1,4 @@
-"""Where the processes listen, and whether somebody from outside could listen in."""
+"""Shows where the processes listen, and how each listener is protected: loopback, TLS or a proxy."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ _LOOPBACK = ("127.", "::1", "localhost")
 
 
 def check_listeners(installation: Installation) -> Iterator[Finding]:
-    """Every listener of the configuration."""
+    """Yield one finding for each listener of the configuration."""
     yield _check("control", "Admin API", installation.control.listen)
     yield _check("control", "boundary", installation.control.boundary.listen)
     for region in installation.regions:
@@ -25,4 +25,4 @@ def _check(where: str, name: str, listener: Listener) -> Finding:
     if listener.tls.certificate_file is not None:
         return ok(where, f"{name} listener", f"{shown}: TLS in the process")
     proxies = ", ".join(str(network) for network in listener.tls.trusted_proxies)
-    return ok(where, f"{name} listener", f"{shown}: in clear behind a TLS proxy, and for {proxies} alone")
+    return ok(where, f"{name} listener", f"{shown}: plain HTTP, only for the TLS proxy at {proxies}")

@@ -1,4 +1,4 @@
-"""The running parts: do they answer, do their clocks agree, and is anything piling up?"""
+"""Checks the running processes: whether they answer, their clocks, snapshots and outboxes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from domicile.settings.engines import EngineSettings
 from domicile.settings.installation import ControlSettings, Installation, RegionSettings
 
 CLOCK_WARN_S = 5
-# Signatures of regions are good for so long: beyond, a region has to follow the control plane's clock.
+# A region's signature is valid for this time. With a larger difference, a region must follow the control plane's clock.
 CLOCK_FAIL_S = 300
 # A snapshot is renewed every ten seconds.
 SNAPSHOT_WARN_S = 60
@@ -21,7 +21,7 @@ OUTBOX_FAIL_S = 86_400
 
 
 def check_processes(installation: Installation) -> Iterator[Finding]:
-    """The control plane, then region by region."""
+    """Check the control plane, then each region with its engines."""
     control = installation.control
     yield from _check_control(control)
     yield from _check_enrollments(installation)
@@ -34,7 +34,7 @@ def check_processes(installation: Installation) -> Iterator[Finding]:
 def _check_control(control: ControlSettings) -> Iterator[Finding]:
     for name, url, path, pinned in (
         ("Admin API", _admin_url(control), "/healthz", control.listen.tls.certificate_file),
-        # Whatever it answers, it is there: this URL is none of its own.
+        # This path does not exist there, so any status shows that it answers.
         ("boundary", control.boundary.url, "/", None),
     ):
         try:
@@ -42,13 +42,20 @@ def _check_control(control: ControlSettings) -> Iterator[Finding]:
         except UnreachableError as error:
             if name == "Admin API" and control.listen.tls.trusted_proxies:
                 yield warn(
-                    "control", name, f"{url} does not answer here", "Ask through its proxy: it answers no others."
+                    "control",
+                    name,
+                    f"{url} does not answer here",
+                    "Check it through its proxy: it accepts no other peers.",
                 )
                 continue
-            yield fail("control", name, f"{url} does not answer: {error}", "Start the control plane, or open the way.")
+            yield fail(
+                "control", name, f"{url} does not answer: {error}", "Start the control plane, or open the network path."
+            )
             continue
         if name == "Admin API" and answer.status != 200:
-            yield fail("control", name, f"{url} answers {answer.status}", "Read its log: its database may be away.")
+            yield fail(
+                "control", name, f"{url} answers {answer.status}", "Read its log: its database may be unreachable."
+            )
         else:
             yield ok("control", name, f"{url} answers")
         if name == "boundary":
@@ -57,18 +64,18 @@ def _check_control(control: ControlSettings) -> Iterator[Finding]:
 
 def _check_clock(where: str, answer: Answer) -> Finding:
     if answer.ahead_s is None:
-        return warn(where, "clock", "its answers have no Date header", "Is that Domicile? Look at what is in between.")
+        return warn(where, "clock", "its replies have no Date header", "Is it Domicile? Check the proxies in between.")
     seconds = round(abs(answer.ahead_s))
-    found = f"{seconds} s from this machine's"
+    found = f"{seconds} s from this machine's clock"
     if seconds >= CLOCK_FAIL_S:
-        return fail(where, "clock", found, "Set the clocks by NTP: keys would end at the wrong time.")
+        return fail(where, "clock", found, "Set the clocks by NTP: keys would expire at the wrong time.")
     if seconds >= CLOCK_WARN_S:
         return warn(where, "clock", found, "Set the clocks by NTP.")
     return ok(where, "clock", found)
 
 
 def _check_enrollments(installation: Installation) -> Iterator[Finding]:
-    """By the control plane's own word, where its operator key is readable here."""
+    """Check the regions' enrollment by the operator API. Yields nothing if the operator key is not readable here."""
     control = installation.control
     key = _line(control.operator.key_file)
     if key is None:
@@ -79,7 +86,7 @@ def _check_enrollments(installation: Installation) -> Iterator[Finding]:
     except UnreachableError:
         return
     if answer.status == 401:
-        yield fail("control", "operator key", "refused", f"Put the right key into {control.operator.key_file}.")
+        yield fail("control", "operator key", "refused", f"Write the right key to {control.operator.key_file}.")
     known: Any = answer.member("data")
     for region in known if isinstance(known, list) else []:
         code, count = region["code"], len(region["replicas"])
@@ -93,7 +100,7 @@ def _check_enrollments(installation: Installation) -> Iterator[Finding]:
 def _check_root_key(code: str, region: Any) -> Finding:
     if region.get("root_key_is_current"):
         return ok(code, "root key", "trusts the current one")
-    found = "it has not said which one it trusts" if region.get("root_key") is None else "trusts an older one"
+    found = "it has not reported which one it trusts" if region.get("root_key") is None else "trusts an older one"
     return warn(
         code, "root key", found, "Keep the older root key, start the region, and upgrade it first if it is old."
     )
@@ -101,11 +108,11 @@ def _check_root_key(code: str, region: Any) -> Finding:
 
 def _check_engine(region: RegionSettings, engine: EngineSettings) -> Finding:
     name = f"engine {engine.name}"
-    # The configuration would not have been read with an engine outside: said all the same, it is what auditors ask.
+    # A configuration with an engine outside the region does not load. The country is shown for auditors.
     place = f"{engine.country}, operated by {engine.operator}"
     if engine.vendor != "openai_compatible" or engine.health_path == "none":
-        # What these have to ask for takes their key, which is the region's alone to send.
-        return ok(region.code, name, f"{place}; not asked from here: the region's health and metrics tell")
+        # A check would need the engine's key, which only the region may send.
+        return ok(region.code, name, f"{place}; not checked from here: see the region's health and metrics")
     url = (engine.url or "http://engine").removesuffix("/v1")
     path = "/health" if engine.health_path is None else engine.health_path
     if engine.health_path is not None:
@@ -126,16 +133,16 @@ def _check_region(region: RegionSettings) -> Iterator[Finding]:
             region.code,
             "process",
             "not running: there is no operator-url in its data folder",
-            f"domicile region {region.code}, or run this where the region runs.",
+            f"Start 'domicile region {region.code}', or run this command where the region runs.",
         )
         return
     try:
         answer = ask(url, "/operator/v1/health", key=key, pinned=region.operator.listen.tls.certificate_file)
     except UnreachableError as error:
-        yield fail(region.code, "process", f"{url} does not answer: {error}", f"domicile region {region.code}")
+        yield fail(region.code, "process", f"{url} does not answer: {error}", f"Start 'domicile region {region.code}'.")
         return
     if answer.status != 200:
-        yield fail(region.code, "process", f"{url} answers {answer.status}", "Is the key in operator-key its own?")
+        yield fail(region.code, "process", f"{url} answers {answer.status}", "Is operator-key this region's key?")
         return
     yield ok(region.code, "process", f"answers at {url}")
     yield _check_clock(region.code, answer)
@@ -146,12 +153,12 @@ def _check_region(region: RegionSettings) -> Iterator[Finding]:
 
 def _check_correction(code: str, clock: Any) -> Finding:
     if not clock:
-        return warn(code, "time", "it does not say", "Is the process of this version?")
+        return warn(code, "time", "it does not report its correction", "Does the process run this version?")
     seconds = int(clock["correction_seconds"])
-    found = f"corrected by {seconds} s to the control plane's"
+    found = f"corrected by {seconds} s to the control plane's clock"
     if seconds:
-        return warn(code, "time", found, "Set the clocks of both machines by NTP, and look which of the two was wrong.")
-    return ok(code, "time", "within 5 s of the control plane's")
+        return warn(code, "time", found, "Set the clocks of both machines by NTP, and check which of them was wrong.")
+    return ok(code, "time", "within 5 s of the control plane's clock")
 
 
 def _check_snapshot(code: str, snapshot: Any) -> Finding:
@@ -162,23 +169,23 @@ def _check_snapshot(code: str, snapshot: Any) -> Finding:
     age = int(snapshot["age_seconds"])
     found = f"epoch {snapshot['epoch']}, number {snapshot['number']}, {age} s old"
     if age >= SNAPSHOT_FAIL_S:
-        return fail(
-            code, "snapshot", found, "No revocation has come for so long: open the way to control.boundary.url."
-        )
+        return fail(code, "snapshot", found, "It gets no revocations: open the network path to control.boundary.url.")
     if age >= SNAPSHOT_WARN_S:
-        return warn(code, "snapshot", found, "The control plane is out of reach: revocations do not come.")
+        return warn(code, "snapshot", found, "It does not reach the control plane, so it gets no revocations.")
     return ok(code, "snapshot", found)
 
 
 def _check_outbox(code: str, outbox: Any) -> Finding:
     if outbox is None:
-        return fail(code, "outbox", "its database does not answer", "Usage waits in memory: bring the database back.")
+        return fail(code, "outbox", "its database does not answer", "Usage waits in memory: restore the database.")
     age = outbox["oldest_unsent_age_seconds"] or 0
     found = f"{outbox['depth']} reports wait, the oldest for {age} s; {outbox['refused']} refused"
     if outbox["refused"]:
-        return warn(code, "outbox", found, "Usage that the control plane has refused is not billed: read the log.")
+        return warn(code, "outbox", found, "The control plane refused some usage, which is not billed: read the log.")
     if age >= OUTBOX_FAIL_S:
-        return fail(code, "outbox", found, "Usage waits for the control plane: open the way to control.boundary.url.")
+        return fail(
+            code, "outbox", found, "Usage waits for the control plane: open the network path to control.boundary.url."
+        )
     if age >= OUTBOX_WARN_S:
         return warn(code, "outbox", found, "Usage waits for the control plane. Nothing is lost.")
     return ok(code, "outbox", found)
@@ -190,12 +197,12 @@ def _admin_url(control: ControlSettings) -> str:
 
 
 def _host(host: str) -> str:
-    """Where to ask for a listener on every address: here."""
+    """The host to call for a listener: the loopback address if it listens on every address."""
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
 def _line(file: Path) -> str | None:
-    """The first line: of a key file while a key is replaced, either key will do."""
+    """The file's first word. None if unreadable. A key file has two keys while one is replaced; either works."""
     try:
         return next(iter(file.read_text("ascii").split()), None)
     except (OSError, UnicodeDecodeError):

@@ -230,7 +230,7 @@ def test_a_listener_for_other_machines_is_shown_with_who_may_reach_it(tmp_path: 
     found = list(examine(written(tmp_path, answers, listen="0.0.0.0", tls=tls)))
     assert {finding.state for finding in found} == {State.OK}
     shown = only([finding for finding in found if finding.check == "Admin API listener"])
-    assert "for 127.0.0.0/8 alone" in shown.found
+    assert "only for the TLS proxy at 127.0.0.0/8" in shown.found
 
 
 def test_a_listener_over_tls_is_asked_and_its_certificate_must_be_the_one_in_the_file(
