@@ -1,6 +1,6 @@
-"""Composition roots, one for each kind of process: the only places where configuration becomes objects."""
+"""Composition roots, one for each kind of process. Only here does configuration become objects."""
 
 from domicile.confinement.surroundings import switch_off_telemetry
 
-# Before any other import of any process: a library that uploads does so when it is imported.
+# Before any other import: some libraries send telemetry as soon as they are imported.
 switch_off_telemetry()

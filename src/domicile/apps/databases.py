@@ -1,4 +1,4 @@
-"""Opens a plane's database as it is configured, migrated to this program's schema."""
+"""Opens the configured database of a plane and migrates it to this program's schema."""
 
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from domicile.settings.database import DatabaseSettings
 async def open_database(
     settings: DatabaseSettings, file: Path, migrations: Path, *, destination: Destination | None = None
 ) -> Database:
-    """The configured server's, or the SQLite file's where none is configured. The caller closes it.
+    """Open the configured PostgreSQL database, or the SQLite `file` if none is configured. The caller closes it.
 
-    Raises OSError, which stops the start, when it cannot be used.
+    `destination`: the checked egress for a database server; None for the control plane or a file. Raises OSError, which stops
+    the start, if the database cannot be used.
     """
     url, password = settings.url or sqlite_url(file), password_of(settings)
     try:
@@ -29,6 +30,9 @@ async def open_database(
 
 
 def password_of(settings: DatabaseSettings) -> Password | None:
-    """Reads the password's file whenever a connection is made, which fails while it cannot be read. None without a file."""
+    """A function that reads the password file for each new connection. None if no file is configured.
+
+    A connection fails while the file cannot be read.
+    """
     file = settings.password_file
     return None if file is None else lambda: file.read_text("utf-8").strip()

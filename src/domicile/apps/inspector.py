@@ -1,7 +1,7 @@
-"""The inspector of a region: `python -m domicile.apps.inspector`, started by the region, one socket as its standard input.
+"""The inspector of a region: `python -m domicile.apps.inspector`, started by the region with a socket as standard input.
 
-It reads what strangers send as recordings, with FFmpeg, so that a fault in a decoder ends this process and not the region. It
-has no network from its first import on, and when the first recording comes it can open nothing at all (`confinement.walls`).
+It reads untrusted recordings with FFmpeg, so a fault in a decoder ends this process and not the region. It has no network from
+its first library import on. Before the first recording it loses the right to open any file or socket (`confinement.walls`).
 """
 
 import argparse
@@ -18,31 +18,31 @@ from domicile.process.core_dumps import forbid_core_dumps
 
 
 def main() -> None:
-    """Answer until the region closes the socket."""
+    """Confine the process, then answer until the region closes the socket."""
     parser = argparse.ArgumentParser(prog="python -m domicile.apps.inspector", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the region's folder")
     options = parser.parse_args()
     os.umask(0o077)
     forbid_core_dumps()
-    # A service manager signals the whole group: the region answers what it has begun, and then closes the socket.
+    # A service manager signals the whole process group. Ignore it: the region finishes its requests, then closes the socket.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
         region = socket.socket(fileno=os.dup(0))
     except OSError:
-        sys.exit("domicile inspector: its standard input must be a socket: a region starts this program by itself")
+        sys.exit("domicile inspector: its standard input must be a socket; only a region can start this program")
     try:
         confine_to_unix_sockets([move_into(options.data, "inspector")])
-        # Behind the first wall, since libraries run code when they are imported.
+        # Imported after the first confinement, because libraries run code when they are imported.
         from domicile.media.inspecting import serve, warm_up
         from domicile.media.inspection import MEMORY_BYTES_MAX
 
         warm_up()
         confine_decoder(MEMORY_BYTES_MAX)
     except (ConfinementError, OSError) as error:
-        sys.exit(f"domicile inspector: it is not started without its walls (docs/security.md): {error}")
+        sys.exit(f"domicile inspector: it does not start without confinement (docs/security.md): {error}")
     serve(region)
-    # Without the interpreter's tidying up: it would open and write what is refused here.
+    # Skips the interpreter's cleanup, which would open and write files, and that is forbidden here.
     os._exit(0)
 
 

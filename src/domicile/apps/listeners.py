@@ -1,4 +1,4 @@
-"""From a listener of the configuration to a bound socket and a server on it."""
+"""Binds a configured listener and makes its server."""
 
 import socket
 from typing import Any
@@ -12,10 +12,10 @@ from domicile.web.server.trusted_proxies import TrustedProxies
 
 
 class BoundListener:
-    """A port that is taken. Binding comes before everything else: what starts after it may count on the address."""
+    """A bound port. It is bound before everything else, so the parts that start later know its address."""
 
     def __init__(self, settings: Listener, port: int | None = None) -> None:
-        """`port`: another one than the configured. Raises OSError when it is taken; `CertificateError` for an unusable pair."""
+        """`port`: overrides the configured port. Raises OSError if it is taken, `CertificateError` for an unusable pair."""
         self._certificate: ServerCertificate | None = None
         if settings.tls.pair is not None:
             self._certificate = ServerCertificate(*settings.tls.pair)
@@ -25,15 +25,15 @@ class BoundListener:
 
     @property
     def url(self) -> str:
-        """Where it listens on this machine, scheme included."""
+        """The listener's URL on this machine."""
         host, port = self._socket.getsockname()[:2]
         scheme = "http" if self._certificate is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def serve(self, app: ASGIApp, **options: Any) -> HttpServer:
-        """The server of `app` there. `options` are those of `HttpServer`."""
+        """Make a server of `app` on this listener. `options`: the other options of `HttpServer`."""
         return HttpServer(app, self._socket, certificate=self._certificate, trusted_proxies=self._proxies, **options)
 
     def close(self) -> None:
-        """Gives the port back. What is open goes on."""
+        """Close the listening socket. Open connections continue."""
         self._socket.close()

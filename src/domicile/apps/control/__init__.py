@@ -1,1 +1,1 @@
-"""Composition root of the control plane: a builder for each part. The process calls them, and so do the tests."""
+"""Composition root of the control plane: a builder for each part, called by the process and by tests."""

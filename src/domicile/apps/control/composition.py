@@ -1,4 +1,4 @@
-"""The control plane of the configuration, put together by the builders, and served."""
+"""Composes the configured control plane from its builders, and serves it."""
 
 import asyncio
 import contextlib
@@ -43,7 +43,10 @@ class ControlPlane:
 async def control_plane(
     installation: Installation, *, clock: Clock, catalogue: Catalogue, monotonic: Callable[[], float] = time.monotonic
 ) -> AsyncIterator[ControlPlane]:
-    """Serves both listeners while the block runs. `monotonic`: seconds, by which the grace of destructions is counted."""
+    """Serve both listeners for the duration of the context.
+
+    `monotonic`: a clock in seconds, which counts the grace period of destructions. Raises like the builders.
+    """
     settings = installation.control
     secret_files.make_folder(settings.data)
     operator_keys = OperatorKeys(settings.operator.key_file)
@@ -80,6 +83,6 @@ async def _serving(servers: Sequence[HttpServer], publisher: Publisher, grace: G
             try:
                 yield
             finally:
-                # Polls would otherwise keep the listeners draining until their time is over.
+                # Otherwise open polls would keep the listeners draining until the drain timeout.
                 publisher.close()
                 counting.cancel()

@@ -26,7 +26,7 @@ from domicile.web.operator_keys import OperatorKeyFileError
 from domicile.web.server.http_server import stop_event
 from domicile.web.server.tls_certificate import CertificateError
 
-# What an operator can put right: one line, no traceback.
+# Errors that an operator can correct. They are shown in one line, without a traceback.
 _OPERATOR_ERRORS = (
     *(SettingsError, CertificateError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError),
     RegionsLeftBehindError,
@@ -34,7 +34,7 @@ _OPERATOR_ERRORS = (
 
 
 async def serve(installation: Installation) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT."""
     stop = stop_event()
     catalogue = load_catalogue(installation.catalogue_file)
     async with control_plane(installation, clock=SystemClock(), catalogue=catalogue):
@@ -49,14 +49,17 @@ def main(
     root: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
-            "--rotate-root", help="Replace the root key in the first file by that in, or made in, the second."
+            "--rotate-root",
+            help="Replace the root key in the first file by the one in the second, which is created if absent.",
         ),
     ] = None,
-    leave_behind: Annotated[list[str] | None, typer.Option(help="A region that may stay behind.")] = None,
+    leave_behind: Annotated[
+        list[str] | None, typer.Option(help="A region that can follow only after an upgrade.")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow-parent", help="Stop when standard input ends.")] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
-    """Run the control plane."""
+    """Run the control plane, or replace one of its keys and exit."""
     configure_logging(log_level)
     raise_descriptor_limit()
     if follow:

@@ -1,4 +1,4 @@
-"""Commands of the operator that replace the keys of the publisher."""
+"""The operator's commands that replace the publisher's key or the root key."""
 
 import asyncio
 import sys
@@ -10,19 +10,22 @@ from domicile.control_plane.publisher_key_rotation import regions_without, rotat
 from domicile.kernel.clock import SystemClock
 from domicile.settings.installation import ControlSettings
 
-# A snapshot is renewed every ten seconds, and the poll after it says what the region trusts then.
+# Snapshots are renewed every ten seconds, and a region's next poll reports which root key it trusts.
 TAKEN_S = 30
 
 
 async def rotate_key(settings: ControlSettings, root_key_file: Path) -> None:
-    """Replaces the key that signs snapshots. A control plane that runs takes it over with its next publication."""
+    """Replace the key that signs snapshots. A running control plane uses the new key from its next publication on."""
     async with storage(settings) as database:
         made = await rotate_publisher_key(database, SystemClock(), settings.data, root_key_file)
     sys.stdout.write(f"publisher key  {made.key_id}\nserial         {made.serial}\n")
 
 
 async def rotate_root(settings: ControlSettings, root_key_file: Path, new_file: Path, leave_behind: list[str]) -> None:
-    """Replaces the root key, and says which regions have taken the new one. A region in contact needs some ten seconds."""
+    """Replace the root key, then wait up to `TAKEN_S` seconds and print which regions do not trust the new key yet.
+
+    A connected region needs about ten seconds.
+    """
     async with storage(settings) as database:
         made = await rotate_root_key(database, SystemClock(), settings.data, root_key_file, new_file, leave_behind)
         key_id = public_key_id(made.public_key)
@@ -31,12 +34,12 @@ async def rotate_root(settings: ControlSettings, root_key_file: Path, new_file: 
         behind = await regions_without(database, key_id)
         for _ in range(TAKEN_S):
             if behind:
-                # It is another process that writes what is waited for.
+                # Another process writes the regions' reports to the database, so poll it.
                 await asyncio.sleep(1)
                 behind = await regions_without(database, key_id)
     sys.stdout.write(f"not yet by   {', '.join(behind) or '-'}\n")
     if behind:
         sys.stderr.write(
-            "Keep the old root key until 'domicile regions list' says that every region has the current one: "
-            "they take it with their next snapshot.\n"
+            "Keep the old root key until 'domicile regions list' shows the current one for every region. "
+            "Each region takes it with its next snapshot.\n"
         )

@@ -1,4 +1,4 @@
-"""The services of the control plane and their endpoints."""
+"""Builds the services of the control plane and their endpoints."""
 
 import sys
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from domicile.settings.installation import ControlSettings, Installation
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """What every service is built on."""
+    """The parts that every service of the control plane shares."""
 
     installation: Installation
     identity: InstallationIdentity
@@ -56,9 +56,10 @@ class Foundation:
 async def lay_foundation(
     installation: Installation, database: Database, catalogue: Catalogue, clock: Clock
 ) -> Foundation:
-    """Makes the installation's identity, first organization and first admin key at the first start.
+    """Build the shared parts.
 
-    Raises `SecretFileError` when a key file cannot be used.
+    The first start also creates the installation's identity, the first organization and its first admin key. Raises
+    `SecretFileError` if a key file cannot be used.
     """
     settings = installation.control
     identity = await open_installation(
@@ -88,14 +89,14 @@ async def lay_foundation(
 
 
 async def open_regions(base: Foundation) -> Regions:
-    """The regions of the configuration. Raises `RegionChangedError` when one of them was another before."""
+    """The service of the configured regions. Raises `RegionChangedError` if a region differs from the recorded one."""
     regions = Regions(base.reader, base.changes, base.publisher, base.installation, base.identity.installation_id)
     await regions.compare_configuration()
     return regions
 
 
 def build_endpoints(base: Foundation, regions: Regions) -> Endpoints:
-    """Every endpoint of both listeners, over its service."""
+    """Build the endpoints of both listeners with their services."""
     reader, changes, installation_id = base.reader, base.changes, base.identity.installation_id
     project_keys = ProjectKeys(reader, changes)
     organizations = Organizations(reader, changes, installation_id, base.identity.first_organization_id)
@@ -120,7 +121,7 @@ def _directory(installation: Installation) -> dict[str, str]:
 
 
 def _hand_over(settings: ControlSettings, secret: str) -> None:
-    """Gives the first admin key to the operator: in its file, or printed once."""
+    """Give the first admin key to the operator: write it to the configured file, or print it once."""
     file = settings.first_organization.admin_key_file
     if file is not None:
         secret_files.write_secret(file, f"{secret}\n".encode())

@@ -1,4 +1,4 @@
-"""The two listeners of the control plane: Admin and operator API, and the boundary."""
+"""Builds the two listeners of the control plane: the Admin and operator API, and the boundary."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,13 +20,14 @@ from domicile.web.operator_keys import OperatorKeys
 from domicile.web.server.http_server import HttpServer
 
 DRAIN_S = 2.0
-# Of calls that are not answered yet, a half of it at most: a signature covers the body, so who calls is known when it has come.
+# Memory for the bodies of calls in progress. They can use half of it: a signature covers the body, so a caller is unknown
+# until its body is read, and all unknown callers share one account.
 BOUNDARY_BODY_MEMORY_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Both, bound, with their servers. `admin_routes` are those of the first."""
+    """Both bound listeners with their servers. `admin_routes`: the routes of the Admin and operator API."""
 
     admin_url: str
     boundary_url: str
@@ -35,7 +36,7 @@ class Listeners:
 
 
 def build_listeners(base: Foundation, endpoints: Endpoints, regions: Regions, operator_keys: OperatorKeys) -> Listeners:
-    """Raises OSError when a port is taken, and `CertificateError` for an unusable certificate."""
+    """Bind both listeners. Raises OSError if a port is taken, `CertificateError` for an unusable certificate."""
     settings = base.installation.control
     authentication = Authentication(
         base.reader, base.clock, installation_id=base.identity.installation_id, operator_keys=operator_keys

@@ -15,9 +15,9 @@ MIGRATIONS = Path(domicile.control_plane.__file__).parent / "database" / "migrat
 
 @contextlib.asynccontextmanager
 async def storage(settings: ControlSettings) -> AsyncIterator[Database]:
-    """The database while the block runs, migrated.
+    """Open the migrated database for the duration of the context.
 
-    Raises OSError when it cannot be used, and `SettingsError` when PostgreSQL would not keep organizations apart.
+    Raises OSError if it cannot be used, and `SettingsError` if its role escapes PostgreSQL's row-level security.
     """
     database = await open_database(settings.database, settings.data / "control.db", MIGRATIONS)
     try:
@@ -28,9 +28,9 @@ async def storage(settings: ControlSettings) -> AsyncIterator[Database]:
 
 
 async def _require_row_security(database: Database) -> None:
-    """Keeping organizations apart is never left to the code alone where the database can check it as well."""
+    """Raises `SettingsError` if the role escapes row-level security, PostgreSQL's own separation of organizations."""
     if await database.row_security_is_escaped():
         raise SettingsError(
             "the role of url in [control.database] is a superuser or has BYPASSRLS, so PostgreSQL would not keep "
-            "organizations apart: give the control plane a role of its own that has neither (docs/databases.md)"
+            "organizations apart: give the control plane its own role without either (docs/databases.md)"
         )

@@ -1,1 +1,1 @@
-"""The supervisor of `domicile up`: control plane, regions and their engines on one machine, as separate processes."""
+"""The supervisor of `domicile up`. It runs the control plane, regions and engines on one machine, as separate processes."""

@@ -12,13 +12,13 @@ from domicile.apps.local.run import Options, run
 
 
 def main() -> None:
-    """The process's entry point."""
+    """Read the options, run `domicile up`, and exit with its status."""
     parser = argparse.ArgumentParser(prog="python -m domicile.apps.local", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(".domicile"), help="the folder for everything that is kept")
+    parser.add_argument("--data", type=Path, default=Path(".domicile"), help="the folder for all data")
     parser.add_argument("--port-base", type=int, default=8700, help="the control plane's port; the regions' follow it")
-    parser.add_argument("--config", type=Path, help="a domicile.toml of your own, in the place of the laptop's")
+    parser.add_argument("--config", type=Path, help="your own domicile.toml, instead of the built-in one")
     parser.add_argument(
-        "--no-agreement", action="store_true", help="the first organization begins without agreement and ZDR"
+        "--no-agreement", action="store_true", help="create the first organization without agreement and ZDR"
     )
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""One process that is kept running: started, watched, started again."""
+"""Keeps one process running: starts it, watches it, and restarts it."""
 
 import asyncio
 import os
@@ -20,14 +20,14 @@ STARTS_MAX = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProcessPlan:
-    """What to run, and how to see that it works."""
+    """A process to run: its command, its log, and how to see that it is ready."""
 
     name: str
     command: tuple[str, ...]
     log: Path
     ready: Probe
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Beside the supervisor's own."""
+    """Variables in addition to the supervisor's own."""
 
 
 class StartError(Exception):
@@ -35,13 +35,13 @@ class StartError(Exception):
 
 
 class BackOff:
-    """How long to wait before the next start: longer each time, until one has lived for a while."""
+    """Exponential back-off between restarts. It starts again from the first delay after a stable run."""
 
     def __init__(self) -> None:
         self._next = FIRST_DELAY_SECONDS
 
     def after(self, lived_s: float) -> float:
-        """The delay after a process that lived so long."""
+        """The delay in seconds before the next start. `lived_s`: how long the process ran."""
         if lived_s >= STABLE_AFTER_SECONDS:
             self._next = FIRST_DELAY_SECONDS
         delay = self._next
@@ -50,10 +50,10 @@ class BackOff:
 
 
 class Child:
-    """A process of the table, over all its starts."""
+    """One process of the process table, across its restarts."""
 
     def __init__(self, plan: ProcessPlan, say: Callable[[str], None], inherited: tuple[int, ...]) -> None:
-        """`inherited`: descriptors that the process keeps open as long as it lives."""
+        """`say`: shows a message to the user. `inherited`: file descriptors that the process keeps open while it lives."""
         self.plan = plan
         self._say = say
         self._inherited = inherited
@@ -63,11 +63,11 @@ class Child:
         self._deaths = 0
 
     def settle(self) -> None:
-        """The installation has been ready: from now on this process is started again however often it dies."""
+        """Restart this process without limit from now on: the installation has been ready once."""
         self._may_die = True
 
     async def keep_running(self) -> None:
-        """Until `stop`. Raises `StartError` when the process cannot even start."""
+        """Run the process until `stop`. Raises `StartError` if it ends `STARTS_MAX` times before `settle`."""
         back_off = BackOff()
         while not self._stopping.is_set():
             started = time.monotonic()
@@ -80,27 +80,27 @@ class Child:
                     self._why(f"{self.plan.name} ended {STARTS_MAX} times before all was ready ({status})")
                 )
             delay = back_off.after(time.monotonic() - started)
-            self._say(f"{self.plan.name} ended ({status}); it starts again in {delay:.1f} s. Log: {self.plan.log}")
+            self._say(f"{self.plan.name} ended ({status}); it restarts in {delay:.1f} s. Log: {self.plan.log}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
     def not_ready(self, seconds: float, last_answer: str) -> StartError:
-        """What to say of a process that lives and does not become ready."""
+        """The error for a process that runs but does not become ready. `last_answer`: its last reply to the probe."""
         return StartError(self._why(f"{self.plan.name} was not ready after {seconds:.0f} s ({last_answer})"))
 
     def stop(self) -> None:
-        """Asks the process to end, and starts it no more."""
+        """Ask the process to end (SIGTERM), and do not restart it."""
         self._stopping.set()
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """End the process at once (SIGKILL)."""
         self._signal(signal.SIGKILL)
 
     async def _run_once(self) -> str:
-        """One start and its end. Returns how it ended."""
-        # The process reads the end of its standard input when we are gone, however we went. Both ends are closed in
-        # every other child (Python opens descriptors so), or one child would keep the pipes of all others open.
+        """Start the process and wait for its end. Returns how it ended."""
+        # When the supervisor ends in any way, the process reads the end of its standard input. Python closes both ends in
+        # the other children; otherwise a child would keep the pipes of the others open.
         reading, writing = os.pipe()
         try:
             with open_log(self.plan.log) as log:
@@ -111,7 +111,7 @@ class Child:
                     stderr=log,
                     env={**os.environ, "PYTHONUNBUFFERED": "1", **self.plan.environment},
                     pass_fds=self._inherited,
-                    # A Ctrl-C in the terminal is for the supervisor, which stops all in order.
+                    # Ctrl-C in the terminal must reach only the supervisor, which stops all processes in order.
                     process_group=0,
                 )
             os.close(reading)

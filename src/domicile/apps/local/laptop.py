@@ -1,4 +1,4 @@
-"""The configuration for trying Domicile out on one machine: two regions, a small model in each."""
+"""The built-in configuration for trying Domicile out on one machine: two regions with small models."""
 
 from typing import Any
 
@@ -16,46 +16,46 @@ UNSUPPORTED_BY_EMBEDDED_CHAT = [
     "suffix",
     "verbosity",
 ]
-"""Parameters of chat and completions that the embedded engine refuses (its `capability.py` of each)."""
+"""Parameters of chat and completions that the embedded engine refuses (see each endpoint's `capability.py`)."""
 
 UNSUPPORTED_BY_EMBEDDED_AUDIO = ["include", "instructions", "keywords", "languages"]
-"""Parameters of the audio endpoints that the embedded engine refuses (its `capability.py` of each)."""
+"""Parameters of the audio endpoints that the embedded engine refuses (see each endpoint's `capability.py`)."""
 
 HEAD = """\
-Written by `domicile up` at each of its starts, for trying out. What is changed here is lost at the next start.
+`domicile up` writes this file at each start, for trying Domicile out. The next start overwrites any change.
 
-The names of OpenAI's models are bound below to a small model that runs on any machine, so that everything can be tried
-at once. These bindings are for trying out only: a configuration of your own replaces them whole. To begin one, copy this
-file, change the copy and start it with `domicile up --config COPY`."""
+The names of OpenAI's models are bound below to small models that run on any machine, so that everything can be tried at
+once. These bindings are only for trying out: your own configuration replaces them all. To write one, copy this file,
+change the copy and start it with `domicile up --config COPY`."""
 
 COMMENTS = {
     "home": "The region whose country holds the control plane: keys, agreements, usage. Never content.",
-    "default_region": "Where a project is born that names no region.",
+    "default_region": "The region of a project that is created without one.",
     "control": "The control plane.",
-    "boundary": "Where the regions fetch their snapshots and report usage: apart from the Admin API's port.",
-    "first_organization": "`agreement`: whether the first organization begins with an Enterprise agreement and Zero Data "
+    "boundary": "Where the regions fetch their snapshots and report usage. It has its own port, separate from the Admin API.",
+    "first_organization": "`agreement`: whether the first organization is created with an Enterprise agreement and Zero Data "
     "Retention.\nWithout them it gets no project in a region that requires them.",
-    "regions": "A region is this block and nothing else: add a block, and there is a third one. Its code, residency and\n"
-    "countries are for ever once it has been started.",
-    "residency": "What an admin writes to have a project here: OpenAI's value, and that of their older field.",
-    "countries": "Where this region may process and store: a set by name, or countries. Everything it uses must be in it.",
-    "requires": "What an organization must have before it can have a project here.",
-    "allows_storing": "Whether `store: true` may be served here.",
-    "engines": "An engine is any OpenAI-compatible server, at a `url` or a `socket`. With `embedded`, it is a\n"
-    "model of the engine server that comes with Domicile; `domicile up` starts one for each region.",
-    "country": "Declared by the operator, who answers for it. On a laptop it is this machine whatever is declared here:\n"
-    "the countries are declared so that the regions' rules can be tried.",
-    "label": "What callers see of it, in the header `domicile-engine` and in GET /v1/models.",
-    "models": "Which of the engine's models answers for which name.",
-    "unsupported_parameters": "Refused before the engine is asked.",
-    "first_byte_timeout_s": "How long an answer may take to begin, in seconds: a long recording takes long on a small machine.",
-    "idle_timeout_s": "How long an answer may pause.",
+    "regions": "This block is all that a region needs: to add a region, add a block. The code, residency and countries\n"
+    "of a region cannot change after its first start.",
+    "residency": "The value with which an admin creates a project here; `geography` is the value of OpenAI's older field.",
+    "countries": "Where this region may process and store data: a named set, or countries. Everything it uses must be there.",
+    "requires": "The agreements that an organization needs for a project here.",
+    "allows_storing": "Whether requests with `store: true` are allowed here.",
+    "engines": "An engine is any OpenAI-compatible server, at a `url` or a `socket`. With `embedded`, it is a model of\n"
+    "Domicile's own engine server; `domicile up` starts one server for each region.",
+    "country": "The operator declares it and is responsible for it. On a laptop every engine runs on this machine; the\n"
+    "declared countries only let you try the regions' rules.",
+    "label": "The engine's public name, in the header `domicile-engine` and in GET /v1/models.",
+    "models": "The engine's model for each model name of the API.",
+    "unsupported_parameters": "The region refuses these parameters without calling the engine.",
+    "first_byte_timeout_s": "Seconds until the first byte of a reply. A long recording takes long on a small machine.",
+    "idle_timeout_s": "Seconds that a reply may pause.",
     "cache_salt": "The engine keeps the prompt caches of projects apart.",
 }
 
 
 def laptop_document(catalogue: Catalogue) -> dict[str, Any]:
-    """What to run. Where it listens and where its data lies is added by `placement`."""
+    """The configuration document. `placement` adds the ports, URLs and folders."""
     return {
         "home": "us",
         "default_region": "us",
@@ -84,7 +84,7 @@ def laptop_document(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[dict[str, Any]]:
-    """One block for each kind of model: all of them are served by the region's one engine process."""
+    """One block for each kind of model. The region's single engine process serves them all."""
 
     def block(kind: str, model: str, *endpoints: Endpoint, **settings: Any) -> dict[str, Any]:
         names = [name for endpoint in endpoints for name in catalogue.eligible_models(endpoint, region)]
@@ -94,7 +94,7 @@ def _embedded_engines(catalogue: Catalogue, region: str, country: str) -> list[d
             "country": country,
             "operator": "this machine",
             "embedded": True,
-            # The engine takes as many of one project before it refuses: what waits, waits in the region.
+            # The engine accepts this many requests of one project. Further requests wait in the region.
             "max_concurrency": 64,
             **settings,
             "models": dict.fromkeys(names, model),

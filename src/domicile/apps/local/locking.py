@@ -1,4 +1,4 @@
-"""One `domicile up` on one data folder, and none before the processes of the last one are gone."""
+"""Locks a data folder: one `domicile up` at a time, and only after the processes of the previous run have ended."""
 
 import asyncio
 import fcntl
@@ -13,22 +13,22 @@ _RETRY_SECONDS = 0.05
 
 
 class DataFolderInUseError(Exception):
-    """Somebody else works on the data folder."""
+    """Another run, or processes of an earlier run, use the data folder."""
 
 
 @asynccontextmanager
 async def exclusive(root: Path, say: Callable[[str], None]) -> AsyncIterator[int]:
-    """Holds the folder. Yields a descriptor that every child must inherit: it is the folder's second lock.
+    """Lock the folder for the duration of the context. Raises `DataFolderInUseError`.
 
-    The kernel frees that lock only when the last process that inherited it has ended. So a supervisor that was killed
-    cannot be followed by another one while its children are still writing.
+    Yields the descriptor of a second lock, which every child must inherit. The kernel frees that lock only after the last of
+    these processes has ended. So after a supervisor was killed, the next one waits for its children.
     """
     supervisor = os.open(root / "supervisor.lock", os.O_RDWR | os.O_CREAT, 0o600)
     processes = os.open(root / "processes.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if not _try_lock(supervisor):
             raise DataFolderInUseError(
-                f"another 'domicile up' is running on {root}. Stop it first, or give this one a folder of its own with --data."
+                f"another 'domicile up' is running on {root}. Stop it, or choose another folder with --data."
             )
         await _wait_for_previous_run(processes, root, say)
         yield processes

@@ -1,4 +1,4 @@
-"""The log file of each process: appended to, and put aside at a start when it has grown."""
+"""The log file of each process: appended to, and rotated at a start if it is large."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ _TAIL_LINES = 15
 
 
 def open_log(path: Path) -> BinaryIO:
-    """Open for appending. What was there is kept, as `NAME.log.1` when it is longer than 10 MB."""
+    """Open a log for appending. A file of more than `ROTATE_BYTES` is first renamed to `NAME.log.1`."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > ROTATE_BYTES:
         path.replace(path.with_name(path.name + ".1"))
@@ -18,7 +18,7 @@ def open_log(path: Path) -> BinaryIO:
 
 
 def last_lines(path: Path) -> list[str]:
-    """The end of a log, for a message."""
+    """The last lines of a log, for a message. Empty if there is no log."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))

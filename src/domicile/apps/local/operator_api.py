@@ -1,4 +1,4 @@
-"""What the supervisor asks of the control plane: which regions are enrolled, and a token for one that is not."""
+"""The supervisor's client of the operator API: lists enrolled regions and creates enrollment tokens."""
 
 import asyncio
 from pathlib import Path
@@ -15,9 +15,10 @@ _ATTEMPT_SECONDS = 5.0
 
 
 class OperatorApi:
-    """The operator API of the control plane that has just been started. Use it as an async context manager."""
+    """A client of the operator API, as an async context manager. Calls raise `StartError` for a refusal or no answer."""
 
     def __init__(self, url: str, key_file: Path) -> None:
+        """Raises `StartError` if the key file cannot be read."""
         try:
             key = key_file.read_text("ascii").strip()
         except OSError as error:
@@ -37,17 +38,17 @@ class OperatorApi:
         await self._session.close()
 
     async def enrolled_regions(self) -> set[str]:
-        """Codes."""
+        """The codes of the enrolled regions."""
         answer = await self._call("GET", "/operator/v1/regions")
         return {region["code"] for region in answer["data"] if region["enrolled"]}
 
     async def enrollment_token(self, code: str) -> str:
-        """A new token, good for one enrollment of this region."""
+        """Create a token for one enrollment of this region."""
         answer = await self._call("POST", f"/operator/v1/regions/{code}/enrollment_tokens")
         return str(answer["token"])
 
     async def _call(self, method: str, path: str) -> dict[str, Any]:
-        """Waits out a control plane that is being started again."""
+        """Call, and retry for up to 30 s while the control plane restarts."""
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 while True:
@@ -61,7 +62,7 @@ class OperatorApi:
     async def _once(self, method: str, path: str) -> dict[str, Any]:
         async with self._session.request(method, path) as answer:
             if answer.status >= 300:
-                # The text of an error of our own control plane, which names no secret.
+                # The control plane's error texts contain no secrets.
                 raise StartError(
                     f"the control plane answered {answer.status} to {method} {path}: {await answer.text()}"
                 )

@@ -1,4 +1,4 @@
-"""The effective configuration: what an operator's file says is run, placed on this machine."""
+"""Makes the effective configuration: the operator's file, with ports, URLs and folders on this machine."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -20,7 +20,7 @@ _PLACED_IN_REGION = ("listen", "public_url", "data", "enrollment.token_file")
 
 
 def region_codes(document: Mapping[str, Any], file: Path) -> list[str]:
-    """The regions of the file, in its order. Raises `SettingsError`."""
+    """The codes of the file's regions, in its order. Raises `SettingsError` for an unusable code."""
     regions = document.get("regions")
     if not isinstance(regions, list) or not regions or not all(isinstance(region, dict) for region in regions):
         raise SettingsError(f"{file}: regions: there must be at least one [[regions]] block")
@@ -28,14 +28,14 @@ def region_codes(document: Mapping[str, Any], file: Path) -> list[str]:
     for code in codes:
         if not is_region_code(code) or code == CONTROL:
             raise SettingsError(
-                f"{file}: regions: code = '{code}' cannot be used: a region's code is 2 to 8 lower-case letters and digits, "
-                f"a letter first, no reserved word, and not '{CONTROL}', whose folder is the control plane's"
+                f"{file}: regions: code = '{code}' cannot be used: a region's code has 2 to 8 lower-case letters and digits, "
+                f"starts with a letter, and is not a reserved word or '{CONTROL}', the control plane's folder"
             )
     return codes
 
 
 def overridden(document: Mapping[str, Any]) -> list[str]:
-    """Settings of the file that `up` decides itself, by their names inside the control plane's block or a region's."""
+    """The names of the file's settings that `up` replaces, relative to the block of the control plane or a region."""
     found = {name for name in _PLACED_IN_CONTROL if _has(document.get("control"), name)}
     for region in document["regions"]:
         found |= {name for name in _PLACED_IN_REGION if _has(region, name)}
@@ -51,15 +51,15 @@ def place(
     *,
     agreement: bool | None,
 ) -> dict[str, Any]:
-    """The document with ports, URLs, folders and key files. `agreement`: None: the file's word, or true.
+    """The document with ports, URLs, folders and key files. Raises `SettingsError` without a [control] block.
 
-    What the operator's file names stays where that file says, so those paths become absolute. Those that `up` chooses are
-    relative, so that the data folder can be moved as a whole.
+    `agreement`: whether the first organization has an agreement; None takes the file's value, or true without one. Paths from
+    the operator's file become absolute. Paths that `up` chooses stay relative, so the data folder can be moved.
     """
     placed: dict[str, Any] = with_absolute_paths(deepcopy(dict(document)), Installation, file.resolve().parent)
     control = placed.get("control")
     if not isinstance(control, dict):
-        raise SettingsError(f"{file}: control: there must be a [control] block; it may hold no more than its country")
+        raise SettingsError(f"{file}: control: there must be a [control] block, with at least its country")
     _set(control, "listen", _listener(ports[CONTROL]))
     _set(control, "boundary.listen", _listener(boundary_port))
     _set(control, "boundary.url", f"http://{HOST}:{boundary_port}")
@@ -79,7 +79,7 @@ def place(
 
 
 def check(placed: dict[str, Any], file: Path, layout: Layout) -> Installation:
-    """The checked configuration. Raises `SettingsError`, which names the operator's file and not the one made from it."""
+    """Check the placed configuration. Raises `SettingsError`, which names the operator's file, not the effective one."""
     try:
         return check_installation(placed, layout.configuration)
     except SettingsError as error:
@@ -87,7 +87,7 @@ def check(placed: dict[str, Any], file: Path, layout: Layout) -> Installation:
 
 
 def _placed_engines(engines: Any, code: str, layout: Layout) -> Any:
-    """Embedded engines get the socket of the region's one engine process; that of any other stays where the file says."""
+    """Give the embedded engines the socket of the region's engine process. Other engines keep their address."""
     if not isinstance(engines, list) or not all(isinstance(engine, dict) for engine in engines):
         return engines
     socket = _relative(layout.socket(code), layout)
@@ -98,14 +98,17 @@ def _placed_engines(engines: Any, code: str, layout: Layout) -> Any:
 
 
 def _ordered(engine: dict[str, Any]) -> dict[str, Any]:
-    """The long table of models last."""
+    """The engine's block with the long table `models` last."""
     return {key: value for key, value in engine.items() if key != "models"} | (
         {"models": engine["models"]} if "models" in engine else {}
     )
 
 
 def _set(block: dict[str, Any], name: str, value: Any) -> None:
-    """Sets `boundary.url` in the block `boundary`, which is made where it is absent. Leaves what is no block to validation."""
+    """Set a dotted name such as `boundary.url`, and make absent inner blocks.
+
+    Does nothing if an inner value is not a block; validation refuses it later.
+    """
     *inner, last = name.split(".")
     for part in inner:
         block = block.setdefault(part, {})

@@ -1,4 +1,4 @@
-"""The process table: which processes an installation on one machine consists of."""
+"""The process table: the processes of an installation on one machine."""
 
 import os
 import sys
@@ -12,13 +12,13 @@ from domicile.apps.local.readiness import Probe
 from domicile.settings.engines import EngineSettings
 from domicile.settings.installation import Installation
 
-# -P: a file of the current folder must not be imported in the place of a module.
+# -P: Python must not import a file of the current folder instead of a module.
 _PYTHON = (sys.executable, "-P", "-m")
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """How each kind of process is started. Each is a program of its own; nothing here imports them."""
+    """The command of each kind of process. They are separate programs, which this package does not import."""
 
     control: tuple[str, ...] = (*_PYTHON, "domicile.apps.control")
     region: tuple[str, ...] = (*_PYTHON, "domicile.apps.region")
@@ -27,7 +27,7 @@ class Programs:
 
 @dataclass(frozen=True, slots=True)
 class ProcessTable:
-    """Everything that runs."""
+    """The plans of all processes."""
 
     control: ProcessPlan
     regions: dict[str, ProcessPlan]
@@ -36,7 +36,7 @@ class ProcessTable:
 
 
 def process_table(installation: Installation, layout: Layout, programs: Programs, log_level: str) -> ProcessTable:
-    """The table of a configuration."""
+    """Make the process table of a configuration."""
     embedded = _embedded_engines(installation)
     threads = max(1, (os.cpu_count() or 1) // max(1, len(embedded)))
     served = ("--config", str(layout.configuration), "--follow-parent", "--log-level", log_level)
@@ -62,7 +62,7 @@ def process_table(installation: Installation, layout: Layout, programs: Programs
 
 
 def _embedded_engines(installation: Installation) -> dict[tuple[str, Path], list[EngineSettings]]:
-    """By region and socket: all embedded engines of a region are models of one process."""
+    """The embedded engines by region and socket. Engines with the same socket share one process."""
     processes: dict[tuple[str, Path], list[EngineSettings]] = {}
     for region in installation.regions:
         for engine in region.engines:
@@ -81,7 +81,7 @@ def _engine(
         for option in ("--vision-model", str(engine.vision_model), "--vision-mmproj", str(engine.vision_mmproj))
     ]
     served = ("--socket", str(socket), "--data", str(layout.plane(code)))
-    # A thread that waits for work by spinning takes the processor from the others: on a laptop all share a few.
+    # Spinning threads would take CPU time from the other processes, which share a laptop's few cores.
     environment = {} if "OMP_WAIT_POLICY" in os.environ else {"OMP_WAIT_POLICY": "passive"}
     return ProcessPlan(
         name=f"the engine of region {code}",

@@ -1,4 +1,4 @@
-"""Whether a process answers yet."""
+"""Waits until a process is ready."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ _QUOTED_CHARACTERS_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A URL that answers 200 once the process is ready; over a Unix socket where there is one."""
+    """A URL that answers 200 when the process is ready. `socket`: connect to this Unix socket instead of the host."""
 
     url: str
     socket: Path | None = None
 
 
 class NotReadyError(Exception):
-    """The time is over. The text is the last answer."""
+    """The process did not become ready in time. The text describes its last reply."""
 
 
 async def wait_until_ready(probe: Probe, timeout_s: float) -> None:
-    """Returns when the probe answers 200. Raises `NotReadyError`."""
+    """Poll the probe until it answers 200. Raises `NotReadyError` after `timeout_s` seconds."""
     connector = aiohttp.UnixConnector(str(probe.socket)) if probe.socket else aiohttp.TCPConnector()
     last = "it did not answer"
     try:

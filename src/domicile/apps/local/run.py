@@ -1,4 +1,4 @@
-"""One `domicile up`, from start to end: prepare, start, enroll, announce, watch, stop."""
+"""Runs `domicile up`: prepares, starts, enrolls, announces, watches and stops."""
 
 import asyncio
 import json
@@ -28,17 +28,17 @@ from domicile.settings.installation import Installation
 from domicile.settings.load import SettingsError, read_document
 
 _OWN_CONFIGURATION_HEAD = """\
-Written by `domicile up` at each of its starts, from {file}.
-What is changed here is lost at the next start: change that file. Ports, URLs, folders and key files are `domicile up`'s."""
+`domicile up` writes this file at each start, from {file}. Change that file: the next start overwrites this one.
+`domicile up` chooses the ports, URLs, folders and key files itself."""
 
 
-# What the user can put right: one line, no traceback.
-_SAID = (StartError, SettingsError, PortError, LayoutError, DataFolderInUseError, EnginesNotInstalledError)
+# Errors that the user can correct. They are shown in one line, without a traceback.
+_USER_ERRORS = (StartError, SettingsError, PortError, LayoutError, DataFolderInUseError, EnginesNotInstalledError)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for on the command line."""
+    """The command-line options."""
 
     data: Path
     port_base: int
@@ -48,11 +48,11 @@ class Options:
 
 
 async def run(options: Options, programs: Programs, display: Display) -> int:
-    """Runs everything until a signal. Returns the exit status."""
+    """Run everything until SIGTERM, SIGINT or SIGHUP. Returns the exit status."""
     stop = _stop_event()
     try:
         await _work(options, programs, display, stop)
-    except _SAID as error:
+    except _USER_ERRORS as error:
         display.end_steps()
         display.say(str(error))
         return 1
@@ -69,7 +69,7 @@ async def _work(options: Options, programs: Programs, display: Display, stop: as
         table = process_table(installation, layout, programs, options.log_level)
         stack.callback(layout.remove_socket_folder)
         supervisor = Supervisor(display.say, inherited=(processes_lock,))
-        # Regions first, so that what they have taken on can still be answered and counted; then what they lean on.
+        # Stop the regions first, so that they can finish and meter their requests; then the processes that they use.
         regions = set(table.regions.values())
         stack.push_async_callback(supervisor.stop, [lambda child: child.plan in regions])
         stack.callback(layout.endpoints.unlink, missing_ok=True)
@@ -82,7 +82,7 @@ async def _work(options: Options, programs: Programs, display: Display, stop: as
 
 
 async def _until_stopped(work: Coroutine[Any, Any, object], supervisor: Supervisor, stop: asyncio.Event) -> None:
-    """Returns when the work is done or a stop is asked for. Raises what the work raised, or that a child cannot start."""
+    """Wait until the work is done or a stop is requested. Raises the work's error, or `StartError` for a failed child."""
     tasks = [asyncio.create_task(work), asyncio.create_task(supervisor.failure()), asyncio.create_task(_wait(stop))]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -100,7 +100,7 @@ async def _wait(event: asyncio.Event) -> None:
 
 
 def _prepare(options: Options, layout: Layout, display: Display) -> Installation:
-    """Everything that can be found wrong is found here, before anything is started."""
+    """Check everything and write the effective configuration, before any process starts. Raises `_USER_ERRORS`."""
     file = options.config or layout.configuration
     if options.config is None:
         document, head = laptop.laptop_document(load_catalogue()), laptop.HEAD
@@ -108,13 +108,13 @@ def _prepare(options: Options, layout: Layout, display: Display) -> Installation
         document, head = read_document(file), _OWN_CONFIGURATION_HEAD.format(file=file.resolve())
     codes = region_codes(document, file)
     if ignored := overridden(document):
-        display.say(f"'up' decides these itself and does not read them from {file}: {', '.join(ignored)}")
+        display.say(f"'up' chooses these settings itself and ignores them in {file}: {', '.join(ignored)}")
     ports = public_ports(options.port_base, codes)
     require_free(ports)
     if options.no_agreement and layout.admin_key.exists():
         display.say(
-            f"--no-agreement has no effect: {layout.root} has its first organization already. "
-            "'domicile org set' changes its agreement."
+            f"--no-agreement has no effect: the first organization already exists in {layout.root}. "
+            "Change its agreement with 'domicile org set'."
         )
     agreement = False if options.no_agreement else None
     placed = place(document, file, layout, ports, free_port(set(ports.values())), agreement=agreement)
@@ -133,7 +133,7 @@ def _prepare(options: Options, layout: Layout, display: Display) -> Installation
 async def _start(
     installation: Installation, table: ProcessTable, layout: Layout, supervisor: Supervisor, display: Display
 ) -> None:
-    """Returns when every process is ready."""
+    """Start the processes, enroll the regions, and wait until everything is ready. Raises `StartError`."""
     display.step("starting the control plane and the engines")
     control = supervisor.start(table.control)
     engines = [supervisor.start(plan) for plan in table.engines]
@@ -149,12 +149,12 @@ async def _start(
     await supervisor.ready(*engines, *regions)
     supervisor.settle()
     for code in table.regions:
-        # Used up: a region that is ready has been enrolled.
+        # A region that is ready is enrolled and has used its token.
         layout.enrollment_token(code).unlink(missing_ok=True)
 
 
 def _announce(installation: Installation, layout: Layout, display: Display) -> None:
-    """The file that programs wait for, then the page for people, then the line that says it is done."""
+    """Write `endpoints.json` for programs, then print the welcome text and the line `ready`."""
     urls = _urls(installation)
     endpoints = {
         "control": {"url": f"http://{HOST}:{installation.control.listen.port}"},
@@ -168,13 +168,13 @@ def _announce(installation: Installation, layout: Layout, display: Display) -> N
 
 
 def _urls(installation: Installation) -> Mapping[str, str]:
-    """The base URL of each plane, as an SDK takes it."""
+    """The base URL of each plane, as an SDK expects it."""
     control = {CONTROL: f"http://{HOST}:{installation.control.listen.port}/v1"}
     return control | {region.code: f"{region.public_url}/v1" for region in installation.regions}
 
 
 def _replace(path: Path, text: str) -> None:
-    """The whole file or none of it, for this user alone."""
+    """Write the file atomically, with mode 0600."""
     new = path.with_name(path.name + ".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -186,6 +186,6 @@ def _stop_event() -> asyncio.Event:
     event = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-            continue  # `nohup domicile up`: it shall outlive its terminal
+            continue  # `nohup domicile up` must outlive its terminal
         asyncio.get_running_loop().add_signal_handler(number, event.set)
     return event

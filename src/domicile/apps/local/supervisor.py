@@ -1,4 +1,4 @@
-"""All the children of one run: started one by one, stopped in waves."""
+"""Supervises the processes of one run: starts them one by one, and stops them in waves."""
 
 import asyncio
 import time
@@ -10,14 +10,15 @@ from domicile.apps.local.readiness import NotReadyError, wait_until_ready
 
 READY_SECONDS_MAX = 180.0
 STOP_SECONDS_MAX = 9.0
-"""All waves together; what is left then is killed, so that a stop takes less than ten seconds."""
+"""For all waves together. Processes that still run are then killed, so a stop takes less than ten seconds."""
 LAST_WAVE_SECONDS = 2.0
 
 
 class Supervisor:
-    """Starts processes, restarts those that die, stops them all."""
+    """Starts processes, restarts those that end, and stops them all."""
 
     def __init__(self, say: Callable[[str], None], inherited: tuple[int, ...] = ()) -> None:
+        """`say`: shows a message to the user. `inherited`: file descriptors that every process keeps open."""
         self._say = say
         self._inherited = inherited
         self._running: dict[Child, asyncio.Task[None]] = {}
@@ -25,7 +26,7 @@ class Supervisor:
         self._is_settled = False
 
     def start(self, plan: ProcessPlan) -> Child:
-        """Starts a process and keeps it running."""
+        """Start a process and keep it running."""
         child = Child(plan, self._say, self._inherited)
         if self._is_settled:
             child.settle()
@@ -35,7 +36,7 @@ class Supervisor:
         return child
 
     async def ready(self, *children: Child, timeout_s: float = READY_SECONDS_MAX) -> None:
-        """Returns when all of them are. Raises `StartError` for the first that is not in time."""
+        """Wait until all children are ready. Raises `StartError` for the first that is not ready in time."""
 
         async def one(child: Child) -> None:
             try:
@@ -51,17 +52,17 @@ class Supervisor:
                 task.cancel()
 
     def settle(self) -> None:
-        """The installation has been ready once: no death stops it any more."""
+        """Restart processes without limit from now on: the installation has been ready once."""
         self._is_settled = True
         for child in self._running:
             child.settle()
 
     async def failure(self) -> None:
-        """Raises `StartError` as soon as a child has been given up. Never returns."""
+        """Wait for a child that ends too often before `settle`, and raise its `StartError`. Never returns."""
         await asyncio.shield(self._failed)
 
     async def stop(self, waves: Sequence[Callable[[Child], bool]]) -> None:
-        """Ends all children. Each wave says which of those left it ends; the last one takes what remains."""
+        """Stop all children. Each wave selects the running children to stop next; the rest are stopped last."""
         deadline = time.monotonic() + STOP_SECONDS_MAX
         for wave in waves:
             await self._stop_some(
@@ -69,7 +70,7 @@ class Supervisor:
             )
         await self._stop_some(list(self._running), max(LAST_WAVE_SECONDS, deadline - time.monotonic()))
         if self._failed.done():
-            # Read, or asyncio complains that nobody did: who stops us knows why.
+            # Retrieve the exception, because asyncio logs one that is never retrieved.
             self._failed.exception()
 
     async def _stop_some(self, children: list[Child], timeout_s: float) -> None:

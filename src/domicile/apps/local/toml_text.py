@@ -1,4 +1,4 @@
-"""Writes a configuration as TOML that people read: comments once, where a member appears first."""
+"""Writes a configuration as readable TOML. Each member's comment appears once, at the member's first use."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,14 +9,17 @@ _LINE_CHARACTERS_MAX = 110
 
 
 def to_toml(document: Mapping[str, Any], *, head: str, comments: Mapping[str, str]) -> str:
-    """The document: strings, numbers, booleans, lists and tables. `comments` explains members by their names."""
+    """Encode a document of strings, numbers, booleans, lists and tables. `comments`: by member name.
+
+    Raises TypeError for any other value.
+    """
     lines = [f"# {line}".rstrip() for line in head.splitlines()]
     lines += ["", *_table(document, (), dict(comments))]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _table(table: Mapping[str, Any], path: tuple[str, ...], comments: dict[str, str]) -> Iterator[str]:
-    """First what belongs to this table, then its tables: TOML has no way back."""
+    """Yield the lines of a table: its values first, then its inner tables, because TOML cannot return to a table."""
     inner = {key: value for key, value in table.items() if _is_table(value) or _is_table_list(value)}
     for key, value in table.items():
         if key not in inner:
@@ -38,7 +41,7 @@ def _comment(key: str, comments: dict[str, str]) -> Iterator[str]:
 
 
 def _is_table(value: Any) -> bool:
-    """Whether it gets a heading of its own; a small table of plain values stays on one line."""
+    """Whether the value needs its own heading. A small table of plain values stays on one line."""
     if not isinstance(value, dict):
         return False
     is_plain = not any(isinstance(item, dict | list) for item in value.values())
@@ -74,5 +77,5 @@ def _key(key: str) -> str:
 
 
 def _string(text: str) -> str:
-    # JSON's escapes are TOML's, but for DEL, which only TOML forbids, and for surrogate pairs, which only JSON has.
+    # JSON's escapes are valid TOML, except that TOML also forbids DEL. `ensure_ascii=False` avoids JSON's surrogate pairs.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

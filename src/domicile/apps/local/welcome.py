@@ -1,4 +1,4 @@
-"""The last page of a start: where everything is, and lines to paste that end in an answer from a region."""
+"""The text that `domicile up` prints when it is ready: URLs, files, and example commands for a first request."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from domicile.apps.local.layout import CONTROL, Layout
 from domicile.settings.installation import Installation, RegionSettings
 
 _QUESTION = "What is the capital of Germany?"
-# A model this small does not always find an end, and only its most likely words are worth reading.
+# A model this small may not stop by itself. The examples use temperature 0, because only its likeliest words make sense.
 _ANSWER_TOKENS = 40
 _PREFERRED_MODEL = "gpt-4o-mini-2024-07-18"
 
 
 def welcome(installation: Installation, layout: Layout, urls: Mapping[str, str], *, show_key: bool) -> str:
-    """`urls`: by plane. `show_key`: whether the admin key itself is printed, and not its file alone."""
+    """The text. `urls`: base URLs by plane. `show_key`: whether to include the admin key itself, beside its file."""
     root = _short(layout.root)
     key = _short(layout.admin_key)
     if show_key:
@@ -42,7 +42,10 @@ def welcome(installation: Installation, layout: Layout, urls: Mapping[str, str],
 
 
 def _region_to_try(installation: Installation) -> RegionSettings | None:
-    """Not the default one where another is open: to name a region is the point. One without engines cannot answer."""
+    """The region for the example: one with engines that the first organization may use. None if there is none.
+
+    It prefers a region that is not the default, because the example shows how to name a region.
+    """
     is_agreed = installation.control.first_organization.agreement
     found = [region for region in installation.regions if region.engines and (is_agreed or not region.requires)]
     return next((region for region in found if region.code != installation.default_region), next(iter(found), None))
@@ -57,7 +60,7 @@ def _examples(region: RegionSettings, layout: Layout, urls: Mapping[str, str]) -
     messages = [{"role": "user", "content": _QUESTION}]
     body = shlex.quote(json.dumps(options | {"messages": messages}))
     return [
-        f"A project in '{region.code}', a key of it, and a question, from another terminal in this folder:",
+        f"Create a project in '{region.code}' and a key, and send a request, from another terminal in this folder:",
         "",
         f"  PROJECT=$({command} projects create --data {data} --name hello --region {region.code} --quiet)",
         f"  KEY=$({command} keys create --data {data} --project $PROJECT --name hello --quiet)",
@@ -82,7 +85,7 @@ def _examples(region: RegionSettings, layout: Layout, urls: Mapping[str, str]) -
 
 
 def _command() -> str:
-    """How `domicile` is called here: by its path where the shell would not find this one."""
+    """The command to call this `domicile`: its name, or its path if the shell would find none or another one."""
     beside_python = Path(sys.executable).with_name("domicile")
     found = shutil.which("domicile")
     if not beside_python.exists() or (found is not None and Path(found).samefile(beside_python)):
@@ -97,7 +100,7 @@ def _python() -> str:
 
 
 def _short(path: Path) -> str:
-    """Relative to where the person is, when it lies below."""
+    """The path relative to the current folder if it is inside; otherwise absolute."""
     here = Path.cwd()
     absolute = Path(os.path.normpath(path.absolute()))
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)

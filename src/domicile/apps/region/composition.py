@@ -1,4 +1,4 @@
-"""A region of the configuration, put together by the builders in the order in which a part needs the others."""
+"""Composes a configured region from its builders, in the order of their dependencies."""
 
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -24,7 +24,7 @@ from domicile.settings.installation import Installation, RegionSettings
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A region that is ready to serve. `background`: what runs while it serves, each for as long as the process."""
+    """A region that is ready to serve. `background`: tasks that run as long as the process."""
 
     path: RequestPath
     operator: RegionOperator
@@ -34,7 +34,7 @@ class Region:
 async def compose_region(
     installation: Installation, settings: RegionSettings, clock: RegionClock, stack: AsyncExitStack
 ) -> Region:
-    """Enrolls at the first start. `stack` closes what is opened. Raises as the builders."""
+    """Build a region, and enroll it at the first start. `stack` closes what is opened. Raises like the builders."""
     replica, operator = new_id("rep_"), RegionOperator(settings)
     egress = EgressPolicy(country_set(settings.countries))
     storage = await open_storage(settings, egress, stack)

@@ -1,4 +1,4 @@
-"""The engines of a region: connections, health and queues."""
+"""Opens the engines of a region: connections, health and queues."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -16,17 +16,19 @@ from domicile.settings.engines import EngineSettings
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """All engines of a region. None counts as healthy until the probe or a request says so."""
+    """All engines of a region. An engine counts as healthy only after a successful probe or request."""
 
     router: Router
     queued: Mapping[str, Engine]
-    """By name, each behind its queue."""
+    """The engines by name, each behind its queue."""
     probe: EngineProbe
 
 
 def open_engines(settings: Sequence[EngineSettings], egress: EgressPolicy, stack: AsyncExitStack) -> Engines:
-    """`stack` closes their connections. Raises `EgressRefusedError` for an engine outside the region's countries, and
-    `EngineKeyError` when a key cannot be read."""
+    """Open the engines. `stack` closes their connections.
+
+    Raises `EgressRefusedError` for an engine outside the region's countries, `EngineKeyError` if a key cannot be read.
+    """
     upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in settings]
     for upstream in upstreams:
         stack.push_async_callback(upstream.close)

@@ -1,4 +1,4 @@
-"""What a region is, and its link to the control plane that it trusts: enrolled at the first start."""
+"""The region's identity, its enrollment at the first start, and its link to the control plane."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -26,10 +26,10 @@ class StartError(Exception):
 def open_link(
     control: ControlSettings, identity: Identity, replica: str, clock: RegionClock, stack: AsyncExitStack
 ) -> ControlLink:
-    """The region's way to the control plane. Raises `StartError` when the boundary's certificates cannot be read.
+    """Open the region's link to the control plane. Raises `StartError` if the boundary's certificates cannot be read.
 
-    It signs by the machine's clock and learns by itself how the control plane's differs: a region with a wrong clock gets no
-    snapshot that could tell it.
+    The link signs with the machine's clock, and measures its difference from the control plane's clock itself. It cannot learn
+    that from snapshots: a region with a wrong clock gets none.
     """
     ca_file = control.boundary.ca_file
     try:
@@ -43,9 +43,9 @@ def open_link(
 async def identify(
     control: ControlSettings, settings: RegionSettings, database: Database, clock: RegionClock
 ) -> tuple[Identity, Enrollment]:
-    """The region's identity and the control plane that it trusts. Enrolls at the first start.
+    """Return the region's identity and its enrollment at a control plane. Enrolls at the first start.
 
-    Raises `IdentityError` when the folder holds another region, and `StartError` when the token or the enrollment is refused.
+    Raises `IdentityError` if the folder belongs to another region, `StartError` if the token or the enrollment is refused.
     """
     repository = IdentityRepository(database)
     identity = await repository.open(settings, load_or_make_key(settings.data / "identity.key"))
@@ -79,7 +79,7 @@ def _read_token(settings: RegionSettings) -> EnrollmentToken:
 
 
 async def _enroll(link: ControlLink, request: EnrollmentRequest) -> None:
-    """Waits for a control plane that is not up yet. Raises `StartError` when it refuses."""
+    """Enroll, and retry while the control plane is unreachable. Raises `StartError` if it refuses."""
     while True:
         try:
             await link.enroll(request)

@@ -1,4 +1,4 @@
-"""What every part of a region is built on."""
+"""The parts that every builder of a region needs."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from domicile.settings.installation import RegionSettings
 
 @dataclass(frozen=True, slots=True)
 class Foundation:
-    """The settings, and what all parts of a region share."""
+    """The settings and the parts that all parts of a region share."""
 
     settings: RegionSettings
     catalogue: Catalogue

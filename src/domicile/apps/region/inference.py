@@ -1,4 +1,4 @@
-"""The request lifecycle of a region, with every step that comes before an engine."""
+"""Builds the request lifecycle of a region with its steps before and after the engine."""
 
 import sys
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ def build_inference(
     inspector: Inspector,
     preparations: Sequence[Preparation] | None = None,
 ) -> Inference:
-    """`preparations`: what is done to a request that was admitted; by default, images that it names by URL are fetched.
+    """Build the lifecycle. `preparations`: steps after admission; None fetches images that requests name by URL.
 
-    Raises `EgressRefusedError` when a host of `fetch_hosts` stands outside the region.
+    Raises `EgressRefusedError` if a host in `fetch_hosts` is outside the region.
     """
     if preparations is None:
         preparations = (FetchedImages(ImageFetcher(base.settings.fetch_hosts, base.egress)),)
@@ -48,7 +48,7 @@ def build_inference(
         salted_engines=base.settings.salted_engines,
     )
     length = RecordingLength(inspector)
-    # A preparation that asks an engine itself runs a lifecycle without that preparation.
+    # A step that calls an engine itself uses a lifecycle without that step.
     transcripts = AudioTranscripts(policy=policy, router=engines.router, inference=inference.with_steps(length))
     return inference.with_steps(
         RoomForLinks(image_links), *preparations, length, transcripts, completions=(LinkedImages(image_links),)
@@ -56,8 +56,8 @@ def build_inference(
 
 
 def open_inspector(settings: RegionSettings, stack: AsyncExitStack) -> Inspector:
-    """Starts its processes when the first recording comes. `stack` ends them."""
-    # -P: a file of the current folder must not be imported in the place of a module.
+    """Make the inspector. It starts its processes at the first recording; `stack` ends them."""
+    # -P: Python must not import a file of the current folder instead of a module.
     command = (sys.executable, "-P", "-m", "domicile.apps.inspector", "--data", str(settings.data))
     inspector = Inspector(command, environment_of_child())
     stack.push_async_callback(inspector.close)

@@ -1,4 +1,4 @@
-"""The meter of a region: one writer of its ledger."""
+"""Opens the meter of a region, a writer of the region's ledger."""
 
 from domicile.apps.region.foundation import Foundation
 from domicile.data_plane.metering.meter import Meter, MeterObserver
@@ -7,7 +7,7 @@ from domicile.kernel.ids import new_id
 
 
 async def open_meter(base: Foundation, observer: MeterObserver) -> Meter:
-    """A new writer, registered. It writes once its `run` is started. `observer` is told of every entry, for the metrics."""
+    """Register a new writer. It writes only while its `run` is running. `observer`: gets every entry, for the metrics."""
     usage = base.settings.usage
     meter = Meter(
         MeteringRepository(base.storage.metering),

@@ -1,4 +1,4 @@
-"""Puts the region's operator listener together: its own port, its own key, and what it shows."""
+"""Builds the region's operator listener, with its own port and its own key: health, metrics and blocks."""
 
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -32,7 +32,7 @@ URL_FILE = "operator-url"
 
 
 class _ReplicaParts(TypedDict):
-    """What both health and metrics look at."""
+    """The parts that both health and metrics read."""
 
     snapshots: CurrentSnapshot
     router: Router
@@ -42,10 +42,10 @@ class _ReplicaParts(TypedDict):
 
 
 class RegionOperator:
-    """What counts while the region works, and the listener on which its operator sees it."""
+    """The region's metrics, and the operator listener that shows them."""
 
     def __init__(self, settings: RegionSettings) -> None:
-        """Makes the operator's key at the first start. Raises `OperatorKeyFileError` when its file holds something else."""
+        """Create the operator key at the first start. Raises `OperatorKeyFileError` if its file has no valid key."""
         self._settings = settings
         self._registry = new_registry()
         self._keys = OperatorKeys(settings.data / KEY_FILE)
@@ -54,7 +54,7 @@ class RegionOperator:
         self.endpoints: OperatorEndpoints | None = None
 
     def show(self, replica: str, base: Foundation, path: RequestPath) -> None:
-        """Shows this replica's parts from now on."""
+        """Build the endpoints from this replica's parts."""
         parts: _ReplicaParts = {
             "snapshots": base.snapshots,
             "router": path.engines.router,
@@ -70,7 +70,10 @@ class RegionOperator:
         )
 
     def listen(self, stack: AsyncExitStack) -> HttpServer:
-        """Binds the port and writes down which it is. The file is gone when the process has ended in order."""
+        """Bind the port and write its URL to the file `operator-url`. `stack` removes the file at an orderly end.
+
+        Raises OSError if the port is taken, RuntimeError before `show`.
+        """
         if self.endpoints is None:
             raise RuntimeError("there is nothing to show yet")
         application = build_operator_application(self.endpoints, self._keys)
@@ -91,7 +94,7 @@ class RegionOperator:
 
 
 def _remove(file: Path, url: str) -> None:
-    """Only this process's own: another replica may have written its URL since."""
+    """Remove the file if it still has this process's URL. Another replica may have written its own."""
     with suppress(OSError):
         if file.read_text("ascii").strip() == url:
             file.unlink()

@@ -33,7 +33,7 @@ from domicile.web.server.tls_certificate import CertificateError
 
 log = structlog.get_logger("region")
 
-# What an operator can put right: one line, no traceback.
+# Errors that an operator can correct. They are shown in one line, without a traceback.
 _OPERATOR_ERRORS = (
     *(SettingsError, CertificateError, EngineKeyError, IdentityError),
     *(OperatorKeyFileError, EnginesNotInstalledError, StartError),
@@ -43,7 +43,7 @@ _OPERATOR_ERRORS = (
 async def run(
     installation: Installation, code: str, port: int | None = None, *, machine_clock: Clock | None = None
 ) -> None:
-    """Serves the region until SIGTERM or SIGINT. `port`: another one than the configured, for one of several replicas."""
+    """Serve the region until SIGTERM or SIGINT. `port`: overrides the configured port, for several replicas."""
     clock = RegionClock(machine_clock or SystemClock())
     settings, stop = installation.region(code), stop_signals()
     if any(engine.embedded for engine in settings.engines):
@@ -60,9 +60,12 @@ async def run(
 
 
 async def _serve(servers: list[HttpServer], region: Region, stop: StopSignals, notice_s: float) -> None:
-    """Until a signal: then not ready, then no new requests, those in flight to their end, and the meter last, so that all
-    are counted. A second signal cuts short what takes time of that."""
-    # What lives as long as the process need not be looked at by every collection: that is what tail latency is made of.
+    """Serve until a signal, then stop in order.
+
+    First report not ready for `notice_s` seconds, then accept no new requests, then finish the running ones. The meter stops
+    last, so that all requests are metered. A second signal ends the waiting.
+    """
+    # Exclude the long-lived objects from garbage collection, which otherwise adds to the tail latency.
     gc.freeze()
     writing = asyncio.create_task(region.path.meter.run())
     tasks = [asyncio.create_task(work()) for work in region.background]
@@ -81,16 +84,16 @@ async def _serve(servers: list[HttpServer], region: Region, stop: StopSignals, n
         task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
-            # A loop that must live as long as the process has ended: stop, and be restarted, rather than half work.
+            # A background task has failed. Stop, so that the supervisor restarts a complete region.
             raise outcome
 
 
 def main() -> None:
-    """The process's entry point."""
+    """Read the options, run the region, and exit."""
     parser = argparse.ArgumentParser(prog="python -m domicile.apps.region", description="Serves one region.")
     parser.add_argument("--config", type=Path, required=True, help="the installation's domicile.toml")
     parser.add_argument("--region", required=True, help="the code of the region to serve")
-    parser.add_argument("--port", type=int, help="listen here: for several replicas of a region on one machine")
+    parser.add_argument("--port", type=int, help="the port of the API; for several replicas of a region on one machine")
     parser.add_argument("--follow-parent", action="store_true", help="exit when standard input ends")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     arguments = parser.parse_args()

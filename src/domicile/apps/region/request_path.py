@@ -1,4 +1,4 @@
-"""Everything that a request meets, from the key to the receipt."""
+"""Builds the parts that handle a request, from the key to the receipt."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -22,7 +22,7 @@ from domicile.data_plane.storage.image_links import ImageLinks
 
 @dataclass(frozen=True, slots=True)
 class RequestPath:
-    """The endpoints, and those of their parts that also work in the background or are shown to the operator."""
+    """The endpoints, and the parts that also work in the background or are shown to the operator."""
 
     endpoints: RegionEndpoints
     meter: Meter
@@ -39,9 +39,9 @@ async def build_request_path(
     inspector: Inspector | None = None,
     preparations: Sequence[Preparation] | None = None,
 ) -> RequestPath:
-    """Ready to serve: the block list is loaded. `stack` closes what it opens. Raises as the builders of its parts.
+    """Build the request path and load the block list. `stack` closes what is opened. Raises like the builders.
 
-    `inspector`, `preparations`: in the place of the region's own.
+    `inspector`, `preparations`: replace the region's own.
     """
     settings, clock = base.settings, base.clock
     meter = await open_meter(base, observer)

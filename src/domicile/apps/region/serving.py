@@ -1,4 +1,4 @@
-"""The server of a region's API."""
+"""Builds the server of a region's API."""
 
 from domicile.apps.listeners import BoundListener
 from domicile.data_plane.http.app import RegionEndpoints, build_application, refusal_headers
@@ -15,7 +15,7 @@ _MIB = 1024 * 1024
 def build_server(
     settings: RegionSettings, listener: BoundListener, endpoints: RegionEndpoints, metrics: HttpMetrics
 ) -> HttpServer:
-    """The endpoints behind the gate that judges a request by its head, on a listener that is bound."""
+    """Make the server on a bound listener. Its head gate checks each request's head before the body is read."""
     body_memory = BodyMemory(settings.limits.body_memory_mib * _MIB)
     return listener.serve(
         build_application(endpoints, metrics, body_memory),

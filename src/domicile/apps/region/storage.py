@@ -11,12 +11,12 @@ from domicile.persistence.database import Database
 from domicile.settings.installation import RegionSettings
 
 MIGRATIONS = Path(domicile.data_plane.__file__).parent / "migrations"
-"""One folder for each of the two schemas."""
+"""It has one folder for each of the two schemas."""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A region's two schemas, migrated."""
+    """A region's two migrated schemas."""
 
     region: Database
     """Identity, snapshot, blocks, links to images."""
@@ -25,9 +25,9 @@ class Storage:
 
 
 async def open_storage(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> Storage:
-    """Two files on SQLite; on a server both schemas lie in the one database that is configured. `stack` closes them.
+    """Open both schemas: two SQLite files, or both in the configured PostgreSQL database. `stack` closes them.
 
-    Raises `EgressRefusedError` for a server outside the region, and OSError when a database cannot be used.
+    Raises `EgressRefusedError` for a server outside the region, OSError if a database cannot be used.
     """
     return Storage(
         region=await _open(settings, "region", egress, stack), metering=await _open(settings, "metering", egress, stack)

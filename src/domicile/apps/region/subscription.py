@@ -1,4 +1,4 @@
-"""What a region takes from the control plane, and what it does when a project is gone."""
+"""Builds the region's subscription to snapshots, and the destruction of projects that a snapshot reports as destroyed."""
 
 from functools import partial
 
@@ -13,16 +13,16 @@ from domicile.data_plane.snapshot.subscription import SnapshotSubscription
 
 
 def build_destruction(base: Foundation, path: RequestPath) -> Destruction:
-    """Destroys what rests here of a project that the snapshot says is destroyed."""
+    """The task that destroys a project's stored content after a snapshot reports the project as destroyed."""
     report = partial(path.meter.event_on_disk, RegionEventType.PROJECT_DESTROYED)
-    # Each part that keeps content of a project at rest has its destroyer in this list.
+    # Each part that stores content of projects has its destroyer in this list.
     return Destruction(base.storage.region, base.clock, (path.image_links.destroy,), report)
 
 
 async def restore_subscription(
     base: Foundation, path: RequestPath, link: ControlLink, enrollment: Enrollment, destruction: Destruction
 ) -> SnapshotSubscription:
-    """The subscription to snapshots. The last verified one is in force when this returns."""
+    """Make the subscription to snapshots, and put the last verified snapshot into force."""
     subscription = SnapshotSubscription(
         link,
         SnapshotRepository(base.storage.region),
