@@ -13,7 +13,7 @@ from domicile.process.core_dumps import forbid_core_dumps
 from domicile.process.descriptors import raise_descriptor_limit
 from domicile.process.engine_packages import EnginesNotInstalledError, require_engine_packages
 from domicile.process.lifeline import follow_parent
-from domicile_engines.app.command_line import Options, read_options
+from domicile_engines.app.command_line import EngineOptions, read_options
 from domicile_engines.app.listener import listen
 from domicile_engines.app.log_lines import configure_log
 
@@ -41,7 +41,7 @@ def main() -> None:
         options.socket.unlink(missing_ok=True)
 
 
-def _confine(options: Options) -> None:
+def _confine(options: EngineOptions) -> None:
     """Confine the process to its folders and to Unix sockets. Exits on failure: an engine on a network could leak prompts."""
     try:
         move_into(options.data or options.socket.parent, "engine")

@@ -14,14 +14,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domicile.web.application import Application
 from domicile.web.bodies.reading import json_response
 from domicile_engines.endpoints.service import EndpointService
-from domicile_engines.models.smollm2.engine import Engine
+from domicile_engines.models.smollm2.engine import ChatEngine
 from domicile_engines.runtime.llama.server import EngineError
 from domicile_engines.runtime.weights import WeightsError
 
 _log = logging.getLogger(__name__)
 
 
-def create_app(engine: Engine, services: Sequence[EndpointService]) -> ASGIApp:
+def create_app(engine: ChatEngine, services: Sequence[EndpointService]) -> ASGIApp:
     """Build the application. It answers `/health` while the chat model still loads.
 
     Each other model in `services` is loaded at its first request.
@@ -50,7 +50,7 @@ def create_app(engine: Engine, services: Sequence[EndpointService]) -> ASGIApp:
 
 
 @asynccontextmanager
-async def _lifespan(engine: Engine, services: Sequence[EndpointService]) -> AsyncIterator[None]:
+async def _lifespan(engine: ChatEngine, services: Sequence[EndpointService]) -> AsyncIterator[None]:
     loading = asyncio.create_task(_load(engine))
     try:
         yield
@@ -60,7 +60,7 @@ async def _lifespan(engine: Engine, services: Sequence[EndpointService]) -> Asyn
             await service.close()
 
 
-async def _load(engine: Engine) -> None:
+async def _load(engine: ChatEngine) -> None:
     """Load the chat model. On failure, log why and raise SIGTERM, so that the supervisor sees the engine end."""
     try:
         await engine.load()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class EngineOptions:
     """The checked command-line options."""
 
     socket: Path
@@ -26,7 +26,7 @@ class Options:
     follow_parent: bool
 
 
-def read_options(description: str | None) -> Options:
+def read_options(description: str | None) -> EngineOptions:
     """Read the options of this process. Exits with a message if one is invalid."""
     parser = argparse.ArgumentParser(prog="python -m domicile_engines", description=description)
     parser.add_argument(
@@ -44,7 +44,7 @@ def read_options(description: str | None) -> Options:
     parser.add_argument("--vision-mmproj", type=Path, help="the mmproj file (projector) of the vision model")
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default="info")
     parser.add_argument("--follow-parent", action="store_true", help="stop when standard input ends")
-    options = Options(**vars(parser.parse_args()))
+    options = EngineOptions(**vars(parser.parse_args()))
     if options.prompt_limit >= options.context:
         parser.error("--prompt-limit must leave room for an answer within --context")
     if (options.vision_model is None) != (options.vision_mmproj is None):

@@ -9,26 +9,26 @@ import structlog
 import uvicorn
 
 from domicile_engines.app.application import create_app
-from domicile_engines.app.command_line import Options
-from domicile_engines.endpoints.chat_completions.endpoint import ChatCompletions
-from domicile_engines.endpoints.completions.endpoint import Completions
-from domicile_engines.endpoints.embeddings.endpoint import Embeddings
-from domicile_engines.endpoints.images.endpoint import Images
-from domicile_engines.endpoints.moderations.endpoint import Moderation
+from domicile_engines.app.command_line import EngineOptions
+from domicile_engines.endpoints.chat_completions.endpoint import ChatCompletionsService
+from domicile_engines.endpoints.completions.endpoint import CompletionsService
+from domicile_engines.endpoints.embeddings.endpoint import EmbeddingsService
+from domicile_engines.endpoints.images.endpoint import ImagesService
+from domicile_engines.endpoints.moderations.endpoint import ModerationsService
 from domicile_engines.endpoints.service import EndpointService
-from domicile_engines.endpoints.speech.endpoint import Speech
-from domicile_engines.endpoints.transcriptions.endpoint import Transcription
-from domicile_engines.models.smollm2.engine import Engine, Limits
+from domicile_engines.endpoints.speech.endpoint import SpeechService
+from domicile_engines.endpoints.transcriptions.endpoint import TranscriptionsService
+from domicile_engines.models.smollm2.engine import ChatEngine, EngineLimits
 from domicile_engines.models.vision.answering import Vision
 from domicile_engines.models.vision.model import VisionFiles
 
 _GRACEFUL_SECONDS = 1
 
 
-def serve(options: Options, listener: socket.socket) -> None:
+def serve(options: EngineOptions, listener: socket.socket) -> None:
     """Serve on `listener` until SIGTERM."""
-    limits = Limits(options.slots, options.context, options.prompt_limit, options.threads)
-    engine = Engine(limits, options.socket.with_name(options.socket.name + ".d"))
+    limits = EngineLimits(options.slots, options.context, options.prompt_limit, options.threads)
+    engine = ChatEngine(limits, options.socket.with_name(options.socket.name + ".d"))
     # The platform's log records use the engine's format (`log_lines`), without tracebacks. The region logs each request.
     structlog.configure(
         processors=[_line],
@@ -54,21 +54,23 @@ def _line(_logger: object, _level: str, event: structlog.typing.EventDict) -> st
     return " ".join(f"{name}={value}" for name, value in event.items() if name not in {"exc_info", "stack_info"})
 
 
-def endpoint_services(engine: Engine, vision: Vision | None, *, idle_s: float, threads: int) -> list[EndpointService]:
+def endpoint_services(
+    engine: ChatEngine, vision: Vision | None, *, idle_s: float, threads: int
+) -> list[EndpointService]:
     """Return the services of all endpoints. Each loads its own models at its first request."""
-    embeddings = Embeddings(idle_s=idle_s, threads=threads)
+    embeddings = EmbeddingsService(idle_s=idle_s, threads=threads)
     return [
-        ChatCompletions(engine, vision),
-        Completions(engine),
+        ChatCompletionsService(engine, vision),
+        CompletionsService(engine),
         embeddings,
-        Moderation(embeddings.model, idle_s=idle_s, threads=threads),
-        Images(idle_s=idle_s),
-        Transcription(idle_s=idle_s, threads=threads),
-        Speech(idle_s=idle_s, threads=threads),
+        ModerationsService(embeddings.model, idle_s=idle_s, threads=threads),
+        ImagesService(idle_s=idle_s),
+        TranscriptionsService(idle_s=idle_s, threads=threads),
+        SpeechService(idle_s=idle_s, threads=threads),
     ]
 
 
-def _vision(options: Options) -> Vision | None:
+def _vision(options: EngineOptions) -> Vision | None:
     """Return the operator's vision model; None if none is configured. Its private folder is next to the chat model's."""
     if options.vision_model is None or options.vision_mmproj is None:
         return None

@@ -9,7 +9,7 @@ from domicile_engines.models.smollm2.generation import Event, Finished, PromptCo
 
 
 @dataclass
-class Usage:
+class TokenUsage:
     """Tokens of one request: the prompt counted once, the completions of all choices added up."""
 
     prompt_tokens: int

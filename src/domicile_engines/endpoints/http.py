@@ -49,7 +49,7 @@ def json_reader(
     return read
 
 
-class Reply:
+class HttpReply:
     """The reply to one request: whole or streamed. An error follows the form that has begun."""
 
     def __init__(self, send: Send) -> None:
@@ -100,11 +100,11 @@ class Reply:
         await self.end()
 
 
-class Endpoint(Generic[RequestT]):
+class ModelEndpoint(Generic[RequestT]):
     """An ASGI endpoint. It reads the body, then watches for the client's disconnect while `answer` works."""
 
     def __init__(
-        self, read: Read[RequestT], answer: Callable[[RequestT, str | None, Reply], Coroutine[None, None, None]]
+        self, read: Read[RequestT], answer: Callable[[RequestT, str | None, HttpReply], Coroutine[None, None, None]]
     ) -> None:
         """`answer` takes the request, its project and the reply. It replies or raises `DomicileError`.
 
@@ -114,7 +114,7 @@ class Endpoint(Generic[RequestT]):
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reply = Reply(send)
+        reply = HttpReply(send)
         request = Request(scope, receive)
         try:
             asked = await self._read(request)

@@ -11,7 +11,7 @@ import pytest
 from domicile.web.bodies.multipart import write_form
 from domicile_engines.app.application import create_app
 from domicile_engines.app.serving import endpoint_services
-from domicile_engines.models.smollm2.engine import Engine, Limits
+from domicile_engines.models.smollm2.engine import ChatEngine, EngineLimits
 from tests.component.data_plane.region_under_test import region_under_test
 from tests.unit.data_plane.region_parts import engine_settings
 
@@ -160,7 +160,7 @@ async def both(tmp_path: Path) -> AsyncIterator[Both]:
     """A region whose engine does not answer, and an engine that has loaded nothing."""
     models = [each["model"] for each in (CHAT, COMPLETION, EMBEDDING, IMAGE, MODERATION, SPEECH, TRANSCRIPTION)]
     settings = engine_settings(models=dict.fromkeys(models, "m"))
-    engine = Engine(Limits(slots=1, context=64, prompt_limit=32, threads=1), tmp_path / "engine.d")
+    engine = ChatEngine(EngineLimits(slots=1, context=64, prompt_limit=32, threads=1), tmp_path / "engine.d")
     app = create_app(engine, endpoint_services(engine, None, idle_s=1, threads=1))
     transport = httpx2.ASGITransport(app=app)
     async with (

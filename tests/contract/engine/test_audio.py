@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from tests.contract.engine.conftest import EngineProcess
 from tests.recordings import LEISURE, SELFISH, encoded, noise, silence, tone, word_errors, words
 
-from domicile_engines.endpoints.speech.endpoint import Speech
-from domicile_engines.endpoints.transcriptions.endpoint import Transcription
+from domicile_engines.endpoints.speech.endpoint import SpeechService
+from domicile_engines.endpoints.transcriptions.endpoint import TranscriptionsService
 
 pytestmark = [pytest.mark.contract("C22"), pytest.mark.timeout(300)]
 
@@ -168,7 +168,7 @@ def written_files() -> Iterator[list[str]]:
 
 
 async def test_neither_a_recording_nor_a_text_rests_on_a_disk(written_files: list[str]) -> None:
-    services = (Transcription(idle_s=60, threads=1), Speech(idle_s=60, threads=1))
+    services = (TranscriptionsService(idle_s=60, threads=1), SpeechService(idle_s=60, threads=1))
     app = Starlette(routes=[route for service in services for route in service.routes()])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://engine") as http:
         said = await http.post(

@@ -10,11 +10,11 @@ from starlette.routing import Route
 from domicile.kernel.fair_turns import Project
 from domicile.openai_api.chat_rules import check_chat_request
 from domicile_engines.endpoints.chat_completions.capability import check_capability
-from domicile_engines.endpoints.chat_completions.reply import Chunks, Message, unary
-from domicile_engines.endpoints.generated import Envelope, Usage
-from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.chat_completions.reply import ChatChunks, GeneratedMessage, unary
+from domicile_engines.endpoints.generated import Envelope, TokenUsage
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
 from domicile_engines.endpoints.scheduled import ScheduledChat
-from domicile_engines.models.smollm2.engine import Engine
+from domicile_engines.models.smollm2.engine import ChatEngine
 from domicile_engines.models.smollm2.generation import Generation
 from domicile_engines.models.smollm2.plan import make_plan
 from domicile_engines.models.smollm2.side_by_side import generating
@@ -27,16 +27,16 @@ LIMIT_BYTES = 32 * 1024 * 1024
 read_chat = json_reader(ScheduledChat, check_chat_request, check_capability, limit_bytes=LIMIT_BYTES)
 
 
-class ChatCompletions:
+class ChatCompletionsService:
     """The endpoint of the chat model and of the operator's vision model, if there is one."""
 
-    def __init__(self, engine: Engine, vision: Vision | None) -> None:
+    def __init__(self, engine: ChatEngine, vision: Vision | None) -> None:
         """`engine`: shared with completions; this service lists and closes it. `vision`: None if none is configured."""
         self._engine = engine
         self._vision = vision
 
     def routes(self) -> Sequence[Route]:
-        return [Route("/v1/chat/completions", Endpoint(read_chat, self._answer), methods=["POST"])]
+        return [Route("/v1/chat/completions", ModelEndpoint(read_chat, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
         return [self._engine.describe(), *([self._vision.describe()] if self._vision is not None else [])]
@@ -46,7 +46,7 @@ class ChatCompletions:
         if self._vision is not None:
             await self._vision.close()
 
-    async def _answer(self, request: ScheduledChat, project: Project, reply: Reply) -> None:
+    async def _answer(self, request: ScheduledChat, project: Project, reply: HttpReply) -> None:
         async with self._generating(request, project) as generation:
             await (_stream if request.streams else _whole)(reply, request, generation)
 
@@ -67,9 +67,9 @@ class ChatCompletions:
             yield Generation(engine.fingerprint, len(plan.prompt), legacy, events)
 
 
-async def _whole(reply: Reply, request: ScheduledChat, generation: Generation) -> None:
-    usage = Usage(generation.prompt_tokens)
-    messages = [Message(index, generation.legacy) for index in range(request.n or 1)]
+async def _whole(reply: HttpReply, request: ScheduledChat, generation: Generation) -> None:
+    usage = TokenUsage(generation.prompt_tokens)
+    messages = [GeneratedMessage(index, generation.legacy) for index in range(request.n or 1)]
     async for index, event in generation.events:
         usage.note(event)
         messages[index].note(event)
@@ -77,9 +77,9 @@ async def _whole(reply: Reply, request: ScheduledChat, generation: Generation) -
     await reply.json(msgspec.json.encode(unary(envelope, messages, usage, request)))
 
 
-async def _stream(reply: Reply, request: ScheduledChat, generation: Generation) -> None:
-    usage = Usage(generation.prompt_tokens)
-    chunks = Chunks(Envelope(request.model, generation.fingerprint), request, legacy=generation.legacy)
+async def _stream(reply: HttpReply, request: ScheduledChat, generation: Generation) -> None:
+    usage = TokenUsage(generation.prompt_tokens)
+    chunks = ChatChunks(Envelope(request.model, generation.fingerprint), request, legacy=generation.legacy)
     async for index, event in generation.events:
         usage.note(event)
         chunk = chunks.of(index, event)

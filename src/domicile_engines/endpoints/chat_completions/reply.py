@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domicile.openai_api.chat import ChatCompletionRequest
-from domicile_engines.endpoints.generated import Envelope, Usage
+from domicile_engines.endpoints.generated import Envelope, TokenUsage
 from domicile_engines.models.smollm2.generation import (
     CallArguments,
     CallBegins,
@@ -16,7 +16,7 @@ from domicile_engines.models.smollm2.generation import (
 
 
 @dataclass
-class Message:
+class GeneratedMessage:
     """One choice, built from its events."""
 
     index: int
@@ -58,7 +58,9 @@ class Message:
         }
 
 
-def unary(envelope: Envelope, messages: list[Message], usage: Usage, request: ChatCompletionRequest) -> dict[str, Any]:
+def unary(
+    envelope: Envelope, messages: list[GeneratedMessage], usage: TokenUsage, request: ChatCompletionRequest
+) -> dict[str, Any]:
     """A whole reply: the `chat.completion` object."""
     return {
         **envelope.as_json("chat.completion"),
@@ -67,7 +69,7 @@ def unary(envelope: Envelope, messages: list[Message], usage: Usage, request: Ch
     }
 
 
-class Chunks:
+class ChatChunks:
     """Builds the `chat.completion.chunk` objects of one streamed reply."""
 
     def __init__(self, envelope: Envelope, request: ChatCompletionRequest, *, legacy: bool) -> None:
@@ -108,7 +110,7 @@ class Chunks:
                 return {"function_call": {"arguments": fragment}}
         return self._delta(event)
 
-    def usage(self, usage: Usage) -> dict[str, Any]:
+    def usage(self, usage: TokenUsage) -> dict[str, Any]:
         """The last chunk, sent when the request sets `stream_options.include_usage`."""
         return {**self._common, "choices": [], "usage": usage.as_json()}
 

@@ -12,12 +12,12 @@ from domicile.kernel.fair_turns import Project
 from domicile.openai_api.completions import check_completion_request
 from domicile.web.bodies.body_limits import body_limit
 from domicile_engines.endpoints.completions.capability import check_capability
-from domicile_engines.endpoints.completions.reply import Chunks, Completion, Count, whole
+from domicile_engines.endpoints.completions.reply import BatchUsage, CompletionChunks, GeneratedCompletion, whole
 from domicile_engines.endpoints.generated import Envelope
-from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
 from domicile_engines.endpoints.scheduled import ScheduledCompletion
 from domicile_engines.models.cl100k_base.token_ids import texts
-from domicile_engines.models.smollm2.engine import Engine
+from domicile_engines.models.smollm2.engine import ChatEngine
 from domicile_engines.models.smollm2.generation import Event, Plan
 from domicile_engines.models.smollm2.plan import check_length
 from domicile_engines.models.smollm2.sampling import sampling
@@ -39,15 +39,15 @@ read_completion = json_reader(
 )
 
 
-class Completions:
+class CompletionsService:
     """The completions endpoint. The chat model continues the texts."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: ChatEngine) -> None:
         """`engine`: shared with chat, which lists and closes it."""
         self._engine = engine
 
     def routes(self) -> Sequence[Route]:
-        return [Route(_PATH, Endpoint(read_completion, self._answer), methods=["POST"])]
+        return [Route(_PATH, ModelEndpoint(read_completion, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
         return []
@@ -55,19 +55,19 @@ class Completions:
     async def close(self) -> None:
         return
 
-    async def _answer(self, request: ScheduledCompletion, _: Project, reply: Reply) -> None:
+    async def _answer(self, request: ScheduledCompletion, _: Project, reply: HttpReply) -> None:
         engine = self._engine
         model = engine.ready_for(request.model)
         given = await asyncio.to_thread(texts, request.prompt or "", "prompt")
         given = [(name, "" if text == _DOCUMENT_BEGINS else text) for name, text in given]
         plans = [await self._plan(model.llama, request, name, text) for name, text in given]
         of_each = request.n or 1
-        count = Count(sum(len(plan.prompt) for plan in plans), of_each)
+        usage = BatchUsage(sum(len(plan.prompt) for plan in plans), of_each)
         each = [plan for plan in plans for _ in range(of_each)]
         echoes = [text if request.echo else "" for _, text in given for _ in range(of_each)]
         envelope = Envelope(request.model, engine.fingerprint, id=f"cmpl-{secrets.token_hex(12)}")
         async with generating(engine, model, each, seed=request.seed, priority=request.priority or 0) as events:
-            await (_stream if request.streams else _whole)(reply, request, envelope, echoes, count, events)
+            await (_stream if request.streams else _whole)(reply, request, envelope, echoes, usage, events)
 
     async def _plan(self, llama: Llama, request: ScheduledCompletion, name: str, text: str) -> Plan:
         limit = self._engine.prompt_limit
@@ -88,25 +88,35 @@ class Completions:
 
 
 async def _whole(
-    reply: Reply, request: ScheduledCompletion, envelope: Envelope, echoes: list[str], count: Count, events: Events
+    reply: HttpReply,
+    request: ScheduledCompletion,
+    envelope: Envelope,
+    echoes: list[str],
+    usage: BatchUsage,
+    events: Events,
 ) -> None:
-    completions = [Completion(index, echo) for index, echo in enumerate(echoes)]
+    completions = [GeneratedCompletion(index, echo) for index, echo in enumerate(echoes)]
     async for index, event in events:
-        count.note(index, event)
+        usage.note(index, event)
         completions[index].note(event)
-    await reply.json(msgspec.json.encode(whole(envelope, completions, count, request.logprobs)))
+    await reply.json(msgspec.json.encode(whole(envelope, completions, usage, request.logprobs)))
 
 
 async def _stream(
-    reply: Reply, request: ScheduledCompletion, envelope: Envelope, echoes: list[str], count: Count, events: Events
+    reply: HttpReply,
+    request: ScheduledCompletion,
+    envelope: Envelope,
+    echoes: list[str],
+    usage: BatchUsage,
+    events: Events,
 ) -> None:
     wants_usage = request.wants_usage_in_stream
-    chunks = Chunks(envelope, echoes, alternatives=request.logprobs, include_usage=wants_usage)
+    chunks = CompletionChunks(envelope, echoes, alternatives=request.logprobs, include_usage=wants_usage)
     async for index, event in events:
-        count.note(index, event)
+        usage.note(index, event)
         chunk = chunks.of(index, event)
         if chunk is not None:
             await reply.event(msgspec.json.encode(chunk))
     if wants_usage:
-        await reply.event(msgspec.json.encode(chunks.usage(count)))
+        await reply.event(msgspec.json.encode(chunks.usage(usage)))
     await reply.done()

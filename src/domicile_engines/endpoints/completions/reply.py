@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from domicile_engines.endpoints.generated import Envelope, Usage
+from domicile_engines.endpoints.generated import Envelope, TokenUsage
 from domicile_engines.models.smollm2.generation import Event, Finished, Started, Text
 
 KIND = "text_completion"
@@ -35,7 +35,7 @@ class Logprobs:
 
 
 @dataclass
-class Completion:
+class GeneratedCompletion:
     """One completion, built from its events."""
 
     index: int
@@ -57,11 +57,11 @@ class Completion:
         return _choice(self.index, self.text, logprobs, self.finish_reason)
 
 
-class Count:
+class BatchUsage:
     """Usage of a request with several prompts: each prompt counts once, all completions add up."""
 
     def __init__(self, prompt_tokens: int, for_each_prompt: int) -> None:
-        self._usage = Usage(prompt_tokens)
+        self._usage = TokenUsage(prompt_tokens)
         self._for_each_prompt = for_each_prompt
         self._cached: dict[int, int] = {}
 
@@ -78,16 +78,18 @@ class Count:
         return self._usage.as_json()
 
 
-def whole(envelope: Envelope, completions: list[Completion], count: Count, alternatives: int | None) -> dict[str, Any]:
+def whole(
+    envelope: Envelope, completions: list[GeneratedCompletion], usage: BatchUsage, alternatives: int | None
+) -> dict[str, Any]:
     """A whole reply: the `text_completion` object with all completions."""
     return {
         **envelope.as_json(KIND),
         "choices": [completion.as_json(alternatives) for completion in completions],
-        "usage": count.as_json(),
+        "usage": usage.as_json(),
     }
 
 
-class Chunks:
+class CompletionChunks:
     """Builds the chunks of one streamed reply. A chunk has the shape of a whole reply."""
 
     def __init__(
@@ -110,9 +112,9 @@ class Chunks:
             return self._chunk(_choice(index, self._echoes[index], None, None))
         return None
 
-    def usage(self, count: Count) -> dict[str, Any]:
+    def usage(self, usage: BatchUsage) -> dict[str, Any]:
         """The last chunk, sent when the request sets `stream_options.include_usage`."""
-        return {**self._common, "choices": [], "usage": count.as_json()}
+        return {**self._common, "choices": [], "usage": usage.as_json()}
 
     def _chunk(self, choice: dict[str, Any]) -> dict[str, Any]:
         return {**self._common, "choices": [choice], **self._usage}

@@ -21,7 +21,7 @@ from domicile.openai_api.embeddings import (
 from domicile.web.bodies.body_limits import body_limit
 from domicile_engines.endpoints.embeddings import reply as replies
 from domicile_engines.endpoints.embeddings.capability import check_capability
-from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
 from domicile_engines.models.cl100k_base.token_ids import texts
 from domicile_engines.models.entry import model_entry
 from domicile_engines.models.minilm.model import DIMENSIONS, MODEL_ID, MiniLm, Vector, combine, windows
@@ -49,7 +49,7 @@ read_embedding = json_reader(
 )
 
 
-class Embeddings:
+class EmbeddingsService:
     """The embedding model and its endpoint."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
@@ -57,7 +57,7 @@ class Embeddings:
         """Shared with moderation."""
 
     def routes(self) -> Sequence[Route]:
-        return [Route(_PATH, Endpoint(read_embedding, self._answer), methods=["POST"])]
+        return [Route(_PATH, ModelEndpoint(read_embedding, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
         return [model_entry(MODEL_ID, "sentence-transformers", "embeddings", dimensions=DIMENSIONS)]
@@ -65,7 +65,7 @@ class Embeddings:
     async def close(self) -> None:
         await self.model.close()
 
-    async def _answer(self, request: EmbeddingRequest, project: Project, reply: Reply) -> None:
+    async def _answer(self, request: EmbeddingRequest, project: Project, reply: HttpReply) -> None:
         split = await self.model.run(partial(_tokenize, request), project)
         parts = [window for text in split for window in text]
         embedded = await self.model.run_in_turns(_turns(parts), project)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from domicile.kernel.fair_turns import Project
 from domicile.openai_api.images import ImageRequest, check_image_request
 from domicile.web.bodies.body_limits import body_limit
-from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
 from domicile_engines.endpoints.images import reply as replies
 from domicile_engines.endpoints.images.capability import MODEL_ID, check_capability
 from domicile_engines.models.entry import model_entry
@@ -27,14 +27,14 @@ _SQUARE = (1024, 1024)
 read_image_request = json_reader(ImageRequest, check_image_request, check_capability, limit_bytes=body_limit(_PATH))
 
 
-class Images:
+class ImagesService:
     """The drawing program and its endpoint. It has no weights: being resident gives it a thread and a bounded queue."""
 
     def __init__(self, *, idle_s: float) -> None:
         self._sketcher = Resident(MODEL_ID, object, idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        return [Route(_PATH, Endpoint(read_image_request, self._answer), methods=["POST"])]
+        return [Route(_PATH, ModelEndpoint(read_image_request, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
         return [model_entry(MODEL_ID, "domicile", "images")]
@@ -42,7 +42,7 @@ class Images:
     async def close(self) -> None:
         await self._sketcher.close()
 
-    async def _answer(self, request: ImageRequest, project: Project, reply: Reply) -> None:
+    async def _answer(self, request: ImageRequest, project: Project, reply: HttpReply) -> None:
         turns: list[Callable[[object, threading.Event], dict[str, str]]] = [
             partial(_draw, request, index) for index in range(request.images)
         ]

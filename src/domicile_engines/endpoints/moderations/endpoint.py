@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from domicile.kernel.fair_turns import Project
 from domicile.openai_api.moderations import ModerationRequest, check_moderation_request
-from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
 from domicile_engines.endpoints.moderations import reply as replies
 from domicile_engines.endpoints.moderations.capability import MODEL_ID, check_capability
 from domicile_engines.models.entry import model_entry
@@ -33,21 +33,21 @@ read_moderation = json_reader(ModerationRequest, check_moderation_request, check
 
 
 @dataclass(frozen=True)
-class Item:
+class ScoredInput:
     """The input of one result: one text, or all parts of a request. Images are pairs of path and data URL."""
 
     texts: Sequence[str] = ()
     images: Sequence[tuple[str, str]] = ()
 
 
-def items(request: ModerationRequest) -> Sequence[Item]:
+def items(request: ModerationRequest) -> Sequence[ScoredInput]:
     """One item for each text of a list of texts. All parts of a list of parts are one item."""
     if isinstance(request.input, str) or isinstance(request.input[0], str):
-        return [Item([text]) for text in request.texts()]
-    return [Item(list(request.texts()), list(request.images()))]
+        return [ScoredInput([text]) for text in request.texts()]
+    return [ScoredInput(list(request.texts()), list(request.images()))]
 
 
-class Moderation:
+class ModerationsService:
     """The moderations endpoint, with the text model (heads over MiniLM) and the image model."""
 
     def __init__(self, minilm: Resident[MiniLm], *, idle_s: float, threads: int) -> None:
@@ -56,7 +56,7 @@ class Moderation:
         self._images = Resident(_IMAGE_MODEL_ID, partial(OpenNsfw, threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        return [Route("/v1/moderations", Endpoint(read_moderation, self._answer), methods=["POST"])]
+        return [Route("/v1/moderations", ModelEndpoint(read_moderation, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
         return [model_entry(MODEL_ID, "domicile", "moderations", "image")]
@@ -64,7 +64,7 @@ class Moderation:
     async def close(self) -> None:
         await self._images.close()
 
-    async def _answer(self, request: ModerationRequest, project: Project, reply: Reply) -> None:
+    async def _answer(self, request: ModerationRequest, project: Project, reply: HttpReply) -> None:
         wanted = items(request)
         # Images first, so that a damaged one is refused before any text is scored.
         image_scores = [await self._worst_image(item, project) for item in wanted]
@@ -75,13 +75,13 @@ class Moderation:
         ]
         await reply.json(replies.encode(request.model, results))
 
-    async def _worst_image(self, item: Item, project: Project) -> float | None:
+    async def _worst_image(self, item: ScoredInput, project: Project) -> float | None:
         if not item.images:
             return None
         pieces = [partial(_score_image, url, param) for param, url in item.images]
         return max(await self._images.run_in_turns(pieces, project))
 
-    async def _worst_texts(self, wanted: Sequence[Item], project: Project) -> list[Scores]:
+    async def _worst_texts(self, wanted: Sequence[ScoredInput], project: Project) -> list[Scores]:
         """For each item, the highest score of each category among its passages."""
         cut = await asyncio.to_thread(
             lambda: [[passage for text in item.texts for passage in passages(text)] for item in wanted]

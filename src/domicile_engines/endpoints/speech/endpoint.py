@@ -10,7 +10,7 @@ from starlette.routing import Route
 from domicile.kernel.fair_turns import Project
 from domicile.openai_api.audio_speech import SpeechRequest, check_speech_request
 from domicile.web.bodies.body_limits import body_limit
-from domicile_engines.endpoints.http import Endpoint, Reply, json_reader
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
 from domicile_engines.endpoints.speech.capability import check_capability
 from domicile_engines.endpoints.speech.reply import send_events, send_sound
 from domicile_engines.models.entry import model_entry
@@ -23,7 +23,7 @@ _PATH = "/v1/audio/speech"
 read_speech = json_reader(SpeechRequest, check_speech_request, check_capability, limit_bytes=body_limit(_PATH))
 
 
-class Speech:
+class SpeechService:
     """The speech model and its endpoint."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
@@ -31,7 +31,7 @@ class Speech:
         self._kokoro = Resident(MODEL_ID, partial(load, threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
-        return [Route(_PATH, Endpoint(read_speech, self._answer), methods=["POST"])]
+        return [Route(_PATH, ModelEndpoint(read_speech, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
         return [model_entry(MODEL_ID, "hexgrad", "speech", "stream", voices=list(KOKORO_VOICES))]
@@ -39,7 +39,7 @@ class Speech:
     async def close(self) -> None:
         await self._kokoro.close()
 
-    async def _answer(self, request: SpeechRequest, project: Project, reply: Reply) -> None:
+    async def _answer(self, request: SpeechRequest, project: Project, reply: HttpReply) -> None:
         async with aclosing(self._kokoro.stream(spoken_by(request), project)) as sounds:
             if request.as_events:
                 await send_events(reply, sounds)

@@ -5,21 +5,21 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from domicile_engines.endpoints.http import Reply
+from domicile_engines.endpoints.http import HttpReply
 from domicile_engines.models.kokoro.speaking import Sound
 
 # Clients read an event into a buffer, so events stay small.
 _EVENT_BYTES = 48 * 1024
 
 
-async def send_sound(reply: Reply, sounds: AsyncIterator[Sound], media_type: str) -> None:
+async def send_sound(reply: HttpReply, sounds: AsyncIterator[Sound], media_type: str) -> None:
     """Stream the audio bytes themselves."""
     async for sound in sounds:
         await reply.part(sound.data, media_type)
     await reply.end()
 
 
-async def send_events(reply: Reply, sounds: AsyncIterator[Sound]) -> None:
+async def send_events(reply: HttpReply, sounds: AsyncIterator[Sound]) -> None:
     """Stream the audio as events. Usage counts the model's units: sounds (phonemes) in, frames of 25 ms out."""
     read = made = 0
     async for sound in sounds:

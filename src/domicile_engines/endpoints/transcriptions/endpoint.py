@@ -18,12 +18,12 @@ from domicile.openai_api.audio_transcription import (
 )
 from domicile.web.bodies.body_limits import body_limit
 from domicile.web.bodies.form_stream import read_form
-from domicile_engines.endpoints.http import Endpoint, Read, Reply
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, Read
 from domicile_engines.endpoints.transcriptions import reply as shapes
 from domicile_engines.endpoints.transcriptions.capability import MODEL_ID, check_capability
 from domicile_engines.endpoints.transcriptions.reply import RecordingRequest
 from domicile_engines.models.entry import model_entry
-from domicile_engines.models.whisper.transcript import SECONDS_MAX, Segment, Transcript
+from domicile_engines.models.whisper.transcript import SECONDS_MAX, Transcript, TranscriptSegment
 from domicile_engines.runtime.resident import Resident
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def form_reader(type_: type[RecordingRequest], path: str) -> Read[RecordingReque
     return read
 
 
-class Transcription:
+class TranscriptionsService:
     """The transcription model and its two endpoints."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
@@ -73,9 +73,9 @@ class Transcription:
         await self._whisper.close()
 
     def _route(self, path: str, type_: type[RecordingRequest]) -> Route:
-        return Route(path, Endpoint(form_reader(type_, path), self._answer), methods=["POST"])
+        return Route(path, ModelEndpoint(form_reader(type_, path), self._answer), methods=["POST"])
 
-    async def _answer(self, request: RecordingRequest, project: Project, reply: Reply) -> None:
+    async def _answer(self, request: RecordingRequest, project: Project, reply: HttpReply) -> None:
         async with aclosing(self._whisper.stream(_heard(request), project)) as items:
             if isinstance(request, TranscriptionRequest) and request.streams:
                 await _as_events(items, reply)
@@ -83,8 +83,10 @@ class Transcription:
                 await _as_whole(items, request, reply)
 
 
-async def _as_whole(items: "AsyncIterator[Transcript | Segment]", request: RecordingRequest, reply: Reply) -> None:
-    segments: list[Segment] = []
+async def _as_whole(
+    items: "AsyncIterator[Transcript | TranscriptSegment]", request: RecordingRequest, reply: HttpReply
+) -> None:
+    segments: list[TranscriptSegment] = []
     transcript = Transcript(0, None, iter(()))
     async for item in items:
         if isinstance(item, Transcript):
@@ -94,7 +96,7 @@ async def _as_whole(items: "AsyncIterator[Transcript | Segment]", request: Recor
     await reply.whole(*shapes.whole(request, transcript, segments))
 
 
-async def _as_events(items: "AsyncIterator[Transcript | Segment]", reply: Reply) -> None:
+async def _as_events(items: "AsyncIterator[Transcript | TranscriptSegment]", reply: HttpReply) -> None:
     text = ""
     transcript = Transcript(0, None, iter(()))
     async for item in items:
@@ -115,8 +117,10 @@ def _load(threads: int) -> "Whisper":
     return Whisper(threads)
 
 
-def _heard(request: RecordingRequest) -> "Callable[[Whisper, threading.Event], Iterator[Transcript | Segment]]":
-    def work(whisper: "Whisper", left: threading.Event) -> Iterator[Transcript | Segment]:
+def _heard(
+    request: RecordingRequest,
+) -> "Callable[[Whisper, threading.Event], Iterator[Transcript | TranscriptSegment]]":
+    def work(whisper: "Whisper", left: threading.Event) -> Iterator[Transcript | TranscriptSegment]:
         transcript = whisper.transcribe(request, left)
         yield transcript
         yield from transcript.segments

@@ -8,7 +8,7 @@ import msgspec
 
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
 from domicile_engines.models.whisper.languages import NAMES
-from domicile_engines.models.whisper.transcript import Segment, Transcript
+from domicile_engines.models.whisper.transcript import Transcript, TranscriptSegment
 
 RecordingRequest = TranscriptionRequest | TranslationRequest
 
@@ -16,12 +16,14 @@ UNKNOWN_LANGUAGE = "unknown"
 """The language of a recording without speech."""
 
 
-def text_of(segments: Iterable[Segment]) -> str:
+def text_of(segments: Iterable[TranscriptSegment]) -> str:
     """The text of all segments, joined."""
     return "".join(segment.text for segment in segments).strip()
 
 
-def whole(request: RecordingRequest, transcript: Transcript, segments: Sequence[Segment]) -> tuple[bytes, str]:
+def whole(
+    request: RecordingRequest, transcript: Transcript, segments: Sequence[TranscriptSegment]
+) -> tuple[bytes, str]:
     """The reply's body and content type, in the requested format."""
     match request.answer_format:
         case "text":
@@ -50,7 +52,9 @@ def _usage(transcript: Transcript) -> dict[str, Any]:
     return {"type": "duration", "seconds": math.ceil(transcript.seconds)}
 
 
-def _verbose(request: RecordingRequest, transcript: Transcript, segments: Sequence[Segment]) -> dict[str, Any]:
+def _verbose(
+    request: RecordingRequest, transcript: Transcript, segments: Sequence[TranscriptSegment]
+) -> dict[str, Any]:
     translates = isinstance(request, TranslationRequest)
     granularities: Sequence[str] = ("segment",)
     if isinstance(request, TranscriptionRequest) and request.timestamp_granularities:
@@ -73,7 +77,7 @@ def _verbose(request: RecordingRequest, transcript: Transcript, segments: Sequen
     return {**body, "usage": _usage(transcript)}
 
 
-def _segment(index: int, segment: Segment) -> dict[str, Any]:
+def _segment(index: int, segment: TranscriptSegment) -> dict[str, Any]:
     return {
         "id": index,
         "seek": segment.seek,
@@ -92,21 +96,21 @@ def _plain(text: str) -> tuple[bytes, str]:
     return text.encode(), "text/plain; charset=utf-8"
 
 
-def _srt(segments: Sequence[Segment]) -> str:
+def _srt(segments: Sequence[TranscriptSegment]) -> str:
     return "".join(
         f"{number}\n{_clock(segment.start, ',')} --> {_clock(segment.end, ',')}\n{_line(segment)}\n\n"
         for number, segment in enumerate(segments, 1)
     )
 
 
-def _vtt(segments: Sequence[Segment]) -> str:
+def _vtt(segments: Sequence[TranscriptSegment]) -> str:
     cues = "".join(
         f"{_clock(segment.start, '.')} --> {_clock(segment.end, '.')}\n{_line(segment)}\n\n" for segment in segments
     )
     return f"WEBVTT\n\n{cues}"
 
 
-def _line(segment: Segment) -> str:
+def _line(segment: TranscriptSegment) -> str:
     """The segment's text on one line. A player would read an arrow or an empty line in a cue as the next cue."""
     return " ".join(segment.text.replace("-->", "->").split())
 

@@ -9,13 +9,13 @@ from domicile_engines.models.entry import model_entry
 from domicile_engines.models.smollm2.weights import MODEL_ID, verified_weights
 from domicile_engines.runtime.engine_errors import loading, other_model
 from domicile_engines.runtime.llama.enforcement import Enforcement
-from domicile_engines.runtime.llama.server import Llama, Settings
+from domicile_engines.runtime.llama.server import Llama, LlamaSettings
 from domicile_engines.runtime.llama.slots import SlotQueue
 from domicile_engines.runtime.weights import Weights
 
 
 @dataclass(frozen=True)
-class Limits:
+class EngineLimits:
     """Limits of the chat model, from the command line."""
 
     slots: int
@@ -29,7 +29,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Model:
+class LoadedModel:
     """The parts that exist only after the weights are loaded."""
 
     weights: Weights
@@ -37,13 +37,13 @@ class Model:
     enforcement: Enforcement
 
 
-class Engine:
+class ChatEngine:
     """The chat model, loaded once and shared by all requests."""
 
-    def __init__(self, limits: Limits, private_directory: Path) -> None:
+    def __init__(self, limits: EngineLimits, private_directory: Path) -> None:
         self._limits = limits
         self._private_directory = private_directory
-        self._model: Model | None = None
+        self._model: LoadedModel | None = None
         self.slots = SlotQueue(limits.slots)
         self.failed = False
 
@@ -73,18 +73,18 @@ class Engine:
         Raises `WeightsError` or `EngineError`.
         """
         found = await asyncio.to_thread(verified_weights)
-        settings = Settings(
+        settings = LlamaSettings(
             found.path, self._private_directory, self._limits.slots, self._limits.context, self._limits.threads
         )
         llama = await asyncio.to_thread(Llama, settings)
-        self._model = Model(found, llama, Enforcement(llama))
+        self._model = LoadedModel(found, llama, Enforcement(llama))
 
     async def close(self) -> None:
         """Stop all generations and release the model's socket and threads."""
         if self._model is not None:
             await self._model.llama.close()
 
-    def ready_for(self, model: str) -> Model:
+    def ready_for(self, model: str) -> LoadedModel:
         """The loaded model. Raises a 404 if `model` is another model, a 503 while it still loads."""
         if model != MODEL_ID:
             raise other_model(MODEL_ID)

@@ -96,7 +96,7 @@ class Generation:
     """Each event with the index of its choice."""
 
 
-class Choice:
+class ChoiceGeneration:
     """One choice of an answer. It holds its slot from the first prompt token to the last generated token."""
 
     def __init__(self, llama: Llama, enforcement: Enforcement, plan: Plan, seed: int) -> None:

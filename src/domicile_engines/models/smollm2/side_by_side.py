@@ -5,15 +5,15 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 
-from domicile_engines.models.smollm2.engine import Engine, Model
-from domicile_engines.models.smollm2.generation import Choice, Event, Plan
+from domicile_engines.models.smollm2.engine import ChatEngine, LoadedModel
+from domicile_engines.models.smollm2.generation import ChoiceGeneration, Event, Plan
 
 _SEED_BITS = 32
 
 
 @asynccontextmanager
 async def generating(
-    engine: Engine, model: Model, plans: Sequence[Plan], *, seed: int | None, priority: int
+    engine: ChatEngine, model: LoadedModel, plans: Sequence[Plan], *, seed: int | None, priority: int
 ) -> AsyncIterator[AsyncIterator[tuple[int, Event]]]:
     """Run all plans and yield their events, each with the index of its plan.
 
@@ -23,7 +23,7 @@ async def generating(
     tickets = engine.slots.take_tickets([plan.prompt for plan in plans], plans[0].tenant, priority)
     first = seed if seed is not None else secrets.randbits(_SEED_BITS)
     choices = [
-        Choice(model.llama, model.enforcement, plan, (first + index) % 2**_SEED_BITS).run(ticket)
+        ChoiceGeneration(model.llama, model.enforcement, plan, (first + index) % 2**_SEED_BITS).run(ticket)
         for index, (plan, ticket) in enumerate(zip(plans, tickets, strict=True))
     ]
     try:

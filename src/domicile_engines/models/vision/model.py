@@ -13,7 +13,7 @@ import xllamacpp
 
 from domicile_engines.runtime.llama.server import (
     EngineError,
-    Settings,
+    LlamaSettings,
     private_socket,
     remove_private_socket,
     server_parameters,
@@ -41,7 +41,7 @@ class VisionModel:
             if not file.is_file():
                 raise WeightsError(f"{file} does not exist")
         self._socket = private_socket(private_directory)
-        settings = Settings(files.model, private_directory, 1, CONTEXT_TOKENS, threads)
+        settings = LlamaSettings(files.model, private_directory, 1, CONTEXT_TOKENS, threads)
         parameters = server_parameters(settings, self._socket, secrets.token_urlsafe(32))
         parameters.mmproj.path = str(files.mmproj)
         parameters.mmproj_use_gpu = False

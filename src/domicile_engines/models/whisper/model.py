@@ -17,7 +17,7 @@ from tqdm import tqdm
 from domicile.openai_api.audio_transcription import TranscriptionRequest, TranslationRequest
 from domicile_engines.models.whisper.decoding import SAMPLES_PER_SECOND, decode
 from domicile_engines.models.whisper.languages import code_of
-from domicile_engines.models.whisper.transcript import Segment, Transcript, Word
+from domicile_engines.models.whisper.transcript import Transcript, TranscriptSegment, TranscriptWord
 from domicile_engines.runtime.weights import read_verified
 
 # It logs content.
@@ -83,20 +83,20 @@ class Whisper:
         return Transcript(seconds, info.language, _until(left, map(_segment, heard)))
 
 
-def _until(left: threading.Event, segments: Iterator[Segment]) -> Iterator[Segment]:
+def _until(left: threading.Event, segments: Iterator[TranscriptSegment]) -> Iterator[TranscriptSegment]:
     for segment in segments:
         if left.is_set():
             return
         yield segment
 
 
-def _segment(segment: HeardSegment) -> Segment:
+def _segment(segment: HeardSegment) -> TranscriptSegment:
     """Convert a segment to Python's own number types: some of the model's are numpy's."""
-    return Segment(
+    return TranscriptSegment(
         start=float(segment.start),
         end=float(segment.end),
         text=segment.text,
-        words=tuple(Word(word.word, float(word.start), float(word.end)) for word in segment.words or ()),
+        words=tuple(TranscriptWord(word.word, float(word.start), float(word.end)) for word in segment.words or ()),
         seek=int(segment.seek),
         tokens=tuple(int(token) for token in segment.tokens),
         temperature=float(segment.temperature or 0),

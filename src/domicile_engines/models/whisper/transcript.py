@@ -8,7 +8,7 @@ SECONDS_MAX = 3_600
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TranscriptWord:
     """A word with its leading blank. `start` and `end`: seconds from the start of the recording."""
 
     text: str
@@ -17,7 +17,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TranscriptSegment:
     """The text between two times, with the model's own measures of its quality.
 
     `start` and `end`: seconds from the start of the recording.
@@ -26,7 +26,7 @@ class Segment:
     start: float
     end: float
     text: str
-    words: tuple[Word, ...]
+    words: tuple[TranscriptWord, ...]
     seek: int
     tokens: tuple[int, ...]
     temperature: float
@@ -43,4 +43,4 @@ class Transcript:
     """The length of the recording."""
     language: str | None
     """Whisper's code. None for a recording without speech when the request names no language."""
-    segments: Iterator[Segment]
+    segments: Iterator[TranscriptSegment]

@@ -41,7 +41,7 @@ class EngineError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
+class LlamaSettings:
     """How to load a model."""
 
     path: Path
@@ -74,7 +74,7 @@ class End:
 class Llama:
     """A model loaded by llama.cpp."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: LlamaSettings) -> None:
         """Load the model. Blocks for about a second. Raises `EngineError`."""
         self._settings = settings
         self._closing = threading.Event()
@@ -210,7 +210,7 @@ class Llama:
         remove_private_socket(self._socket)
 
 
-def server_parameters(settings: Settings, socket: Path, key: str) -> xllamacpp.CommonParams:
+def server_parameters(settings: LlamaSettings, socket: Path, key: str) -> xllamacpp.CommonParams:
     """llama.cpp's parameters: load the model, log nothing, and serve only on `socket` with `key`."""
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(settings.path)

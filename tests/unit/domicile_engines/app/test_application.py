@@ -8,16 +8,16 @@ import msgspec
 import pytest
 
 from domicile_engines.app.application import create_app
-from domicile_engines.endpoints.chat_completions.endpoint import ChatCompletions
-from domicile_engines.models.smollm2.engine import Engine, Limits
+from domicile_engines.endpoints.chat_completions.endpoint import ChatCompletionsService
+from domicile_engines.models.smollm2.engine import ChatEngine, EngineLimits
 from domicile_engines.models.smollm2.weights import MODEL_ID, model_file
 from domicile_engines.runtime.weights import WeightsError, verify
 
 
 async def _call(method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
     """One request to an engine whose lifespan has not begun: its model is not loaded."""
-    engine = Engine(Limits(slots=1, context=64, prompt_limit=32, threads=1), Path("unused"))
-    app = create_app(engine, [ChatCompletions(engine, None)])
+    engine = ChatEngine(EngineLimits(slots=1, context=64, prompt_limit=32, threads=1), Path("unused"))
+    app = create_app(engine, [ChatCompletionsService(engine, None)])
     sent: list[dict[str, Any]] = []
 
     requests = [{"type": "http.request", "body": body, "more_body": False}]

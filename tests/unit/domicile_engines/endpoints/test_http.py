@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from domicile.web.application import Application
-from domicile_engines.endpoints.http import Endpoint, Reply
+from domicile_engines.endpoints.http import HttpReply, ModelEndpoint
 from domicile_engines.runtime.engine_errors import model_failed
 
 TENANT = (b"domicile-tenant", b"proj_1")
@@ -37,7 +37,7 @@ async def ask(answer: Callable[..., Any], body: bytes = b"", *, leaves: bool = F
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [TENANT], "query_string": b"", "root_path": ""}
-    await Application([Route("/", Endpoint(read_all, answer), methods=["POST"])])(scope, receive, send)
+    await Application([Route("/", ModelEndpoint(read_all, answer), methods=["POST"])])(scope, receive, send)
     return sent
 
 
@@ -46,7 +46,7 @@ def error_of(sent: list[Any]) -> Any:
 
 
 async def test_the_answer_gets_the_request_and_whose_turn_it_is() -> None:
-    async def answer(body: bytes, project: str, reply: Reply) -> None:
+    async def answer(body: bytes, project: str, reply: HttpReply) -> None:
         await reply.whole(project.encode() + b"|" + body, "text/plain")
 
     start, body = await ask(answer, b"abc")
@@ -56,7 +56,7 @@ async def test_the_answer_gets_the_request_and_whose_turn_it_is() -> None:
 
 
 async def test_a_refusal_in_a_stream_of_events_is_its_last_event() -> None:
-    async def answer(_: bytes, __: str, reply: Reply) -> None:
+    async def answer(_: bytes, __: str, reply: HttpReply) -> None:
         await reply.event(b"1")
         raise model_failed()
 
@@ -68,7 +68,7 @@ async def test_a_refusal_in_a_stream_of_events_is_its_last_event() -> None:
 
 
 async def test_bytes_that_have_begun_are_cut_off_and_never_end_as_if_whole() -> None:
-    async def answer(_: bytes, __: str, reply: Reply) -> None:
+    async def answer(_: bytes, __: str, reply: HttpReply) -> None:
         await reply.part(b"\x00\x01", "audio/mpeg")
         raise ValueError("SECRET")
 

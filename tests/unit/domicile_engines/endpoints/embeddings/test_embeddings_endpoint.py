@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from domicile.web.application import Application
-from domicile_engines.endpoints.embeddings.endpoint import CHARACTERS_MAX, Embeddings
+from domicile_engines.endpoints.embeddings.endpoint import CHARACTERS_MAX, EmbeddingsService
 from domicile_engines.models.minilm.model import MODEL_ID, WINDOW_TOKENS
 
 pytestmark = pytest.mark.xdist_group("minilm")
@@ -19,7 +19,7 @@ Client = httpx2.AsyncClient
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    service = Embeddings(idle_s=3600, threads=1)
+    service = EmbeddingsService(idle_s=3600, threads=1)
     transport = httpx2.ASGITransport(app=Application(service.routes()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as found:
         yield found

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.domicile_engines.asking import read, refused
 
 from domicile_engines.endpoints.moderations.capability import CHARACTERS_MAX, IMAGES_MAX, MODEL_ID
-from domicile_engines.endpoints.moderations.endpoint import Item, items, read_moderation
+from domicile_engines.endpoints.moderations.endpoint import ScoredInput, items, read_moderation
 
 TEXT = {"type": "text", "text": "a"}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:x"}}
@@ -14,9 +14,9 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:x"}}
 
 async def test_a_list_of_texts_is_many_items_and_parts_are_one() -> None:
     for given, expected in (
-        ("a", [Item(["a"])]),
-        (["a", ""], [Item(["a"]), Item([""])]),
-        ([TEXT, IMAGE, TEXT], [Item(["a", "a"], [("input[1].image_url", "data:x")])]),
+        ("a", [ScoredInput(["a"])]),
+        (["a", ""], [ScoredInput(["a"]), ScoredInput([""])]),
+        ([TEXT, IMAGE, TEXT], [ScoredInput(["a", "a"], [("input[1].image_url", "data:x")])]),
     ):
         assert items(await read(read_moderation, {"model": MODEL_ID, "input": given})) == expected
 

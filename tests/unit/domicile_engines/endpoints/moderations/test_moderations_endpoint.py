@@ -8,9 +8,9 @@ import pytest
 from tests.pictures import data_url, encoded
 
 from domicile.web.application import Application
-from domicile_engines.endpoints.embeddings.endpoint import Embeddings
+from domicile_engines.endpoints.embeddings.endpoint import EmbeddingsService
 from domicile_engines.endpoints.moderations.capability import MODEL_ID
-from domicile_engines.endpoints.moderations.endpoint import Moderation
+from domicile_engines.endpoints.moderations.endpoint import ModerationsService
 from domicile_engines.models.moderation.categories import CATEGORIES
 
 pytestmark = pytest.mark.xdist_group("minilm")
@@ -22,8 +22,8 @@ CALM = "The committee met on Tuesday and spoke about the new timetable of the tr
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    embeddings = Embeddings(idle_s=3600, threads=1)
-    service = Moderation(embeddings.model, idle_s=3600, threads=1)
+    embeddings = EmbeddingsService(idle_s=3600, threads=1)
+    service = ModerationsService(embeddings.model, idle_s=3600, threads=1)
     transport = httpx2.ASGITransport(app=Application(service.routes()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as found:
         yield found

@@ -3,18 +3,26 @@ from typing import Any
 
 from domicile.openai_api.audio_transcription import Format, TranscriptionRequest, TranslationRequest
 from domicile_engines.endpoints.transcriptions.reply import done, whole
-from domicile_engines.models.whisper.transcript import Segment, Transcript, Word
+from domicile_engines.models.whisper.transcript import Transcript, TranscriptSegment, TranscriptWord
 
-FIGURES = {"seek": 0, "temperature": 0.0, "avg_logprob": -0.2, "compression_ratio": 1.2, "no_speech_prob": 0.01}
+FIGURES: dict[str, Any] = {
+    "seek": 0,
+    "temperature": 0.0,
+    "avg_logprob": -0.2,
+    "compression_ratio": 1.2,
+    "no_speech_prob": 0.01,
+}
 SEGMENTS = [
-    Segment(0.0, 3.32, " Hello --> there.", (Word(" Hello", 0.0, 0.5),), tokens=(1, 2), **FIGURES),  # type: ignore[arg-type]  # by name
-    Segment(3601.5, 3602.0, " You\n\ntoo.", (Word(" You", 3601.5, 3601.7),), tokens=(3,), **FIGURES),  # type: ignore[arg-type]  # by name
+    TranscriptSegment(0.0, 3.32, " Hello --> there.", (TranscriptWord(" Hello", 0.0, 0.5),), tokens=(1, 2), **FIGURES),
+    TranscriptSegment(
+        3601.5, 3602.0, " You\n\ntoo.", (TranscriptWord(" You", 3601.5, 3601.7),), tokens=(3,), **FIGURES
+    ),
 ]
 HEARD = Transcript(8.47, "de", iter(()))
 
 
 def answer(
-    response_format: Format, segments: list[Segment] = SEGMENTS, heard: Transcript = HEARD, **members: Any
+    response_format: Format, segments: list[TranscriptSegment] = SEGMENTS, heard: Transcript = HEARD, **members: Any
 ) -> str:
     type_ = TranslationRequest if members.pop("translates", False) else TranscriptionRequest
     request = type_(model="m", file=b"", response_format=response_format, **members)  # type: ignore[arg-type]  # one more
