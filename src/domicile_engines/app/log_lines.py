@@ -16,6 +16,7 @@ class ContentFreeFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
+        """Format a record as one line. Never includes a library's message, an exception's text or a traceback."""
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         message = record.getMessage() if record.name.split(".")[0] in _OWN else f"line {record.lineno}"
         if kind is not None:

@@ -53,6 +53,7 @@ class HttpReply:
     """The reply to one request: whole or streamed. An error follows the form that has begun."""
 
     def __init__(self, send: Send) -> None:
+        """`send`: the ASGI channel of the request."""
         self._send = send
         self._streaming: str | None = None
 

@@ -18,6 +18,7 @@ class Places:
     """Places that requests hold from beginning to end. A project may hold as many as it leaves free."""
 
     def __init__(self, count: int) -> None:
+        """`count`: places in all, for running and waiting requests."""
         self._free = count
         self._taken: Counter[Project] = Counter()
 

@@ -36,12 +36,15 @@ class ChatCompletionsService:
         self._vision = vision
 
     def routes(self) -> Sequence[Route]:
+        """The route of `POST /v1/chat/completions`."""
         return [Route("/v1/chat/completions", ModelEndpoint(read_chat, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
+        """The entries of the chat model and of the vision model, if one is configured."""
         return [self._engine.describe(), *([self._vision.describe()] if self._vision is not None else [])]
 
     async def close(self) -> None:
+        """Stop all generations and release both models."""
         await self._engine.close()
         if self._vision is not None:
             await self._vision.close()

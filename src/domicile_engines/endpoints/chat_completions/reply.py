@@ -73,6 +73,7 @@ class ChatChunks:
     """Builds the `chat.completion.chunk` objects of one streamed reply."""
 
     def __init__(self, envelope: Envelope, request: ChatCompletionRequest, *, legacy: bool) -> None:
+        """`legacy`: whether calls use the deprecated `function_call` instead of `tool_calls`."""
         self._common = envelope.as_json("chat.completion.chunk")
         self._include_usage = request.wants_usage_in_stream
         self._top_logprobs = request.top_logprobs or 0

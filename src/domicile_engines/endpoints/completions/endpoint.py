@@ -47,12 +47,15 @@ class CompletionsService:
         self._engine = engine
 
     def routes(self) -> Sequence[Route]:
+        """The route of `POST /v1/completions`."""
         return [Route(_PATH, ModelEndpoint(read_completion, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
+        """No entry: the chat service lists the model."""
         return []
 
     async def close(self) -> None:
+        """Do nothing: the chat service closes the model."""
         return
 
     async def _answer(self, request: ScheduledCompletion, _: Project, reply: HttpReply) -> None:

@@ -61,6 +61,7 @@ class BatchUsage:
     """Usage of a request with several prompts: each prompt counts once, all completions add up."""
 
     def __init__(self, prompt_tokens: int, for_each_prompt: int) -> None:
+        """`prompt_tokens`: tokens of all prompts together. `for_each_prompt`: completions of each prompt."""
         self._usage = TokenUsage(prompt_tokens)
         self._for_each_prompt = for_each_prompt
         self._cached: dict[int, int] = {}

@@ -53,16 +53,20 @@ class EmbeddingsService:
     """The embedding model and its endpoint."""
 
     def __init__(self, *, idle_s: float, threads: int) -> None:
+        """`idle_s`: seconds without a request before the model is unloaded. `threads`: CPU threads of the model."""
         self.model = Resident(MODEL_ID, partial(MiniLm, threads), idle_s=idle_s)
         """Shared with moderation."""
 
     def routes(self) -> Sequence[Route]:
+        """The route of `POST /v1/embeddings`."""
         return [Route(_PATH, ModelEndpoint(read_embedding, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
+        """The entry of the embedding model."""
         return [model_entry(MODEL_ID, "sentence-transformers", "embeddings", dimensions=DIMENSIONS)]
 
     async def close(self) -> None:
+        """Unload the model, which moderation shares."""
         await self.model.close()
 
     async def _answer(self, request: EmbeddingRequest, project: Project, reply: HttpReply) -> None:

@@ -1,4 +1,4 @@
-"""`POST /v1/images/generations`: draw one picture after the other, answer with all of them."""
+"""`POST /v1/images/generations`: draws the images one after the other, and replies with all of them."""
 
 import asyncio
 import threading
@@ -28,18 +28,22 @@ read_image_request = json_reader(ImageRequest, check_image_request, check_capabi
 
 
 class ImagesService:
-    """The drawing program and its endpoint. It has no weights: being resident gives it a thread and a bounded queue."""
+    """The images endpoint and its drawing program. The program has no weights; `Resident` gives it a thread and a queue."""
 
     def __init__(self, *, idle_s: float) -> None:
+        """`idle_s`: as for the other services, though the program has no weights to unload."""
         self._sketcher = Resident(MODEL_ID, object, idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
+        """The route of `POST /v1/images/generations`."""
         return [Route(_PATH, ModelEndpoint(read_image_request, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
+        """The entry of the drawing program."""
         return [model_entry(MODEL_ID, "domicile", "images")]
 
     async def close(self) -> None:
+        """Stop running drawings."""
         await self._sketcher.close()
 
     async def _answer(self, request: ImageRequest, project: Project, reply: HttpReply) -> None:
@@ -51,7 +55,7 @@ class ImagesService:
 
 
 def _draw(request: ImageRequest, index: int, _sketcher: object, left: threading.Event) -> dict[str, str]:
-    """One picture of a request. The same request gives the same pictures."""
+    """Draw one image of a request. The same request always gives the same images."""
     style, hd = request.style or "vivid", request.quality == "hd"
     pixels = _PIXELS.get(request.size or "auto", _SQUARE)
     scene = read_prompt(request.prompt)

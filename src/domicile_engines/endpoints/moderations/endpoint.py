@@ -56,12 +56,15 @@ class ModerationsService:
         self._images = Resident(_IMAGE_MODEL_ID, partial(OpenNsfw, threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
+        """The route of `POST /v1/moderations`."""
         return [Route("/v1/moderations", ModelEndpoint(read_moderation, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
+        """One entry for the text model and the image model together."""
         return [model_entry(MODEL_ID, "domicile", "moderations", "image")]
 
     async def close(self) -> None:
+        """Unload the image model. The embeddings service unloads MiniLM."""
         await self._images.close()
 
     async def _answer(self, request: ModerationRequest, project: Project, reply: HttpReply) -> None:

@@ -31,12 +31,15 @@ class SpeechService:
         self._kokoro = Resident(MODEL_ID, partial(load, threads), idle_s=idle_s)
 
     def routes(self) -> Sequence[Route]:
+        """The route of `POST /v1/audio/speech`."""
         return [Route(_PATH, ModelEndpoint(read_speech, self._answer), methods=["POST"])]
 
     def describe(self) -> Sequence[dict[str, Any]]:
+        """The entry of the speech model, with its voices."""
         return [model_entry(MODEL_ID, "hexgrad", "speech", "stream", voices=list(KOKORO_VOICES))]
 
     async def close(self) -> None:
+        """Stop running syntheses and unload the model."""
         await self._kokoro.close()
 
     async def _answer(self, request: SpeechRequest, project: Project, reply: HttpReply) -> None:

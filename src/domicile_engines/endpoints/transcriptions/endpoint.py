@@ -60,16 +60,19 @@ class TranscriptionsService:
         self._whisper = Resident(MODEL_ID, lambda: _load(threads), idle_s=idle_s, streams_max=_RECORDINGS_AT_ONCE)
 
     def routes(self) -> Sequence[Route]:
+        """The routes of `POST /v1/audio/transcriptions` and `POST /v1/audio/translations`."""
         return [
             self._route("/v1/audio/transcriptions", TranscriptionRequest),
             self._route("/v1/audio/translations", TranslationRequest),
         ]
 
     def describe(self) -> Sequence[dict[str, Any]]:
+        """The entry of the transcription model, with the maximum length of a recording in seconds."""
         capabilities = ("transcription", "translation", "stream")
         return [model_entry(MODEL_ID, "openai", *capabilities, seconds_max=SECONDS_MAX)]
 
     async def close(self) -> None:
+        """Stop running transcriptions and unload the model."""
         await self._whisper.close()
 
     def _route(self, path: str, type_: type[RecordingRequest]) -> Route:

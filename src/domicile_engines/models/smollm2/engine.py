@@ -41,6 +41,7 @@ class ChatEngine:
     """The chat model, loaded once and shared by all requests."""
 
     def __init__(self, limits: EngineLimits, private_directory: Path) -> None:
+        """`private_directory`: for the socket of llama.cpp's server. The model is loaded by `load`."""
         self._limits = limits
         self._private_directory = private_directory
         self._model: LoadedModel | None = None

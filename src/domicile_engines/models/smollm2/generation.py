@@ -100,6 +100,7 @@ class ChoiceGeneration:
     """One choice of an answer. It holds its slot from the first prompt token to the last generated token."""
 
     def __init__(self, llama: Llama, enforcement: Enforcement, plan: Plan, seed: int) -> None:
+        """`seed`: of this choice, from 0 to 2**32 - 1."""
         self._llama = llama
         self._enforcement = enforcement
         self._plan = plan

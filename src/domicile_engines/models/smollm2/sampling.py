@@ -11,13 +11,24 @@ class Sampled(Protocol):
     """The members of a request that control sampling. None: not set."""
 
     @property
-    def temperature(self) -> float | None: ...
+    def temperature(self) -> float | None:
+        """From 0 to 2."""
+        ...
+
     @property
-    def top_p(self) -> float | None: ...
+    def top_p(self) -> float | None:
+        """From 0 to 1."""
+        ...
+
     @property
-    def presence_penalty(self) -> float | None: ...
+    def presence_penalty(self) -> float | None:
+        """From -2 to 2."""
+        ...
+
     @property
-    def frequency_penalty(self) -> float | None: ...
+    def frequency_penalty(self) -> float | None:
+        """From -2 to 2."""
+        ...
 
 
 def sampling(request: Sampled, *, alternatives: int) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Vision:
     """The vision model, loaded at its first request."""
 
     def __init__(self, files: VisionFiles, private_directory: Path, *, idle_s: float, threads: int) -> None:
+        """`private_directory`: for llama.cpp's socket. `idle_s`: seconds without a request before the model is unloaded."""
         load = partial(VisionModel, files, private_directory, threads)
         self._model = Resident(MODEL_ID, load, idle_s=idle_s, unload=VisionModel.close)
 

@@ -34,6 +34,7 @@ class SchemaReader:
     """Reads the part of one schema that can be enforced. Strict: refuses any other keyword; otherwise leaves it out."""
 
     def __init__(self, document: dict[str, Any], param: str, *, strict: bool) -> None:
+        """`param`: the schema's path in the request, for errors."""
         self._document = document
         self._param = param
         self._strict = strict

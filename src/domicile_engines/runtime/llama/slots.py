@@ -68,6 +68,7 @@ class SlotQueue:
     """Gives slots to tenants in turns (`kernel.fair_turns`), so a flood of requests delays only its own tenant."""
 
     def __init__(self, slots: int, waiting_max: int = WAITING_MAX) -> None:
+        """`slots`: generations at the same time. `waiting_max`: generations that may wait for a slot."""
         self._idle = [Slot(number) for number in range(slots)]
         self._places = Places(slots + waiting_max)
         self._turns = FairTurns(places=slots, places_of_one=slots)

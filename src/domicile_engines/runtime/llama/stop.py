@@ -22,6 +22,7 @@ class StopMatcher:
     """Holds back only the text that may be the beginning of a stop sequence."""
 
     def __init__(self, sequences: Sequence[str]) -> None:
+        """`sequences`: non-empty stop sequences, as from `stop_sequences`."""
         self._sequences = sequences
         self._held: list[Released] = []
         self.found = False
