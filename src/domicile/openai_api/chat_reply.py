@@ -35,7 +35,7 @@ class CompletionTokensDetails(Lenient, frozen=True):
     rejected_prediction_tokens: int | None = None
 
 
-class Usage(Lenient, frozen=True):
+class CompletionUsage(Lenient, frozen=True):
     """OpenAI's `usage`: tokens of the prompt and of the completion."""
 
     prompt_tokens: int = field(default_factory=int)
@@ -148,7 +148,7 @@ class ChatCompletion(Lenient, frozen=True):
     object: str = field(default_factory=lambda: "chat.completion")
     service_tier: str | None = None
     system_fingerprint: str | None = None
-    usage: Usage | None = None
+    usage: CompletionUsage | None = None
 
 
 class FunctionCallDelta(Lenient, frozen=True):
@@ -197,7 +197,7 @@ class ChatCompletionChunk(Lenient, frozen=True):
     obfuscation: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
-    usage: Usage | UnsetType | None = UNSET
+    usage: CompletionUsage | UnsetType | None = UNSET
 
 
 _COMPLETION = msgspec.json.Decoder(ChatCompletion)
@@ -273,7 +273,9 @@ def _lacks_content(delta: Delta) -> bool:
     return delta.role is not None or begins_call or begins_legacy_call
 
 
-def usage_in_chunk(usage: Usage | UnsetType | None, *, include_usage: bool) -> Usage | UnsetType | None:
+def usage_in_chunk(
+    usage: CompletionUsage | UnsetType | None, *, include_usage: bool
+) -> CompletionUsage | UnsetType | None:
     """The usage of a chunk: absent unless the caller wants it, and then null in every chunk but the last."""
     if not include_usage:
         return UNSET

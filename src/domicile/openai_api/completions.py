@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from domicile.kernel import errors
 from domicile.openai_api.chat import Bias, Penalty, StreamOptions, TokenId
-from domicile.openai_api.chat_reply import Usage, usage_in_chunk
+from domicile.openai_api.chat_reply import CompletionUsage, usage_in_chunk
 from domicile.openai_api.closed import ModelRequest
 from domicile.openai_api.engine_body import with_scheduling
 from domicile.openai_api.lenient import REQUIRED_NULL, Lenient
@@ -82,7 +82,7 @@ class Completion(Lenient, frozen=True):
     choices: list[CompletionChoice]
     object: str = field(default_factory=lambda: "text_completion")
     system_fingerprint: str | None = None
-    usage: Usage | UnsetType | None = UNSET
+    usage: CompletionUsage | UnsetType | None = UNSET
 
 
 def check_completion_request(request: CompletionRequest) -> None:

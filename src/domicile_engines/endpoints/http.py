@@ -38,10 +38,10 @@ def json_reader(
     """
 
     def decode(body: bytes) -> RequestT:
-        asked = decode_dropping(body, type_, _NOTHING, max_values=max_values).value
+        parsed = decode_dropping(body, type_, _NOTHING, max_values=max_values).value
         for check in checks:
-            check(asked)
-        return asked
+            check(parsed)
+        return parsed
 
     async def read(request: Request) -> RequestT:
         return await read_json_by(request, decode, limit_bytes=limit_bytes)
@@ -118,9 +118,9 @@ class ModelEndpoint(Generic[RequestT]):
         reply = HttpReply(send)
         request = Request(scope, receive)
         try:
-            asked = await self._read(request)
+            parsed = await self._read(request)
             # The region sets this header to the project of the request.
-            work = self._answer(asked, request.headers.get("domicile-tenant"), reply)
+            work = self._answer(parsed, request.headers.get("domicile-tenant"), reply)
             await _until_client_leaves(receive, work)
         except ClientDisconnectedError:
             raise

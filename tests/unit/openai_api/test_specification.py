@@ -102,7 +102,7 @@ REPLY: dict[type[Struct], str] = {
     chat_reply.ChoiceLogprobs: "CreateChatCompletionResponse.choices[].logprobs",
     chat_reply.TokenLogprob: "ChatCompletionTokenLogprob",
     chat_reply.TopLogprob: "ChatCompletionTokenLogprob.top_logprobs[]",
-    chat_reply.Usage: "CompletionUsage",
+    chat_reply.CompletionUsage: "CompletionUsage",
     chat_reply.CompletionTokensDetails: "CompletionUsage.completion_tokens_details",
     chat_reply.PromptTokensDetails: "CompletionUsage.prompt_tokens_details",
     chat_reply.CustomToolCallReply: "ChatCompletionMessageCustomToolCall.custom",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 from starlette.routing import Route
 
-from domicile.apps.control.services import build_endpoints, lay_foundation, open_regions
+from domicile.apps.control.services import build_endpoints, build_foundation, open_regions
 from domicile.apps.control.serving import build_listeners
 from domicile.apps.control.storage import storage
 from domicile.catalogue.catalogue import Catalogue
@@ -51,7 +51,7 @@ async def control_plane(
     secret_files.make_folder(settings.data)
     operator_keys = OperatorKeys(settings.operator.key_file)
     async with storage(settings) as database:
-        base = await lay_foundation(installation, database, catalogue, clock)
+        base = await build_foundation(installation, database, catalogue, clock)
         regions = await open_regions(base)
         await base.publisher.open()
         listeners = build_listeners(base, build_endpoints(base, regions), regions, operator_keys)

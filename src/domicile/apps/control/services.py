@@ -35,7 +35,7 @@ from domicile.settings.installation import ControlSettings, Installation
 
 
 @dataclass(frozen=True, slots=True)
-class Foundation:
+class ControlFoundation:
     """The parts that every service of the control plane shares."""
 
     installation: Installation
@@ -53,9 +53,9 @@ class Foundation:
         return _directory(self.installation)
 
 
-async def lay_foundation(
+async def build_foundation(
     installation: Installation, database: Database, catalogue: Catalogue, clock: Clock
-) -> Foundation:
+) -> ControlFoundation:
     """Build the shared parts.
 
     The first start also creates the installation's identity, the first organization and its first admin key. Raises
@@ -76,7 +76,7 @@ async def lay_foundation(
         directory=_directory(installation),
         catalogue_version=catalogue.version,
     )
-    return Foundation(
+    return ControlFoundation(
         installation=installation,
         identity=identity,
         catalogue=catalogue,
@@ -88,14 +88,14 @@ async def lay_foundation(
     )
 
 
-async def open_regions(base: Foundation) -> Regions:
+async def open_regions(base: ControlFoundation) -> Regions:
     """The service of the configured regions. Raises `RegionChangedError` if a region differs from the recorded one."""
     regions = Regions(base.reader, base.changes, base.publisher, base.installation, base.identity.installation_id)
     await regions.compare_configuration()
     return regions
 
 
-def build_endpoints(base: Foundation, regions: Regions) -> Endpoints:
+def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
     """Build the endpoints of both listeners with their services."""
     reader, changes, installation_id = base.reader, base.changes, base.identity.installation_id
     project_keys = ProjectKeys(reader, changes)

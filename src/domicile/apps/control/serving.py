@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
-from domicile.apps.control.services import Foundation
+from domicile.apps.control.services import ControlFoundation
 from domicile.apps.listeners import BoundListener
 from domicile.control_plane.http import Endpoints, admin_routes, boundary_routes, health_check
 from domicile.control_plane.metrics import ControlMetrics
@@ -35,7 +35,9 @@ class Listeners:
     admin_routes: Sequence[Route]
 
 
-def build_listeners(base: Foundation, endpoints: Endpoints, regions: Regions, operator_keys: OperatorKeys) -> Listeners:
+def build_listeners(
+    base: ControlFoundation, endpoints: Endpoints, regions: Regions, operator_keys: OperatorKeys
+) -> Listeners:
     """Bind both listeners. Raises OSError if a port is taken, `CertificateError` for an unusable certificate."""
     settings = base.installation.control
     authentication = Authentication(

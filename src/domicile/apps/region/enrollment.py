@@ -19,14 +19,14 @@ log = structlog.get_logger("region")
 ENROLLMENT_RETRY_S = 0.5
 
 
-class StartError(Exception):
+class RegionStartError(Exception):
     """This region cannot start. The text says why and what to do."""
 
 
 def open_link(
     control: ControlSettings, identity: Identity, replica: str, clock: RegionClock, stack: AsyncExitStack
 ) -> ControlLink:
-    """Open the region's link to the control plane. Raises `StartError` if the boundary's certificates cannot be read.
+    """Open the region's link to the control plane. Raises `RegionStartError` if the boundary's certificates cannot be read.
 
     The link signs with the machine's clock, and measures its difference from the control plane's clock itself. It cannot learn
     that from snapshots: a region with a wrong clock gets none.
@@ -35,7 +35,7 @@ def open_link(
     try:
         link = ControlLink(control.boundary.url, control.country, identity, replica, clock.machine, ca_file=ca_file)
     except OSError:
-        raise StartError(f"{ca_file} cannot be read as certificates in PEM") from None
+        raise RegionStartError(f"{ca_file} cannot be read as certificates in PEM") from None
     stack.push_async_callback(link.close)
     return link
 
@@ -45,7 +45,7 @@ async def identify(
 ) -> tuple[Identity, Enrollment]:
     """Return the region's identity and its enrollment at a control plane. Enrolls at the first start.
 
-    Raises `IdentityError` if the folder belongs to another region, `StartError` if the token or the enrollment is refused.
+    Raises `IdentityError` if the folder belongs to another region, `RegionStartError` if token or enrollment is refused.
     """
     repository = IdentityRepository(database)
     identity = await repository.open(settings, load_or_make_key(settings.data / "identity.key"))
@@ -69,17 +69,17 @@ def _read_token(settings: RegionSettings) -> EnrollmentToken:
     try:
         token = decode_token("" if file is None else file.read_text("ascii").strip())
     except (OSError, ValueError):
-        raise StartError(
+        raise RegionStartError(
             f"region '{settings.code}' is not enrolled yet: run 'domicile regions enroll {settings.code}' and put the "
             f"token into the file that token_file in its block [regions.enrollment] names"
         ) from None
     if token.region != settings.code:
-        raise StartError(f"the enrollment token is for region '{token.region}', this is '{settings.code}'")
+        raise RegionStartError(f"the enrollment token is for region '{token.region}', this is '{settings.code}'")
     return token
 
 
 async def _enroll(link: ControlLink, request: EnrollmentRequest) -> None:
-    """Enroll, and retry while the control plane is unreachable. Raises `StartError` if it refuses."""
+    """Enroll, and retry while the control plane is unreachable. Raises `RegionStartError` if it refuses."""
     while True:
         try:
             await link.enroll(request)
@@ -88,4 +88,6 @@ async def _enroll(link: ControlLink, request: EnrollmentRequest) -> None:
             log.warning("control_unreachable")
             await asyncio.sleep(ENROLLMENT_RETRY_S)
         except ControlRefusedError as error:
-            raise StartError(f"the control plane refused to enroll region '{request.region}': {error.code}") from None
+            raise RegionStartError(
+                f"the control plane refused to enroll region '{request.region}': {error.code}"
+            ) from None

@@ -13,7 +13,7 @@ import uvloop
 
 from domicile.apps.listeners import BoundListener
 from domicile.apps.region.composition import Region, compose_region
-from domicile.apps.region.enrollment import StartError
+from domicile.apps.region.enrollment import RegionStartError
 from domicile.apps.region.serving import build_server
 from domicile.confinement.surroundings import move_into
 from domicile.data_plane.clock import RegionClock
@@ -36,7 +36,7 @@ log = structlog.get_logger("region")
 # Errors that an operator can correct. They are shown in one line, without a traceback.
 _OPERATOR_ERRORS = (
     *(SettingsError, CertificateError, EngineKeyError, IdentityError),
-    *(OperatorKeyFileError, EnginesNotInstalledError, StartError),
+    *(OperatorKeyFileError, EnginesNotInstalledError, RegionStartError),
 )
 
 

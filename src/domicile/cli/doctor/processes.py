@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from domicile.cli.doctor.asking import Answer, UnreachableError, ask
 from domicile.cli.doctor.finding import Finding, fail, ok, warn
+from domicile.cli.doctor.http_get import CheckReply, UnreachableError, send_get
 from domicile.settings.engines import EngineSettings
 from domicile.settings.installation import ControlSettings, Installation, RegionSettings
 
@@ -38,7 +38,7 @@ def _check_control(control: ControlSettings) -> Iterator[Finding]:
         ("boundary", control.boundary.url, "/", None),
     ):
         try:
-            answer = ask(url, path, ca_file=control.boundary.ca_file, pinned=pinned)
+            answer = send_get(url, path, ca_file=control.boundary.ca_file, pinned=pinned)
         except UnreachableError as error:
             if name == "Admin API" and control.listen.tls.trusted_proxies:
                 yield warn(
@@ -62,7 +62,7 @@ def _check_control(control: ControlSettings) -> Iterator[Finding]:
             yield _check_clock("control", answer)
 
 
-def _check_clock(where: str, answer: Answer) -> Finding:
+def _check_clock(where: str, answer: CheckReply) -> Finding:
     if answer.ahead_s is None:
         return warn(where, "clock", "its replies have no Date header", "Is it Domicile? Check the proxies in between.")
     seconds = round(abs(answer.ahead_s))
@@ -82,7 +82,7 @@ def _check_enrollments(installation: Installation) -> Iterator[Finding]:
         return
     try:
         pinned = control.listen.tls.certificate_file
-        answer = ask(_admin_url(control), "/operator/v1/regions", key=key, pinned=pinned)
+        answer = send_get(_admin_url(control), "/operator/v1/regions", key=key, pinned=pinned)
     except UnreachableError:
         return
     if answer.status == 401:
@@ -118,7 +118,7 @@ def _check_engine(region: RegionSettings, engine: EngineSettings) -> Finding:
     if engine.health_path is not None:
         url = f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
     try:
-        answer = ask(url, path, unix=engine.socket, ca_file=engine.ca_file)
+        answer = send_get(url, path, unix=engine.socket, ca_file=engine.ca_file)
     except UnreachableError as error:
         return fail(region.code, name, f"{place}; it does not answer: {error}", "Start it, or correct its address.")
     if answer.status != 200:
@@ -137,7 +137,7 @@ def _check_region(region: RegionSettings) -> Iterator[Finding]:
         )
         return
     try:
-        answer = ask(url, "/operator/v1/health", key=key, pinned=region.operator.listen.tls.certificate_file)
+        answer = send_get(url, "/operator/v1/health", key=key, pinned=region.operator.listen.tls.certificate_file)
     except UnreachableError as error:
         yield fail(region.code, "process", f"{url} does not answer: {error}", f"Start 'domicile region {region.code}'.")
         return

@@ -87,7 +87,7 @@ def _platform_usage(reply: chat_reply.ChatCompletion) -> Usage:
     return Usage(output_tokens=sum(max(1, estimated_tokens(len(text.encode()))) for text in texts))
 
 
-def engine_tokens(usage: chat_reply.Usage | None) -> Usage | None:
+def engine_tokens(usage: chat_reply.CompletionUsage | None) -> Usage | None:
     """The engine's token count, or None when it is implausible. Every prompt has at least one token."""
     if usage is None or usage.prompt_tokens < 1:
         return None

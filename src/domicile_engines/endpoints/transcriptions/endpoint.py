@@ -37,7 +37,7 @@ def form_reader(type_: type[RecordingRequest], path: str) -> Read[RecordingReque
     """Return a reader that decodes a form as the platform does, then checks the API's rules and the model's limits."""
 
     async def read(request: Request) -> RecordingRequest:
-        asked = await read_form(
+        parsed = await read_form(
             request,
             type_,
             limit_bytes=body_limit(path),
@@ -45,9 +45,9 @@ def form_reader(type_: type[RecordingRequest], path: str) -> Read[RecordingReque
             file_limit_bytes=MAX_FILE_BYTES,
             lists=LISTS if type_ is TranscriptionRequest else frozenset(),
         )
-        check_transcription_request(asked)
-        check_capability(asked)
-        return asked
+        check_transcription_request(parsed)
+        check_capability(parsed)
+        return parsed
 
     return read
 

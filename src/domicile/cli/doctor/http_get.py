@@ -21,7 +21,7 @@ class UnreachableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CheckReply:
     """A server's reply, and the difference of its clock from this machine's."""
 
     status: int
@@ -49,7 +49,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def ask(
+def send_get(
     url: str,
     path: str,
     *,
@@ -57,7 +57,7 @@ def ask(
     unix: Path | None = None,
     ca_file: Path | None = None,
     pinned: Path | None = None,
-) -> Answer:
+) -> CheckReply:
     """Send one GET request. Raises `UnreachableError` if there is no reply.
 
     `unix`: connect to this socket instead. Over https, the certificate is checked against `ca_file` or the system's roots.
@@ -73,7 +73,7 @@ def ask(
         connection.request("GET", parts.path.rstrip("/") + path, headers=headers)
         answer = connection.getresponse()
         body = answer.read(_MAX_BYTES)
-        return Answer(answer.status, body, _ahead_s(answer.getheader("date")))
+        return CheckReply(answer.status, body, _ahead_s(answer.getheader("date")))
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "verify_message", None) or (error.strerror if isinstance(error, OSError) else None)
         raise UnreachableError(reason or type(error).__name__) from None
