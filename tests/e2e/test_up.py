@@ -68,7 +68,7 @@ def test_the_lines_it_prints_work_when_pasted(up: RunningUp) -> None:
     text = up.output.read_text()
     shell, python = (
         [line.strip() for line in block.splitlines() if line.startswith("  ")]
-        for block in re.split(r"\nThe same in Python.*\n", text.split("A project in 'eu'")[1])
+        for block in re.split(r"\nThe same in Python.*\n", text.split("Create a project in 'eu'")[1])
     )
     answer = subprocess.run(
         ["bash", "-ec", "\n".join(shell)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
