@@ -1,14 +1,14 @@
 """The embedded engine as a process: `python -m domicile_engines --socket PATH`.
 
-The process is confined before it imports a third-party library (`confinement.walls`). So this module, `app.command_line`,
+The process is confined before it imports a third-party library (`confinement.profiles`). So this module, `app.command_line`,
 `app.listener` and `app.log_lines` import only the standard library and Domicile modules that do the same.
 """
 
 import sys
 
+from domicile.confinement.profiles import confine_to_unix_sockets
 from domicile.confinement.seccomp import ConfinementError
 from domicile.confinement.surroundings import move_into
-from domicile.confinement.walls import confine_to_unix_sockets
 from domicile.process.core_dumps import forbid_core_dumps
 from domicile.process.descriptors import raise_descriptor_limit
 from domicile.process.engine_packages import EnginesNotInstalledError, require_engine_packages

@@ -48,7 +48,7 @@ VIOLATIONS = [
     ("domicile/apps/region/engines.py", "domicile_engines.app.serving", "engines-apart"),
     ("domicile/apps/inspector.py", "domicile.openai_api.chat", "app-inspector"),
     ("domicile/data_plane/routing.py", "domicile.media.sound", "decoders"),
-    ("domicile/confinement/walls.py", "domicile.media.sound", "planes"),
+    ("domicile/confinement/profiles.py", "domicile.media.sound", "planes"),
     ("domicile/apps/local/__main__.py", "domicile.control_plane.principals.authentication", "app-local"),
     ("domicile/cli/main.py", "domicile.data_plane.routing", "app-local"),
 ]

@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 PROOFS = {"engine": 1, "inspector": 2}
-"""Each wall is tried once when it has been put up (`confinement.walls`), with a socket of this family and kind."""
+"""Each wall is tried once when it has been put up (`confinement.profiles`), with a socket of this family and kind."""
 PROOF = "family 2, kind 2"
 CODE = (str(Path(domicile.__file__).parents[1]), sys.prefix, sys.base_prefix)
 

@@ -1,7 +1,7 @@
 """The inspector of a region: `python -m domicile.apps.inspector`, started by the region with a socket as standard input.
 
 It reads untrusted recordings with FFmpeg, so a fault in a decoder ends this process and not the region. It has no network from
-its first library import on. Before the first recording it loses the right to open any file or socket (`confinement.walls`).
+its first library import on. Before the first recording it loses the right to open any file or socket (`confinement.profiles`).
 """
 
 import argparse
@@ -11,9 +11,9 @@ import socket
 import sys
 from pathlib import Path
 
+from domicile.confinement.profiles import confine_decoder, confine_to_unix_sockets
 from domicile.confinement.seccomp import ConfinementError
 from domicile.confinement.surroundings import move_into
-from domicile.confinement.walls import confine_decoder, confine_to_unix_sockets
 from domicile.process.core_dumps import forbid_core_dumps
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-Project = str | None
+Tenant = str | None
 """A project's id. None: an embedded engine treats all requests without a project as one."""
 
 
@@ -40,8 +40,8 @@ class FairTurns:
         self._places_of_one = places_of_one
         self._waiting_max = waiting
         self._waiting_of_one = waiting_of_one
-        self._held: Counter[Project] = Counter()
-        self._queues: dict[Project, list[_Waiting]] = {}
+        self._held: Counter[Tenant] = Counter()
+        self._queues: dict[Tenant, list[_Waiting]] = {}
         """By project, in the order of the projects' turns. No queue is empty."""
         self._running = 0
         self._waiting = 0
@@ -56,11 +56,11 @@ class FairTurns:
         """Requests that wait for a place."""
         return self._waiting
 
-    def has_room(self, project: Project) -> bool:
+    def has_room(self, project: Tenant) -> bool:
         """Whether one more request of the project can run or wait now."""
         return self._may_begin(project) or self._may_wait(project)
 
-    def begin(self, project: Project) -> bool:
+    def begin(self, project: Tenant) -> bool:
         """Take a place if one is free. False when the request has to `wait`. Give the place back with `leave`."""
         # `leave` has given every free place that a waiting request may take. So this request overtakes none.
         if not self._may_begin(project):
@@ -68,7 +68,7 @@ class FairTurns:
         self._take(project)
         return True
 
-    async def wait(self, project: Project, priority: int = 0) -> None:
+    async def wait(self, project: Tenant, priority: int = 0) -> None:
         """Wait for the project's turn and take a place. Give it back with `leave`.
 
         Raises `NoRoomError` at once when the queue is full, or later when a project with fewer waiting requests needs the room.
@@ -90,7 +90,7 @@ class FairTurns:
                 self.leave(project)
             raise
 
-    def leave(self, project: Project) -> None:
+    def leave(self, project: Tenant) -> None:
         """Give a place back. The next waiting request gets it."""
         self._held[project] -= 1
         if not self._held[project]:
@@ -110,7 +110,7 @@ class FairTurns:
             waiting.called.set_result(None)
 
     @asynccontextmanager
-    async def turn(self, project: Project) -> AsyncGenerator[None, None]:
+    async def turn(self, project: Tenant) -> AsyncGenerator[None, None]:
         """Hold a place within the block. Raises `NoRoomError`."""
         if not self.begin(project):
             await self.wait(project)
@@ -119,14 +119,14 @@ class FairTurns:
         finally:
             self.leave(project)
 
-    def _rank(self, project: Project, *, leaving: Project) -> tuple[int, int]:
+    def _rank(self, project: Tenant, *, leaving: Tenant) -> tuple[int, int]:
         # The project that gives the place back has just had its turn, so it counts as holding it.
         return self._queues[project][0].priority, self._held[project] + (project == leaving)
 
-    def _may_begin(self, project: Project) -> bool:
+    def _may_begin(self, project: Tenant) -> bool:
         return self._running < self._places and self._held[project] < self._places_of_one
 
-    def _may_wait(self, project: Project) -> bool:
+    def _may_wait(self, project: Tenant) -> bool:
         mine = len(self._queues.get(project, ()))
         if mine >= self._waiting_of_one:
             return False
@@ -135,20 +135,20 @@ class FairTurns:
             bool(self._queues) and len(self._queues[self._longest_queue()]) > mine + 1
         )
 
-    def _take(self, project: Project) -> None:
+    def _take(self, project: Tenant) -> None:
         self._running += 1
         self._held[project] += 1
 
-    def _longest_queue(self) -> Project:
+    def _longest_queue(self) -> Tenant:
         return max(self._queues, key=lambda each: len(self._queues[each]))
 
-    def _send_away_newest_of(self, project: Project) -> None:
+    def _send_away_newest_of(self, project: Tenant) -> None:
         newest = self._queues[project][-1]
         self._forget(project, newest)
         if not newest.called.done():
             newest.called.set_exception(NoRoomError())
 
-    def _forget(self, project: Project, waiting: _Waiting) -> None:
+    def _forget(self, project: Tenant, waiting: _Waiting) -> None:
         queue = self._queues.get(project, [])
         if waiting in queue:
             queue.remove(waiting)

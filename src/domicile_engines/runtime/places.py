@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile_engines.runtime.engine_errors import queue_full
 
 WAITING_MAX = 128
@@ -20,9 +20,9 @@ class Places:
     def __init__(self, count: int) -> None:
         """`count`: places in all, for running and waiting requests."""
         self._free = count
-        self._taken: Counter[Project] = Counter()
+        self._taken: Counter[Tenant] = Counter()
 
-    def take(self, project: Project, count: int = 1) -> None:
+    def take(self, project: Tenant, count: int = 1) -> None:
         """Take `count` places, or none: raises `DomicileError` 429 if the project's share is used up."""
         # Dynamic thresholds: a project's share shrinks with the free places, so some always remain for another project.
         if self._taken.get(project, 0) + count > self._free - count:
@@ -30,7 +30,7 @@ class Places:
         self._free -= count
         self._taken[project] += count
 
-    def give_back(self, project: Project, count: int = 1) -> None:
+    def give_back(self, project: Tenant, count: int = 1) -> None:
         """Give back `count` places of the project."""
         self._free += count
         self._taken[project] -= count
@@ -38,7 +38,7 @@ class Places:
             del self._taken[project]
 
     @contextmanager
-    def one(self, project: Project) -> Iterator[None]:
+    def one(self, project: Tenant) -> Iterator[None]:
         """Hold one place for the duration of the context. Raises `DomicileError` 429 like `take`."""
         self.take(project)
         try:

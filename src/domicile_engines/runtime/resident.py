@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
-from domicile.kernel.fair_turns import FairTurns, Project
+from domicile.kernel.fair_turns import FairTurns, Tenant
 from domicile_engines.runtime.engine_errors import cannot_be_loaded
 from domicile_engines.runtime.places import WAITING_MAX, Places
 from domicile_engines.runtime.weights import WeightsError
@@ -78,14 +78,14 @@ class Resident(Generic[ModelT]):
         """Whether the model is in memory now."""
         return self._model is not None
 
-    async def run(self, work: Callable[[ModelT, threading.Event], ResultT], project: Project) -> ResultT:
+    async def run(self, work: Callable[[ModelT, threading.Event], ResultT], project: Tenant) -> ResultT:
         """Run `work` and return its result. Cancelling sets the event, then waits until `work` has ended."""
         with self._place(project) as left:
             async with self._turns.turn(project):
                 return await self._run(work, await self._loaded(), left)
 
     async def run_in_turns(
-        self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]], project: Project
+        self, pieces: Sequence[Callable[[ModelT, threading.Event], ResultT]], project: Tenant
     ) -> list[ResultT]:
         """Run the pieces of one request in order and return their results. Waiting requests run between two pieces."""
         results = []
@@ -96,7 +96,7 @@ class Resident(Generic[ModelT]):
         return results
 
     async def stream(
-        self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]], project: Project
+        self, work: Callable[[ModelT, threading.Event], Iterator[ResultT]], project: Tenant
     ) -> AsyncGenerator[ResultT, None]:
         """Yield each item of `work` as it is produced. Closing the iteration stops the work before its next item.
 
@@ -139,7 +139,7 @@ class Resident(Generic[ModelT]):
             raise
 
     @contextmanager
-    def _place(self, project: Project) -> Iterator[threading.Event]:
+    def _place(self, project: Tenant) -> Iterator[threading.Event]:
         """Hold a place in the bounded queue. The model stays loaded while a request holds one."""
         with self._places.one(project):
             self._users += 1

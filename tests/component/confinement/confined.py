@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ENGINE = (
-    "from pathlib import Path; from domicile.confinement.walls import confine_to_unix_sockets as confine\n"
+    "from pathlib import Path; from domicile.confinement.profiles import confine_to_unix_sockets as confine\n"
     "confine([Path({folder!r})])"
 )
-DECODER = "from domicile.confinement.walls import confine_decoder; confine_decoder(64 * 1024 * 1024)"
+DECODER = "from domicile.confinement.profiles import confine_decoder; confine_decoder(64 * 1024 * 1024)"
 
 
 def run(

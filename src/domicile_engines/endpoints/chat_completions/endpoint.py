@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.chat_rules import check_chat_request
 from domicile_engines.endpoints.chat_completions.capability import check_capability
 from domicile_engines.endpoints.chat_completions.reply import ChatChunks, GeneratedMessage, unary
@@ -49,11 +49,11 @@ class ChatCompletionsService:
         if self._vision is not None:
             await self._vision.close()
 
-    async def _answer(self, request: ScheduledChat, project: Project, reply: HttpReply) -> None:
+    async def _answer(self, request: ScheduledChat, project: Tenant, reply: HttpReply) -> None:
         async with self._generating(request, project) as generation:
             await (_stream if request.streams else _whole)(reply, request, generation)
 
-    def _generating(self, request: ScheduledChat, project: Project) -> AbstractAsyncContextManager[Generation]:
+    def _generating(self, request: ScheduledChat, project: Tenant) -> AbstractAsyncContextManager[Generation]:
         if self._vision is not None and request.model == VISION:
             return self._vision.generating(request, project)
         return self._generating_text(request)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.completions import check_completion_request
 from domicile.web.bodies.body_limits import body_limit
 from domicile_engines.endpoints.completions.capability import check_capability
@@ -58,7 +58,7 @@ class CompletionsService:
         """Do nothing: the chat service closes the model."""
         return
 
-    async def _answer(self, request: ScheduledCompletion, _: Project, reply: HttpReply) -> None:
+    async def _answer(self, request: ScheduledCompletion, _: Tenant, reply: HttpReply) -> None:
         engine = self._engine
         model = engine.ready_for(request.model)
         given = await asyncio.to_thread(texts, request.prompt or "", "prompt")

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.routing import Route
 
 from domicile.kernel import errors
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.embeddings import (
     MAX_INPUT_TOKENS,
     MAX_TOKENS,
@@ -69,7 +69,7 @@ class EmbeddingsService:
         """Unload the model, which moderation shares."""
         await self.model.close()
 
-    async def _answer(self, request: EmbeddingRequest, project: Project, reply: HttpReply) -> None:
+    async def _answer(self, request: EmbeddingRequest, project: Tenant, reply: HttpReply) -> None:
         split = await self.model.run(partial(_tokenize, request), project)
         parts = [window for text in split for window in text]
         embedded = await self.model.run_in_turns(_turns(parts), project)

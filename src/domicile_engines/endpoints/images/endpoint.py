@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.routing import Route
 
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.images import ImageRequest, check_image_request
 from domicile.web.bodies.body_limits import body_limit
 from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
@@ -46,7 +46,7 @@ class ImagesService:
         """Stop running drawings."""
         await self._sketcher.close()
 
-    async def _answer(self, request: ImageRequest, project: Project, reply: HttpReply) -> None:
+    async def _answer(self, request: ImageRequest, project: Tenant, reply: HttpReply) -> None:
         turns: list[Callable[[object, threading.Event], dict[str, str]]] = [
             partial(_draw, request, index) for index in range(request.images)
         ]

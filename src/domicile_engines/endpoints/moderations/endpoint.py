@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from starlette.routing import Route
 
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.moderations import ModerationRequest, check_moderation_request
 from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
 from domicile_engines.endpoints.moderations import reply as replies
@@ -67,7 +67,7 @@ class ModerationsService:
         """Unload the image model. The embeddings service unloads MiniLM."""
         await self._images.close()
 
-    async def _answer(self, request: ModerationRequest, project: Project, reply: HttpReply) -> None:
+    async def _answer(self, request: ModerationRequest, project: Tenant, reply: HttpReply) -> None:
         wanted = items(request)
         # Images first, so that a damaged one is refused before any text is scored.
         image_scores = [await self._worst_image(item, project) for item in wanted]
@@ -78,13 +78,13 @@ class ModerationsService:
         ]
         await reply.json(replies.encode(request.model, results))
 
-    async def _worst_image(self, item: ScoredInput, project: Project) -> float | None:
+    async def _worst_image(self, item: ScoredInput, project: Tenant) -> float | None:
         if not item.images:
             return None
         pieces = [partial(_score_image, url, param) for param, url in item.images]
         return max(await self._images.run_in_turns(pieces, project))
 
-    async def _worst_texts(self, wanted: Sequence[ScoredInput], project: Project) -> list[Scores]:
+    async def _worst_texts(self, wanted: Sequence[ScoredInput], project: Tenant) -> list[Scores]:
         """For each item, the highest score of each category among its passages."""
         cut = await asyncio.to_thread(
             lambda: [[passage for text in item.texts for passage in passages(text)] for item in wanted]

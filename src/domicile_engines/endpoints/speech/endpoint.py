@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.audio_speech import SpeechRequest, check_speech_request
 from domicile.web.bodies.body_limits import body_limit
 from domicile_engines.endpoints.http import HttpReply, ModelEndpoint, json_reader
@@ -42,7 +42,7 @@ class SpeechService:
         """Stop running syntheses and unload the model."""
         await self._kokoro.close()
 
-    async def _answer(self, request: SpeechRequest, project: Project, reply: HttpReply) -> None:
+    async def _answer(self, request: SpeechRequest, project: Tenant, reply: HttpReply) -> None:
         async with aclosing(self._kokoro.stream(spoken_by(request), project)) as sounds:
             if request.as_events:
                 await send_events(reply, sounds)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.routing import Route
 
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.audio_transcription import (
     LISTS,
     MAX_FILE_BYTES,
@@ -78,7 +78,7 @@ class TranscriptionsService:
     def _route(self, path: str, type_: type[RecordingRequest]) -> Route:
         return Route(path, ModelEndpoint(form_reader(type_, path), self._answer), methods=["POST"])
 
-    async def _answer(self, request: RecordingRequest, project: Project, reply: HttpReply) -> None:
+    async def _answer(self, request: RecordingRequest, project: Tenant, reply: HttpReply) -> None:
         async with aclosing(self._whisper.stream(_heard(request), project)) as items:
             if isinstance(request, TranscriptionRequest) and request.streams:
                 await _as_events(items, reply)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from domicile.kernel.errors import DomicileError
-from domicile.kernel.fair_turns import Project
+from domicile.kernel.fair_turns import Tenant
 from domicile.openai_api.chat import ChatCompletionRequest
 from domicile_engines.models.entry import model_entry
 from domicile_engines.models.smollm2.generation import Event, Finished, Generation, PromptCounted, Started, Text
@@ -42,7 +42,7 @@ class Vision:
         await self._model.close()
 
     @asynccontextmanager
-    async def generating(self, request: ChatCompletionRequest, project: Project) -> AsyncIterator[Generation]:
+    async def generating(self, request: ChatCompletionRequest, project: Tenant) -> AsyncIterator[Generation]:
         """Generate an answer. Leaving the context stops the model at its next token.
 
         Raises a 400 for a damaged image or a prompt that is too long, `EngineError` if llama.cpp fails.
@@ -52,7 +52,7 @@ class Vision:
         async with aclosing(self._events(body, project)) as events:
             yield Generation(fingerprint, prompt_tokens=0, legacy=False, events=events)
 
-    async def _events(self, body: dict[str, Any], project: Project) -> AsyncGenerator[tuple[int, Event], None]:
+    async def _events(self, body: dict[str, Any], project: Tenant) -> AsyncGenerator[tuple[int, Event], None]:
         """Translate llama.cpp's chunks to events. The prompt's token count comes in the last chunk."""
         reason = ""
         async with aclosing(self._chunks(body, project)) as chunks:
@@ -69,7 +69,7 @@ class Vision:
         if not reason:
             raise EngineError("generation")
 
-    async def _chunks(self, body: dict[str, Any], project: Project) -> AsyncGenerator[dict[str, Any], None]:
+    async def _chunks(self, body: dict[str, Any], project: Tenant) -> AsyncGenerator[dict[str, Any], None]:
         loop = asyncio.get_running_loop()
         chunks: asyncio.Queue[str | None] = asyncio.Queue()
 

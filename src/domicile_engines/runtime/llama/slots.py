@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from domicile.kernel.fair_turns import FairTurns, Project
+from domicile.kernel.fair_turns import FairTurns, Tenant
 from domicile_engines.runtime.places import WAITING_MAX, Places
 
 
@@ -46,7 +46,7 @@ class Ticket:
     """A place in the queue for one generation. As an async context manager it waits for a slot and gives it back."""
 
     queue: "SlotQueue"
-    tenant: Project
+    tenant: Tenant
     prompt: Sequence[int] = field(repr=False)
     priority: int
     slot: Slot | None = None
@@ -83,7 +83,7 @@ class SlotQueue:
         """How many slots are free."""
         return len(self._idle)
 
-    def take_tickets(self, prompts: Sequence[Sequence[int]], tenant: Project, priority: int = 0) -> list[Ticket]:
+    def take_tickets(self, prompts: Sequence[Sequence[int]], tenant: Tenant, priority: int = 0) -> list[Ticket]:
         """Take a place for each prompt of a request, or none. Raises `DomicileError` 429 if the queue is full."""
         self._places.take(tenant, len(prompts))
         return [Ticket(self, tenant, prompt, priority) for prompt in prompts]

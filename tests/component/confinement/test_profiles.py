@@ -131,7 +131,7 @@ def test_an_unknown_machine_is_not_confined_in_silence(monkeypatch: pytest.Monke
 def test_an_engine_does_not_start_where_filters_are_refused(tmp_path: Path) -> None:
     """Behind a decoder's wall the kernel refuses another filter, as an old one would."""
     code = (
-        "from domicile.confinement import seccomp, walls; from domicile_engines import __main__ as engine; import sys\n"
+        "from domicile.confinement import profiles, seccomp; from domicile_engines import __main__ as engine; import sys\n"
         f"sys.argv = ['engine', '--socket', '{tmp_path}/engine.sock']\n"
         "machine = seccomp.this_machine()\n"
         "seccomp._CALLS['seccomp'] = (317, 277); machine.numbers['seccomp'] = machine.seccomp\n"
@@ -146,5 +146,5 @@ def test_an_engine_does_not_start_where_filters_are_refused(tmp_path: Path) -> N
 
 def test_the_walls_need_no_privilege() -> None:
     """As the least user there is, which is what a service manager or a container may choose."""
-    before = f"{IMPORTS}\nimport domicile.confinement.walls\nif os.getuid() == 0: os.setgid(65534); os.setuid(65534)"
+    before = f"{IMPORTS}\nimport domicile.confinement.profiles\nif os.getuid() == 0: os.setgid(65534); os.setuid(65534)"
     assert is_refused("socket.socket(socket.AF_INET)", before=before, folder=Path("/"))
