@@ -236,7 +236,21 @@ def encode_chunk(
     `model`: the requested snapshot. `include_usage`: whether the caller wants usage. `service_tier`: the tier that served the
     request.
     """
-    choices = chunk.choices
+    return msgspec.json.encode(
+        msgspec.structs.replace(
+            chunk,
+            model=model,
+            object="chat.completion.chunk",
+            choices=_shown_choices(chunk.choices),
+            usage=usage_in_chunk(chunk.usage, include_usage=include_usage),
+            service_tier=service_tier,
+            obfuscation=None,
+        )
+    )
+
+
+def _shown_choices(choices: list[ChunkChoice]) -> list[ChunkChoice]:
+    """The choices with known finish reasons and without empty content. Nearly always the same list: then nothing is copied."""
     if any(choice.finish_reason is not None and choice.finish_reason not in _FINISH_REASONS for choice in choices):
         choices = [
             choice
@@ -251,17 +265,7 @@ def encode_chunk(
             else choice
             for choice in choices
         ]
-    return msgspec.json.encode(
-        msgspec.structs.replace(
-            chunk,
-            model=model,
-            object="chat.completion.chunk",
-            choices=choices,
-            usage=usage_in_chunk(chunk.usage, include_usage=include_usage),
-            service_tier=service_tier,
-            obfuscation=None,
-        )
-    )
+    return choices
 
 
 def _lacks_content(delta: Delta) -> bool:

@@ -69,13 +69,17 @@ def place(
     if agreement is not None or not _has(control, "first_organization.agreement"):
         _set(control, "first_organization.agreement", agreement is not False)
     for region in placed["regions"]:
-        code = region["code"]
-        _set(region, "public_url", f"http://{HOST}:{ports[code]}")
-        _set(region, "listen", _listener(ports[code]))
-        _set(region, "data", code)
-        _set(region, "enrollment.token_file", _relative(layout.enrollment_token(code), layout))
-        region["engines"] = _placed_engines(region.get("engines", []), code, layout)
+        _place_region(region, layout, ports[region["code"]])
     return placed
+
+
+def _place_region(region: dict[str, Any], layout: Layout, port: int) -> None:
+    code = region["code"]
+    _set(region, "public_url", f"http://{HOST}:{port}")
+    _set(region, "listen", _listener(port))
+    _set(region, "data", code)
+    _set(region, "enrollment.token_file", _relative(layout.enrollment_token(code), layout))
+    region["engines"] = _placed_engines(region.get("engines", []), code, layout)
 
 
 def check(placed: dict[str, Any], file: Path, layout: Layout) -> Installation:

@@ -25,9 +25,7 @@ async def receive_chunks(
     one second more for every so many bytes. Only the time spent waiting for the client counts.
     """
     _refuse_encoding(request)
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit_bytes:
-        raise http_errors.too_large(limit_bytes, large_member)
+    _refuse_declared_length(request, limit_bytes, large_member)
     time = asyncio.get_running_loop().time
     waited, received, more = 0.0, 0, True
     while more:
@@ -55,6 +53,13 @@ def hold_of(request: Request) -> BodyHold | None:
     """The count of the memory that this request's body takes. None in applications that count none."""
     hold: BodyHold | None = request.scope.get(BODY_HOLD)
     return hold
+
+
+def _refuse_declared_length(request: Request, limit_bytes: int, large_member: str | None) -> None:
+    """Raise 413 before the first byte when `Content-Length` says that the body is too large."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise http_errors.too_large(limit_bytes, large_member)
 
 
 def _refuse_encoding(request: Request) -> None:

@@ -1,6 +1,7 @@
 """Reads a prompt word by word into a scene. It knows words, not grammar: adjectives before a noun, a place after it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domicile_engines.models.procedural_sketch.things import FIGURES, LIGHTS, SETTINGS, WORDS
@@ -84,9 +85,7 @@ def read_prompt(prompt: str) -> Scene:
         elif role:
             denied = waiting.get("count") == "0"
             if role == "figure" and not denied and len(scene.items) < ITEMS_MAX:
-                count = min(COUNT_MAX, int(waiting.get("count", _PLURAL_COUNT if plural else 1)))
-                size, place = float(waiting.get("size", 1)), waiting.get("place", "")
-                scene.items.append(Item(name, token, count, colours, size, place))
+                scene.items.append(_item(name, token, _PLURAL_COUNT if plural else 1, waiting, colours))
                 last = True
             elif role == "sky":
                 scene.sky_colour = colours[0] if colours else scene.sky_colour
@@ -98,6 +97,12 @@ def read_prompt(prompt: str) -> Scene:
         else:
             scene.unknown |= len(token) > 3
     return scene
+
+
+def _item(kind: str, word: str, count: int, waiting: Mapping[str, str], colours: tuple[str, ...]) -> Item:
+    """The figure with what was said before it. `count`: if no number was said."""
+    count = min(COUNT_MAX, int(waiting.get("count", count)))
+    return Item(kind, word, count, colours, float(waiting.get("size", 1)), waiting.get("place", ""))
 
 
 def _meaning(token: str) -> tuple[str, str, bool]:
