@@ -71,6 +71,18 @@ image_link = Table(
     Column("ciphertext", LargeBinary, nullable=False),
 )
 
+stored_object = Table(
+    "stored_object",
+    region_metadata,
+    # What is in the object store. A row is there before its bytes, and after them: no bytes are without a row.
+    Column("object_id", String, primary_key=True),
+    Column("project_id", String, nullable=False, index=True),
+    Column("state", String, nullable=False, index=True),  # writing, whole, deleting
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("changed_at_ms", BigInteger, nullable=False),
+)
+
 metering_writer = Table(
     "metering_writer",
     metering_metadata,

@@ -1,0 +1,228 @@
+"""Objects of projects: written as a stream, sealed under a key of their own, read whole or in part, deleted for good.
+
+The row of an object is written before its bytes and deleted after them, so that a crash leaves no bytes that nobody knows of:
+what was never kept, or not wholly deleted, is swept.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.data_plane.storage.object_store import ObjectStore, ObjectStoreUnavailableError
+from domicile.data_plane.storage.project_keys import ProjectKeys
+from domicile.data_plane.storage.sealing import KEY_BYTES, ObjectKey, Segments, seal, segments_of, unseal
+from domicile.data_plane.tables import destroyed_project, stored_object
+from domicile.kernel.clock import Clock
+from domicile.kernel.ids import new_id
+from domicile.persistence.database import Database
+
+log = structlog.get_logger("objects")
+
+WRITING_MS_MAX = 6 * 60 * 60 * 1000
+"""How long one object may take to write. An older one that is not whole belongs to a process that was killed."""
+SWEEP_S = 60.0
+_SWEPT_AT_ONCE = 50
+_SEGMENTS_AT_ONCE = 4
+"""4 MiB a read, and the next one is under way while this one is sent."""
+
+
+class ObjectState(StrEnum):
+    """Where an object is in its life."""
+
+    WRITING = "writing"
+    WHOLE = "whole"
+    DELETING = "deleting"
+
+
+class ProjectDestroyedError(Exception):
+    """The project was destroyed while its object was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object whose bytes are in the store. It stays only if it is kept (`Objects.keep`)."""
+
+    object_id: str
+    project_id: str
+    size_bytes: int
+
+
+class WriteAbortedError(Exception):
+    """Ends an upload from inside: the store then leaves no part of it behind."""
+
+
+class ObjectWriter:
+    """Writes one object as a stream. A `FileSink`: ends with one `close` that succeeds, or else with one `abort`."""
+
+    def __init__(self, objects: "Objects", object_id: str, key: ObjectKey) -> None:
+        self._objects = objects
+        self._object_id = object_id
+        self._key = key
+        self._size = 0
+        # One piece: who writes waits until the store has taken the piece before.
+        self._pieces: asyncio.Queue[bytes | WriteAbortedError | None] = asyncio.Queue(1)
+        self._upload = asyncio.create_task(objects.store.put(object_id, seal(self._source(), key)))
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes. Raises the store's error as soon as it is known."""
+        self._size += len(data)
+        await self._hand_over(data)
+
+    async def close(self) -> StoredObject:
+        """Finish the upload. The object is whole in the store, and is swept unless it is kept."""
+        await self._hand_over(None)
+        # Never cancelled: a cancelled upload may leave parts behind.
+        await asyncio.shield(self._upload)
+        return StoredObject(self._object_id, self._key.project_id, self._size)
+
+    async def abort(self) -> None:
+        """Leave nothing in the store. Raises nothing: what cannot be deleted now is swept."""
+        await asyncio.shield(self._abort())
+
+    async def _abort(self) -> None:
+        while not self._upload.done():
+            # The source raises at its next piece, and the store then drops what it has.
+            if self._pieces.full():
+                self._pieces.get_nowait()
+            self._pieces.put_nowait(WriteAbortedError())
+            await asyncio.wait({self._upload})
+        if not self._upload.cancelled():
+            # Looked at, so that nothing is logged about it.
+            self._upload.exception()
+        try:
+            await self._objects.delete([self._object_id])
+        except (ObjectStoreUnavailableError, SQLAlchemyError) as error:
+            log.warning("object_not_deleted_yet", type=type(error).__name__)
+
+    async def _hand_over(self, piece: bytes | None) -> None:
+        handing = asyncio.create_task(self._pieces.put(piece))
+        try:
+            await asyncio.wait({handing, self._upload}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not handing.done():
+                handing.cancel()
+        if self._upload.done():
+            self._upload.result()
+
+    async def _source(self) -> AsyncIterator[bytes]:
+        while (piece := await self._pieces.get()) is not None:
+            if isinstance(piece, WriteAbortedError):
+                raise piece
+            yield piece
+
+
+class Objects:
+    """The objects of this region's projects. Its methods raise the errors of the store, the key store and the database."""
+
+    def __init__(self, store: ObjectStore, keys: ProjectKeys, database: Database, clock: Clock) -> None:
+        self.store = store
+        self._keys = keys
+        self._database = database
+        self._clock = clock
+
+    async def write(self, project_id: str) -> ObjectWriter:
+        """Begin an object of the project."""
+        object_id, key = new_id("obj_"), os.urandom(KEY_BYTES)
+        project_key = await self._keys.of_new_content(project_id)
+        row = {
+            "object_id": object_id,
+            "project_id": project_id,
+            "state": ObjectState.WRITING.value,
+            "size_bytes": 0,
+            "wrapped_key": project_key.wrap_object_key(object_id, key),
+            "changed_at_ms": self._clock.now_ms(),
+        }
+        async with self._database.appending() as connection:
+            await connection.execute(insert(stored_object).values(row))
+        return ObjectWriter(self, object_id, ObjectKey(key, project_id, object_id))
+
+    async def keep(self, connection: AsyncConnection, stored: StoredObject) -> None:
+        """Make the object stay, in the transaction that writes what refers to it. Raises `ProjectDestroyedError`."""
+        table = stored_object
+        gone = select(destroyed_project.c.project_id).where(destroyed_project.c.project_id == stored.project_id)
+        whole = update(table).where(table.c.object_id == stored.object_id, table.c.state == ObjectState.WRITING.value)
+        values = {"state": "whole", "size_bytes": stored.size_bytes, "changed_at_ms": self._clock.now_ms()}
+        if (await connection.execute(gone)).first() or (await connection.execute(whole.values(values))).rowcount != 1:
+            raise ProjectDestroyedError
+
+    async def read(self, stored: StoredObject, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes `start` to `end` (exclusive) in pieces of at most 4 MiB.
+
+        Raises `ProjectKeyGoneError`, `ObjectMissingError` and `DamagedObjectError` too, all before the first piece where they
+        concern the whole object.
+        """
+        end = stored.size_bytes if end is None else end
+        key = await self._object_key(stored)
+        waiting = list(segments_of(stored.size_bytes, start, end, at_once=_SEGMENTS_AT_ONCE))
+        ahead = asyncio.create_task(self._segments(waiting[0], key))
+        try:
+            for index, segments in enumerate(waiting):
+                plain = await ahead
+                if index + 1 < len(waiting):
+                    ahead = asyncio.create_task(self._segments(waiting[index + 1], key))
+                skipped = segments.plain_start
+                piece = plain[max(0, start - skipped) : end - skipped]
+                if piece:
+                    yield piece
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    async def release(self, connection: AsyncConnection, object_ids: Sequence[str]) -> None:
+        """Give objects up, in the transaction that deletes what refers to them. Nobody can read them from then on."""
+        table = stored_object
+        values = {"state": ObjectState.DELETING.value, "changed_at_ms": self._clock.now_ms()}
+        await connection.execute(update(table).where(table.c.object_id.in_(object_ids)).values(values))
+
+    async def delete(self, object_ids: Sequence[str]) -> None:
+        """Delete the bytes of objects, then their rows."""
+        for object_id in object_ids:
+            await self.store.delete(object_id)
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(stored_object).where(stored_object.c.object_id.in_(object_ids)))
+
+    async def destroy(self, project_id: str) -> None:
+        """Delete all objects of a destroyed project, those that are being written too. See `Destroyer`."""
+        query = select(stored_object.c.object_id).where(stored_object.c.project_id == project_id).limit(_SWEPT_AT_ONCE)
+        while object_ids := await self._some(query):
+            await self.delete(object_ids)
+
+    async def sweep(self) -> None:
+        """Delete what was released, and what was never kept."""
+        table = stored_object
+        dead_ms = self._clock.now_ms() - WRITING_MS_MAX
+        unkept = (table.c.state == ObjectState.WRITING.value) & (table.c.changed_at_ms < dead_ms)
+        query = select(table.c.object_id).where((table.c.state == ObjectState.DELETING.value) | unkept)
+        while object_ids := await self._some(query.limit(_SWEPT_AT_ONCE)):
+            await self.delete(object_ids)
+
+    async def run(self) -> None:
+        """Sweep once a minute, until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except (SQLAlchemyError, ObjectStoreUnavailableError, OSError) as error:
+                log.error("objects_not_swept", type=type(error).__name__)
+            await asyncio.sleep(SWEEP_S)
+
+    async def _object_key(self, stored: StoredObject) -> ObjectKey:
+        query = select(stored_object.c.wrapped_key).where(stored_object.c.object_id == stored.object_id)
+        async with self._database.reading() as connection:
+            wrapped = (await connection.execute(query)).scalar_one()
+        project_key = await self._keys.of(stored.project_id)
+        return ObjectKey(project_key.unwrap_object_key(stored.object_id, wrapped), stored.project_id, stored.object_id)
+
+    async def _segments(self, segments: Segments, key: ObjectKey) -> bytes:
+        stored = await self.store.read(key.object_id, segments.stored_start, segments.stored_end)
+        return await unseal(stored, segments, key)
+
+    async def _some(self, query: Select[str]) -> list[str]:
+        async with self._database.reading() as connection:
+            return list((await connection.execute(query)).scalars())

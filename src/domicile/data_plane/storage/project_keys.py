@@ -1,0 +1,109 @@
+"""The key of each project. It wraps the keys of the project's objects, and the texts that lie in the region's database."""
+
+import asyncio
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from domicile.data_plane.storage.key_store import KeyStore
+from domicile.data_plane.storage.region_key import RegionKeyProvider
+from domicile.data_plane.storage.wrapping import WRAPPING_KEY_BYTES, unwrap, wrap
+from domicile.kernel.clock import Clock
+
+HELD_MS = 30_000
+"""How long an unwrapped key stays in memory. A key that was deleted or taken away is gone from every process after this."""
+_HELD_MAX = 10_000
+
+
+class ProjectKeyGoneError(Exception):
+    """The project has no key: it was destroyed, or never had content."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectKey:
+    """A project's key, unwrapped. Its methods raise `WrongKeyError` for what another key has wrapped."""
+
+    project_id: str
+    key: bytes
+
+    def wrap_object_key(self, object_id: str, key: bytes) -> bytes:
+        """Return the object's key, wrapped for this object only."""
+        return wrap(self.key, key, self._purpose("object key", object_id))
+
+    def unwrap_object_key(self, object_id: str, wrapped: bytes) -> bytes:
+        """Return the object's key."""
+        return unwrap(self.key, wrapped, self._purpose("object key", object_id))
+
+    def seal_text(self, where: str, text: str) -> bytes:
+        """Return a customer's text, encrypted. `where`: the column and the row's id that it belongs to."""
+        return wrap(self.key, text.encode("utf-8"), self._purpose("text", where))
+
+    def open_text(self, where: str, sealed: bytes) -> str:
+        """Return the text."""
+        return unwrap(self.key, sealed, self._purpose("text", where)).decode("utf-8")
+
+    def _purpose(self, what: str, where: str) -> str:
+        return f"domicile {what}\n{self.project_id}\n{where}"
+
+
+class ProjectKeys:
+    """Makes, finds, rewraps and destroys the keys of projects. Raises the errors of the key store and of the region's key."""
+
+    def __init__(self, store: KeyStore, region_key: RegionKeyProvider, clock: Clock) -> None:
+        self._store = store
+        self._region_key = region_key
+        self._clock = clock
+        self._held: OrderedDict[str, tuple[ProjectKey, int]] = OrderedDict()
+
+    async def of(self, project_id: str) -> ProjectKey:
+        """Return the project's key. Raises `ProjectKeyGoneError`."""
+        held = self._held.get(project_id)
+        if held is not None and self._clock.now_ms() < held[1] + HELD_MS:
+            return held[0]
+        wrapped = await self._store.get(project_id)
+        if wrapped is None:
+            self._held.pop(project_id, None)
+            raise ProjectKeyGoneError
+        return await self._unwrapped(project_id, wrapped)
+
+    async def of_new_content(self, project_id: str) -> ProjectKey:
+        """Return the project's key, and make one for its first content."""
+        try:
+            return await self.of(project_id)
+        except ProjectKeyGoneError:
+            wrapped = await self._region_key.wrap(os.urandom(WRAPPING_KEY_BYTES), _purpose(project_id))
+            # Another process may have been as quick: its key counts.
+            return await self._unwrapped(project_id, await self._store.add(project_id, wrapped))
+
+    async def destroy(self, project_id: str) -> None:
+        """Delete the project's key for ever: nothing of its content can be opened again. See `Destroyer`."""
+        self._held.pop(project_id, None)
+        await self._store.delete(project_id)
+
+    async def rewrap_all(self) -> int:
+        """Wrap each project's key with the region's current key where an older one has wrapped it. Return how many.
+
+        Objects keep their keys, so no object is written again.
+        """
+        rewrapped = 0
+        for project_id in await self._store.projects():
+            wrapped = await self._store.get(project_id)
+            if wrapped is None or self._region_key.is_current(wrapped):
+                continue
+            key = await self._region_key.unwrap(wrapped, _purpose(project_id))
+            await self._store.replace(project_id, await self._region_key.wrap(key, _purpose(project_id)))
+            rewrapped += 1
+            await asyncio.sleep(0)
+        return rewrapped
+
+    async def _unwrapped(self, project_id: str, wrapped: bytes) -> ProjectKey:
+        key = ProjectKey(project_id, await self._region_key.unwrap(wrapped, _purpose(project_id)))
+        self._held[project_id] = (key, self._clock.now_ms())
+        self._held.move_to_end(project_id)
+        if len(self._held) > _HELD_MAX:
+            self._held.popitem(last=False)
+        return key
+
+
+def _purpose(project_id: str) -> str:
+    return f"domicile project key\n{project_id}"
