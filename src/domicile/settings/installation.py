@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from domicile.kernel.geography import UnknownCountryError, country_set
+from domicile.settings.content import KeySettings, StorageSettings
 from domicile.settings.database import DatabaseSettings
 from domicile.settings.engines import EngineSettings, group_problems
 from domicile.settings.fetch_hosts import FetchHost
@@ -72,6 +73,8 @@ class RegionSettings(SettingsBlock):
     data: ConfigPath
     """The folder under which all of this region's data lies."""
     database: DatabaseSettings = DatabaseSettings()
+    storage: StorageSettings = StorageSettings()
+    keys: KeySettings = KeySettings()
     enrollment: EnrollmentSettings = EnrollmentSettings()
     operator: RegionOperatorSettings = RegionOperatorSettings()
     usage: UsageSettings = UsageSettings()

@@ -61,5 +61,6 @@ async def compose_region(
         path.blocks.run,
         destruction.run,
         path.image_links.run,
+        path.content.objects.run,
     )
     return Region(path, operator, background)

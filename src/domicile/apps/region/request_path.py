@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from domicile.apps.region.content import Content, open_content
 from domicile.apps.region.engines import Engines, open_engines
 from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.inference import build_inference, open_inspector
@@ -29,6 +30,7 @@ class RequestPath:
     blocks: Blocks
     engines: Engines
     image_links: ImageLinks
+    content: Content
 
 
 async def build_request_path(
@@ -50,6 +52,7 @@ async def build_request_path(
     await blocks.load()
     authenticator = Authenticator(settings.code, base.installation_id, base.snapshots, clock, blocks)
     image_links = ImageLinks(base.storage.region, clock, base_url=settings.base_url, is_live=authenticator.serves)
+    content = await open_content(base)
     engines = open_engines(settings.engines, base.egress, stack)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     inference = build_inference(
@@ -69,4 +72,4 @@ async def build_request_path(
         image_links=image_links,
         region=settings.code,
     )
-    return RequestPath(endpoints, meter, blocks, engines, image_links)
+    return RequestPath(endpoints, meter, blocks, engines, image_links, content)

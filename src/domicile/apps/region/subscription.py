@@ -15,8 +15,10 @@ from domicile.data_plane.snapshot.subscription import SnapshotSubscription
 def build_destruction(base: Foundation, path: RequestPath) -> Destruction:
     """The task that destroys a project's stored content after a snapshot reports the project as destroyed."""
     report = partial(path.meter.event_on_disk, RegionEventType.PROJECT_DESTROYED)
-    # Each part that stores content of projects has its destroyer in this list.
-    return Destruction(base.storage.region, base.clock, (path.image_links.destroy,), report)
+    # Each part that stores content of projects has its destroyer in this list. The key goes first: without it nothing of the
+    # rest can be opened.
+    destroyers = (path.content.keys.destroy, path.content.objects.destroy, path.image_links.destroy)
+    return Destruction(base.storage.region, base.clock, destroyers, report)
 
 
 async def restore_subscription(
