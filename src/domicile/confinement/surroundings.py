@@ -32,6 +32,8 @@ _FOLDERS = {
     "NUMBA_CACHE_DIR": ".cache/numba",
 }
 """By variable, the folder below the process's own. Libraries prefer specific variables to HOME, so these are set as well."""
+# Clients of object stores take credentials, endpoints and tokens from these where the program gives them none.
+_CLOUDS = ("AWS_", "AZURE_", "GOOGLE_")
 # The variables that an interpreter and its libraries need to start. Others may hold keys of engines. Without HOME the
 # interpreter would look it up through a socket.
 _NEEDED_TO_START = (
@@ -51,6 +53,13 @@ _NEEDED_TO_START = (
 def switch_off_telemetry() -> None:
     """Set every library's switch, for this process and its children."""
     os.environ.update(_SWITCHES)
+
+
+def forget_other_routes() -> None:
+    """Remove proxies and cloud accounts from this process's environment: only the configuration says where it connects."""
+    for name in list(os.environ):
+        if name.upper().endswith("_PROXY") or name.startswith(_CLOUDS):
+            del os.environ[name]
 
 
 def move_into(data: Path, process: str) -> Path:

@@ -98,6 +98,11 @@ class RegionSettings(SettingsBlock):
                 f"the database stands in {self.database.country}, which is not one of the countries of region "
                 f"'{self.code}': {', '.join(sorted(allowed))}"
             )
+        if self.storage.country is not None and self.storage.country not in allowed:
+            raise ValueError(
+                f"the object store stands in {self.storage.country}, which is not one of the countries of region "
+                f"'{self.code}': {', '.join(sorted(allowed))}"
+            )
         names = [engine.name for engine in self.engines]
         if len(set(names)) != len(names):
             raise ValueError("two engines of one region have the same name")

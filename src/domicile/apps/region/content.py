@@ -2,16 +2,22 @@
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from domicile.apps.region.enrollment import StartError
 from domicile.apps.region.foundation import Foundation
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.egress_relay import relay_to
 from domicile.data_plane.storage.key_store import FolderKeyStore, KeyStore
-from domicile.data_plane.storage.object_store import LocalObjectStore
+from domicile.data_plane.storage.object_store import LocalObjectStore, ObjectStore
 from domicile.data_plane.storage.objects import Objects
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.region_key import HeldRegionKeys, RegionKeyProvider, new_key_line, read_key_file
+from domicile.data_plane.storage.remote_stores import Bucket, azure_store, s3_store
+from domicile.settings.content import AzureSettings, S3Settings
+from domicile.settings.installation import RegionSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +28,17 @@ class Content:
     keys: ProjectKeys
 
 
-async def open_content(base: Foundation) -> Content:
-    """Removes what killed processes left of uploads. Raises `StartError` when the region's key is missing or unreadable."""
+async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
+    """Removes what killed processes left of uploads. `stack` closes what is opened.
+
+    Raises `StartError` when the region's key or the store's credentials are missing or unreadable, and `EgressRefusedError`
+    for a store outside the region.
+    """
     settings = base.settings
     key_store = FolderKeyStore(settings.keys.folder or settings.data / "project-keys")
     region_key = await _region_key(settings.keys.region_key_file, settings.data / "region-key", key_store)
     keys = ProjectKeys(key_store, region_key, base.clock)
-    store = LocalObjectStore(settings.storage.folder or settings.data / "objects")
+    store = await _object_store(settings, base.egress, stack)
     await store.sweep()
     return Content(Objects(store, keys, base.storage.region, base.clock), keys)
 
@@ -43,6 +53,36 @@ async def _region_key(configured: Path | None, default: Path, key_store: KeyStor
         return HeldRegionKeys(await asyncio.to_thread(read_key_file, configured or default))
     except ValueError as error:
         raise StartError(f"the region's key: {error}") from None
+
+
+async def _object_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> ObjectStore:
+    s3, azure = settings.storage.s3, settings.storage.azure
+    try:
+        if s3 is not None:
+            key_id, secret = await asyncio.to_thread(_lines, s3.credentials_file, 2)
+            bucket = await _bucket(s3, s3.bucket, egress, stack)
+            return s3_store(bucket, signing_region=s3.signing_region, key_id=key_id, secret=secret)
+        if azure is not None:
+            (key,) = await asyncio.to_thread(_lines, azure.key_file, 1)
+            return azure_store(await _bucket(azure, azure.container, egress, stack), account=azure.account, key=key)
+    except OSError as error:
+        raise StartError(f"the object store: {error.strerror}: {error.filename}") from None
+    return LocalObjectStore(settings.storage.folder or settings.data / "objects")
+
+
+async def _bucket(
+    settings: S3Settings | AzureSettings, name: str, egress: EgressPolicy, stack: AsyncExitStack
+) -> Bucket:
+    certificates = None if settings.ca_file is None else await asyncio.to_thread(settings.ca_file.read_bytes)
+    relay = await stack.enter_async_context(relay_to(egress.inside(settings.url, settings.country)))
+    return Bucket(settings.url, name, relay, certificates)
+
+
+def _lines(path: Path, count: int) -> list[str]:
+    lines = path.read_text("utf-8").split()
+    if len(lines) != count:
+        raise StartError(f"{path} must hold {count} lines (docs/storage.md)")
+    return lines
 
 
 def _write_new_key(path: Path) -> None:

@@ -15,7 +15,7 @@ from domicile.apps.listeners import BoundListener
 from domicile.apps.region.composition import Region, compose_region
 from domicile.apps.region.enrollment import RegionStartError
 from domicile.apps.region.serving import build_server
-from domicile.confinement.surroundings import move_into
+from domicile.confinement.surroundings import forget_other_routes, move_into
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.engines.credential import EngineKeyError
 from domicile.data_plane.identity import IdentityError
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     arguments = parser.parse_args()
     os.umask(0o077)
+    forget_other_routes()
     forbid_core_dumps()
     raise_descriptor_limit()
     configure_logging(arguments.log_level)

@@ -52,7 +52,7 @@ async def build_request_path(
     await blocks.load()
     authenticator = Authenticator(settings.code, base.installation_id, base.snapshots, clock, blocks)
     image_links = ImageLinks(base.storage.region, clock, base_url=settings.base_url, is_live=authenticator.serves)
-    content = await open_content(base)
+    content = await open_content(base, stack)
     engines = open_engines(settings.engines, base.egress, stack)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     inference = build_inference(
