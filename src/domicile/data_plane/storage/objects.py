@@ -15,7 +15,7 @@ from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domicile.data_plane.storage.object_store import ObjectStore, ObjectStoreUnavailableError
+from domicile.data_plane.storage.object_store import ObjectMissingError, ObjectStore, ObjectStoreUnavailableError
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.sealing import KEY_BYTES, ObjectKey, Segments, seal, segments_of, unseal
 from domicile.data_plane.tables import destroyed_project, stored_object
@@ -213,9 +213,14 @@ class Objects:
             await asyncio.sleep(SWEEP_S)
 
     async def _object_key(self, stored: StoredObject) -> ObjectKey:
-        query = select(stored_object.c.wrapped_key).where(stored_object.c.object_id == stored.object_id)
+        table = stored_object
+        query = select(table.c.wrapped_key).where(
+            table.c.object_id == stored.object_id, table.c.state == ObjectState.WHOLE.value
+        )
         async with self._database.reading() as connection:
-            wrapped = (await connection.execute(query)).scalar_one()
+            wrapped = (await connection.execute(query)).scalar_one_or_none()
+        if wrapped is None:
+            raise ObjectMissingError
         project_key = await self._keys.of(stored.project_id)
         return ObjectKey(project_key.unwrap_object_key(stored.object_id, wrapped), stored.project_id, stored.object_id)
 
