@@ -6,7 +6,7 @@ RFC 9110 9.3.6) a redirect to another host is refused with 403. TLS runs through
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
 import structlog
 
@@ -26,14 +26,15 @@ async def relay_to(allowed: Destination) -> AsyncIterator[str]:
     """The URL of a proxy on loopback that connects to `allowed` and refuses all else. Closed when the block ends."""
     relaying: set[asyncio.Task[None]] = set()
 
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer), suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+            await _relay(allowed, reader, writer)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio 3.11 logs an error for one of its own that is cancelled.
+        task = asyncio.create_task(relay(reader, writer))
         relaying.add(task)
         task.add_done_callback(relaying.discard)
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-            await _relay(allowed, reader, writer)
-        writer.close()
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, limit=_BUFFER_BYTES)
     try:
