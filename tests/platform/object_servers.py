@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import itertools
+import json
 import subprocess
 import sys
 import urllib.error
@@ -35,8 +36,8 @@ class ObjectServer:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _buckets: list[str] = field(default_factory=list)
 
-    def _request(self, method: str, path: str, headers: dict[str, str]) -> bytes:
-        request = urllib.request.Request(self.url + path, method=method, headers=headers)
+    def _request(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> bytes:
+        request = urllib.request.Request(self.url + path, body, headers, method=method)
         with urllib.request.urlopen(request, context=self.issuer.client()) as answer:
             content: bytes = answer.read()
         return content
@@ -60,6 +61,16 @@ class S3Server(ObjectServer):
         self._request("PUT", f"/{name}", {})
         self._buckets.append(name)
         return name
+
+    def kms_key(self) -> str:
+        """The id of a new key of moto's KMS."""
+        place = f"{S3_KEY_ID}/20260101/{S3_REGION}/kms/aws4_request"
+        headers = {
+            "x-amz-target": "TrentService.CreateKey",
+            "content-type": "application/x-amz-json-1.1",
+            "authorization": f"AWS4-HMAC-SHA256 Credential={place}, SignedHeaders=host, Signature=x",
+        }
+        return str(json.loads(self._request("POST", "/", headers, b"{}"))["KeyMetadata"]["KeyId"])
 
     def unfinished_uploads(self) -> int:
         """How many multipart uploads have begun and not ended, in all buckets."""

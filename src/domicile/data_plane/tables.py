@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 
 region_metadata = MetaData()
 metering_metadata = MetaData()
+keys_metadata = MetaData()
 
 region_identity = Table(
     "region_identity",
@@ -81,6 +82,14 @@ stored_object = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("changed_at_ms", BigInteger, nullable=False),
+)
+
+project_key = Table(
+    "project_key",
+    keys_metadata,
+    # The key store, in a database of its own: what is deleted here must not come back with a backup of the region's.
+    Column("project_id", String, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
 )
 
 metering_writer = Table(

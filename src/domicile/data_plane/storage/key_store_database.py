@@ -1,0 +1,73 @@
+"""The key store of a region with several machines: a database of its own, not backed up together with the region's."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.data_plane.storage.key_store import KeyStoreUnavailableError
+from domicile.data_plane.tables import project_key
+from domicile.persistence.database import Database
+from domicile.persistence.inserting import insert_into
+
+
+class DatabaseKeyStore:
+    """A `KeyStore` in a database.
+
+    PostgreSQL keeps a deleted row in its files until VACUUM, and in archived WAL (docs/storage.md).
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, project_id: str) -> bytes | None:
+        """Return the wrapped key, or None where the project has none."""
+        async with self._reading() as connection:
+            return await _wrapped(connection, project_id)
+
+    async def add(self, project_id: str, wrapped: bytes) -> bytes:
+        """Keep the key unless the project has one. Return the one that it has now."""
+        async with self._writing() as connection:
+            row = insert_into(connection, project_key).values(project_id=project_id, wrapped=wrapped)
+            await connection.execute(row.on_conflict_do_nothing())
+            return await _wrapped(connection, project_id) or wrapped
+
+    async def replace(self, project_id: str, wrapped: bytes) -> None:
+        """Keep the same key, wrapped anew. A project that has no key any more gets none."""
+        async with self._writing() as connection:
+            same = update(project_key).where(project_key.c.project_id == project_id)
+            await connection.execute(same.values(wrapped=wrapped))
+
+    async def delete(self, project_id: str) -> None:
+        """Delete the key for ever."""
+        async with self._writing() as connection:
+            await connection.execute(delete(project_key).where(project_key.c.project_id == project_id))
+
+    async def projects(self) -> Sequence[str]:
+        """Return the ids of all projects that have a key."""
+        async with self._reading() as connection:
+            query = select(project_key.c.project_id).order_by(project_key.c.project_id)
+            return list((await connection.execute(query)).scalars())
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._database.reading() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            raise KeyStoreUnavailableError(type(error).__name__) from None
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._database.transaction() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            raise KeyStoreUnavailableError(type(error).__name__) from None
+
+
+async def _wrapped(connection: AsyncConnection, project_id: str) -> bytes | None:
+    query = select(project_key.c.wrapped).where(project_key.c.project_id == project_id)
+    return (await connection.execute(query)).scalar_one_or_none()
