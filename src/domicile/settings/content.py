@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from domicile.settings.database import DatabaseSettings
 from domicile.settings.paths import ConfigPath
 from domicile.settings.values import Country, HttpUrl, SettingsBlock
 
@@ -63,11 +64,54 @@ class StorageSettings(SettingsBlock):
         return None if store is None else store.country
 
 
+class KmsSettings(SettingsBlock):
+    """A key in AWS KMS, or in a service that speaks its API."""
+
+    url: HttpUrl
+    """The endpoint, such as `https://kms.eu-central-1.amazonaws.com`."""
+    key_id: Annotated[str, Field(min_length=1, max_length=2048)]
+    """The id, ARN or alias of a symmetric key."""
+    signing_region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    country: Country
+    """The country in which the service stands. Checked against the region's countries."""
+    credentials_file: ConfigPath
+    """Two lines: the access key's id, and its secret."""
+    ca_file: ConfigPath | None = None
+    """PEM: the root certificates to trust instead of the system's."""
+
+    @model_validator(mode="after")
+    def _over_tls(self) -> "KmsSettings":
+        if not self.url.startswith("https:"):
+            raise ValueError("a key service is reached over TLS only: its url starts with https:")
+        return self
+
+
 class KeySettings(SettingsBlock):
-    """The keys that open a region's content. Both places must be outside of the database's backups (docs/storage.md)."""
+    """The keys that open a region's content. All places must be outside of the database's backups (docs/storage.md)."""
 
     region_key_file: ConfigPath | None = None
-    """The region's keys: 32 bytes in base64, one on each line, the current one first. None: `region-key` in the region's
-    `data`, made at the first start."""
+    """The region's keys: 32 bytes in base64, one on each line, the current one first. None, where neither of the next two is
+    set: `region-key` in the region's `data`, made at the first start."""
+    region_key_variable: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")] | None = None
+    """The environment variable that holds the same instead of a file."""
+    kms: KmsSettings | None = None
+    """The service that holds the region's key instead."""
     folder: ConfigPath | None = None
-    """The key store: the wrapped key of each project. None: `project-keys` in the region's `data`."""
+    """The key store: the wrapped key of each project. None, without `database`: `project-keys` in the region's `data`."""
+    database: DatabaseSettings = DatabaseSettings()
+    """The key store of a region with several machines. Never the region's own database."""
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> "KeySettings":
+        providers = (self.region_key_file, self.region_key_variable, self.kms)
+        if sum(provider is not None for provider in providers) > 1:
+            raise ValueError("a region's key has one place: keep one of region_key_file, region_key_variable and kms")
+        if self.folder is not None and self.database.url is not None:
+            raise ValueError("a region has one key store: keep folder or database")
+        return self
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The countries of services that are not this machine's."""
+        named = (None if self.kms is None else self.kms.country, self.database.country)
+        return tuple(country for country in named if country is not None)

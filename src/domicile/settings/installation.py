@@ -98,11 +98,15 @@ class RegionSettings(SettingsBlock):
                 f"the database stands in {self.database.country}, which is not one of the countries of region "
                 f"'{self.code}': {', '.join(sorted(allowed))}"
             )
-        if self.storage.country is not None and self.storage.country not in allowed:
-            raise ValueError(
-                f"the object store stands in {self.storage.country}, which is not one of the countries of region "
-                f"'{self.code}': {', '.join(sorted(allowed))}"
-            )
+        stores = () if self.storage.country is None else (self.storage.country,)
+        for country in (*stores, *self.keys.countries):
+            if country not in allowed:
+                raise ValueError(
+                    f"the object store and the keys must stand in the countries of region '{self.code}', not in {country}: "
+                    f"{', '.join(sorted(allowed))}"
+                )
+        if self.keys.database.url is not None and self.keys.database.url == self.database.url:
+            raise ValueError("the key store must not be the region's own database: its backups would hold the keys")
         names = [engine.name for engine in self.engines]
         if len(set(names)) != len(names):
             raise ValueError("two engines of one region have the same name")

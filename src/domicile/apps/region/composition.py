@@ -62,5 +62,6 @@ async def compose_region(
         destruction.run,
         path.image_links.run,
         path.content.objects.run,
+        path.content.keys.run,
     )
     return Region(path, operator, background)

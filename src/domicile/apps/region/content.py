@@ -6,18 +6,34 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from aiohttp import ClientTimeout
+
+from domicile.apps.databases import open_database
 from domicile.apps.region.enrollment import StartError
 from domicile.apps.region.foundation import Foundation
-from domicile.data_plane.egress import EgressPolicy
+from domicile.apps.region.storage import MIGRATIONS
+from domicile.data_plane.egress import EgressPolicy, session_to
 from domicile.data_plane.egress_relay import relay_to
+from domicile.data_plane.storage.aws_signature import AwsCredentials
 from domicile.data_plane.storage.key_store import FolderKeyStore, KeyStore
+from domicile.data_plane.storage.key_store_database import DatabaseKeyStore
+from domicile.data_plane.storage.kms import KmsRegionKey
 from domicile.data_plane.storage.object_store import LocalObjectStore, ObjectStore
 from domicile.data_plane.storage.objects import Objects
 from domicile.data_plane.storage.project_keys import ProjectKeys
-from domicile.data_plane.storage.region_key import HeldRegionKeys, RegionKeyProvider, new_key_line, read_key_file
+from domicile.data_plane.storage.region_key import (
+    HeldRegionKeys,
+    RegionKeyProvider,
+    new_key_line,
+    parse_keys,
+    read_key_file,
+)
 from domicile.data_plane.storage.remote_stores import Bucket, azure_store, s3_store
-from domicile.settings.content import AzureSettings, S3Settings
+from domicile.settings.content import AzureSettings, KmsSettings, S3Settings
 from domicile.settings.installation import RegionSettings
+
+_KMS_S = 10.0
+_KMS_CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +51,48 @@ async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     for a store outside the region.
     """
     settings = base.settings
-    key_store = FolderKeyStore(settings.keys.folder or settings.data / "project-keys")
-    region_key = await _region_key(settings.keys.region_key_file, settings.data / "region-key", key_store)
+    key_store = await _key_store(settings, base.egress, stack)
+    region_key = await _region_key(base, key_store, stack)
     keys = ProjectKeys(key_store, region_key, base.clock)
     store = await _object_store(settings, base.egress, stack)
     await store.sweep()
     return Content(Objects(store, keys, base.storage.region, base.clock), keys)
 
 
-async def _region_key(configured: Path | None, default: Path, key_store: KeyStore) -> RegionKeyProvider:
-    """The key of the file. A new one at the very first start, and only if no file is configured."""
-    if configured is None and not await asyncio.to_thread(default.exists):
-        if await key_store.projects():
-            raise StartError(f"{default} is missing, and projects have content that only this key opens: restore it")
-        await asyncio.to_thread(_write_new_key, default)
+async def _key_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> KeyStore:
+    configured = settings.keys.database
+    if configured.url is None or configured.country is None:
+        return FolderKeyStore(settings.keys.folder or settings.data / "project-keys")
+    server = egress.database(configured.url, configured.country)
+    database = await open_database(configured, settings.data / "keys.db", MIGRATIONS / "keys", destination=server)
+    stack.push_async_callback(database.close)
+    return DatabaseKeyStore(database)
+
+
+async def _region_key(base: Foundation, key_store: KeyStore, stack: AsyncExitStack) -> RegionKeyProvider:
+    """The configured provider. Without one the key of `data`: a new one at the very first start only."""
+    keys, default = base.settings.keys, base.settings.data / "region-key"
+    if keys.kms is not None:
+        return await _kms(keys.kms, base, stack)
     try:
-        return HeldRegionKeys(await asyncio.to_thread(read_key_file, configured or default))
+        if keys.region_key_variable is not None:
+            # Taken out, so that no child process inherits it.
+            return HeldRegionKeys(parse_keys(os.environ.pop(keys.region_key_variable, "")))
+        if keys.region_key_file is None and not await asyncio.to_thread(default.exists):
+            if await key_store.projects():
+                raise StartError(f"{default} is missing: projects have content that only this key opens. Restore it")
+            await asyncio.to_thread(_write_new_key, default)
+        return HeldRegionKeys(await asyncio.to_thread(read_key_file, keys.region_key_file or default))
     except ValueError as error:
         raise StartError(f"the region's key: {error}") from None
+
+
+async def _kms(kms: KmsSettings, base: Foundation, stack: AsyncExitStack) -> RegionKeyProvider:
+    key_id, secret = await asyncio.to_thread(_lines, kms.credentials_file, 2)
+    allowed = base.egress.inside(kms.url, kms.country)
+    session = session_to(allowed, ClientTimeout(total=_KMS_S), connections=_KMS_CONNECTIONS, ca_file=kms.ca_file)
+    await stack.enter_async_context(session)
+    return KmsRegionKey(session, kms.url, kms.key_id, kms.signing_region, AwsCredentials(key_id, secret), base.clock)
 
 
 async def _object_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> ObjectStore:

@@ -5,14 +5,20 @@ import os
 from collections import OrderedDict
 from dataclasses import dataclass
 
+import structlog
+
 from domicile.data_plane.storage.key_store import KeyStore
 from domicile.data_plane.storage.region_key import RegionKeyProvider
-from domicile.data_plane.storage.wrapping import WRAPPING_KEY_BYTES, unwrap, wrap
+from domicile.data_plane.storage.wrapping import WRAPPING_KEY_BYTES, WrongKeyError, unwrap, wrap
 from domicile.kernel.clock import Clock
+from domicile.kernel.dependency import DependencyUnavailableError
+
+log = structlog.get_logger("project_keys")
 
 HELD_MS = 30_000
 """How long an unwrapped key stays in memory. A key that was deleted or taken away is gone from every process after this."""
 _HELD_MAX = 10_000
+_REWRAP_S = 3600.0
 
 
 class ProjectKeyGoneError(Exception):
@@ -95,6 +101,16 @@ class ProjectKeys:
             rewrapped += 1
             await asyncio.sleep(0)
         return rewrapped
+
+    async def run(self) -> None:
+        """Rewrap at the start and once an hour, until cancelled. So a new region key takes effect by a restart."""
+        while True:
+            try:
+                if rewrapped := await self.rewrap_all():
+                    log.warning("project_keys_rewrapped", count=rewrapped)
+            except (DependencyUnavailableError, WrongKeyError) as error:
+                log.error("project_keys_not_rewrapped", type=type(error).__name__)
+            await asyncio.sleep(_REWRAP_S)
 
     async def _unwrapped(self, project_id: str, wrapped: bytes) -> ProjectKey:
         key = ProjectKey(project_id, await self._region_key.unwrap(wrapped, _purpose(project_id)))
