@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domicile.apps.region.content import Content, open_content
-from domicile.apps.region.enrollment import StartError
+from domicile.apps.region.enrollment import RegionStartError
 from domicile.data_plane.storage.region_key import new_key_line
 from tests.unit.data_plane.region_parts import foundation, region_settings
 
@@ -31,7 +31,7 @@ async def test_a_key_is_made_at_the_first_start_only(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
     assert await key_of(tmp_path) == made
     file.unlink()
-    with pytest.raises(StartError, match="Restore it"):
+    with pytest.raises(RegionStartError, match="Restore it"):
         await key_of(tmp_path)
 
 
@@ -41,7 +41,7 @@ async def test_a_key_file_that_is_configured_is_never_made(tmp_path: Path) -> No
         await key_of(tmp_path, keys={"region_key_file": str(file)})
     file.write_text(new_key_line())
     file.chmod(0o644)
-    with pytest.raises(StartError, match="chmod 600"):
+    with pytest.raises(RegionStartError, match="chmod 600"):
         await key_of(tmp_path, keys={"region_key_file": str(file)})
     file.chmod(0o600)
     assert await key_of(tmp_path, keys={"region_key_file": str(file)})
@@ -51,15 +51,15 @@ async def test_a_key_of_the_environment_is_not_left_there(tmp_path: Path, monkey
     monkeypatch.setenv("REGION_KEY", new_key_line())
     assert await key_of(tmp_path, keys={"region_key_variable": "REGION_KEY"})
     assert "REGION_KEY" not in os.environ
-    with pytest.raises(StartError, match="32 bytes"):
+    with pytest.raises(RegionStartError, match="32 bytes"):
         await key_of(tmp_path, keys={"region_key_variable": "REGION_KEY"})
 
 
 async def test_credentials_are_read_from_their_file(tmp_path: Path) -> None:
     bucket = {"url": "https://s3.example.com", "bucket": "content", "signing_region": "eu-central-1", "country": "DE"}
     file = tmp_path / "credentials"
-    with pytest.raises(StartError, match="No such file"):
+    with pytest.raises(RegionStartError, match="No such file"):
         await key_of(tmp_path, storage={"s3": {**bucket, "credentials_file": str(file)}})
     file.write_text("only-one-line\n")
-    with pytest.raises(StartError, match="2 lines"):
+    with pytest.raises(RegionStartError, match="2 lines"):
         await key_of(tmp_path, storage={"s3": {**bucket, "credentials_file": str(file)}})

@@ -9,7 +9,7 @@ from pathlib import Path
 from aiohttp import ClientTimeout
 
 from domicile.apps.databases import open_database
-from domicile.apps.region.enrollment import StartError
+from domicile.apps.region.enrollment import RegionStartError
 from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.storage import MIGRATIONS
 from domicile.data_plane.egress import EgressPolicy, session_to
@@ -47,8 +47,8 @@ class Content:
 async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     """Removes what killed processes left of uploads. `stack` closes what is opened.
 
-    Raises `StartError` when the region's key or the store's credentials are missing or unreadable, and `EgressRefusedError`
-    for a store outside the region.
+    Raises `RegionStartError` when the region's key or the store's credentials are missing or unreadable, and
+    `EgressRefusedError` for a store outside the region.
     """
     settings = base.settings
     key_store = await _key_store(settings, base.egress, stack)
@@ -80,11 +80,13 @@ async def _region_key(base: Foundation, key_store: KeyStore, stack: AsyncExitSta
             return HeldRegionKeys(parse_keys(os.environ.pop(keys.region_key_variable, "")))
         if keys.region_key_file is None and not await asyncio.to_thread(default.exists):
             if await key_store.projects():
-                raise StartError(f"{default} is missing: projects have content that only this key opens. Restore it")
+                raise RegionStartError(
+                    f"{default} is missing: projects have content that only this key opens. Restore it"
+                )
             await asyncio.to_thread(_write_new_key, default)
         return HeldRegionKeys(await asyncio.to_thread(read_key_file, keys.region_key_file or default))
     except ValueError as error:
-        raise StartError(f"the region's key: {error}") from None
+        raise RegionStartError(f"the region's key: {error}") from None
 
 
 async def _kms(kms: KmsSettings, base: Foundation, stack: AsyncExitStack) -> RegionKeyProvider:
@@ -106,7 +108,7 @@ async def _object_store(settings: RegionSettings, egress: EgressPolicy, stack: A
             (key,) = await asyncio.to_thread(_lines, azure.key_file, 1)
             return azure_store(await _bucket(azure, azure.container, egress, stack), account=azure.account, key=key)
     except OSError as error:
-        raise StartError(f"the object store: {error.strerror}: {error.filename}") from None
+        raise RegionStartError(f"the object store: {error.strerror}: {error.filename}") from None
     return LocalObjectStore(settings.storage.folder or settings.data / "objects")
 
 
@@ -121,7 +123,7 @@ async def _bucket(
 def _lines(path: Path, count: int) -> list[str]:
     lines = path.read_text("utf-8").split()
     if len(lines) != count:
-        raise StartError(f"{path} must hold {count} lines (docs/storage.md)")
+        raise RegionStartError(f"{path} must hold {count} lines (docs/storage.md)")
     return lines
 
 
