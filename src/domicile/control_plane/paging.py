@@ -2,35 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, Table, select, tuple_
 
 from domicile.control_plane.database.transactions import Reading
-from domicile.control_plane.query import Query
 from domicile.kernel import errors
+from domicile.kernel.paging import Order, Window
+from domicile.web.query import Query
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 PAGE_PARAMETERS = frozenset({"limit", "after", "order"})
 """The query parameters of every list. The specification names `order` for some lists only; clients send it to all."""
-
-
-class Order(StrEnum):
-    """The order of a list, by creation time."""
-
-    ASCENDING = "asc"
-    DESCENDING = "desc"
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The requested part of a list. `after`: the id of the object before it; None starts with the first."""
-
-    limit: int = DEFAULT_LIMIT
-    after: str | None = None
-    order: Order = Order.ASCENDING
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from domicile.control_plane.audit.repository import AuditRow
 from domicile.control_plane.audit.service import AuditFilter, AuditLog
 from domicile.control_plane.paging import listing, window
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion, Operator
-from domicile.control_plane.query import Query
 from domicile.kernel import errors
 from domicile.kernel.clock import seconds
 from domicile.web.bodies.json_body import decode_json
 from domicile.web.bodies.reading import json_response
+from domicile.web.query import Query
 
 _TIMES = ("effective_at[gt]", "effective_at[gte]", "effective_at[lt]", "effective_at[lte]")
 _PARAMETERS = {

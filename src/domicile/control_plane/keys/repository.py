@@ -7,9 +7,10 @@ from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading, Writing
-from domicile.control_plane.paging import Window, read_page
+from domicile.control_plane.paging import read_page
 from domicile.control_plane.projects.repository import Project
 from domicile.kernel import errors
+from domicile.kernel.paging import Window
 
 
 @dataclass(frozen=True, slots=True)

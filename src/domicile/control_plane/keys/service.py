@@ -28,14 +28,14 @@ from domicile.control_plane.keys.repository import (
     revoke_key,
     update_account,
 )
-from domicile.control_plane.paging import Window
 from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import Project, get_project
 from domicile.control_plane.projects.service import require_active
-from domicile.control_plane.query import MAX_TIME_S
 from domicile.kernel import api_keys, errors
 from domicile.kernel.api_keys import NewSecret
 from domicile.kernel.ids import new_id
+from domicile.kernel.paging import Window
+from domicile.web.query import MAX_TIME_S
 
 _SECRET_REPLACED = {"changes_requested": {"secret": "replaced"}}
 

@@ -13,10 +13,10 @@ from domicile.control_plane.names import Name
 from domicile.control_plane.organizations.service import Organizations, OrganizationStatus
 from domicile.control_plane.paging import PAGE_PARAMETERS, listing, window
 from domicile.control_plane.principals.principal import Operator
-from domicile.control_plane.query import Query
 from domicile.kernel.clock import seconds
 from domicile.web.bodies.body_limits import body_limit
 from domicile.web.bodies.reading import json_response, read_json
+from domicile.web.query import Query
 
 BODY_LIMIT = body_limit("/operator/v1")
 

@@ -8,8 +8,9 @@ from sqlalchemy import Row, insert, select, update
 from domicile.boundary.retention import Retention
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading, Writing
-from domicile.control_plane.paging import Window, read_page
+from domicile.control_plane.paging import read_page
 from domicile.kernel import errors
+from domicile.kernel.paging import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from domicile.control_plane.organizations.repository import (
     insert_organization,
     list_organizations,
 )
-from domicile.control_plane.paging import Window
 from domicile.control_plane.principals.principal import Operator
 from domicile.kernel.ids import new_id
+from domicile.kernel.paging import Window
 
 
 @dataclass(frozen=True, slots=True)

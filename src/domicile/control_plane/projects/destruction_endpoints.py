@@ -8,9 +8,9 @@ from starlette.responses import Response
 from domicile.control_plane.deletion_records import DeletionRecord
 from domicile.control_plane.principals.principal import Operator
 from domicile.control_plane.projects.destruction import Destructions
-from domicile.control_plane.query import Query
 from domicile.kernel.clock import Clock, seconds
 from domicile.web.bodies.reading import json_response
+from domicile.web.query import Query
 
 
 class DestructionEndpoints:

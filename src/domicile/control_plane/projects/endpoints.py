@@ -12,11 +12,11 @@ from domicile.control_plane.paging import PAGE_PARAMETERS, listing, window
 from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.projects.service import Projects
-from domicile.control_plane.query import Query
 from domicile.kernel import errors
 from domicile.kernel.clock import seconds
 from domicile.web.bodies.body_limits import body_limit
 from domicile.web.bodies.reading import json_response, read_json
+from domicile.web.query import Query
 
 BODY_LIMIT = body_limit("/v1/organization")
 

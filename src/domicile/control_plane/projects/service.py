@@ -10,7 +10,6 @@ from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.idempotency import Attempt, find_made, remember
-from domicile.control_plane.paging import Window
 from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import (
     Project,
@@ -24,6 +23,7 @@ from domicile.control_plane.regions.repository import find_region
 from domicile.kernel import errors
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import new_id
+from domicile.kernel.paging import Window
 from domicile.settings.installation import Installation, RegionSettings
 
 

@@ -10,13 +10,13 @@ from domicile.boundary.snapshot import SnapshotQuery
 from domicile.boundary.time import TimeQuery
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.principals.principal import EnrolledRegion, Operator
-from domicile.control_plane.query import Query
 from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import Regions, RegionStatus
 from domicile.kernel.clock import seconds
 from domicile.web.bodies.body_limits import body_limit
 from domicile.web.bodies.json_body import decode_json
 from domicile.web.bodies.reading import json_response, read_json
+from domicile.web.query import Query
 
 BODY_LIMIT = body_limit("/boundary/v1/enroll")
 

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from domicile.boundary.usage import Received, UsageReport
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion
-from domicile.control_plane.query import MAX_TIME_S, Query
 from domicile.control_plane.usage.kinds import IMAGE_SIZES, IMAGE_SOURCES, Grouping, ImageSource, UsageKind
 from domicile.control_plane.usage.repository import UsageSum
 from domicile.control_plane.usage.service import Bucket, BucketWidth, UsageQuestion, UsageTotals
@@ -16,6 +15,7 @@ from domicile.kernel import errors
 from domicile.kernel.clock import Clock, seconds
 from domicile.web.bodies.json_body import decode_json
 from domicile.web.bodies.reading import json_response
+from domicile.web.query import MAX_TIME_S, Query
 
 _LIMITS = {BucketWidth.MINUTE: (60, 1440), BucketWidth.HOUR: (24, 168), BucketWidth.DAY: (7, 31)}
 _PARAMETERS_OF_ALL = {
