@@ -1,6 +1,6 @@
 """Parses a form while it arrives: from chunks of the body to whole text fields and pieces of files. It keeps no file.
 
-The client's name and media type of a file may be content, so the parser skips them.
+The client's name of a file may be content: only endpoints that store it may keep it. Its media type is skipped.
 """
 
 import logging
@@ -45,6 +45,8 @@ class FileStart:
     """The beginning of a file. Its `FilePiece`s and one `FileEnd` follow."""
 
     name: str
+    filename: str = ""
+    """The client's name of the file. Empty if it gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +191,13 @@ class _Collector:
         value.clear()
 
     def headers_finished(self) -> None:
-        name = self._name = _name(self._head)
+        name, filename = _names(self._head)
+        self._name = name
         if name in self.files:
             if name in self._begun:
                 raise FormError(f"'{name}' was sent more than once; send one file.", name)
             self._begun.add(name)
-            self._items.append(FileStart(name))
+            self._items.append(FileStart(name, filename))
             self._text = None
         elif self.texts is not None and name.removesuffix("[]") not in self.texts:
             raise UnknownFieldError(f"Unknown field '{name[:_SHOWN]}'.", name[:_SHOWN])
@@ -237,7 +240,8 @@ def read_form(body: bytes, content_type: str, *, files: frozenset[str], texts: f
     return Form(fields, {name: bytes(content) for name, content in found.items()})
 
 
-def _name(head: Mapping[bytes, bytes]) -> str:
+def _names(head: Mapping[bytes, bytes]) -> tuple[str, str]:
+    """The name of a part, and the client's name of its file."""
     disposition, options = parse_options_header(head.get(b"content-disposition", b""))
     encoding = head.get(b"content-transfer-encoding", b"binary").strip().lower()
     if disposition != b"form-data" or b"name" not in options:
@@ -245,9 +249,11 @@ def _name(head: Mapping[bytes, bytes]) -> str:
     if encoding not in _PLAIN_ENCODINGS:
         raise FormError("A part of the form is encoded; send the bytes as they are.")
     try:
-        return options[b"name"].decode()
+        name = options[b"name"].decode()
     except UnicodeDecodeError:
         raise FormError("The name of a part is not valid UTF-8.") from None
+    # Browsers and the official SDKs write a quotation mark as %22 (WHATWG HTML, multipart/form-data).
+    return name, options.get(b"filename", b"").decode(errors="replace").replace("%22", '"')
 
 
 def _decoded(name: str, value: bytearray) -> str:

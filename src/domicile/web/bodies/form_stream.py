@@ -55,11 +55,11 @@ async def stream_form(
     file: str,
     lists: frozenset[str],
     limits: FormLimits,
-    open_sink: Callable[[], Awaitable[FileSink[Stored]]],
+    open_sink: Callable[[str], Awaitable[FileSink[Stored]]],
 ) -> tuple[T, Stored]:
     """Return the text fields as a `type_`, and the sink's account of the file.
 
-    `file` names the one file field; `type_` has all others. Fields and file may come in any order. `lists` names the fields
+    `file` names the one file field; `type_` has all others. `open_sink` is given the client's name of the file. Fields and file may come in any order. `lists` names the fields
     that SDKs send as `name[]`, once a value; a caller may send them as `name`.
     Errors: 415 unless the body is declared as a form; those of `receive_chunks`; 413 as soon as the file is known to be too
     large; 503 when the process holds too many bodies; 400 for a form that is damaged, lacks `file`, or breaks `type_`.
@@ -76,7 +76,7 @@ async def read_form(
 ) -> T:
     """Return the form as a `type_` whose member `file` holds the file's bytes. Rules and errors of `stream_form`."""
 
-    async def open_sink() -> _MemorySink:
+    async def open_sink(_filename: str) -> _MemorySink:
         return _MemorySink(hold_of(request))
 
     reading = _FormReading(request, type_, file, lists, FormLimits(limit_bytes, file_limit_bytes), open_sink)
@@ -112,7 +112,7 @@ class _FormReading(Generic[Stored]):
         file: str,
         lists: frozenset[str],
         limits: FormLimits,
-        open_sink: Callable[[], Awaitable[FileSink[Stored]]],
+        open_sink: Callable[[str], Awaitable[FileSink[Stored]]],
     ) -> None:
         self._request = request
         self._texts = frozenset(field.encode_name for field in msgspec.structs.fields(type_)) - {file}
@@ -166,8 +166,8 @@ class _FormReading(Generic[Stored]):
             case TextField(name, value):
                 _count(hold_of(self._request), len(value))
                 self._fields.setdefault(name, []).append(value)
-            case FileStart():
-                self._sink = await self._open_sink()
+            case FileStart(filename=filename):
+                self._sink = await self._open_sink(filename)
             case FilePiece(data):
                 self._file_bytes += len(data)
                 if self._file_bytes > self._limits.file_bytes:

@@ -38,11 +38,26 @@ def test_what_is_written_is_read_again() -> None:
 
 
 def test_a_file_is_a_file_by_its_field_whatever_the_client_calls_it() -> None:
-    """A client's name for a file may be content: it is nowhere in what was read, nor is its type."""
+    """A client's name for a file may be content: a form in memory does not keep it, nor its type."""
     secret = 'Content-Disposition: form-data; name="file"; filename="patient.mp3"\r\nContent-Type: audio/secret'
     read = read_form(form(part(secret, b"1"), named("model")), TYPE, files=FILE)
     assert read == Form({"model": ["x"]}, {"file": b"1"})
     assert read_form(form(named("file", b"2")), TYPE, files=FILE).files == {"file": b"2"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "filename"),
+    [
+        (b"", ""),
+        (b'; filename="a b.jsonl"', "a b.jsonl"),
+        ('; filename="größe.txt"'.encode(), "größe.txt"),
+        (b'; filename="a%22b\\"c"', 'a"b"c'),
+        (b'; filename="gr\xf6\xdfe.txt"', "gr\ufffd\ufffde.txt"),
+    ],
+)
+def test_the_clients_name_of_a_file(sent: bytes, filename: str) -> None:
+    body = form(b'--b\r\nContent-Disposition: form-data; name="file"' + sent + b"\r\n\r\n1\r\n")
+    assert next(FormParser(TYPE, files=FILE).feed(body)) == FileStart("file", filename)
 
 
 @pytest.mark.parametrize(

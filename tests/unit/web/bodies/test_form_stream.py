@@ -92,7 +92,7 @@ def request_of(chunks: Iterable[bytes] | AsyncIterator[bytes], memory: BodyMemor
 
 
 async def read(request: Request, sink: Sink, limits: FormLimits = LIMITS) -> tuple[Upload, bytes]:
-    async def open_sink() -> Sink:
+    async def open_sink(_filename: str) -> Sink:
         return sink
 
     return await stream_form(
