@@ -10,6 +10,7 @@ from tests.architecture.source import SOURCE, modules
 MADE_ONLY_IN = {
     "Caller": ("domicile/data_plane/http/auth.py", "domicile/data_plane/jobs/"),
     "Admission": ("domicile/data_plane/policy/admit.py",),
+    "StorageAdmission": ("domicile/data_plane/policy/storing.py",),
     "Reservation": ("domicile/data_plane/limits/",),
     "Placement": ("domicile/data_plane/routing.py",),
     "Administrator": ("domicile/control_plane/principals/authentication.py",),

@@ -59,6 +59,7 @@ class Callers:
             "model": MODEL,
             "subject": "key_" + "1" * 24,
             "image_id": "img_" + "1" * 24,
+            "file_id": "file-" + "1" * 24,
         }
         if "admin_api_keys/" in entry.path:
             return others | {"key_id": made(self.admin.post(ADMIN_KEYS, json={"name": "object"}))["id"]}

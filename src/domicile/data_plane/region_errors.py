@@ -122,3 +122,22 @@ def engine_timeout(retry_after_s: int = 1) -> DomicileError:
         "The engine for this model did not answer in time. Try again, with a shorter request if you can.",
         retry_after_s=retry_after_s,
     )
+
+
+def storage_quota_exceeded(held: str, limit: str) -> DomicileError:
+    """413: waiting does not help, so official clients must not retry. `held`, `limit`: with their units."""
+    return DomicileError(
+        Category.TOO_LARGE,
+        "storage_quota_exceeded",
+        f"Your project would hold {held}, and may hold {limit}. Delete files that you no longer need, or let files expire "
+        "by 'expires_after'.",
+    )
+
+
+def content_unreadable() -> DomicileError:
+    """503: the stored bytes or their key are missing or damaged."""
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "content_unreadable",
+        "This content cannot be read: its key or its bytes are missing. Tell the operator the x-request-id of this answer.",
+    )

@@ -92,6 +92,33 @@ project_key = Table(
     Column("wrapped", LargeBinary, nullable=False),
 )
 
+file = Table(
+    "file",
+    region_metadata,
+    # Files of projects. The id says when it was made, so that a list can go on after a file that is gone.
+    Column("id", String, primary_key=True),
+    Column("project_id", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, index=True),
+    # The customer's name of it, under the project's key.
+    Column("sealed_name", LargeBinary, nullable=False),
+    Index("ix_file_project_created", "project_id", "created_at_ms", "id"),
+    # Answers alone how much a project holds.
+    Index("ix_file_project_size", "project_id", "size_bytes"),
+)
+
+file_part = Table(
+    "file_part",
+    region_metadata,
+    # The objects that hold a file's content, in order: one, or as many as an upload had parts.
+    Column("file_id", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("object_id", String, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
 metering_writer = Table(
     "metering_writer",
     metering_metadata,

@@ -20,6 +20,7 @@ class Category(Enum):
     CONFLICT = (409, "invalid_request_error")
     TOO_LARGE = (413, "invalid_request_error")
     UNSUPPORTED_MEDIA_TYPE = (415, "invalid_request_error")
+    RANGE_NOT_SATISFIABLE = (416, "invalid_request_error")
     RATE_LIMITED = (429, "rate_limit_error")
     HEADERS_TOO_LARGE = (431, "invalid_request_error")
     INTERNAL = (500, "server_error")

@@ -4,12 +4,14 @@ The boundary checks these patterns on every id that crosses, so that no free tex
 """
 
 import os
+import re
 from typing import Annotated
 
 from msgspec import Meta
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
+_TIME_LENGTH = 8
 _FAIR = 256 - 256 % len(BASE62)
 _DIGITS = bytes(ord(BASE62[byte % len(BASE62)]) for byte in range(256))
 _SURPLUS = bytes(range(_FAIR, 256))
@@ -44,6 +46,28 @@ def random_base62(length: int) -> str:
 def new_id(prefix: str) -> str:
     """A new identifier: the prefix with its separator (`proj_`, `org-`), then 24 random characters (142 bits)."""
     return prefix + random_base62(24)
+
+
+def new_ordered_id(prefix: str, now_ms: int) -> str:
+    """A new identifier that says when it was made: the prefix, 8 characters of the time, 16 random ones (95 bits).
+
+    A list in order of creation can so go on after an object that has been deleted meanwhile.
+    """
+    time = ""
+    for _ in range(_TIME_LENGTH):
+        now_ms, digit = divmod(now_ms, len(BASE62))
+        time = BASE62[digit] + time
+    return prefix + time + random_base62(24 - _TIME_LENGTH)
+
+
+def made_at_ms(prefix: str, identifier: str) -> int | None:
+    """The time that an ordered identifier of this prefix says, or None for any other text."""
+    if not re.fullmatch(re.escape(prefix) + "[0-9A-Za-z]{24}", identifier):
+        return None
+    now_ms = 0
+    for character in identifier[len(prefix) : len(prefix) + _TIME_LENGTH]:
+        now_ms = now_ms * len(BASE62) + BASE62.index(character)
+    return now_ms
 
 
 def is_region_code(text: str) -> bool:

@@ -48,11 +48,15 @@ class DrainSettings(SettingsBlock):
 
 
 class LimitSettings(SettingsBlock):
-    """The limits of each process of a region."""
+    """The limits of a region: of each of its processes, and of each project."""
 
     body_memory_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 512
     """Memory for the larger bodies of unanswered requests together. One project may use half of it; beyond it: 503. A
-    recording takes up to three times its size."""
+    recording takes up to three times its size, a file that is uploaded 24 MiB, and one that is read 16 MiB."""
+    project_files: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    """Files that one project may store. Beyond it: 413 `storage_quota_exceeded`."""
+    project_storage_gib: Annotated[int, Field(ge=1, le=1_048_576)] = 100
+    """GiB of files that one project may store. Beyond it: 413 `storage_quota_exceeded`."""
 
 
 class RegionSettings(SettingsBlock):

@@ -67,6 +67,15 @@ def unsupported_content_encoding(encoding: str) -> DomicileError:
     )
 
 
+def range_not_satisfiable(size_bytes: int) -> DomicileError:
+    """416: the `Range` header asks for bytes that are not there."""
+    return DomicileError(
+        Category.RANGE_NOT_SATISFIABLE,
+        "range_not_satisfiable",
+        f"The range begins behind the end of the content, which has {size_bytes} bytes. Ask for a range inside of it.",
+    )
+
+
 def method_not_allowed(method: str, allowed: str) -> DomicileError:
     """405. `allowed`: the methods of the route, separated by commas."""
     return DomicileError(

@@ -70,6 +70,11 @@ class Query:
         text = self.text(name)
         return default if text is None else _choice(name, text, choices)
 
+    def one_of(self, name: str, choices: Iterable[str]) -> str | None:
+        """One of `choices`, or None when it is absent."""
+        text = self.text(name)
+        return None if text is None else _choice(name, text, choices)
+
     def choices(self, name: str, choices: Iterable[Choice]) -> list[Choice]:
         """Every value of an array, each one of `choices`; empty when it is absent."""
         return [_choice(name, text, choices) for text in self.texts(name)]

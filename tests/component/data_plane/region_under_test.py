@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from tests.platform.inspectors import inspector_in
 from tests.platform.processes import Process, eventually
 from tests.unit.data_plane.metering.entries import in_ledger
 from tests.unit.data_plane.region_parts import (
+    SetClock,
     foundation,
     key_record,
     new_key,
@@ -96,12 +97,20 @@ class RegionUnderTest:
     path: RequestPath
     base: Foundation
     http: httpx2.AsyncClient
+    secret: str = SECRET
+    """The key of `http`."""
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port, for a connection of the test's own."""
         host, port = self.url.removeprefix("http://").split(":")
         return host, int(port)
+
+    @property
+    def clock(self) -> SetClock:
+        """The time of the whole region, to be set."""
+        assert isinstance(self.base.clock.machine, SetClock)
+        return self.base.clock.machine
 
     @property
     def router(self) -> Router:
@@ -150,15 +159,19 @@ async def region_under_test(
     fetch_hosts: Sequence[FetchHost] = (),
     preparations: Sequence[Preparation] | None = None,
     inspector: str | None = None,
+    limits: Mapping[str, int] | None = None,
+    requires: frozenset[str] = frozenset(),
 ) -> AsyncIterator[RegionUnderTest]:
     """Serves while the block runs, built as the process builds it. Every engine counts as healthy until the test or a request
-    says otherwise. `inspector`: another program in the place of the region's."""
+    says otherwise. `inspector`: another program in the place of the region's. `limits`, `requires`: the region's settings."""
     settings = region_settings(
         folder,
         engines=tuple(engines),
         fetch_hosts=tuple(fetch_hosts),
         usage={"report_every_s": 0},
         drain={"timeout_s": 1},
+        limits=dict(limits or {}),
+        requires=requires,
     )
     async with AsyncExitStack() as stack:
         base = await foundation(settings, stack)

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domicile.kernel import ids
 
@@ -60,3 +62,18 @@ def test_region_codes(code: str) -> None:
 )
 def test_what_is_no_region_code(code: str) -> None:
     assert not ids.is_region_code(code)
+
+
+@given(st.integers(min_value=0, max_value=62**8 - 1))
+def test_an_ordered_id_says_when_it_was_made(now_ms: int) -> None:
+    made = ids.new_ordered_id("file-", now_ms)
+    assert len(made) == len(ids.new_id("file-"))
+    assert ids.made_at_ms("file-", made) == now_ms
+    assert ids.new_ordered_id("file-", now_ms) != made
+
+
+@pytest.mark.parametrize(
+    "text", ["", "file-", "file-" + "0" * 23, "file-" + "0" * 25, "part_" + "0" * 24, "file-" + "ü" * 24]
+)
+def test_other_texts_say_no_time(text: str) -> None:
+    assert ids.made_at_ms("file-", text) is None

@@ -61,6 +61,7 @@ async def compose_region(
         path.blocks.run,
         destruction.run,
         path.image_links.run,
+        path.content.files.run,
         path.content.objects.run,
         path.content.keys.run,
     )

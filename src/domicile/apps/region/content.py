@@ -14,6 +14,8 @@ from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.storage import MIGRATIONS
 from domicile.data_plane.egress import EgressPolicy, session_to
 from domicile.data_plane.egress_relay import relay_to
+from domicile.data_plane.files.quota import StorageQuota
+from domicile.data_plane.files.service import FileService
 from domicile.data_plane.storage.aws_signature import AwsCredentials
 from domicile.data_plane.storage.key_store import FolderKeyStore, KeyStore
 from domicile.data_plane.storage.key_store_database import DatabaseKeyStore
@@ -35,13 +37,16 @@ from domicile.settings.installation import RegionSettings
 _KMS_S = 10.0
 _KMS_CONNECTIONS = 8
 
+_GIB = 1024**3
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The objects of a region, and the keys of its projects."""
+    """The objects of a region, the keys of its projects, and their files."""
 
     objects: Objects
     keys: ProjectKeys
+    files: FileService
 
 
 async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
@@ -56,7 +61,10 @@ async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     keys = ProjectKeys(key_store, region_key, base.clock)
     store = await _object_store(settings, base.egress, stack)
     await store.sweep()
-    return Content(Objects(store, keys, base.storage.region, base.clock), keys)
+    database = base.storage.region
+    objects = Objects(store, keys, database, base.clock)
+    quota = StorageQuota(settings.limits.project_files, settings.limits.project_storage_gib * _GIB)
+    return Content(objects, keys, FileService(database, objects, keys, base.clock, quota))
 
 
 async def _key_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> KeyStore:

@@ -70,6 +70,8 @@ async def build_request_path(
         models=Models(policy, engines.router),
         inference=inference,
         image_links=image_links,
+        policy=policy,
+        files=content.files,
         region=settings.code,
     )
     return RequestPath(endpoints, meter, blocks, engines, image_links, content)

@@ -17,7 +17,13 @@ def build_destruction(base: Foundation, path: RequestPath) -> Destruction:
     report = partial(path.meter.event_on_disk, RegionEventType.PROJECT_DESTROYED)
     # Each part that stores content of projects has its destroyer in this list. The key goes first: without it nothing of the
     # rest can be opened.
-    destroyers = (path.content.keys.destroy, path.content.objects.destroy, path.image_links.destroy)
+    content = path.content
+    destroyers = (
+        content.keys.destroy,
+        content.files.destroy,
+        content.objects.destroy,
+        path.image_links.destroy,
+    )
     return Destruction(base.storage.region, base.clock, destroyers, report)
 
 

@@ -22,7 +22,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class StreamedAnswer:
-    """A streamed answer with status 200."""
+    """A streamed answer."""
 
     pieces: AsyncGenerator[bytes, None]
     """Raw bytes, or whole events: `data: ...` with the empty line. `StreamedResponse` always closes it."""
@@ -30,7 +30,8 @@ class StreamedAnswer:
     cancellation: Cancellation
     """Records when the server cuts the answer off."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers in addition to those of every answer. Names are in lower case."""
+    """Headers in addition to those of every answer. Names are in lower case. Without `content-length` it goes out in chunks."""
+    status: int = 200
 
 
 AnyAnswer = Answer | StreamedAnswer

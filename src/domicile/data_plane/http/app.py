@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
+from domicile.data_plane.files.service import FileService
 from domicile.data_plane.http.audio import Audio
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.completions import Completions
 from domicile.data_plane.http.embeddings import Embeddings
+from domicile.data_plane.http.files import Files
 from domicile.data_plane.http.handling import for_anybody, for_caller
 from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.images import Images
@@ -16,6 +18,7 @@ from domicile.data_plane.http.middleware import CORS_HEADERS, RegionMiddleware
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.http.moderations import Moderations
 from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
 from domicile.web.bodies.body_memory import BodyMemory
@@ -30,6 +33,8 @@ class RegionEndpoints:
     models: Models
     inference: Inference
     image_links: ImageLinks
+    policy: ResidencyPolicy
+    files: FileService
     region: str
 
 
@@ -38,6 +43,7 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     inference = endpoints.inference
     images = Images(inference, endpoints.image_links)
     audio = Audio(inference)
+    files = Files(endpoints.policy, endpoints.files)
     return [
         Route("/healthz", for_anybody(endpoints.health.alive), methods=["GET"]),
         Route("/readyz", for_anybody(endpoints.health.ready), methods=["GET"]),
@@ -49,6 +55,11 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
         Route("/v1/audio/speech", for_caller(audio.speak), methods=["POST"]),
         Route("/v1/completions", for_caller(Completions(inference).create), methods=["POST"]),
         Route("/v1/embeddings", for_caller(Embeddings(inference).create), methods=["POST"]),
+        Route("/v1/files", for_caller(files.list), methods=["GET"]),
+        Route("/v1/files", for_caller(files.create), methods=["POST"]),
+        Route("/v1/files/{file_id}", for_caller(files.get), methods=["GET"]),
+        Route("/v1/files/{file_id}", for_caller(files.delete), methods=["DELETE"]),
+        Route("/v1/files/{file_id}/content", for_caller(files.content), methods=["GET"]),
         Route("/v1/images/generations", for_caller(images.create), methods=["POST"]),
         Route("/v1/images/content/{image_id}", for_anybody(images.content), methods=["GET"]),
         Route("/v1/moderations", for_caller(Moderations(inference).create), methods=["POST"]),

@@ -46,8 +46,9 @@ class StreamedResponse(Response):
 
     def __init__(self, answer: StreamedAnswer) -> None:
         headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **answer.headers}
-        super().__init__(None, headers=headers, media_type=answer.media_type)
-        del self.headers["content-length"]
+        super().__init__(None, answer.status, headers, answer.media_type)
+        if "content-length" not in headers:
+            del self.headers["content-length"]
         self._pieces = answer.pieces
         self._cancellation = answer.cancellation
         self._is_events = answer.media_type == EVENT_STREAM

@@ -20,6 +20,7 @@ from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.sealing import KEY_BYTES, ObjectKey, Segments, seal, segments_of, unseal
 from domicile.data_plane.tables import destroyed_project, stored_object
 from domicile.kernel.clock import Clock
+from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.kernel.ids import new_id
 from domicile.persistence.database import Database
 
@@ -148,15 +149,19 @@ class Objects:
         table = stored_object
         gone = select(destroyed_project.c.project_id).where(destroyed_project.c.project_id == stored.project_id)
         whole = update(table).where(table.c.object_id == stored.object_id, table.c.state == ObjectState.WRITING.value)
-        values = {"state": "whole", "size_bytes": stored.size_bytes, "changed_at_ms": self._clock.now_ms()}
+        values = {
+            "state": ObjectState.WHOLE.value,
+            "size_bytes": stored.size_bytes,
+            "changed_at_ms": self._clock.now_ms(),
+        }
         if (await connection.execute(gone)).first() or (await connection.execute(whole.values(values))).rowcount != 1:
             raise ProjectDestroyedError
 
     async def read(self, stored: StoredObject, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """Yield the bytes `start` to `end` (exclusive) in pieces of at most 4 MiB.
 
-        Raises `ProjectKeyGoneError`, `ObjectMissingError` and `DamagedObjectError` too, all before the first piece where they
-        concern the whole object.
+        Raises `ProjectKeyGoneError`, `WrongKeyError`, `ObjectMissingError` and `DamagedObjectError` too, all before the first
+        piece where they concern the whole object.
         """
         end = stored.size_bytes if end is None else end
         key = await self._object_key(stored)
@@ -180,6 +185,22 @@ class Objects:
         table = stored_object
         values = {"state": ObjectState.DELETING.value, "changed_at_ms": self._clock.now_ms()}
         await connection.execute(update(table).where(table.c.object_id.in_(object_ids)).values(values))
+
+    async def discard(self, stored: StoredObject) -> None:
+        """Delete an object unless it was kept: of a transaction that failed, nobody may know whether it did.
+
+        Raises nothing. What cannot be deleted now is swept.
+        """
+        table = stored_object
+        unkept = (table.c.object_id == stored.object_id) & (table.c.state == ObjectState.WRITING.value)
+        values = {"state": ObjectState.DELETING.value, "changed_at_ms": self._clock.now_ms()}
+        try:
+            async with self._database.transaction() as connection:
+                found = await connection.execute(update(table).where(unkept).values(values))
+            if found.rowcount:
+                await self.delete([stored.object_id])
+        except (SQLAlchemyError, DependencyUnavailableError, OSError) as error:
+            log.warning("object_not_deleted_yet", type=type(error).__name__)
 
     async def delete(self, object_ids: Sequence[str]) -> None:
         """Delete the bytes of objects, then their rows."""

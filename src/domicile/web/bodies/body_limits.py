@@ -22,6 +22,8 @@ BODY_LIMITS: Mapping[str, int] = {
     "/v1/images/generations": 64 * KIB,
     # Images are in the body, as base64.
     "/v1/moderations": 20 * MIB,
+    # A file of 512 MiB and what surrounds it.
+    "/v1/files": 514 * MIB,
     "/v1/organization": 64 * KIB,
     "/operator/v1": 64 * KIB,
     # Far above any usage report, which covers a few seconds of one process.

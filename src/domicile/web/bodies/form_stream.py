@@ -56,17 +56,21 @@ async def stream_form(
     lists: frozenset[str],
     limits: FormLimits,
     open_sink: Callable[[str], Awaitable[FileSink[Stored]]],
+    check: Callable[[T], None] = lambda _: None,
 ) -> tuple[T, Stored]:
     """Return the text fields as a `type_`, and the sink's account of the file.
 
-    `file` names the one file field; `type_` has all others. `open_sink` is given the client's name of the file. Fields and file may come in any order. `lists` names the fields
-    that SDKs send as `name[]`, once a value; a caller may send them as `name`.
+    `file` names the one file field; `type_` has all others. Fields and file may come in any order. `lists` names the fields
+    that SDKs send as `name[]`, once a value; a caller may send them as `name`. `open_sink` is given the client's name of the
+    file. `check`: the rules that types cannot say. It raises `DomicileError`, and the file is then not kept.
     Errors: 415 unless the body is declared as a form; those of `receive_chunks`; 413 as soon as the file is known to be too
     large; 503 when the process holds too many bodies; 400 for a form that is damaged, lacks `file`, or breaks `type_`.
     """
 
     def accept(members: dict[str, Any]) -> T:
-        return converted(members, type_, from_text=True)
+        fields = converted(members, type_, from_text=True)
+        check(fields)
+        return fields
 
     return await _FormReading(request, type_, file, lists, limits, open_sink).read(accept)
 

@@ -1,0 +1,60 @@
+"""Reads the content of a file, whole or in part, from the objects that hold it."""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+
+import structlog
+
+from domicile.data_plane import region_errors
+from domicile.data_plane.storage.object_store import ObjectMissingError
+from domicile.data_plane.storage.objects import Objects, StoredObject
+from domicile.data_plane.storage.project_keys import ProjectKeyGoneError
+from domicile.data_plane.storage.sealing import DamagedObjectError
+from domicile.data_plane.storage.wrapping import WrongKeyError
+
+log = structlog.get_logger("files")
+
+READING_BYTES = 16 * 1024 * 1024
+"""The memory that one reader takes: a piece that is sent and the next one, plain and sealed."""
+
+
+async def begin_reading(
+    objects: Objects, parts: Sequence[StoredObject], start: int, end: int
+) -> AsyncGenerator[bytes, None]:
+    """Return the bytes `start` to `end` (exclusive) of these objects as one, in pieces of at most 4 MiB.
+
+    The first piece has been read: what is missing or damaged there raises 503 here. Later it breaks the reading off.
+    """
+    pieces = _pieces(objects, parts, start, end)
+    first = await anext(pieces, b"")
+
+    async def all_pieces() -> AsyncGenerator[bytes, None]:
+        async with aclosing(pieces):
+            if first:
+                yield first
+            async for piece in pieces:
+                yield piece
+
+    return all_pieces()
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Answers 503 for content that is missing or damaged, or whose key is."""
+    try:
+        yield
+    except (ObjectMissingError, DamagedObjectError, ProjectKeyGoneError, WrongKeyError) as error:
+        log.error("content_unreadable", type=type(error).__name__)
+        raise region_errors.content_unreadable() from None
+
+
+async def _pieces(objects: Objects, parts: Sequence[StoredObject], start: int, end: int) -> AsyncGenerator[bytes, None]:
+    before = 0
+    for part in parts:
+        first, last = max(start - before, 0), min(end - before, part.size_bytes)
+        before += part.size_bytes
+        if first < last:
+            with readable():
+                async with aclosing(objects.read(part, first, last)) as pieces:
+                    async for piece in pieces:
+                        yield piece

@@ -1,0 +1,1 @@
+"""Files and uploads of a region, over HTTP."""
