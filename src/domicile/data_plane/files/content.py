@@ -1,16 +1,18 @@
-"""Reads the content of a file, whole or in part, from the objects that hold it."""
+"""The content of files: read whole or in part from the objects that hold it, and deleted where it cannot be stored."""
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 import structlog
 
 from domicile.data_plane import region_errors
 from domicile.data_plane.storage.object_store import ObjectMissingError
-from domicile.data_plane.storage.objects import Objects, StoredObject
+from domicile.data_plane.storage.objects import Objects, ProjectDestroyedError, StoredObject
 from domicile.data_plane.storage.project_keys import ProjectKeyGoneError
 from domicile.data_plane.storage.sealing import DamagedObjectError
 from domicile.data_plane.storage.wrapping import WrongKeyError
+from domicile.kernel import errors
 
 log = structlog.get_logger("files")
 
@@ -46,6 +48,19 @@ def readable() -> Iterator[None]:
     except (ObjectMissingError, DamagedObjectError, ProjectKeyGoneError, WrongKeyError) as error:
         log.error("content_unreadable", type=type(error).__name__)
         raise region_errors.content_unreadable() from None
+
+
+@asynccontextmanager
+async def storing(objects: Objects, arrived: StoredObject) -> AsyncIterator[None]:
+    """Around the transaction that keeps an object: deletes it if that fails. 404 when the project is being destroyed."""
+    try:
+        yield
+    except BaseException as error:
+        # A cancelled request too leaves nothing behind.
+        await asyncio.shield(objects.discard(arrived))
+        if isinstance(error, ProjectDestroyedError):
+            raise errors.not_found("project", arrived.project_id) from None
+        raise
 
 
 async def _pieces(objects: Objects, parts: Sequence[StoredObject], start: int, end: int) -> AsyncGenerator[bytes, None]:

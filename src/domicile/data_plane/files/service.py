@@ -9,19 +9,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.data_plane.files import repository
-from domicile.data_plane.files.content import begin_reading, readable
+from domicile.data_plane.files.content import begin_reading, readable, storing
 from domicile.data_plane.files.quota import StorageQuota
+from domicile.data_plane.files.record import StoredFile, new_record, opened
 from domicile.data_plane.files.repository import FileRecord
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.storing import StorageAdmission
-from domicile.data_plane.storage.objects import Objects, ObjectWriter, ProjectDestroyedError, StoredObject
-from domicile.data_plane.storage.project_keys import ProjectKey, ProjectKeys
+from domicile.data_plane.storage.objects import Objects, ObjectWriter, StoredObject
+from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.kernel.dependency import DependencyUnavailableError
-from domicile.kernel.ids import made_at_ms, new_ordered_id
+from domicile.kernel.ids import made_at_ms
 from domicile.kernel.paging import Window
-from domicile.openai_api.files import DEFAULT_NAME, FILE_ID_PREFIX, check_name, lifetime_of
+from domicile.openai_api.files import DEFAULT_NAME, FILE_ID_PREFIX, check_name
 from domicile.persistence.database import Database
 from domicile.process.off_loop import off_loop
 
@@ -31,18 +32,6 @@ SWEEP_S = 60.0
 _SWEPT_AT_ONCE = 50
 # Opening one sealed name takes about as long as reading so many bytes of JSON.
 _NAME_COST_BYTES = 512
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file as its project sees it."""
-
-    file_id: str
-    name: str
-    purpose: str
-    size_bytes: int
-    created_at_ms: int
-    expires_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +90,21 @@ class FileService:
         self, admission: StorageAdmission, received: ReceivedFile, *, purpose: str, lifetime_s: int | None
     ) -> StoredFile:
         """Store a file that has arrived. If that fails, nothing of it stays. Raises 413 when there is no room for it."""
-        try:
+        async with storing(self._objects, received.content):
             project_key = await self._keys.of_new_content(admission.project_id)
-            record = self._record(project_key, received, purpose, lifetime_s)
+            record = new_record(
+                project_key,
+                name=received.name,
+                purpose=purpose,
+                size_bytes=received.content.size_bytes,
+                lifetime_s=lifetime_s,
+                now_ms=self._clock.now_ms(),
+            )
             async with self._database.transaction() as connection:
                 await self._quota.require_room(connection, record.project_id, size_bytes=record.size_bytes)
                 await self._objects.keep(connection, received.content)
                 await repository.insert_file(connection, record, [received.content])
-        except BaseException as error:
-            # A cancelled request too leaves nothing behind.
-            await asyncio.shield(self._objects.discard(received.content))
-            if isinstance(error, ProjectDestroyedError):
-                raise errors.not_found("project", admission.project_id) from None
-            raise
-        return _opened(project_key, record)
+        return opened(project_key, record)
 
     async def page(self, caller: Caller, part: Window, purpose: str | None) -> FilePage:
         """Part of the project's files. Raises 400 for a cursor that is not the id of a file.
@@ -203,39 +193,7 @@ class FileService:
         with readable():
             project_key = await self._keys.of(project_id)
             return await off_loop(
-                lambda: [_opened(project_key, record) for record in records],
+                lambda: [opened(project_key, record) for record in records],
                 len(records) * _NAME_COST_BYTES,
                 project_id,
             )
-
-    def _record(
-        self, project_key: ProjectKey, received: ReceivedFile, purpose: str, lifetime_s: int | None
-    ) -> FileRecord:
-        now_ms = self._clock.now_ms()
-        file_id = new_ordered_id(FILE_ID_PREFIX, now_ms)
-        kept_s = lifetime_of(purpose, lifetime_s)
-        return FileRecord(
-            file_id=file_id,
-            project_id=project_key.project_id,
-            purpose=purpose,
-            size_bytes=received.content.size_bytes,
-            created_at_ms=now_ms,
-            expires_at_ms=None if kept_s is None else now_ms + kept_s * 1000,
-            sealed_name=project_key.seal_text(_name_of(file_id), received.name),
-        )
-
-
-def _opened(project_key: ProjectKey, record: FileRecord) -> StoredFile:
-    return StoredFile(
-        file_id=record.file_id,
-        name=project_key.open_text(_name_of(record.file_id), record.sealed_name),
-        purpose=record.purpose,
-        size_bytes=record.size_bytes,
-        created_at_ms=record.created_at_ms,
-        expires_at_ms=record.expires_at_ms,
-    )
-
-
-def _name_of(file_id: str) -> str:
-    """Binds a sealed name to its file."""
-    return f"file.name {file_id}"

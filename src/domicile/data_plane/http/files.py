@@ -7,7 +7,8 @@ from starlette.requests import Request
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.files.content import READING_BYTES
-from domicile.data_plane.files.service import FileService, IncomingFile, StoredFile
+from domicile.data_plane.files.record import StoredFile
+from domicile.data_plane.files.service import FileService, IncomingFile
 from domicile.data_plane.http.answer import Answer, StreamedAnswer, json_answer
 from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.policy.caller import Caller

@@ -249,7 +249,8 @@ async def test_a_file_without_a_name_gets_one(region: RegionUnderTest) -> None:
 
 
 async def test_files_expire(region: RegionUnderTest) -> None:
-    hour = await uploaded(region, **{"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"})
+    an_hour: dict[str, Any] = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
+    hour = await uploaded(region, **an_hour)
     batch, kept = await uploaded(region, purpose="batch"), await uploaded(region)
     began = seconds(region.clock.ms)
 
