@@ -141,3 +141,10 @@ def content_unreadable() -> DomicileError:
         "content_unreadable",
         "This content cannot be read: its key or its bytes are missing. Tell the operator the x-request-id of this answer.",
     )
+
+
+def upload_not_pending(status: str) -> DomicileError:
+    """409: the upload has ended."""
+    return DomicileError(
+        Category.CONFLICT, "upload_not_pending", f"This upload is {status}: nothing can change it. Create a new one."
+    )

@@ -119,6 +119,34 @@ file_part = Table(
     Column("size_bytes", BigInteger, nullable=False),
 )
 
+upload = Table(
+    "upload",
+    region_metadata,
+    # Files that arrive in parts. A row is swept a day after the upload has ended, whichever way.
+    Column("id", String, primary_key=True),
+    Column("project_id", String, nullable=False, index=True),
+    Column("status", String, nullable=False),  # pending, completed, cancelled, expired
+    Column("purpose", String, nullable=False),
+    # What the client announced.
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("lifetime_s", BigInteger),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False, index=True),
+    # The customer's name of the file, under the project's key. Empty once there is a file, which has a name of its own.
+    Column("sealed_name", LargeBinary, nullable=False),
+    Column("file_id", String),
+)
+
+upload_part = Table(
+    "upload_part",
+    region_metadata,
+    # The object of a part is the upload's until a file takes it. The row stays: it tells a completion that is sent again.
+    Column("id", String, primary_key=True),
+    Column("upload_id", String, nullable=False, index=True),
+    Column("object_id", String, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
 metering_writer = Table(
     "metering_writer",
     metering_metadata,

@@ -48,6 +48,11 @@ def new_id(prefix: str) -> str:
     return prefix + random_base62(24)
 
 
+def is_id(prefix: str, text: str) -> bool:
+    """Whether `text` may be an identifier of this prefix."""
+    return re.fullmatch(re.escape(prefix) + "[0-9A-Za-z]{24}", text) is not None
+
+
 def new_ordered_id(prefix: str, now_ms: int) -> str:
     """A new identifier that says when it was made: the prefix, 8 characters of the time, 16 random ones (95 bits).
 
@@ -62,7 +67,7 @@ def new_ordered_id(prefix: str, now_ms: int) -> str:
 
 def made_at_ms(prefix: str, identifier: str) -> int | None:
     """The time that an ordered identifier of this prefix says, or None for any other text."""
-    if not re.fullmatch(re.escape(prefix) + "[0-9A-Za-z]{24}", identifier):
+    if not is_id(prefix, identifier):
         return None
     now_ms = 0
     for character in identifier[len(prefix) : len(prefix) + _TIME_LENGTH]:

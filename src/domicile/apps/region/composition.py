@@ -62,6 +62,7 @@ async def compose_region(
         destruction.run,
         path.image_links.run,
         path.content.files.run,
+        path.content.uploads.run,
         path.content.objects.run,
         path.content.keys.run,
     )

@@ -16,6 +16,7 @@ from domicile.data_plane.egress import EgressPolicy, session_to
 from domicile.data_plane.egress_relay import relay_to
 from domicile.data_plane.files.quota import StorageQuota
 from domicile.data_plane.files.service import FileService
+from domicile.data_plane.files.uploads import UploadService
 from domicile.data_plane.storage.aws_signature import AwsCredentials
 from domicile.data_plane.storage.key_store import FolderKeyStore, KeyStore
 from domicile.data_plane.storage.key_store_database import DatabaseKeyStore
@@ -42,11 +43,12 @@ _GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The objects of a region, the keys of its projects, and their files."""
+    """The objects of a region, the keys of its projects, their files, and those that arrive in parts."""
 
     objects: Objects
     keys: ProjectKeys
     files: FileService
+    uploads: UploadService
 
 
 async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
@@ -64,7 +66,8 @@ async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     database = base.storage.region
     objects = Objects(store, keys, database, base.clock)
     quota = StorageQuota(settings.limits.project_files, settings.limits.project_storage_gib * _GIB)
-    return Content(objects, keys, FileService(database, objects, keys, base.clock, quota))
+    files = FileService(database, objects, keys, base.clock, quota)
+    return Content(objects, keys, files, UploadService(database, objects, keys, base.clock, quota))
 
 
 async def _key_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> KeyStore:

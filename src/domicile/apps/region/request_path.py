@@ -72,6 +72,7 @@ async def build_request_path(
         image_links=image_links,
         policy=policy,
         files=content.files,
+        uploads=content.uploads,
         region=settings.code,
     )
     return RequestPath(endpoints, meter, blocks, engines, image_links, content)

@@ -21,6 +21,7 @@ def build_destruction(base: Foundation, path: RequestPath) -> Destruction:
     destroyers = (
         content.keys.destroy,
         content.files.destroy,
+        content.uploads.destroy,
         content.objects.destroy,
         path.image_links.destroy,
     )

@@ -19,8 +19,7 @@ from domicile.data_plane.storage.objects import Objects, ObjectWriter, StoredObj
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
-from domicile.kernel.dependency import DependencyUnavailableError
-from domicile.kernel.ids import made_at_ms
+from domicile.kernel.ids import is_id, made_at_ms
 from domicile.kernel.paging import Window
 from domicile.openai_api.files import DEFAULT_NAME, FILE_ID_PREFIX, check_name
 from domicile.persistence.database import Database
@@ -139,11 +138,7 @@ class FileService:
         async with self._database.transaction() as connection:
             record = await self._found(connection, caller, file_id)
             object_ids = await self._give_up(connection, [record.file_id])
-        try:
-            await self._objects.delete(object_ids)
-        except DependencyUnavailableError as error:
-            # Nobody can read them any more, and the sweep deletes them.
-            log.warning("object_not_deleted_yet", type=type(error).__name__)
+        await self._objects.delete_now_or_later(object_ids)
 
     async def destroy(self, project_id: str) -> None:
         """Delete the rows of a destroyed project's files. See `Destroyer`. Their objects have a destroyer of their own."""
@@ -176,8 +171,8 @@ class FileService:
     async def _found(self, connection: AsyncConnection, caller: Caller, file_id: str) -> FileRecord:
         project_id, now_ms = caller.project.project_id, self._clock.now_ms()
         # Only what may be an id reaches the database.
-        is_id = made_at_ms(FILE_ID_PREFIX, file_id) is not None
-        record = await repository.find_file(connection, project_id, file_id, now_ms=now_ms) if is_id else None
+        may_be = is_id(FILE_ID_PREFIX, file_id)
+        record = await repository.find_file(connection, project_id, file_id, now_ms=now_ms) if may_be else None
         if record is None:
             raise errors.not_found("File object", file_id)
         return record

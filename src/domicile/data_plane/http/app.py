@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from starlette.routing import Route
 
 from domicile.data_plane.files.service import FileService
+from domicile.data_plane.files.uploads import UploadService
 from domicile.data_plane.http.audio import Audio
 from domicile.data_plane.http.auth import Authenticator
 from domicile.data_plane.http.chat_completions import ChatCompletions
@@ -17,6 +18,7 @@ from domicile.data_plane.http.images import Images
 from domicile.data_plane.http.middleware import CORS_HEADERS, RegionMiddleware
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.http.moderations import Moderations
+from domicile.data_plane.http.uploads import Uploads
 from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
@@ -35,6 +37,7 @@ class RegionEndpoints:
     image_links: ImageLinks
     policy: ResidencyPolicy
     files: FileService
+    uploads: UploadService
     region: str
 
 
@@ -44,6 +47,7 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     images = Images(inference, endpoints.image_links)
     audio = Audio(inference)
     files = Files(endpoints.policy, endpoints.files)
+    uploads = Uploads(endpoints.policy, endpoints.uploads)
     return [
         Route("/healthz", for_anybody(endpoints.health.alive), methods=["GET"]),
         Route("/readyz", for_anybody(endpoints.health.ready), methods=["GET"]),
@@ -60,6 +64,10 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
         Route("/v1/files/{file_id}", for_caller(files.get), methods=["GET"]),
         Route("/v1/files/{file_id}", for_caller(files.delete), methods=["DELETE"]),
         Route("/v1/files/{file_id}/content", for_caller(files.content), methods=["GET"]),
+        Route("/v1/uploads", for_caller(uploads.create), methods=["POST"]),
+        Route("/v1/uploads/{upload_id}/parts", for_caller(uploads.add_part), methods=["POST"]),
+        Route("/v1/uploads/{upload_id}/complete", for_caller(uploads.complete), methods=["POST"]),
+        Route("/v1/uploads/{upload_id}/cancel", for_caller(uploads.cancel), methods=["POST"]),
         Route("/v1/images/generations", for_caller(images.create), methods=["POST"]),
         Route("/v1/images/content/{image_id}", for_anybody(images.content), methods=["GET"]),
         Route("/v1/moderations", for_caller(Moderations(inference).create), methods=["POST"]),

@@ -97,10 +97,7 @@ class ObjectWriter:
         if not self._upload.cancelled():
             # Looked at, so that nothing is logged about it.
             self._upload.exception()
-        try:
-            await self._objects.delete([self._object_id])
-        except (ObjectStoreUnavailableError, SQLAlchemyError) as error:
-            log.warning("object_not_deleted_yet", type=type(error).__name__)
+        await self._objects.delete_now_or_later([self._object_id])
 
     async def _hand_over(self, piece: bytes | None) -> None:
         handing = asyncio.create_task(self._pieces.put(piece))
@@ -197,9 +194,17 @@ class Objects:
         try:
             async with self._database.transaction() as connection:
                 found = await connection.execute(update(table).where(unkept).values(values))
-            if found.rowcount:
-                await self.delete([stored.object_id])
-        except (SQLAlchemyError, DependencyUnavailableError, OSError) as error:
+        except SQLAlchemyError as error:
+            log.warning("object_not_deleted_yet", type=type(error).__name__)
+            return
+        if found.rowcount:
+            await self.delete_now_or_later([stored.object_id])
+
+    async def delete_now_or_later(self, object_ids: Sequence[str]) -> None:
+        """Delete objects that were released, or never kept. Raises nothing: what cannot be deleted now is swept."""
+        try:
+            await self.delete(object_ids)
+        except (SQLAlchemyError, DependencyUnavailableError) as error:
             log.warning("object_not_deleted_yet", type=type(error).__name__)
 
     async def delete(self, object_ids: Sequence[str]) -> None:

@@ -24,6 +24,9 @@ BODY_LIMITS: Mapping[str, int] = {
     "/v1/moderations": 20 * MIB,
     # A file of 512 MiB and what surrounds it.
     "/v1/files": 514 * MIB,
+    # The ids of a thousand parts.
+    "/v1/uploads": 64 * KIB,
+    "/v1/uploads/{upload_id}/parts": 66 * MIB,
     "/v1/organization": 64 * KIB,
     "/operator/v1": 64 * KIB,
     # Far above any usage report, which covers a few seconds of one process.

@@ -11,67 +11,31 @@ import httpx2
 import openai
 import pytest
 import pytest_asyncio
-from sqlalchemy import func, select
 
-from domicile.boundary.snapshot import Shard
 from domicile.data_plane.http.files import LIST_LIMIT
-from domicile.data_plane.tables import file, file_part, stored_object
 from domicile.kernel.clock import seconds
-from tests.component.data_plane.region_under_test import RegionUnderTest, region_under_test
-from tests.unit.data_plane.region_parts import (
-    PROJECT,
-    key_record,
-    new_key,
-    organization_record,
-    project_record,
-    snapshot_table,
-    until,
+from tests.component.data_plane.files.files_under_test import (
+    DAY_S,
+    MIB,
+    error_of,
+    let_another_project_in,
+    new_file,
+    objects_on_disk,
+    post_file,
+    rows,
+    withdraw_agreement,
 )
+from tests.component.data_plane.region_under_test import RegionUnderTest, region_under_test
+from tests.unit.data_plane.region_parts import PROJECT, until
 
-MIB = 1024 * 1024
-DAY_S = 24 * 60 * 60
 CONTENT = os.urandom(2 * MIB + 12_345)
 UNKNOWN = "file-" + "0" * 24
-OTHERS_KEY = new_key()
-OTHER_PROJECT = "proj_" + "Q" * 24
 
 
 @pytest_asyncio.fixture
 async def region(tmp_path: Path) -> AsyncIterator[RegionUnderTest]:
     async with region_under_test(tmp_path, []) as region:
         yield region
-
-
-async def upload(region: RegionUnderTest, content: bytes = b"x", name: str = "a.txt", **fields: Any) -> httpx2.Response:
-    """POST /v1/files."""
-    form = {"purpose": "user_data", **fields}
-    return await region.http.post("/v1/files", data=form, files={"file": (name, content)})
-
-
-async def uploaded(region: RegionUnderTest, content: bytes = b"x", name: str = "a.txt", **fields: Any) -> str:
-    """The id of a new file."""
-    answer = await upload(region, content, name, **fields)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
-
-
-async def rows(region: RegionUnderTest) -> tuple[int, ...]:
-    """How many files, parts and objects the region knows."""
-    async with region.base.storage.region.reading() as connection:
-        counts = [
-            (await connection.execute(select(func.count()).select_from(table))).scalar_one()
-            for table in (file, file_part, stored_object)
-        ]
-    return tuple(counts)
-
-
-def objects_on_disk(region: RegionUnderTest) -> list[Path]:
-    return [path for path in (region.base.settings.data / "objects").rglob("*") if path.is_file()]
-
-
-def error_of(answer: httpx2.Response) -> tuple[int, str | None, str | None]:
-    error = answer.json()["error"]
-    return answer.status_code, error["code"], error["param"]
 
 
 @pytest.mark.contract("C26")
@@ -97,7 +61,7 @@ async def test_the_official_client_walks_the_life_of_a_file(region: RegionUnderT
 @pytest.mark.contract("C06")
 async def test_nothing_of_a_file_lies_on_the_disk_in_clear(region: RegionUnderTest) -> None:
     content, name = b"the content that nobody may see " * 40_000, "the-name-that-nobody-may-see.txt"
-    await uploaded(region, content, name)
+    await new_file(region, content, name)
     assert len(objects_on_disk(region)) == 1
     for path in region.base.settings.data.rglob("*"):
         if path.is_file():
@@ -109,14 +73,14 @@ async def test_nothing_of_a_file_lies_on_the_disk_in_clear(region: RegionUnderTe
 @pytest.mark.parametrize("size", [0, 1, MIB - 1, MIB, MIB + 1, 9 * MIB])
 async def test_files_of_all_sizes_come_back_as_they_were(region: RegionUnderTest, size: int) -> None:
     content = os.urandom(size)
-    file_id = await uploaded(region, content)
+    file_id = await new_file(region, content)
     answer = await region.http.get(f"/v1/files/{file_id}/content")
     assert answer.headers["content-length"] == str(size)
     assert hashlib.sha256(answer.content).digest() == hashlib.sha256(content).digest()
 
 
 async def test_content_is_an_attachment(region: RegionUnderTest) -> None:
-    file_id = await uploaded(region, b"<script>", 'a"b\\c/d%.html')
+    file_id = await new_file(region, b"<script>", 'a"b\\c/d%.html')
     answer = await region.http.get(f"/v1/files/{file_id}/content")
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"] == (
@@ -140,7 +104,7 @@ async def test_content_is_an_attachment(region: RegionUnderTest) -> None:
     ],
 )
 async def test_a_range_of_the_content(region: RegionUnderTest, asked: str, start: int, end: int) -> None:
-    file_id = await uploaded(region, CONTENT)
+    file_id = await new_file(region, CONTENT)
     answer = await region.http.get(f"/v1/files/{file_id}/content", headers={"range": asked})
     assert answer.status_code == 206
     assert answer.content == CONTENT[start:end]
@@ -149,7 +113,7 @@ async def test_a_range_of_the_content(region: RegionUnderTest, asked: str, start
 
 
 async def test_a_range_behind_the_end(region: RegionUnderTest) -> None:
-    file_id = await uploaded(region, b"12345")
+    file_id = await new_file(region, b"12345")
     answer = await region.http.get(f"/v1/files/{file_id}/content", headers={"range": "bytes=5-"})
     assert error_of(answer) == (416, "range_not_satisfiable", None)
     assert answer.headers["content-range"] == "bytes */5"
@@ -159,7 +123,7 @@ async def test_lists_go_on_after_files_that_are_gone(region: RegionUnderTest) ->
     made = []
     for number in range(7):
         region.clock.ms += number % 2
-        made.append(await uploaded(region, name=f"{number}.txt", purpose="batch" if number % 3 == 0 else "user_data"))
+        made.append(await new_file(region, name=f"{number}.txt", purpose="batch" if number % 3 == 0 else "user_data"))
     async with region.official_client() as client:
         newest_first = [each.id async for each in client.files.list(limit=3)]
         assert sorted(newest_first) == sorted(made)
@@ -222,7 +186,7 @@ async def test_a_list_says_what_is_wrong_with_its_query(
 async def test_a_form_that_is_refused_leaves_nothing(
     region: RegionUnderTest, fields: dict[str, str], code: str, param: str
 ) -> None:
-    assert error_of(await upload(region, CONTENT, **fields)) == (400, code, param)
+    assert error_of(await post_file(region, CONTENT, **fields)) == (400, code, param)
     assert await rows(region) == (0, 0, 0)
     assert objects_on_disk(region) == []
 
@@ -233,8 +197,8 @@ async def test_other_forms_that_are_refused(region: RegionUnderTest) -> None:
     no_purpose = await region.http.post("/v1/files", files={"file": b"x"})
     assert error_of(no_purpose) == (400, "missing_required_parameter", "purpose")
     assert error_of(await region.http.post("/v1/files", json={})) == (415, "unsupported_media_type", None)
-    assert error_of(await upload(region, name="x" * 256)) == (400, "invalid_value", "file")
-    assert error_of(await upload(region, name="a\x7fb")) == (400, "invalid_value", "file")
+    assert error_of(await post_file(region, name="x" * 256)) == (400, "invalid_value", "file")
+    assert error_of(await post_file(region, name="a\x7fb")) == (400, "invalid_value", "file")
     assert await rows(region) == (0, 0, 0)
 
 
@@ -250,8 +214,8 @@ async def test_a_file_without_a_name_gets_one(region: RegionUnderTest) -> None:
 
 async def test_files_expire(region: RegionUnderTest) -> None:
     an_hour: dict[str, Any] = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
-    hour = await uploaded(region, **an_hour)
-    batch, kept = await uploaded(region, purpose="batch"), await uploaded(region)
+    hour = await new_file(region, **an_hour)
+    batch, kept = await new_file(region, purpose="batch"), await new_file(region)
     began = seconds(region.clock.ms)
 
     async def alive() -> set[str]:
@@ -276,11 +240,8 @@ async def test_files_expire(region: RegionUnderTest) -> None:
 
 
 async def test_another_projects_file_is_as_unknown_as_none(region: RegionUnderTest) -> None:
-    file_id = await uploaded(region)
-    projects = (project_record(), project_record(project_id=OTHER_PROJECT))
-    keys = (key_record(region.secret), key_record(OTHERS_KEY, project_id=OTHER_PROJECT, key_id="key_" + "L" * 24))
-    region.snapshots.swap(snapshot_table(Shard("eu", 0, (organization_record(),), projects, keys)))
-    others = {"authorization": f"Bearer {OTHERS_KEY}"}
+    file_id = await new_file(region)
+    others = let_another_project_in(region)
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/content")):
         foreign = await region.http.request(method, f"/v1/files/{file_id}{path}", headers=others)
         unknown = await region.http.request(method, f"/v1/files/{UNKNOWN}{path}", headers=others)
@@ -324,23 +285,21 @@ async def test_a_project_may_store_so_much(
 ) -> None:
     monkeypatch.setattr("domicile.apps.region.content._GIB", 1024)
     async with region_under_test(tmp_path, [], limits=limits) as region:
-        first = await uploaded(region, b"x" * size)
-        await uploaded(region, b"x" * size)
-        assert error_of(await upload(region, b"x" * size)) == (413, "storage_quota_exceeded", None)
+        first = await new_file(region, b"x" * size)
+        await new_file(region, b"x" * size)
+        assert error_of(await post_file(region, b"x" * size)) == (413, "storage_quota_exceeded", None)
         assert await rows(region) == (2, 2, 2)
         assert len(objects_on_disk(region)) == 2
         assert (await region.http.delete(f"/v1/files/{first}")).status_code == 200
-        await uploaded(region, b"x" * size)
+        await new_file(region, b"x" * size)
 
 
 @pytest.mark.contract("C01")
 async def test_without_an_agreement_nothing_new_is_stored_and_all_is_read_and_deleted(tmp_path: Path) -> None:
     async with region_under_test(tmp_path, [], requires=frozenset({"enterprise", "zdr"})) as region:
-        file_id = await uploaded(region, CONTENT)
-        withdrawn = organization_record(enterprise_agreement=False)
-        shard = Shard("eu", 0, (withdrawn,), (project_record(),), (key_record(region.secret),))
-        region.snapshots.swap(snapshot_table(shard))
-        assert error_of(await upload(region)) == (403, "enterprise_agreement_required", None)
+        file_id = await new_file(region, CONTENT)
+        withdraw_agreement(region)
+        assert error_of(await post_file(region)) == (403, "enterprise_agreement_required", None)
         assert (await region.http.get(f"/v1/files/{file_id}/content")).content == CONTENT
         assert len((await region.http.get("/v1/files")).json()["data"]) == 1
         assert (await region.http.delete(f"/v1/files/{file_id}")).status_code == 200
@@ -348,7 +307,7 @@ async def test_without_an_agreement_nothing_new_is_stored_and_all_is_read_and_de
 
 async def test_a_destroyed_projects_files_are_gone(region: RegionUnderTest) -> None:
     for _ in range(3):
-        await uploaded(region)
+        await new_file(region)
     content = region.path.content
     await content.keys.destroy(PROJECT)
     # Even while rows are left, nothing can be opened.
@@ -360,7 +319,7 @@ async def test_a_destroyed_projects_files_are_gone(region: RegionUnderTest) -> N
 
 
 async def test_content_that_is_damaged_or_missing_is_not_served(region: RegionUnderTest) -> None:
-    file_id = await uploaded(region, CONTENT)
+    file_id = await new_file(region, CONTENT)
     url = f"/v1/files/{file_id}/content"
     path = objects_on_disk(region)[0]
     whole = path.read_bytes()
@@ -376,7 +335,7 @@ async def test_content_that_is_damaged_or_missing_is_not_served(region: RegionUn
 
 
 async def test_content_that_is_damaged_far_behind_breaks_the_answer_off(region: RegionUnderTest) -> None:
-    file_id = await uploaded(region, os.urandom(9 * MIB))
+    file_id = await new_file(region, os.urandom(9 * MIB))
     path = objects_on_disk(region)[0]
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(httpx2.RemoteProtocolError):
