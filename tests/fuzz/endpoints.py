@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from openai import OpenAI
+
 from tests.fuzz.mutation import CANARY
 from tests.fuzz.specification import served
 from tests.pictures import PNG_URL
@@ -77,6 +79,16 @@ VALID: dict[str, dict[str, Any]] = {
     # Forms are damaged in tests/unit/web/bodies/test_form_parser.py; here they are no forms at all.
     "/v1/audio/transcriptions": {"model": "whisper-1", "file": CANARY},
     "/v1/audio/translations": {"model": "whisper-1", "file": CANARY},
+    "/v1/files": {"purpose": "user_data", "file": CANARY},
+    "/v1/uploads": {
+        "filename": CANARY,
+        "purpose": "user_data",
+        "bytes": 10,
+        "mime_type": CANARY,
+        "expires_after": {"anchor": "created_at", "seconds": 3600},
+    },
+    "/v1/uploads/{upload_id}/parts": {"data": CANARY},
+    "/v1/uploads/{upload_id}/complete": {"part_ids": [CANARY], "md5": "0" * 32},
     "/v1/embeddings": {
         "model": "text-embedding-3-small",
         "input": [CANARY, "hello"],
@@ -155,6 +167,14 @@ ENDPOINTS = [
 POSTS = [endpoint for endpoint in ENDPOINTS if "POST" in endpoint.methods]
 
 
+def new_file_and_upload(client: OpenAI) -> dict[str, str]:
+    """The ids of objects that exist: a file, and an upload with a part."""
+    file = client.files.create(file=("a.txt", b"content"), purpose="user_data")
+    upload = client.uploads.create(filename="a.txt", purpose="user_data", bytes=7, mime_type="text/plain")
+    part = client.uploads.parts.create(upload.id, data=b"content")
+    return {"file_id": file.id, "upload_id": upload.id, "part_id": part.id}
+
+
 @dataclass
 class Targets:
     """A running installation as an attacker with valid keys sees it."""
@@ -176,6 +196,7 @@ class Targets:
             "key_id": key.key_id,
             "model": MODEL,
             "image_id": "img_" + "0" * 24,
+            **new_file_and_upload(installation.client("us", key.secret)),
             "code": "us",
             "organization_id": installation.operator("GET", "/operator/v1/organization")["id"],
             "sha256": "0" * 64,

@@ -10,12 +10,16 @@ from tests.fuzz.endpoints import POSTS, Endpoint, Targets
 from tests.fuzz.wire import Wire, request
 from tests.platform.installation import Installation
 
-FORMS = {"/v1/audio/transcriptions", "/v1/audio/translations"}
+FORMS = {"/v1/audio/transcriptions", "/v1/audio/translations", "/v1/files", "/v1/uploads/{upload_id}/parts"}
+# Of a larger body only the head is sent: tests/component/data_plane/files counts bytes.
+SENT_WHOLE_MAX = 100 * 1024 * 1024
 # Whoever shows no signature at all is refused on the head.
 SIGNED = ((b"domicile-region", b"eu"), (b"domicile-replica", b"rep_x"), (b"domicile-signature", b"eA=="))
 # A form without its file is refused at its end. The bytes after the end are read and ignored (RFC 2046 5.1.1).
-EMPTY_FORM = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n--b--\r\n'
+EMPTY_FORM = b"--b--\r\n"
 READING = [endpoint for endpoint in POSTS if endpoint.takes_a_body]
+SENT_WHOLE = [endpoint for endpoint in READING if body_limit(endpoint.path) <= SENT_WHOLE_MAX]
+HUGE = [endpoint for endpoint in READING if endpoint not in SENT_WHOLE]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def test_every_path_that_takes_a_body_has_a_limit() -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
-@pytest.mark.parametrize("endpoint", READING, ids=str)
+@pytest.mark.parametrize("endpoint", SENT_WHOLE, ids=str)
 def test_one_byte_too_many(endpoint: Endpoint, targets: Targets, chunked: bool) -> None:
     limit = body_limit(endpoint.path)
     media_type = b"multipart/form-data; boundary=b" if endpoint.path in FORMS else b"application/json"
@@ -62,3 +66,23 @@ def test_one_byte_too_many(endpoint: Endpoint, targets: Targets, chunked: bool) 
     assert str(limit) in message
     # Read whole: refused for what it says, or, between the planes, for its wrong signature.
     assert answer_to(limit)[0] in {400, 403}
+
+
+@pytest.mark.parametrize("endpoint", HUGE, ids=str)
+def test_one_byte_too_many_is_refused_on_the_head(endpoint: Endpoint, targets: Targets) -> None:
+    limit = body_limit(endpoint.path)
+    headers = [
+        (b"host", b"localhost"),
+        (b"authorization", b"Bearer " + targets.secret(endpoint).encode()),
+        (b"content-type", b"multipart/form-data; boundary=b"),
+        (b"content-length", b"%d" % (limit + 1)),
+    ]
+    wire = Wire(targets.port(endpoint.listener))
+    try:
+        answer = wire.exchange(request(b"POST", targets.path(endpoint).encode(), headers, None))
+    finally:
+        wire.close()
+    error = check_answer(answer.status, answer.headers, answer.body)
+    assert answer.status == 413
+    assert error is not None
+    assert str(limit) in error["message"]

@@ -3,9 +3,10 @@
 import resource
 import secrets
 import time
+from typing import Any
 
 import pytest
-from openai import BadRequestError
+from openai import BadRequestError, NotFoundError
 from openai.types.chat import ChatCompletionMessageParam
 
 from tests.platform.installation import Installation, IssuedKey
@@ -75,6 +76,47 @@ def test_a_prompt_stays_in_its_region(installation: Installation, relay: Capturi
     assert [form for form, encoded in needles.items() if encoded in relay.captured] == []
     # Even in its own region it rests nowhere: chat keeps nothing (design 5).
     assert in_files(installation.folder / "eu", needles) == []
+
+
+@pytest.mark.contract("C06")
+@pytest.mark.contract("C07")
+def test_a_file_stays_in_its_region_and_lies_there_only_sealed(
+    installation: Installation, relay: CapturingRelay
+) -> None:
+    issued = installation.new_key("eu")
+    client = installation.client("eu", issued.secret)
+    needle = canary()
+    name, content = needle.decode(), needle * 40_000
+    file = client.files.create(file=(name, content), purpose="user_data")
+    upload = client.uploads.create(filename=name, purpose="batch", bytes=len(content), mime_type=f"text/{name}")
+    part = client.uploads.parts.create(upload.id, data=content)
+    whole = client.uploads.complete(upload.id, part_ids=[part.id]).file
+    assert whole is not None
+    for file_id in (file.id, whole.id):
+        assert client.files.content(file_id).read() == content
+    assert {each.filename for each in client.files.list()} == {name}
+    # Refusals have logs and error texts of their own.
+    refused: Any = name
+    with pytest.raises(BadRequestError):
+        client.files.create(file=(name, content), purpose=refused)
+    with pytest.raises(BadRequestError):
+        client.uploads.create(filename=name * 9, purpose="batch", bytes=1, mime_type=name)
+    for identifier in (name, f"file-{name}"):
+        with pytest.raises(NotFoundError):
+            client.files.content(identifier)
+    # Its bytes are there, and twice: sealed, beside what is deleted and what is only begun.
+    client.files.delete(client.files.create(file=(name, content), purpose="vision").id)
+    begun = client.uploads.create(filename=name, purpose="batch", bytes=len(content), mime_type="text/plain")
+    client.uploads.parts.create(begun.id, data=content)
+    stored = [path.stat().st_size for path in (installation.folder / "eu" / "objects").rglob("*") if path.is_file()]
+    assert sum(size > len(content) for size in stored) >= 3
+
+    needles = forms(needle)
+    for process in ("control", "region-us", "engine-us", "engine-eu"):
+        assert in_memory(installation.processes[process].pid, needles) == [], process
+    for folder in ("control", "us", "logs", "eu"):
+        assert in_files(installation.folder / folder, needles) == [], folder
+    assert [form for form, encoded in needles.items() if encoded in relay.captured] == []
 
 
 def test_the_searches_find_what_is_there(installation: Installation, relay: CapturingRelay) -> None:
