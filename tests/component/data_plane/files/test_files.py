@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from domicile.data_plane.http.files import LIST_LIMIT
+from domicile.data_plane.storage.objects import WRITING_MS_MAX
 from domicile.kernel.clock import seconds
 from tests.component.data_plane.files.files_under_test import (
     DAY_S,
@@ -340,3 +341,58 @@ async def test_content_that_is_damaged_far_behind_breaks_the_answer_off(region: 
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(httpx2.RemoteProtocolError):
         await region.http.get(f"/v1/files/{file_id}/content")
+
+
+async def test_readers_take_only_so_much_memory_and_give_it_back(tmp_path: Path) -> None:
+    # Half of it is one project's: two readers of 16 MiB.
+    async with region_under_test(tmp_path, [], limits={"body_memory_mib": 64}) as region:
+        file_id = await new_file(region, os.urandom(40 * MIB))
+        url = f"/v1/files/{file_id}/content"
+        async with region.http.stream("GET", url) as first, region.http.stream("GET", url) as second:
+            assert (first.status_code, second.status_code) == (200, 200)
+            refused = await region.http.get(url, headers={"range": "bytes=0-0"})
+            assert error_of(refused) == (503, "service_unavailable", None)
+            assert "retry-after" in refused.headers
+            # What streams nothing is served meanwhile.
+            assert (await region.http.get(f"/v1/files/{file_id}")).status_code == 200
+
+        async def status() -> int:
+            return (await region.http.get(url, headers={"range": "bytes=0-0"})).status_code
+
+        async with asyncio.timeout(30):
+            while await status() != 206:
+                await asyncio.sleep(0.01)
+
+
+async def test_while_the_store_is_away_nothing_is_stored_and_all_comes_back(region: RegionUnderTest) -> None:
+    file_id = await new_file(region, CONTENT)
+    url, store = f"/v1/files/{file_id}/content", region.base.settings.data / "objects"
+    away = store.with_name("away")
+    store.rename(away)
+    store.write_bytes(b"")
+    for answer in (await post_file(region, CONTENT), await region.http.get(url)):
+        assert error_of(answer) == (503, "service_unavailable", None)
+        assert "retry-after" in answer.headers
+    assert (await rows(region))[:2] == (1, 1)
+    store.unlink()
+    away.rename(store)
+    assert (await region.http.get(url)).content == CONTENT
+    region.clock.ms += WRITING_MS_MAX + 1
+    await region.path.content.objects.sweep()
+    assert await rows(region) == (1, 1, 1)
+    assert len(objects_on_disk(region)) == 1
+
+
+async def test_a_file_is_deleted_although_the_store_is_away(region: RegionUnderTest) -> None:
+    file_id = await new_file(region, CONTENT)
+    store = region.base.settings.data / "objects"
+    away = store.with_name("away")
+    store.rename(away)
+    store.write_bytes(b"")
+    assert (await region.http.delete(f"/v1/files/{file_id}")).status_code == 200
+    store.unlink()
+    away.rename(store)
+    assert error_of(await region.http.get(f"/v1/files/{file_id}/content")) == (404, "not_found", None)
+    assert len(objects_on_disk(region)) == 1
+    await region.path.content.objects.sweep()
+    assert objects_on_disk(region) == []
