@@ -18,7 +18,7 @@ def test_a_new_key_is_read_from_its_file(tmp_path: Path) -> None:
         read_key_file(file)
 
 
-@pytest.mark.parametrize("text", ["", "\n", "c2hvcnQ=", "no base64!", new_key_line() + " c2hvcnQ="])
+@pytest.mark.parametrize("text", ["", "\n", "c2hvcnQ=", "no base64!", "A" * 43 + "= c2hvcnQ="])
 def test_what_is_no_key_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ValueError, match="32 bytes in base64") as caught:
         parse_keys(text)
