@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domicile.data_plane.snapshot.table import SnapshotTable
 from domicile.data_plane.tables import destroyed_project
 from domicile.kernel.clock import Clock
+from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.persistence.database import Database
 
 log = structlog.get_logger("destruction")
@@ -49,7 +50,7 @@ class Destruction:
             self._news.clear()
             try:
                 await self.destroy_pending()
-            except (SQLAlchemyError, OSError) as error:
+            except (SQLAlchemyError, DependencyUnavailableError, OSError) as error:
                 log.error("not_destroyed_yet", type=type(error).__name__)
                 await asyncio.sleep(RETRY_S)
                 self._news.set()

@@ -9,8 +9,11 @@ import pytest
 import pytest_asyncio
 
 from domicile.boundary.snapshot import Shard, Tombstone
+from domicile.data_plane import destruction
 from domicile.data_plane.destruction import Destruction
 from domicile.data_plane.snapshot.table import SnapshotTable
+from domicile.data_plane.storage.key_store import KeyStoreUnavailableError
+from domicile.data_plane.storage.object_store import ObjectStoreUnavailableError
 from domicile.persistence.database import Database
 from tests.unit.data_plane.region_parts import PROJECT, Publisher, SetClock, database_in, project_record, until
 
@@ -91,6 +94,35 @@ async def test_it_works_when_a_snapshot_comes_into_force(database: Database) -> 
         region.destruction.notice(table())
         region.destruction.notice(buried(PROJECT))
         await until(lambda: f"report {PROJECT}" in region.asked)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyStoreUnavailableError("x"), ObjectStoreUnavailableError("x")])
+async def test_it_is_tried_again_when_a_store_is_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(destruction, "RETRY_S", 0.01)
+    tries: list[str] = []
+
+    async def destroy(project_id: str) -> None:
+        tries.append(project_id)
+        if len(tries) < 3:
+            raise error
+
+    reported: list[str] = []
+
+    async def report(project_id: str) -> None:
+        reported.append(project_id)
+
+    pending = Destruction(database, SetClock(), (destroy,), report)
+    pending.notice(buried(PROJECT))
+    running = asyncio.create_task(pending.run())
+    try:
+        await until(lambda: running.done() or reported)
+        assert (tries, reported) == ([PROJECT] * 3, [PROJECT])
     finally:
         running.cancel()
         with suppress(asyncio.CancelledError):
