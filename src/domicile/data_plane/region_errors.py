@@ -124,13 +124,22 @@ def engine_timeout(retry_after_s: int = 1) -> DomicileError:
     )
 
 
-def storage_quota_exceeded(held: str, limit: str) -> DomicileError:
-    """413: waiting does not help, so official clients must not retry. `held`, `limit`: with their units."""
+def storage_quota_exceeded(limit: str) -> DomicileError:
+    """413: waiting does not help, so official clients must not retry. `limit`: a number with its unit."""
     return DomicileError(
         Category.TOO_LARGE,
         "storage_quota_exceeded",
-        f"Your project would hold {held}, and may hold {limit}. Delete files that you no longer need, or let files expire "
-        "by 'expires_after'.",
+        f"Your project may store {limit} in this region, and this would be more. Delete files that you no longer need, or let "
+        "files expire by 'expires_after'.",
+    )
+
+
+def upload_full(limit: str) -> DomicileError:
+    """413: the upload has all the parts that it may. `limit`: a number with its unit."""
+    return DomicileError(
+        Category.TOO_LARGE,
+        "upload_full",
+        f"This upload may have {limit}, and this would be more. Complete it with the parts that it has, or create a new one.",
     )
 
 

@@ -15,6 +15,6 @@ def dependency_unavailable() -> DomicileError:
     """The 503 for the caller. A change whose answer is lost has been made as a whole, or not at all."""
     return errors.service_unavailable(
         "A database or store of the platform is not available at the moment. Send the request again. If it creates something, "
-        "send it with the same Idempotency-Key: the first one may have succeeded.",
+        "the first one may have succeeded: send it with the same Idempotency-Key where the call takes one, or look first.",
         2,
     )

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.data_plane import region_errors
 from domicile.data_plane.tables import file, upload
+from domicile.kernel.errors import DomicileError
 
 _GIB = 1024**3
 
@@ -18,11 +19,10 @@ class StorageQuota:
     files: int
     size_bytes: int
 
-    async def require_room(self, connection: AsyncConnection, project_id: str, *, size_bytes: int) -> None:
-        """Raise 413 unless the project may store one file more, of this size.
+    async def room_bytes(self, connection: AsyncConnection, project_id: str) -> int:
+        """How many bytes more the project may store in one more file. Raises 413 when it has all the files that it may.
 
-        Exact in a writing transaction that also stores the file. Files and uploads that have expired count until they are
-        swept. A pending upload has its place, with the size that was announced.
+        Files and uploads that have expired count until they are swept. A pending upload counts with the size announced.
         """
         is_pending = upload.c.status == "pending"
         count, held_bytes = 0, 0
@@ -31,7 +31,17 @@ class StorageQuota:
             found = (await connection.execute(sums.where(table.c.project_id == project_id, condition))).one()
             count, held_bytes = count + found[0], held_bytes + int(found[1])
         if count >= self.files:
-            raise region_errors.storage_quota_exceeded(f"{count + 1} files", f"{self.files} files")
-        if held_bytes + size_bytes > self.size_bytes:
-            held, limit = (held_bytes + size_bytes) / _GIB, self.size_bytes / _GIB
-            raise region_errors.storage_quota_exceeded(f"{held:.2f} GiB of files", f"{limit:.2f} GiB")
+            raise region_errors.storage_quota_exceeded(f"{self.files} files")
+        return self.size_bytes - held_bytes
+
+    async def require_room(self, connection: AsyncConnection, project_id: str, size_bytes: int) -> None:
+        """Raise 413 unless the project may store one file more, of this size.
+
+        Exact in a writing transaction that also stores the file.
+        """
+        if size_bytes > await self.room_bytes(connection, project_id):
+            raise self.no_room()
+
+    def no_room(self) -> DomicileError:
+        """413: the bytes would be too many."""
+        return region_errors.storage_quota_exceeded(f"{self.size_bytes / _GIB:g} GiB of files")

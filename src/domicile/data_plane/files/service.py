@@ -52,11 +52,17 @@ class ReceivedFile:
 class IncomingFile:
     """Seals a file while it arrives. A `FileSink`."""
 
-    def __init__(self, name: str, writer: ObjectWriter) -> None:
+    def __init__(self, name: str, writer: ObjectWriter, quota: StorageQuota, room_bytes: int) -> None:
         self._name = name
         self._writer = writer
+        self._quota = quota
+        self._room_bytes = room_bytes
 
     async def write(self, data: bytes) -> None:
+        # What is certain to be refused in the end is refused now.
+        self._room_bytes -= len(data)
+        if self._room_bytes < 0:
+            raise self._quota.no_room()
         await self._writer.write(data)
 
     async def close(self) -> ReceivedFile:
@@ -79,11 +85,12 @@ class FileService:
         self._quota = quota
 
     async def begin(self, admission: StorageAdmission, name: str) -> IncomingFile:
-        """Begin a file. Raises 400 for its name, and 413 when the project's files are at their limit already."""
+        """Begin a file. Raises 400 for its name, and 413 when the project has all the files that it may."""
         check_name(name, "file")
         async with self._database.reading() as connection:
-            await self._quota.require_room(connection, admission.project_id, size_bytes=0)
-        return IncomingFile(name or DEFAULT_NAME, await self._objects.write(admission.project_id))
+            room_bytes = await self._quota.room_bytes(connection, admission.project_id)
+        writer = await self._objects.write(admission.project_id)
+        return IncomingFile(name or DEFAULT_NAME, writer, self._quota, room_bytes)
 
     async def create(
         self, admission: StorageAdmission, received: ReceivedFile, *, purpose: str, lifetime_s: int | None
@@ -100,7 +107,7 @@ class FileService:
                 now_ms=self._clock.now_ms(),
             )
             async with self._database.transaction() as connection:
-                await self._quota.require_room(connection, record.project_id, size_bytes=record.size_bytes)
+                await self._quota.require_room(connection, record.project_id, record.size_bytes)
                 await self._objects.keep(connection, received.content)
                 await repository.insert_file(connection, record, [received.content])
         return opened(project_key, record)

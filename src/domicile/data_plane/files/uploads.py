@@ -94,7 +94,7 @@ class UploadService:
             sealed_name=project_key.seal_text(_place_of_name(upload_id), request.filename),
         )
         async with self._database.transaction() as connection:
-            await self._quota.require_room(connection, record.project_id, size_bytes=record.size_bytes)
+            await self._quota.require_room(connection, record.project_id, record.size_bytes)
             await upload_repository.insert_upload(connection, record)
         return _shown(record, request.filename)
 
@@ -299,12 +299,9 @@ async def _require_room_for_part(connection: AsyncConnection, record: UploadReco
     """Parts may be sent again, so an upload may hold twice what was announced. Raises 413."""
     count, held_bytes = await upload_repository.measure_parts(connection, record.upload_id)
     if count >= PARTS_MAX:
-        raise region_errors.storage_quota_exceeded(f"{count + 1} parts in this upload", f"{PARTS_MAX} parts")
+        raise region_errors.upload_full(f"{PARTS_MAX} parts")
     if held_bytes + size_bytes > 2 * record.size_bytes:
-        raise region_errors.storage_quota_exceeded(
-            f"{held_bytes + size_bytes} bytes in the parts of this upload",
-            f"twice the {record.size_bytes} that it was created for",
-        )
+        raise region_errors.upload_full(f"{2 * record.size_bytes} bytes in its parts, twice what it was created for")
 
 
 def _shown(record: UploadRecord, name: str, file: StoredFile | None = None) -> StoredUpload:

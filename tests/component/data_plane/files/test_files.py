@@ -12,6 +12,8 @@ import openai
 import pytest
 import pytest_asyncio
 
+from domicile.apps.region.subscription import build_destruction
+from domicile.boundary.snapshot import Shard, Tombstone
 from domicile.data_plane.http.files import LIST_LIMIT
 from domicile.data_plane.storage.objects import WRITING_MS_MAX
 from domicile.kernel.clock import seconds
@@ -27,7 +29,7 @@ from tests.component.data_plane.files.files_under_test import (
     withdraw_agreement,
 )
 from tests.component.data_plane.region_under_test import RegionUnderTest, region_under_test
-from tests.unit.data_plane.region_parts import PROJECT, until
+from tests.unit.data_plane.region_parts import PROJECT, snapshot_table, until
 
 CONTENT = os.urandom(2 * MIB + 12_345)
 UNKNOWN = "file-" + "0" * 24
@@ -295,6 +297,24 @@ async def test_a_project_may_store_so_much(
         await new_file(region, b"x" * size)
 
 
+async def test_what_is_certain_to_be_too_much_is_refused_while_it_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domicile.apps.region.content._GIB", MIB)
+    async with region_under_test(tmp_path, [], limits={"project_storage_gib": 1}) as region:
+        head = (
+            f"POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {region.secret}\r\n"
+            "content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000000\r\n\r\n"
+            '--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+        )
+        reader, writer = await asyncio.open_connection(*region.address)
+        writer.write(head.encode() + b"x" * (MIB + 200_000))
+        async with asyncio.timeout(30):
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413 ")
+        writer.close()
+        await until(lambda: not objects_on_disk(region), what="nothing of it stays")
+
+
 @pytest.mark.contract("C01")
 async def test_without_an_agreement_nothing_new_is_stored_and_all_is_read_and_deleted(tmp_path: Path) -> None:
     async with region_under_test(tmp_path, [], requires=frozenset({"enterprise", "zdr"})) as region:
@@ -306,16 +326,30 @@ async def test_without_an_agreement_nothing_new_is_stored_and_all_is_read_and_de
         assert (await region.http.delete(f"/v1/files/{file_id}")).status_code == 200
 
 
+async def test_nothing_is_opened_of_a_project_that_has_lost_its_key(region: RegionUnderTest) -> None:
+    file_id = await new_file(region)
+    await region.path.content.keys.destroy(PROJECT)
+    for path in ("", f"/{file_id}", f"/{file_id}/content"):
+        assert error_of(await region.http.get(f"/v1/files{path}")) == (503, "content_unreadable", None)
+
+
 async def test_a_destroyed_projects_files_are_gone(region: RegionUnderTest) -> None:
     for _ in range(3):
         await new_file(region)
-    content = region.path.content
-    await content.keys.destroy(PROJECT)
-    # Even while rows are left, nothing can be opened.
-    assert error_of(await region.http.get("/v1/files")) == (503, "content_unreadable", None)
-    await content.files.destroy(PROJECT)
-    await content.objects.destroy(PROJECT)
+    upload = {"filename": "a", "purpose": "batch", "bytes": 1, "mime_type": "text/plain"}
+    upload_id = (await region.http.post("/v1/uploads", json=upload)).json()["id"]
+    await region.http.post(f"/v1/uploads/{upload_id}/parts", files={"data": b"x"})
+    assert await rows(region) == (3, 3, 4, 1, 1)
+    destruction = build_destruction(region.base, region.path)
+    stone = Tombstone(PROJECT, region.clock.ms)
+    destruction.notice(snapshot_table(Shard("eu", 0, (), (), (), (stone,))))
+    # It reports, and waits until the meter has written the report.
+    writing = asyncio.create_task(region.meter.run())
+    await destruction.destroy_pending()
+    region.meter.stop()
+    await writing
     assert await rows(region) == (0, 0, 0)
+    assert list((region.base.settings.data / "project-keys").iterdir()) == []
     assert objects_on_disk(region) == []
 
 
