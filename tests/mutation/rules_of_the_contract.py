@@ -6,6 +6,7 @@ FOREIGN = "tests/residency/test_foreign_key.py"
 TABLE = "tests/residency/test_error_table.py"
 BAD_DAYS = "tests/residency/test_bad_days.py"
 CANARY = "tests/residency/test_canary.py"
+FILES = "tests/component/data_plane/files"
 THIRD = "tests/residency/test_third_region.py"
 
 MUTANTS = [
@@ -40,6 +41,46 @@ MUTANTS = [
         "if first_image is None or not policy.requires_zdr:",
         "if True:",
         f"{TABLE} -k images",
+    ),
+    Mutant(
+        "C06",
+        "without its agreements Europe stores nothing",
+        "admit_storing",
+        "check_agreement(policy, caller)",
+        "pass",
+        "tests/unit/data_plane/policy/test_storing.py",
+    ),
+    Mutant(
+        "C06",
+        "a file is its project's alone",
+        "find_file",
+        "file.c.project_id == project_id",
+        "True",
+        f"{FILES} -k another_projects_file",
+    ),
+    Mutant(
+        "C06",
+        "an upload is its project's alone",
+        "find_upload",
+        "upload.c.project_id == project_id",
+        "True",
+        f"{FILES} -k another_projects_upload",
+    ),
+    Mutant(
+        "C06",
+        "a project's list is its own",
+        "list_files",
+        "file.c.project_id == project_id",
+        "True",
+        f"{FILES} -k another_projects_file",
+    ),
+    Mutant(
+        "C06",
+        "a destroyed project's files go with it",
+        "build_destruction",
+        "content.files.destroy,",
+        "",
+        f"{FILES} -k destroyed",
     ),
     Mutant(
         "C07",
