@@ -53,7 +53,8 @@ class Replica:
         return [each.name for each in page.files], page.has_more
 
     async def content(self, of: StoredFile, start: int, end: int) -> bytes:
-        return b"".join([piece async for piece in await self.files.read(of, CALLER, start, end)])
+        found = await self.files.content(CALLER, of.file_id)
+        return b"".join([piece async for piece in await self.files.read(found, start, end)])
 
     async def rows(self) -> list[int]:
         async with self.database.reading() as connection:

@@ -25,24 +25,17 @@ async def begin_reading(
 ) -> AsyncGenerator[bytes, None]:
     """Return the bytes `start` to `end` (exclusive) of these objects as one, in pieces of at most 4 MiB.
 
-    The first piece has been read: what is missing or damaged there raises 503 here. Later it breaks the reading off.
+    The first piece has been read when this returns, so that content that is missing is 503 before an answer begins. Raises 503
+    later too, which breaks the answer off.
     """
-    pieces = _pieces(objects, parts, start, end)
-    first = await anext(pieces, b"")
-
-    async def all_pieces() -> AsyncGenerator[bytes, None]:
-        async with aclosing(pieces):
-            if first:
-                yield first
-            async for piece in pieces:
-                yield piece
-
-    return all_pieces()
+    pieces = _all_pieces(objects, parts, start, end)
+    await anext(pieces)
+    return pieces
 
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Answers 503 for content that is missing or damaged, or whose key is."""
+    """Raise 503 for content that is missing or damaged, or whose key is."""
     try:
         yield
     except (ObjectMissingError, DamagedObjectError, ProjectKeyGoneError, WrongKeyError) as error:
@@ -52,7 +45,7 @@ def readable() -> Iterator[None]:
 
 @asynccontextmanager
 async def storing(objects: Objects, arrived: StoredObject) -> AsyncIterator[None]:
-    """Around the transaction that keeps an object: deletes it if that fails. 404 when the project is being destroyed."""
+    """Delete an object that has arrived if the block, which keeps it, fails. Raise 404 when its project was destroyed."""
     try:
         yield
     except BaseException as error:
@@ -61,6 +54,19 @@ async def storing(objects: Objects, arrived: StoredObject) -> AsyncIterator[None
         if isinstance(error, ProjectDestroyedError):
             raise errors.not_found("project", arrived.project_id) from None
         raise
+
+
+async def _all_pieces(
+    objects: Objects, parts: Sequence[StoredObject], start: int, end: int
+) -> AsyncGenerator[bytes, None]:
+    """Yield an empty piece once the first one has been read, then all of them."""
+    async with aclosing(_pieces(objects, parts, start, end)) as pieces:
+        first = await anext(pieces, b"")
+        yield b""
+        if first:
+            yield first
+        async for piece in pieces:
+            yield piece
 
 
 async def _pieces(objects: Objects, parts: Sequence[StoredObject], start: int, end: int) -> AsyncGenerator[bytes, None]:

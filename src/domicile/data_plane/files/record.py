@@ -37,7 +37,7 @@ def new_record(
     )
 
 
-def opened(project_key: ProjectKey, record: FileRecord) -> StoredFile:
+def open_record(project_key: ProjectKey, record: FileRecord) -> StoredFile:
     """The file with its name. Raises `WrongKeyError`."""
     return StoredFile(
         file_id=record.file_id,

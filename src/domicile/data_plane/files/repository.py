@@ -11,8 +11,6 @@ from domicile.data_plane.storage.objects import StoredObject
 from domicile.data_plane.tables import file, file_part
 from domicile.kernel.paging import Order, Window
 
-FileRow = Row[*tuple[Any, ...]]
-
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
@@ -109,7 +107,7 @@ def _lives(now_ms: int) -> ColumnElement[bool]:
     return or_(file.c.expires_at_ms.is_(None), file.c.expires_at_ms > now_ms)
 
 
-def _record(row: FileRow) -> FileRecord:
+def _record(row: Row[*tuple[Any, ...]]) -> FileRecord:
     return FileRecord(
         row.id, row.project_id, row.purpose, row.size_bytes, row.created_at_ms, row.expires_at_ms, row.sealed_name
     )

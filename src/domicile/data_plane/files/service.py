@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domicile.data_plane.files import repository
 from domicile.data_plane.files.content import begin_reading, readable, storing
 from domicile.data_plane.files.quota import StorageQuota
-from domicile.data_plane.files.record import StoredFile, new_record, opened
+from domicile.data_plane.files.record import StoredFile, new_record, open_record
 from domicile.data_plane.files.repository import FileRecord
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.storing import StorageAdmission
@@ -42,6 +42,14 @@ class FilePage:
 
 
 @dataclass(frozen=True, slots=True)
+class FileContent:
+    """A file, and the objects that hold its content, in order."""
+
+    file: StoredFile
+    parts: Sequence[StoredObject]
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedFile:
     """The content of a file that is not stored yet, and the client's name of it."""
 
@@ -50,7 +58,7 @@ class ReceivedFile:
 
 
 class IncomingFile:
-    """Seals a file while it arrives. A `FileSink`."""
+    """Seals a file while it arrives. It is a `FileSink`."""
 
     def __init__(self, name: str, writer: ObjectWriter, quota: StorageQuota, room_bytes: int) -> None:
         self._name = name
@@ -110,7 +118,7 @@ class FileService:
                 await self._quota.require_room(connection, record.project_id, record.size_bytes)
                 await self._objects.keep(connection, received.content)
                 await repository.insert_file(connection, record, [received.content])
-        return opened(project_key, record)
+        return open_record(project_key, record)
 
     async def page(self, caller: Caller, part: Window, purpose: str | None) -> FilePage:
         """Part of the project's files. Raises 400 for a cursor that is not the id of a file.
@@ -125,26 +133,30 @@ class FileService:
             records, has_more = await repository.list_files(
                 connection, project_id, part, cursor_ms=cursor_ms, purpose=purpose, now_ms=self._clock.now_ms()
             )
-        return FilePage(await self._opened(project_id, records), has_more)
+        return FilePage(await self._open(project_id, records), has_more)
 
     async def get(self, caller: Caller, file_id: str) -> StoredFile:
         """The project's file. Raises 404."""
         async with self._database.reading() as connection:
             record = await self._found(connection, caller, file_id)
-        return (await self._opened(record.project_id, [record]))[0]
+        return (await self._open(record.project_id, [record]))[0]
 
-    async def read(self, file: StoredFile, caller: Caller, start: int, end: int) -> AsyncGenerator[bytes, None]:
-        """The bytes `start` to `end` (exclusive) of the file. See `begin_reading`. Raises 404 too."""
+    async def content(self, caller: Caller, file_id: str) -> FileContent:
+        """The project's file, to be read. Raises 404."""
         async with self._database.reading() as connection:
-            record = await self._found(connection, caller, file.file_id)
+            record = await self._found(connection, caller, file_id)
             parts = await repository.parts_of(connection, record)
-        return await begin_reading(self._objects, parts, start, end)
+        return FileContent((await self._open(record.project_id, [record]))[0], parts)
+
+    async def read(self, content: FileContent, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """The bytes `start` to `end` (exclusive) of the file, as of `begin_reading`."""
+        return await begin_reading(self._objects, content.parts, start, end)
 
     async def delete(self, caller: Caller, file_id: str) -> None:
         """Delete the file for ever, its name and its bytes. Raises 404."""
         async with self._database.transaction() as connection:
             record = await self._found(connection, caller, file_id)
-            object_ids = await self._give_up(connection, [record.file_id])
+            object_ids = await self._delete(connection, [record.file_id])
         await self._objects.delete_now_or_later(object_ids)
 
     async def destroy(self, project_id: str) -> None:
@@ -164,7 +176,7 @@ class FileService:
                 file_ids = await repository.some_expired(connection, now_ms=now_ms, limit=_SWEPT_AT_ONCE)
                 if not file_ids:
                     return
-                await self._give_up(connection, file_ids)
+                await self._delete(connection, file_ids)
 
     async def run(self) -> None:
         """Sweep once a minute, until cancelled. What has expired is not served meanwhile."""
@@ -177,25 +189,25 @@ class FileService:
 
     async def _found(self, connection: AsyncConnection, caller: Caller, file_id: str) -> FileRecord:
         project_id, now_ms = caller.project.project_id, self._clock.now_ms()
-        # Only what may be an id reaches the database.
+        # Other texts do not reach the database.
         may_be = is_id(FILE_ID_PREFIX, file_id)
         record = await repository.find_file(connection, project_id, file_id, now_ms=now_ms) if may_be else None
         if record is None:
             raise errors.not_found("File object", file_id)
         return record
 
-    async def _give_up(self, connection: AsyncConnection, file_ids: Sequence[str]) -> list[str]:
+    async def _delete(self, connection: AsyncConnection, file_ids: Sequence[str]) -> list[str]:
         object_ids = await repository.delete_files(connection, file_ids)
         await self._objects.release(connection, object_ids)
         return object_ids
 
-    async def _opened(self, project_id: str, records: Sequence[FileRecord]) -> list[StoredFile]:
+    async def _open(self, project_id: str, records: Sequence[FileRecord]) -> list[StoredFile]:
         if not records:
             return []
         with readable():
             project_key = await self._keys.of(project_id)
             return await off_loop(
-                lambda: [opened(project_key, record) for record in records],
+                lambda: [open_record(project_key, record) for record in records],
                 len(records) * _NAME_COST_BYTES,
                 project_id,
             )

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.data_plane.storage.objects import StoredObject
@@ -56,20 +57,7 @@ async def find_upload(connection: AsyncConnection, project_id: str, upload_id: s
     """The project's upload. None when it is unknown, or another project's."""
     query = select(upload).where(upload.c.id == upload_id, upload.c.project_id == project_id)
     row = (await connection.execute(query)).first()
-    if row is None:
-        return None
-    return UploadRecord(
-        upload_id=row.id,
-        project_id=row.project_id,
-        status=row.status,
-        purpose=row.purpose,
-        size_bytes=row.size_bytes,
-        lifetime_s=row.lifetime_s,
-        created_at_ms=row.created_at_ms,
-        expires_at_ms=row.expires_at_ms,
-        sealed_name=row.sealed_name,
-        file_id=row.file_id,
-    )
+    return None if row is None else _record(row)
 
 
 async def end_upload(
@@ -113,15 +101,13 @@ async def delete_parts(connection: AsyncConnection, part_ids: Sequence[str]) -> 
     await connection.execute(delete(upload_part).where(upload_part.c.id.in_(part_ids)))
 
 
-async def some_pending_expired(connection: AsyncConnection, *, now_ms: int, limit: int) -> list[tuple[str, str]]:
-    """(project, upload) for uploads of any project whose time is over, and that have not ended."""
-    query = select(upload.c.project_id, upload.c.id).where(
-        upload.c.expires_at_ms <= now_ms, upload.c.status == "pending"
-    )
-    return [(row.project_id, row.id) for row in (await connection.execute(query.limit(limit))).all()]
+async def some_pending_expired(connection: AsyncConnection, *, now_ms: int, limit: int) -> list[UploadRecord]:
+    """Uploads of any project whose time is over, and that have not ended."""
+    query = select(upload).where(upload.c.expires_at_ms <= now_ms, upload.c.status == "pending").limit(limit)
+    return [_record(row) for row in (await connection.execute(query)).all()]
 
 
-async def delete_ended_before(connection: AsyncConnection, *, expired_by_ms: int, limit: int) -> int:
+async def delete_ended(connection: AsyncConnection, *, expired_by_ms: int, limit: int) -> int:
     """Delete some rows of uploads that have ended and were to expire by then. Return how many."""
     query = select(upload.c.id).where(upload.c.expires_at_ms <= expired_by_ms, upload.c.status != "pending")
     return await _delete_uploads(connection, list((await connection.execute(query.limit(limit))).scalars()))
@@ -137,3 +123,18 @@ async def _delete_uploads(connection: AsyncConnection, upload_ids: Sequence[str]
     await connection.execute(delete(upload_part).where(upload_part.c.upload_id.in_(upload_ids)))
     await connection.execute(delete(upload).where(upload.c.id.in_(upload_ids)))
     return len(upload_ids)
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> UploadRecord:
+    return UploadRecord(
+        upload_id=row.id,
+        project_id=row.project_id,
+        status=row.status,
+        purpose=row.purpose,
+        size_bytes=row.size_bytes,
+        lifetime_s=row.lifetime_s,
+        created_at_ms=row.created_at_ms,
+        expires_at_ms=row.expires_at_ms,
+        sealed_name=row.sealed_name,
+        file_id=row.file_id,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,8 @@ from domicile.data_plane import region_errors
 from domicile.data_plane.files import repository, upload_repository
 from domicile.data_plane.files.content import begin_reading, readable, storing
 from domicile.data_plane.files.quota import StorageQuota
-from domicile.data_plane.files.record import StoredFile, new_record, opened
+from domicile.data_plane.files.record import StoredFile, new_record, open_record
+from domicile.data_plane.files.repository import FileRecord
 from domicile.data_plane.files.upload_repository import UploadedPart, UploadRecord
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.storing import StorageAdmission
@@ -125,17 +126,18 @@ class UploadService:
         """
         async with self._database.reading() as connection:
             record = await self._found(connection, admission.caller, upload_id)
-            parts = _named(request.part_ids, await upload_repository.list_parts(connection, record))
-            if record.status == "completed":
-                return await self._completed_before(connection, record, parts)
+            parts = await upload_repository.list_parts(connection, record)
+            made = await self._made_before(connection, record, parts, request.part_ids)
+        project_key = await self._key(record)
+        if made is not None:
+            file = open_record(project_key, made)
+            return _shown(record, file.name, file)
         self._require_pending(record)
-        _check_size(record, parts)
-        if request.md5 is not None and await self._md5(parts) != request.md5.lower():
+        named = _named(request.part_ids, parts)
+        _check_size(record, named)
+        if request.md5 is not None and await self._md5(named) != request.md5.lower():
             raise errors.invalid_value("The content of the parts has another MD5 checksum.", "md5")
-        with readable():
-            project_key = await self._keys.of(record.project_id)
-            name = project_key.open_text(_place_of_name(upload_id), record.sealed_name)
-        return await self._make_file(admission, record, parts, project_key, name)
+        return await self._make_file(admission, record, named, project_key)
 
     async def cancel(self, caller: Caller, upload_id: str) -> StoredUpload:
         """Give the upload up, and delete its parts. Cancelled once more, it is still cancelled. Raises 404 and 409."""
@@ -146,10 +148,7 @@ class UploadService:
                 self._require_pending(record)
                 object_ids = await self._end_without_file(connection, record, "cancelled")
         await self._objects.delete_now_or_later(object_ids)
-        with readable():
-            project_key = await self._keys.of(record.project_id)
-            name = project_key.open_text(_place_of_name(upload_id), record.sealed_name)
-        return _shown(replace(record, status="cancelled"), name)
+        return _shown(replace(record, status="cancelled"), _name(await self._key(record), record))
 
     async def destroy(self, project_id: str) -> None:
         """Delete the rows of a destroyed project's uploads. See `Destroyer`. Their objects have a destroyer of their own."""
@@ -160,21 +159,10 @@ class UploadService:
 
     async def sweep(self) -> None:
         """End uploads whose hour is over, and forget those that ended a day ago. Objects are swept after them."""
-        now_ms, some = self._clock.now_ms(), _SWEPT_AT_ONCE
-        while some == _SWEPT_AT_ONCE:
-            async with self._database.transaction() as connection:
-                found = await upload_repository.some_pending_expired(connection, now_ms=now_ms, limit=_SWEPT_AT_ONCE)
-                for project_id, upload_id in found:
-                    record = await upload_repository.find_upload(connection, project_id, upload_id)
-                    if record is not None:
-                        await self._end_without_file(connection, record, "expired")
-                some = len(found)
-        some = _SWEPT_AT_ONCE
-        while some == _SWEPT_AT_ONCE:
-            async with self._database.transaction() as connection:
-                some = await upload_repository.delete_ended_before(
-                    connection, expired_by_ms=now_ms - KEPT_MS, limit=_SWEPT_AT_ONCE
-                )
+        while await self._expire_some() == _SWEPT_AT_ONCE:
+            pass
+        while await self._forget_some() == _SWEPT_AT_ONCE:
+            pass
 
     async def run(self) -> None:
         """Sweep once a minute, until cancelled. An upload whose hour is over takes no part meanwhile."""
@@ -185,17 +173,31 @@ class UploadService:
                 log.error("uploads_not_swept", type=type(error).__name__)
             await asyncio.sleep(SWEEP_S)
 
+    async def _expire_some(self) -> int:
+        """Return how many."""
+        now_ms = self._clock.now_ms()
+        async with self._database.transaction() as connection:
+            found = await upload_repository.some_pending_expired(connection, now_ms=now_ms, limit=_SWEPT_AT_ONCE)
+            for record in found:
+                await self._end_without_file(connection, record, "expired")
+        return len(found)
+
+    async def _forget_some(self) -> int:
+        """Return how many."""
+        before_ms = self._clock.now_ms() - KEPT_MS
+        async with self._database.transaction() as connection:
+            return await upload_repository.delete_ended(connection, expired_by_ms=before_ms, limit=_SWEPT_AT_ONCE)
+
     async def _make_file(
         self,
         admission: StorageAdmission,
         record: UploadRecord,
         parts: Sequence[UploadedPart],
         project_key: ProjectKey,
-        name: str,
     ) -> StoredUpload:
         file = new_record(
             project_key,
-            name=name,
+            name=_name(project_key, record),
             purpose=record.purpose,
             size_bytes=record.size_bytes,
             lifetime_s=record.lifetime_s,
@@ -205,32 +207,43 @@ class UploadService:
         async with self._database.transaction() as connection:
             # Its room was reserved when it began, and another completion may have been quicker.
             await self._pending(connection, admission.caller, record.upload_id)
-            unused = [
-                part
-                for part_id, part in (await upload_repository.list_parts(connection, record)).items()
-                if part_id not in taken
-            ]
+            stored = await upload_repository.list_parts(connection, record)
             await upload_repository.end_upload(connection, record, "completed", file_id=file.file_id)
             await repository.insert_file(connection, file, [part.content for part in parts])
-            object_ids = await self._release(connection, unused)
+            object_ids = await self._release(
+                connection, [part for part in stored.values() if part.part_id not in taken]
+            )
         await self._objects.delete_now_or_later(object_ids)
-        return _shown(replace(record, status="completed"), name, opened(project_key, file))
+        made = open_record(project_key, file)
+        return _shown(replace(record, status="completed"), made.name, made)
 
-    async def _completed_before(
-        self, connection: AsyncConnection, record: UploadRecord, parts: Sequence[UploadedPart]
-    ) -> StoredUpload:
-        """The answer to a completion that is sent again. Raises 409 for other parts, or when the file is gone."""
-        now_ms, file_id = self._clock.now_ms(), record.file_id or ""
-        file = await repository.find_file(connection, record.project_id, file_id, now_ms=now_ms)
-        stored = [] if file is None else await repository.parts_of(connection, file)
-        if file is None or stored != [part.content for part in parts]:
-            raise region_errors.upload_not_pending("completed")
+    async def _made_before(
+        self,
+        connection: AsyncConnection,
+        record: UploadRecord,
+        parts: Mapping[str, UploadedPart],
+        part_ids: Sequence[str],
+    ) -> FileRecord | None:
+        """The file of a completion that is sent again. None for an upload that is not completed.
+
+        Raises 409 when it was completed with other parts, or when the file is gone.
+        """
+        if record.file_id is None:
+            return None
+        now_ms = self._clock.now_ms()
+        file = await repository.find_file(connection, record.project_id, record.file_id, now_ms=now_ms)
+        if file is not None:
+            named = [parts[part_id].content for part_id in part_ids if part_id in parts]
+            if named == await repository.parts_of(connection, file):
+                return file
+        raise region_errors.upload_not_pending(record.status)
+
+    async def _key(self, record: UploadRecord) -> ProjectKey:
         with readable():
-            stored_file = opened(await self._keys.of(record.project_id), file)
-        return _shown(record, stored_file.name, stored_file)
+            return await self._keys.of(record.project_id)
 
     async def _found(self, connection: AsyncConnection, caller: Caller, upload_id: str) -> UploadRecord:
-        # Only what may be an id reaches the database.
+        # Other texts do not reach the database.
         may_be, project_id = is_id(_ID_PREFIX, upload_id), caller.project.project_id
         record = await upload_repository.find_upload(connection, project_id, upload_id) if may_be else None
         if record is None:
@@ -272,17 +285,22 @@ class UploadService:
         return digest.hexdigest()
 
 
-def _named(part_ids: Sequence[str], parts: dict[str, UploadedPart]) -> list[UploadedPart]:
+def _name(project_key: ProjectKey, record: UploadRecord) -> str:
+    with readable():
+        return project_key.open_text(_place_of_name(record.upload_id), record.sealed_name)
+
+
+def _named(part_ids: Sequence[str], parts: Mapping[str, UploadedPart]) -> list[UploadedPart]:
     """The parts that are named, in order. Raises 400."""
-    named = []
+    named: dict[str, UploadedPart] = {}
     for index, part_id in enumerate(part_ids):
-        if part_id not in parts:
+        if part_id not in parts or part_id in named:
             raise errors.invalid_value(
                 "This upload has no such part. Send each id that adding a part has returned, once.",
                 f"part_ids[{index}]",
             )
-        named.append(parts.pop(part_id))
-    return named
+        named[part_id] = parts[part_id]
+    return list(named.values())
 
 
 def _check_size(record: UploadRecord, parts: Sequence[UploadedPart]) -> None:

@@ -100,7 +100,8 @@ class Files:
 
     async def content(self, request: Request, caller: Caller, context: RequestContext) -> StreamedAnswer:
         """The bytes of a file, or the one range that is asked for."""
-        file = await self._files.get(caller, request.path_params["file_id"])
+        content = await self._files.content(caller, request.path_params["file_id"])
+        file = content.file
         # A file never changes, so its id is as good as a checksum.
         etag = f'"{file.file_id}"'
         try:
@@ -116,7 +117,7 @@ class Files:
         pieces = no_pieces()
         if request.method != "HEAD":
             count_memory(request, READING_BYTES)
-            pieces = await self._files.read(file, caller, span.start, span.end)
+            pieces = await self._files.read(content, span.start, span.end)
         status = 200 if part is None else 206
         return StreamedAnswer(pieces, "application/octet-stream", context.cancellation, headers, status)
 
