@@ -167,3 +167,31 @@ def test_a_client_that_leaves_frees_the_engine(day: Installation, key: IssuedKey
         )
     with day.engine("eu") as engine:
         assert engine.get("/left").status_code == 200
+
+
+def test_a_region_that_is_killed_keeps_its_files_and_nothing_of_an_unfinished_one(
+    day: Installation, key: IssuedKey
+) -> None:
+    client, content = day.client("eu", key.secret), bytes(range(256)) * 40_000
+    kept = client.files.create(file=("a.txt", content), purpose="user_data")
+    upload = client.uploads.create(filename="b.txt", purpose="user_data", bytes=len(content), mime_type="text/plain")
+    part = client.uploads.parts.create(upload.id, data=content)
+    objects = day.folder / "eu" / "objects"
+    whole = {path.name for path in objects.iterdir()}
+    head = (
+        f"POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key.secret}\r\n"
+        "content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000000\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+    )
+    with day.connect("eu") as connection:
+        connection.sendall(head.encode() + b"x" * 20_000_000)
+        eventually(lambda: len(list(objects.iterdir())) > len(whole), what="it is being written")
+        day.processes["region-eu"].kill()
+    day.start_region("eu")
+    day.wait_until_ready("eu")
+    assert {path.name for path in objects.iterdir()} == whole
+    assert [file.id for file in client.files.list()] == [kept.id]
+    assert client.files.content(kept.id).read() == content
+    completed = client.uploads.complete(upload.id, part_ids=[part.id])
+    assert completed.file is not None
+    assert client.files.content(completed.file.id).read() == content
