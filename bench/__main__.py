@@ -1,5 +1,5 @@
 """What the platform adds to a chat request, what TLS costs, what `domicile up` does, and what
-grows with keys, usage and bodies. Loopback only; five minutes or so.
+grows with keys, usage and bodies, and what sealing costs a file. Loopback only; five minutes or so.
 
     make bench            prints the figures
 
@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from bench.cost_of_up import cost_of_up
+from bench.files import large_files
 from bench.growth import growth
 from bench.latency import added_latency
 from bench.processor_time import processor_time
@@ -33,6 +34,7 @@ def main() -> None:
         cost_of_up(Path(folder) / "cost")
         (Path(folder) / "growth").mkdir()
         growth(Path(folder) / "growth")
+        large_files(Path(folder) / "files")
 
 
 if __name__ == "__main__":
