@@ -17,6 +17,7 @@ from domicile.boundary.snapshot import Shard, Tombstone
 from domicile.data_plane.http.files import LIST_LIMIT
 from domicile.data_plane.storage.objects import WRITING_MS_MAX
 from domicile.kernel.clock import seconds
+from domicile.web.bodies import receiving
 from tests.component.data_plane.files.files_under_test import (
     DAY_S,
     MIB,
@@ -262,22 +263,52 @@ async def test_what_is_no_id_of_a_file(region: RegionUnderTest, file_id: str) ->
     assert (await region.http.get(f"/v1/files/{file_id}")).status_code == 404
 
 
-async def test_a_client_that_leaves_leaves_nothing(region: RegionUnderTest) -> None:
-    head = (
+def head_of_upload(region: RegionUnderTest) -> bytes:
+    """A request for a file of 100 MB, up to the first byte of its content."""
+    return (
         f"POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {region.secret}\r\n"
         "content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000000\r\n\r\n"
         '--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
-    )
+    ).encode()
+
+
+async def until_nothing_is_left(region: RegionUnderTest) -> None:
+    async with asyncio.timeout(30):
+        while await rows(region) != (0, 0, 0) or objects_on_disk(region):
+            await asyncio.sleep(0.01)
+
+
+async def test_an_upload_that_stalls_is_ended(region: RegionUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "BODY_TIMEOUT_S", 0.3)
+    reader, writer = await asyncio.open_connection(*region.address)
+    writer.write(head_of_upload(region) + b"x" * 1000)
+    async with asyncio.timeout(30):
+        assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 408 ")
+    writer.close()
+    await until_nothing_is_left(region)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"", b"\r\n--b\r\n", b"\r\n--b--", b"\r\n--b\r\nContent-Disposition: form-data; name=purpose\r\n\r\nbatch\r\n"],
+)
+async def test_a_broken_form_is_400_and_leaves_nothing(region: RegionUnderTest, end: bytes) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + CONTENT + end
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    answer = await region.http.post("/v1/files", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] in {"invalid_form", "missing_required_parameter"}
+    await until_nothing_is_left(region)
+
+
+async def test_a_client_that_leaves_leaves_nothing(region: RegionUnderTest) -> None:
     host, port = region.address
     _, writer = await asyncio.open_connection(host, port)
-    writer.write(head.encode() + b"x" * (12 * MIB))
+    writer.write(head_of_upload(region) + b"x" * (12 * MIB))
     await writer.drain()
     await until(lambda: objects_on_disk(region), what="a part of it is on the disk")
     writer.close()
-    await until(lambda: not objects_on_disk(region), what="it is gone")
-    async with asyncio.timeout(30):
-        while await rows(region) != (0, 0, 0):
-            await asyncio.sleep(0.01)
+    await until_nothing_is_left(region)
 
 
 @pytest.mark.parametrize(
@@ -302,17 +333,12 @@ async def test_what_is_certain_to_be_too_much_is_refused_while_it_arrives(
 ) -> None:
     monkeypatch.setattr("domicile.apps.region.content._GIB", MIB)
     async with region_under_test(tmp_path, [], limits={"project_storage_gib": 1}) as region:
-        head = (
-            f"POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {region.secret}\r\n"
-            "content-type: multipart/form-data; boundary=b\r\ncontent-length: 100000000\r\n\r\n"
-            '--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
-        )
         reader, writer = await asyncio.open_connection(*region.address)
-        writer.write(head.encode() + b"x" * (MIB + 200_000))
+        writer.write(head_of_upload(region) + b"x" * (MIB + 200_000))
         async with asyncio.timeout(30):
             assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 413 ")
         writer.close()
-        await until(lambda: not objects_on_disk(region), what="nothing of it stays")
+        await until_nothing_is_left(region)
 
 
 @pytest.mark.contract("C01")
