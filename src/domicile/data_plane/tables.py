@@ -82,6 +82,79 @@ stored_object = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("changed_at_ms", BigInteger, nullable=False),
+    # How many rows refer to it: a file, and each batch that reads the file. The last one that lets go deletes it.
+    Column("holders", Integer, nullable=False, server_default="1"),
+)
+
+batch = Table(
+    "batch",
+    region_metadata,
+    # A batch of requests. Ids, times and counts; a customer's texts are sealed with the project's key.
+    Column("batch_id", String, primary_key=True),
+    Column("project_id", String, nullable=False),
+    # The key that created it, to which its usage is counted. It gives the batch no rights: those are its project's.
+    Column("key_id", String, nullable=False),
+    Column("endpoint", String, nullable=False),
+    Column("model", String),  # of the catalogue, once the input is validated
+    Column("status", String, nullable=False),
+    Column("ending", String),  # cancelled, expired: no line begins any more
+    Column("input_file_id", String, nullable=False),
+    Column("input_object_id", String, nullable=False),
+    Column("input_bytes", BigInteger, nullable=False),
+    Column("output_file_id", String),
+    Column("error_file_id", String),
+    Column("output_expires_after_s", Integer),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("in_progress_at_ms", BigInteger),
+    Column("finalizing_at_ms", BigInteger),
+    Column("completed_at_ms", BigInteger),
+    Column("failed_at_ms", BigInteger),
+    Column("expired_at_ms", BigInteger),
+    Column("cancelling_at_ms", BigInteger),
+    Column("cancelled_at_ms", BigInteger),
+    Column("total", Integer),  # null until the input is validated
+    Column("completed", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("input_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("input_cached_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("output_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("output_reasoning_tokens", BigInteger, nullable=False, server_default="0"),
+    # The lease of its validation, and later of its finalisation. Each claim raises the number.
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("lease_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("errors", LargeBinary),  # sealed
+    Column("metadata", LargeBinary),  # sealed
+    # Of the Idempotency-Key and of the body with which it was created: hashes.
+    Column("idempotency_sha256", LargeBinary),
+    Column("body_sha256", LargeBinary),
+    Index("ix_batch_project", "project_id", "created_at_ms", "batch_id"),
+    Index("ix_batch_status", "status"),
+    Index("ix_batch_idempotency", "project_id", "idempotency_sha256", unique=True),
+)
+
+batch_chunk = Table(
+    "batch_chunk",
+    region_metadata,
+    # Consecutive lines of a batch's input, which one worker runs under one lease. Gone when the batch has ended.
+    Column("batch_id", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("project_id", String, nullable=False),
+    Column("byte_offset", BigInteger, nullable=False),
+    Column("byte_length", BigInteger, nullable=False),
+    Column("first_line", Integer, nullable=False),  # counted from 1; blank lines count
+    Column("lines", Integer, nullable=False),  # without blank ones
+    Column("status", String, nullable=False),  # queued, running, done, skipped, abandoned
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("put_off", Integer, nullable=False, server_default="0"),  # attempts that are no fault of its lines
+    Column("lease_until_ms", BigInteger, nullable=False, server_default="0"),  # of a queued one: not before
+    # Its results, once done: the lines of the output file, then those of the error file.
+    Column("object_id", String),
+    Column("output_bytes", BigInteger),
+    Column("error_bytes", BigInteger),
+    # Entries of the ledger that are not in it yet: ids and counts.
+    Column("entries", LargeBinary),
+    Index("ix_batch_chunk_status", "status", "project_id", "batch_id", "number"),
 )
 
 project_key = Table(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlalchemy import BigInteger, ColumnElement, cast, func, literal
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -42,6 +43,15 @@ class Database:
     def is_shared(self) -> bool:
         """Whether several processes, also on several machines, may use the database at the same time."""
         return self._is_postgresql
+
+    def time_ms(self, now_ms: int) -> ColumnElement[int]:
+        """The time for statements that several processes compare: the server's, since their machines' clocks differ.
+
+        A database file has no clock of its own: there it is `now_ms`.
+        """
+        if not self._is_postgresql:
+            return literal(now_ms, BigInteger)
+        return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     @asynccontextmanager
     async def transaction(self, *, rows_of: str | None = None) -> AsyncIterator[AsyncConnection]:

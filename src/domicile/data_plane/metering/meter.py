@@ -100,8 +100,11 @@ class Meter:
 
     async def settled(self) -> None:
         """If metering is durable, wait until every entry recorded so far is on disk. Otherwise return at once."""
-        if not self._durable:
-            return
+        if self._durable:
+            await self.written()
+
+    async def written(self) -> None:
+        """Wait until every entry recorded so far is on disk."""
         awaited = self._recorded_count
         async with self._written:
             await self._written.wait_for(lambda: self._written_count >= awaited)

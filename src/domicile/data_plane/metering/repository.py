@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Dialect, cast, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Dialect, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.boundary import protocol
@@ -60,7 +60,7 @@ class MeteringRepository:
             killed = (await connection.execute(self._close_gone(writer, now_ms))).rowcount
             await connection.execute(
                 insert(metering_writer).values(
-                    writer=writer, started_at_ms=now_ms, seen_at_ms=self._now(now_ms), is_settled=False
+                    writer=writer, started_at_ms=now_ms, seen_at_ms=self._database.time_ms(now_ms), is_settled=False
                 )
             )
         return killed
@@ -72,7 +72,7 @@ class MeteringRepository:
         """
         if not self._database.is_shared:
             return 0
-        alive = {"seen_at_ms": self._now(now_ms), "closed_at_ms": None, "is_settled": False}
+        alive = {"seen_at_ms": self._database.time_ms(now_ms), "closed_at_ms": None, "is_settled": False}
         async with self._database.appending() as connection:
             # Another replica may have closed this writer for a late heartbeat. Open it again.
             await connection.execute(update(metering_writer).where(metering_writer.c.writer == writer).values(alive))
@@ -83,14 +83,8 @@ class MeteringRepository:
     def _close_gone(self, writer: str, now_ms: int) -> Any:
         gone = [metering_writer.c.closed_at_ms.is_(None), metering_writer.c.writer != writer]
         if self._database.is_shared:
-            gone.append(metering_writer.c.seen_at_ms < self._now(now_ms) - SILENT_MS)
+            gone.append(metering_writer.c.seen_at_ms < self._database.time_ms(now_ms) - SILENT_MS)
         return update(metering_writer).where(*gone).values(closed_at_ms=now_ms)
-
-    def _now(self, now_ms: int) -> ColumnElement[int]:
-        """The time for heartbeats: the database's clock if replicas share it, since their machines' clocks differ."""
-        if not self._database.is_shared:
-            return literal(now_ms)
-        return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
     async def close_writer(self, writer: str, now_ms: int) -> None:
         """Close a writer that has written and reported all its entries."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, case, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -177,10 +177,21 @@ class Objects:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def release(self, connection: AsyncConnection, object_ids: Sequence[str]) -> None:
-        """Give objects up, in the transaction that deletes what refers to them. Nobody can read them from then on."""
+    async def hold(self, connection: AsyncConnection, object_id: str) -> bool:
+        """Keep the bytes for one more row that refers to them, in the transaction that writes it. False: they are gone.
+
+        Each `hold` ends with a `release`.
+        """
         table = stored_object
-        values = {"state": ObjectState.DELETING.value, "changed_at_ms": self._clock.now_ms()}
+        whole = (table.c.object_id == object_id) & (table.c.state == ObjectState.WHOLE.value)
+        held = update(table).where(whole).values(holders=table.c.holders + 1)
+        return (await connection.execute(held)).rowcount == 1
+
+    async def release(self, connection: AsyncConnection, object_ids: Sequence[str]) -> None:
+        """Let go of objects, in the transaction that deletes what refers to them. The last holder's call deletes them."""
+        table = stored_object
+        state = case((table.c.holders <= 1, ObjectState.DELETING.value), else_=table.c.state)
+        values = {"holders": table.c.holders - 1, "state": state, "changed_at_ms": self._clock.now_ms()}
         await connection.execute(update(table).where(table.c.object_id.in_(object_ids)).values(values))
 
     async def discard(self, stored: StoredObject) -> None:

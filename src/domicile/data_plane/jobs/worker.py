@@ -1,0 +1,268 @@
+"""Runs batches: claims chunks, runs their lines, commits the results, and validates and finalizes batches beside it.
+
+Any number of workers may share a database. Nothing of a worker's identity is stored: claims are fenced by their number, so
+two workers that were given the same name cannot disturb each other, and an upgrade has no version to change.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from domicile.data_plane.jobs.batch import ChunkResult, Claim, ClaimedChunk, Ending
+from domicile.data_plane.jobs.batch_rows import BatchRows
+from domicile.data_plane.jobs.batch_work import UNAVAILABLE, BatchWork
+from domicile.data_plane.jobs.chunk_queue import ChunkQueue, UnmeteredChunk
+from domicile.data_plane.jobs.chunk_run import read_chunk, run_lines, store_results
+from domicile.data_plane.jobs.line import NotNowError, RunLine
+from domicile.data_plane.jobs.results import LineResult
+from domicile.data_plane.metering.entry import LedgerEntry
+from domicile.data_plane.storage.objects import Objects
+
+log = structlog.get_logger("jobs")
+
+CHUNKS_AT_ONCE = 4
+"""One chunk at a time would leave places empty while its last line runs."""
+_UNMETERED_AT_ONCE = 20
+
+
+class UsageLedger(Protocol):
+    """Where the usage of committed lines goes."""
+
+    async def record(self, entries: Sequence[LedgerEntry]) -> None:
+        """Return once the entries are on disk. Entries that are there already are not counted again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a worker looks, in seconds."""
+
+    idle_s: float = 1.0
+    """For work, while there is none."""
+    renew_s: float = 10.0
+    """A third of a lease."""
+    endings_s: float = 0.5
+    """Whether a batch with running lines was cancelled or has expired."""
+    watch_s: float = 2.0
+    """For batches whose window is over, and for what killed workers have left."""
+    retry_s: float = 1.0
+    """Between two attempts to store or commit results."""
+    put_off_ms: int = 30_000
+    """For how long a chunk waits that cannot run now."""
+
+
+@dataclass(slots=True, eq=False)
+class _OpenChunk:
+    """A chunk that this worker runs."""
+
+    ending: Ending | None = None
+    is_lost: bool = False
+    """Another worker has claimed it."""
+    running: "asyncio.Task[list[LineResult]] | None" = None
+
+    def lose(self) -> None:
+        self.is_lost = True
+        if self.running is not None:
+            self.running.cancel()
+
+
+class Worker:
+    """One of any number of workers."""
+
+    def __init__(
+        self,
+        *,
+        queue: ChunkQueue,
+        rows: BatchRows,
+        work: BatchWork,
+        objects: Objects,
+        runner: RunLine,
+        ledger: UsageLedger,
+        is_archived: Callable[[str], bool],
+        lines_at_once: int,
+        pace: Pace | None = None,
+    ) -> None:
+        """`is_archived`: whether a project has left the snapshot in force, so that its batches are cancelled."""
+        self._queue = queue
+        self._rows = rows
+        self._work = work
+        self._objects = objects
+        self._runner = runner
+        self._ledger = ledger
+        self._is_archived = is_archived
+        self._gate = asyncio.Semaphore(lines_at_once)
+        self._pace = pace or Pace()
+        self._slots = asyncio.Semaphore(CHUNKS_AT_ONCE)
+        self._open: dict[Claim, _OpenChunk] = {}
+        self._chunks: set[asyncio.Task[None]] = set()
+        self._unmetered: asyncio.Queue[UnmeteredChunk] = asyncio.Queue()
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Work until cancelled. Then what is open is given back at once."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in (self._begin_chunk, self._work.validate_one, self._work.finalize_one):
+                    group.create_task(self._work_on(work))
+                group.create_task(self._every(self._pace.renew_s, self._renew))
+                group.create_task(self._every(self._pace.endings_s, self._look_for_endings))
+                group.create_task(self._every(self._pace.watch_s, self._watch))
+                group.create_task(self._meter())
+        finally:
+            await self._give_back()
+
+    async def _work_on(self, step: Callable[[], Awaitable[bool]]) -> None:
+        """Repeat a step for ever, with a pause whenever it had nothing to do. No error of the database ends it."""
+        while True:
+            try:
+                is_busy = await step()
+            except UNAVAILABLE as error:
+                log.error("jobs_step_failed", step=step.__name__, type=type(error).__name__)
+                is_busy = False
+            if not is_busy:
+                await self._pause()
+
+    async def _every(self, pause_s: float, step: Callable[[], Awaitable[None]]) -> None:
+        """Repeat a step for ever. No error of the database ends it."""
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await step()
+            except UNAVAILABLE as error:
+                log.error("jobs_step_failed", step=step.__name__, type=type(error).__name__)
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(self._pace.idle_s):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        # All that wait are woken, then one of them takes the sign away.
+        await asyncio.sleep(0)
+        self._news.clear()
+
+    async def _begin_chunk(self) -> bool:
+        await self._slots.acquire()
+        claimed = None
+        try:
+            claimed = await self._queue.claim()
+        finally:
+            if claimed is None:
+                self._slots.release()
+        if claimed is None:
+            return False
+        chunk = asyncio.create_task(self._chunk(claimed))
+        self._chunks.add(chunk)
+        chunk.add_done_callback(self._ended)
+        return True
+
+    def _ended(self, chunk: "asyncio.Task[None]") -> None:
+        self._chunks.discard(chunk)
+        self._slots.release()
+        self.wake()
+
+    async def _chunk(self, claimed: ClaimedChunk) -> None:
+        """Run a chunk to its commit. Raises nothing: a chunk that cannot be run is put off, and a lost one left."""
+        claim = claimed.claim
+        chunk = self._open[claim] = _OpenChunk()
+        try:
+            lines = await read_chunk(self._objects, claimed)
+            running = run_lines(claimed, lines, self._runner, self._gate, lambda: chunk.ending)
+            chunk.running = asyncio.create_task(running)
+            results = await chunk.running
+            result = await self._stored(claimed, chunk, results)
+            if result is not None and await self._committed(claim, result):
+                self._unmetered.put_nowait(UnmeteredChunk(claim, result.entries))
+        except asyncio.CancelledError:
+            if not chunk.is_lost:
+                raise
+        except (NotNowError, *UNAVAILABLE) as error:
+            log.warning("chunk_put_off", batch=claim.batch_id, type=type(error).__name__)
+            await self._put_off(claim, delay_ms=self._pace.put_off_ms, is_fault=False)
+        except Exception as error:
+            # A defect, or a line that no code was written for. Nothing of it is content but its message.
+            log.error("chunk_failed", batch=claim.batch_id, type=type(error).__name__)
+            await self._put_off(claim, delay_ms=min(self._pace.put_off_ms, 1000 * 2**claim.attempt), is_fault=True)
+        finally:
+            del self._open[claim]
+
+    async def _stored(self, claimed: ClaimedChunk, chunk: _OpenChunk, results: list[LineResult]) -> ChunkResult | None:
+        """Store the results, however often it takes. None when the claim is lost before."""
+        while not chunk.is_lost:
+            try:
+                return await store_results(self._objects, claimed, results)
+            except UNAVAILABLE as error:
+                log.warning("results_not_stored_yet", batch=claimed.claim.batch_id, type=type(error).__name__)
+                await asyncio.sleep(self._pace.retry_s)
+        return None
+
+    async def _committed(self, claim: Claim, result: ChunkResult) -> bool:
+        """Commit, however often it takes: repeating the lines would cost more. False when the claim was lost."""
+        while True:
+            try:
+                is_in = await self._queue.commit(claim, result)
+                break
+            except SQLAlchemyError as error:
+                log.warning("results_not_committed_yet", batch=claim.batch_id, type=type(error).__name__)
+                await asyncio.sleep(self._pace.retry_s)
+        if not is_in:
+            log.warning("claim_lost", batch=claim.batch_id, chunk=claim.number)
+            await self._objects.delete([result.stored.object_id])
+        return is_in
+
+    async def _put_off(self, claim: Claim, *, delay_ms: int, is_fault: bool) -> None:
+        try:
+            await self._queue.put_off(claim, delay_ms=delay_ms, is_fault=is_fault)
+        except SQLAlchemyError as error:
+            # Its lease runs out.
+            log.warning("not_given_back", batch=claim.batch_id, type=type(error).__name__)
+
+    async def _renew(self) -> None:
+        if self._open:
+            await self._queue.renew(list(self._open))
+
+    async def _look_for_endings(self) -> None:
+        looked_at = dict(self._open)
+        if looked_at:
+            endings = await self._queue.endings(list(looked_at))
+            for claim, chunk in looked_at.items():
+                if claim in endings:
+                    chunk.ending = endings[claim]
+                elif claim in self._open:
+                    chunk.lose()
+
+    async def _watch(self) -> None:
+        await self._rows.expire()
+        archived = [each for each in await self._rows.open_projects() if self._is_archived(each)]
+        if archived:
+            await self._rows.cancel_all(archived)
+        await self._rows.end_orphans()
+        for left in await self._queue.unmetered(_UNMETERED_AT_ONCE):
+            self._unmetered.put_nowait(left)
+
+    async def _meter(self) -> None:
+        """Bring the usage of committed chunks into the ledger, then forget it in their rows."""
+        while True:
+            committed = await self._unmetered.get()
+            try:
+                await self._ledger.record(committed.entries)
+                await self._queue.metered(committed.claim)
+            except UNAVAILABLE as error:
+                # The row still has it, and `unmetered` finds it again.
+                log.warning("batch_usage_not_metered_yet", type=type(error).__name__)
+            self.wake()
+
+    async def _give_back(self) -> None:
+        claims = list(self._open)
+        for chunk in self._chunks:
+            chunk.cancel()
+        await asyncio.gather(*self._chunks, return_exceptions=True)
+        for claim in claims:
+            await self._put_off(claim, delay_ms=0, is_fault=False)

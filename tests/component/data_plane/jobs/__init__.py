@@ -1,0 +1,1 @@
+"""Batches with real databases and object stores, and scripted lines."""

@@ -1,0 +1,296 @@
+"""Batches on both databases: every line once, whatever ends, and whoever runs them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+from tests.component.data_plane.jobs.workshop import Workshop, a_line, lines, workshop
+from tests.contract.database.conftest import Open
+from tests.unit.data_plane.metering.entries import in_ledger
+from tests.unit.data_plane.region_parts import PROJECT
+
+from domicile.data_plane.jobs import batch_rows, chunk_queue
+from domicile.data_plane.jobs.batch import Batch, BatchStatus
+from domicile.data_plane.jobs.chunk_run import read_chunk, run_lines, store_results
+from domicile.data_plane.jobs.line import NotNowError, RunLine
+from domicile.data_plane.jobs.results import LineReply
+from domicile.data_plane.jobs.usage import MeteredUsage
+from domicile.data_plane.tables import batch as batch_table
+from domicile.data_plane.tables import batch_chunk, stored_object
+from domicile.openai_api.batches import BatchRequest
+
+OTHER = "proj_" + "Q" * 24
+
+pytestmark = pytest.mark.xdist_group("postgresql")
+
+
+@pytest.fixture
+async def shop(databases: Open, tmp_path: Path) -> AsyncIterator[Workshop]:
+    async with workshop(tmp_path / "shop", await databases("region"), await databases("metering")) as made:
+        yield made
+
+
+def numbers(records: list[dict[str, str]]) -> list[int]:
+    return [int(record["custom_id"].removeprefix("line-")) for record in records]
+
+
+async def check_invariant(shop: Workshop, batch: Batch, total: int) -> tuple[list[int], list[int]]:
+    """Lines in = lines in the output file + lines in the error file, each once, each file in the order of the input."""
+    output, errors = await shop.results(batch)
+    there, lacking = numbers(output), numbers(errors)
+    assert there == sorted(there)
+    assert lacking == sorted(lacking)
+    assert sorted(there + lacking) == list(range(1, total + 1))
+    found = await shop.now(batch)
+    assert (found.total, found.completed, found.failed) == (total, len(there), len(lacking))
+    return there, lacking
+
+
+async def test_every_line_ends_in_one_of_the_two_files(shop: Workshop) -> None:
+    bad = {3, 30, 60}
+    content = b"".join(a_line(each, **({"do": "fail"} if each in bad else {})) for each in range(1, 61))
+    batch = await shop.batch(content, output_expires_after_s=3600)
+    runner = shop.runner()
+    async with shop.working(runner, lines_at_once=7):
+        ended = await shop.ended(batch)
+    assert ended.status is BatchStatus.COMPLETED
+    assert ended.model == "gpt-4o-2024-08-06"
+    _, errors = await check_invariant(shop, batch, 60)
+    assert set(errors) == bad
+    assert runner.running_most == 7
+    assert (ended.usage.input_tokens, ended.usage.output_tokens) == (57 * 3, 57 * 2)
+    assert [row.batch for row in await in_ledger(shop.metering)] == [True] * 57
+    times = [ended.created_at_ms, ended.in_progress_at_ms, ended.finalizing_at_ms, ended.completed_at_ms]
+    assert times == sorted(each for each in times if each is not None)
+    assert (ended.failed_at_ms, ended.cancelled_at_ms, ended.expired_at_ms) == (None, None, None)
+
+
+async def test_when_all_lines_fail_it_completes_without_an_output_file(shop: Workshop) -> None:
+    batch = await shop.batch(lines(30, do="fail"))
+    async with shop.working(shop.runner()):
+        ended = await shop.ended(batch)
+    assert ended.status is BatchStatus.COMPLETED
+    assert ended.output_file_id is None
+    assert await check_invariant(shop, batch, 30) == ([], list(range(1, 31)))
+
+
+async def test_a_cancelled_batch_delivers_what_is_done(shop: Workshop) -> None:
+    batch = await shop.batch(lines(200))
+    runner = shop.runner(hold=asyncio.Event())
+    async with shop.working(runner, lines_at_once=10):
+        async with asyncio.timeout(60):
+            await runner.begun.wait()
+        cancelled = await shop.rows.cancel(PROJECT, batch.batch_id)
+        assert cancelled is not None
+        assert cancelled.status is BatchStatus.CANCELLING
+        assert runner.hold is not None
+        runner.hold.set()
+        ended = await shop.ended(batch)
+    assert ended.status is BatchStatus.CANCELLED
+    there, _ = await check_invariant(shop, batch, 200)
+    assert 10 <= len(there) <= 100, "four chunks are open at once, and the others never begin"
+    _, errors = await shop.results(batch)
+    assert {record["error"]["code"] for record in errors} == {"batch_cancelled"}
+    assert len(runner.calls_made()) == len(there)
+    again = await shop.rows.cancel(PROJECT, batch.batch_id)
+    assert again == ended
+
+
+async def test_a_batch_cancelled_before_its_validation_names_every_line(shop: Workshop) -> None:
+    batch = await shop.batch(lines(60))
+    await shop.rows.cancel(PROJECT, batch.batch_id)
+    runner = shop.runner()
+    async with shop.working(runner):
+        ended = await shop.ended(batch)
+    assert (ended.status, ended.in_progress_at_ms) == (BatchStatus.CANCELLED, None)
+    assert await check_invariant(shop, batch, 60) == ([], list(range(1, 61)))
+    assert runner.calls_made() == []
+
+
+async def test_a_batch_expires_with_what_is_done(shop: Workshop) -> None:
+    batch = await shop.batch(lines(150))
+    runner = shop.runner(hold=asyncio.Event())
+    async with shop.working(runner, lines_at_once=10):
+        async with asyncio.timeout(60):
+            await runner.begun.wait()
+        async with shop.database.transaction() as connection:
+            await connection.execute(update(batch_table).values(expires_at_ms=1))
+        async with asyncio.timeout(60):
+            while (await shop.now(batch)).ending is None:
+                await asyncio.sleep(0.01)
+        assert runner.hold is not None
+        runner.hold.set()
+        ended = await shop.ended(batch)
+    assert (ended.status, ended.cancelling_at_ms) == (BatchStatus.EXPIRED, None)
+    there, _ = await check_invariant(shop, batch, 150)
+    assert 10 <= len(there) <= 100
+    _, errors = await shop.results(batch)
+    assert {record["error"]["code"] for record in errors} == {"batch_expired"}
+
+
+async def test_an_ended_batch_leaves_its_files_alone(shop: Workshop) -> None:
+    """Its chunks are gone, and with them their objects. The input goes when its file has gone too."""
+    batch = await shop.batch(lines(60))
+    file = await shop.files.find(PROJECT, batch.input_file_id)
+    assert file is not None
+    runner = shop.runner(hold=asyncio.Event())
+    async with shop.working(runner):
+        async with asyncio.timeout(60):
+            await runner.begun.wait()
+        await shop.files.delete(file)
+        await shop.objects.sweep()
+        assert runner.hold is not None
+        runner.hold.set()
+        await shop.ended(batch)
+    await check_invariant(shop, batch, 60)
+    await shop.objects.sweep()
+    async with shop.database.reading() as connection:
+        assert (await connection.execute(select(batch_chunk))).all() == []
+        left = (await connection.execute(select(stored_object.c.object_id))).scalars().all()
+    ended = await shop.now(batch)
+    output = await shop.files.find(PROJECT, ended.output_file_id or "")
+    assert output is not None
+    assert left == [output.stored.object_id]
+
+
+async def test_lines_that_end_every_worker_end_in_the_error_file(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (chunk_queue, batch_rows):
+        monkeypatch.setattr(module, "ATTEMPTS_MAX", 3)
+    content = lines(25) + a_line(26, do="raise") + b"".join(a_line(each) for each in range(27, 61))
+    batch = await shop.batch(content)
+    async with shop.working(shop.runner()):
+        ended = await shop.ended(batch)
+    assert ended.status is BatchStatus.COMPLETED
+    _, lacking = await check_invariant(shop, batch, 60)
+    assert lacking == list(range(26, 51))
+
+
+async def test_lines_that_cannot_run_now_wait_and_then_run(shop: Workshop) -> None:
+    batch, runner = await shop.batch(lines(30)), shop.runner()
+    async with shop.working(Unavailable(runner, times=30)):
+        assert (await shop.ended(batch)).status is BatchStatus.COMPLETED
+    assert (await check_invariant(shop, batch, 30))[1] == []
+
+
+@dataclass
+class Unavailable:
+    """No engine answers, so many times."""
+
+    runner: RunLine
+    times: int
+
+    async def run(self, request: BatchRequest, batch: Batch, line: int) -> LineReply:
+        self.times -= 1
+        if self.times >= 0:
+            raise NotNowError
+        return await self.runner.run(request, batch, line)
+
+
+async def test_batches_of_projects_that_are_archived_are_cancelled(shop: Workshop) -> None:
+    batch = await shop.batch(lines(200, wait_s=0.01))
+    async with shop.working(shop.runner(), archived=[PROJECT], lines_at_once=1):
+        assert (await shop.ended(batch)).status is BatchStatus.CANCELLED
+    await check_invariant(shop, batch, 200)
+
+
+async def test_a_destroyed_project_leaves_no_row_and_no_result(shop: Workshop) -> None:
+    batch = await shop.batch(lines(60))
+    runner = shop.runner(hold=asyncio.Event())
+    async with shop.working(runner):
+        async with asyncio.timeout(60):
+            await runner.begun.wait()
+        await shop.objects.destroy(PROJECT)
+        await shop.rows.destroy(PROJECT)
+        assert runner.hold is not None
+        runner.hold.set()
+        other = await shop.batch(lines(5), project_id=OTHER)
+        await shop.ended(other)
+    assert await shop.rows.find(PROJECT, batch.batch_id) is None
+    async with shop.database.reading() as connection:
+        owners = (await connection.execute(select(stored_object.c.project_id).distinct())).scalars().all()
+    assert owners == [OTHER]
+
+
+async def test_small_batches_do_not_wait_for_a_large_one(shop: Workshop) -> None:
+    """Not of another project, and not of the same one."""
+    large = await shop.batch(lines(2000, wait_s=0.01))
+    async with shop.working(shop.runner(), lines_at_once=8):
+        async with asyncio.timeout(60):
+            while (await shop.now(large)).completed < 50:
+                await asyncio.sleep(0.02)
+        small = [await shop.batch(lines(50), project_id=each) for each in (OTHER, PROJECT)]
+        for batch in small:
+            await shop.ended(batch)
+        assert (await shop.now(large)).status is BatchStatus.IN_PROGRESS
+    for batch in small:
+        await check_invariant(shop, batch, 50)
+
+
+async def test_turns_go_to_the_project_with_the_fewest_running_chunks(shop: Workshop) -> None:
+    await shop.batch(lines(100))
+    await shop.batch(lines(100))
+    await shop.batch(lines(100), project_id=OTHER)
+    work = shop.worker(shop.runner())._work
+    while await work.validate_one():
+        pass
+    claimed = [await shop.queue.claim() for _ in range(6)]
+    assert sorted(Counter(each.batch.project_id for each in claimed if each is not None).values()) == [3, 3]
+    of_batches = Counter(each.batch.batch_id for each in claimed if each is not None)
+    assert sorted(of_batches.values()) == [1, 2, 3]
+
+
+async def test_two_workers_share_a_batch_and_never_run_a_line_twice(shop: Workshop) -> None:
+    batch = await shop.batch(lines(300, wait_s=0.005))
+    one, other = shop.runner(), shop.runner()
+    async with shop.working(one), shop.working(other):
+        await shop.ended(batch)
+    await check_invariant(shop, batch, 300)
+    assert len(one.calls_made()) == 300
+    assert len(await in_ledger(shop.metering)) == 300
+
+
+async def test_a_worker_whose_lease_was_taken_commits_nothing(databases: Open, tmp_path: Path) -> None:
+    """A worker that was stopped for longer than a lease, as a suspended machine is."""
+    async with workshop(tmp_path / "shop", await databases("region"), await databases("metering"), lease_ms=0) as shop:
+        batch = await shop.batch(lines(25))
+        assert await shop.worker(shop.runner())._work.validate_one()
+        results = []
+        for _ in range(2):
+            claimed = await shop.queue.claim()
+            assert claimed is not None
+            content = await read_chunk(shop.objects, claimed)
+            gate = asyncio.Semaphore(25)
+            done = await run_lines(claimed, content, shop.runner(), gate, lambda: None)
+            results.append((claimed.claim, await store_results(shop.objects, claimed, done)))
+        (late, lost), (now, kept) = results
+        assert not await shop.queue.commit(late, lost)
+        assert await shop.queue.commit(now, kept)
+        assert await shop.queue.commit(now, kept), "a repeated commit whose first answer was lost"
+        assert not await shop.queue.commit(late, lost)
+        assert (await shop.now(batch)).completed == 25
+
+
+async def test_the_usage_of_a_worker_that_died_after_its_commit_is_counted_once(
+    databases: Open, tmp_path: Path
+) -> None:
+    async with workshop(tmp_path / "shop", await databases("region"), await databases("metering"), lease_ms=0) as shop:
+        batch = await shop.batch(lines(25))
+        assert await shop.worker(shop.runner())._work.validate_one()
+        claimed = await shop.queue.claim()
+        assert claimed is not None
+        content = await read_chunk(shop.objects, claimed)
+        done = await run_lines(claimed, content, shop.runner(), asyncio.Semaphore(25), lambda: None)
+        result = await store_results(shop.objects, claimed, done)
+        assert await shop.queue.commit(claimed.claim, result)
+        assert await shop.leases.claim_finalisation() is None, "its usage is not in the ledger yet"
+        # It may have got as far as the ledger, and not to its own row.
+        await MeteredUsage(shop.meter).record(result.entries[:10])
+        async with shop.working(shop.runner()):
+            await shop.ended(batch)
+        assert len(await in_ledger(shop.metering)) == 25
