@@ -122,6 +122,8 @@ class ScriptedLines:
     calls: Path
     """Each call writes a line here, which a kill cannot take back."""
     wait_s: float = 0.0
+    answers: int | None = None
+    """After so many begun lines each further one waits for ever."""
     running: int = 0
     running_most: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -139,6 +141,10 @@ class ScriptedLines:
         try:
             if self.hold is not None:
                 await self.hold.wait()
+            if self.answers is not None:
+                self.answers -= 1
+                if self.answers < 0:
+                    await asyncio.Event().wait()
             await asyncio.sleep(body.get("wait_s", self.wait_s))
         finally:
             self.running -= 1
