@@ -99,8 +99,7 @@ batch = Table(
     Column("status", String, nullable=False),
     Column("ending", String),  # cancelled, expired: no line begins any more
     Column("input_file_id", String, nullable=False),
-    Column("input_object_id", String, nullable=False),
-    Column("input_bytes", BigInteger, nullable=False),
+    Column("input_parts", LargeBinary, nullable=False),  # ids and sizes of the objects that it holds, in order, as JSON
     Column("output_file_id", String),
     Column("error_file_id", String),
     Column("output_expires_after_s", Integer),

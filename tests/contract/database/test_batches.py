@@ -15,7 +15,8 @@ from tests.unit.data_plane.region_parts import PROJECT
 
 from domicile.data_plane.jobs import batch_rows, chunk_queue
 from domicile.data_plane.jobs.batch import Batch, BatchStatus
-from domicile.data_plane.jobs.chunk_run import read_chunk, run_lines, store_results
+from domicile.data_plane.jobs.chunk_run import run_lines, store_results
+from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
 from domicile.data_plane.jobs.results import LineReply
 from domicile.data_plane.jobs.usage import MeteredUsage
@@ -154,7 +155,7 @@ async def test_an_ended_batch_leaves_its_files_alone(shop: Workshop) -> None:
     ended = await shop.now(batch)
     output = await shop.files.find(PROJECT, ended.output_file_id or "")
     assert output is not None
-    assert left == [output.stored.object_id]
+    assert left == [output.parts[0].object_id]
 
 
 async def test_lines_that_end_every_worker_end_in_the_error_file(
@@ -264,7 +265,7 @@ async def test_a_worker_whose_lease_was_taken_commits_nothing(databases: Open, t
         for _ in range(2):
             claimed = await shop.queue.claim()
             assert claimed is not None
-            content = await read_chunk(shop.objects, claimed)
+            content = await read_lines(shop.objects, claimed.batch, claimed.plan)
             gate = asyncio.Semaphore(25)
             done = await run_lines(claimed, content, shop.runner(), gate, lambda: None)
             results.append((claimed.claim, await store_results(shop.objects, claimed, done)))
@@ -284,7 +285,7 @@ async def test_the_usage_of_a_worker_that_died_after_its_commit_is_counted_once(
         assert await shop.worker(shop.runner())._work.validate_one()
         claimed = await shop.queue.claim()
         assert claimed is not None
-        content = await read_chunk(shop.objects, claimed)
+        content = await read_lines(shop.objects, claimed.batch, claimed.plan)
         done = await run_lines(claimed, content, shop.runner(), asyncio.Semaphore(25), lambda: None)
         result = await store_results(shop.objects, claimed, done)
         assert await shop.queue.commit(claimed.claim, result)

@@ -68,8 +68,8 @@ class Batch:
     status: BatchStatus
     ending: Ending | None
     input_file_id: str
-    input: StoredObject
-    """The bytes of the input. The batch holds them, also when the file is deleted."""
+    input: tuple[StoredObject, ...]
+    """The bytes of the input, one object after the other. The batch holds them, also when the file is deleted."""
     output_file_id: str | None
     error_file_id: str | None
     output_expires_after_s: int | None
@@ -93,6 +93,11 @@ class Batch:
     """Why validation failed, sealed."""
     metadata: bytes | None
     """The customer's, sealed."""
+
+    @property
+    def input_object_ids(self) -> list[str]:
+        """The objects that the batch holds."""
+        return [part.object_id for part in self.input]
 
 
 @dataclass(frozen=True, slots=True)

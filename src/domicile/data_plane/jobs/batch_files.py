@@ -16,7 +16,8 @@ class InputFile:
 
     file_id: str
     purpose: str
-    stored: StoredObject
+    parts: tuple[StoredObject, ...]
+    """The objects that hold its content, one after the other."""
 
 
 class BatchFiles(Protocol):

@@ -123,7 +123,7 @@ class BatchLeases:
             await self._change(
                 connection, claimed, status=BatchStatus.FAILED.value, errors=errors, failed_at_ms=self._now()
             )
-            await self._objects.release(connection, [claimed.input.object_id])
+            await self._objects.release(connection, claimed.input_object_ids)
 
     async def chunks(self, claimed: Batch) -> AsyncIterator[FinishedChunk]:
         """Yield the chunks in the order of the input."""
@@ -163,7 +163,7 @@ class BatchLeases:
             mine = batch_chunk.c.batch_id == claimed.batch_id
             results = (await connection.execute(select(batch_chunk.c.object_id).where(mine))).scalars().all()
             await self._objects.release(connection, [each for each in results if each is not None])
-            await self._objects.release(connection, [claimed.input.object_id])
+            await self._objects.release(connection, claimed.input_object_ids)
             await connection.execute(delete(batch_chunk).where(mine))
 
     async def _claim(self, ready: ColumnElement[bool], **values: Any) -> Batch | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +21,7 @@ UNFINISHED_MAX = 1000
 _FINAL = tuple(status.value for status in BatchStatus if status.is_final)
 # From these a batch can still be cancelled or expire.
 _OPEN = (BatchStatus.VALIDATING.value, BatchStatus.IN_PROGRESS.value)
+_PARTS = msgspec.json.Decoder(tuple[tuple[str, int], ...])
 _CLAIMABLE = (ChunkStatus.QUEUED.value, ChunkStatus.RUNNING.value)
 
 
@@ -40,7 +42,7 @@ class NewBatch:
     key_id: str
     endpoint: Endpoint
     input_file_id: str
-    input: StoredObject
+    input: tuple[StoredObject, ...]
     metadata: bytes | None = None
     """Sealed."""
     output_expires_after_s: int | None = None
@@ -67,8 +69,7 @@ class BatchRows:
             **{name: getattr(new, name) for name in ("output_expires_after_s", "idempotency_sha256", "body_sha256")},
             "endpoint": new.endpoint.value,
             "status": BatchStatus.VALIDATING.value,
-            "input_object_id": new.input.object_id,
-            "input_bytes": new.input.size_bytes,
+            "input_parts": msgspec.json.encode([(part.object_id, part.size_bytes) for part in new.input]),
             "created_at_ms": now,
             "expires_at_ms": now + WINDOW_MS,
         }
@@ -82,7 +83,7 @@ class BatchRows:
             unfinished = unfinished.where(batch.c.status.not_in(_FINAL))
             if (await connection.execute(unfinished)).scalar_one() >= UNFINISHED_MAX:
                 raise TooManyBatchesError
-            if not await self._objects.hold(connection, new.input.object_id):
+            if not await self._objects.hold(connection, [part.object_id for part in new.input]):
                 raise InputGoneError
             await connection.execute(insert(batch).values(values))
             created = select(batch).where(batch.c.batch_id == new.batch_id)
@@ -191,7 +192,7 @@ def batch_of(row: Any) -> Batch:
         "endpoint": Endpoint(row.endpoint),
         "status": BatchStatus(row.status),
         "ending": None if row.ending is None else Ending(row.ending),
-        "input": StoredObject(row.input_object_id, row.project_id, row.input_bytes),
+        "input": tuple(StoredObject(part, row.project_id, size) for part, size in _PARTS.decode(row.input_parts)),
         "usage": Usage(
             input_tokens=row.input_tokens,
             input_cached_tokens=row.input_cached_tokens,

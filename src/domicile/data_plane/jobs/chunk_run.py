@@ -4,22 +4,13 @@ import asyncio
 from collections.abc import Callable
 
 from domicile.data_plane.jobs.batch import ChunkResult, ClaimedChunk, Ending
-from domicile.data_plane.jobs.input_lines import InputLine, lines_of
+from domicile.data_plane.jobs.input_lines import InputLine
 from domicile.data_plane.jobs.line import RunLine
 from domicile.data_plane.jobs.results import LineResult, answered, read_request, unrun, usage_of
 from domicile.data_plane.storage.objects import Objects
 
 Ended = Callable[[], Ending | None]
 """Why no further line may begin, once that is known."""
-
-
-async def read_chunk(objects: Objects, chunk: ClaimedChunk) -> list[InputLine]:
-    """The lines of a chunk. Raises the errors of `Objects.read`."""
-    plan, batch = chunk.plan, chunk.batch
-    start = plan.byte_offset
-    pieces = objects.read(batch.input, start, start + plan.byte_length)
-    content = b"".join([piece async for piece in pieces])
-    return lines_of(content, number=plan.first_line, offset=start)
 
 
 async def run_lines(

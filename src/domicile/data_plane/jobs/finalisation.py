@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domicile.data_plane.jobs.batch import Batch, ChunkStatus, FinishedChunk
 from domicile.data_plane.jobs.batch_leases import BatchLeases, BatchOutput
-from domicile.data_plane.jobs.input_lines import lines_of
+from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.results import read_request, unrun
 from domicile.data_plane.storage.objects import Objects, ObjectWriter, StoredObject
 
@@ -39,14 +39,9 @@ async def drop_output(output: BatchOutput, objects: Objects) -> None:
 
 
 async def _unrun_lines(batch: Batch, chunk: FinishedChunk, objects: Objects) -> bytes:
-    plan = chunk.plan
-    pieces = objects.read(batch.input, plan.byte_offset, plan.byte_offset + plan.byte_length)
-    content = b"".join([piece async for piece in pieces])
     why = batch.ending if chunk.status is ChunkStatus.SKIPPED else None
-    return b"".join(
-        unrun(batch.batch_id, line.number, read_request(line.text or b""), why).record
-        for line in lines_of(content, number=plan.first_line, offset=plan.byte_offset)
-    )
+    lines = await read_lines(objects, batch, chunk.plan)
+    return b"".join(unrun(batch.batch_id, line.number, read_request(line.text or b""), why).record for line in lines)
 
 
 @dataclass(slots=True)

@@ -5,12 +5,14 @@ The codes of errors are those of OpenAI's and Azure's batches where they are kno
 
 import hashlib
 from collections.abc import Callable
+from contextlib import aclosing
 from functools import partial
 
 import msgspec
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.jobs.batch import Batch, ChunkPlan
+from domicile.data_plane.jobs.input_content import read_input
 from domicile.data_plane.jobs.input_lines import InputLine, LineSplitter
 from domicile.data_plane.storage.objects import Objects
 from domicile.kernel import errors
@@ -129,11 +131,17 @@ class InputValidator:
         if name not in self._names:
             if len(self._names) >= ERRORS_MAX:
                 raise _model_mismatch()
-            self._names[name] = self._find_model(self._endpoint, name)
+            self._names[name] = self._found(name)
         model = self._names[name]
         self._model = self._model or model
         if model != self._model:
             raise _model_mismatch()
+
+    def _found(self, name: str) -> ModelName:
+        try:
+            return self._find_model(self._endpoint, name)
+        except DomicileError as error:
+            raise _problem(error.code or "model_not_found", error.message, "body.model") from None
 
     def _count_inputs(self, body: dict[str, object]) -> None:
         if self._endpoint is not Endpoint.EMBEDDINGS:
@@ -165,14 +173,12 @@ class InputValidator:
 async def validate(batch: Batch, objects: Objects, find_model: FindModel) -> tuple[ModelName, tuple[ChunkPlan, ...]]:
     """The model and the chunks of a batch. Raises `InputInvalidError`, and the errors of `Objects.read`."""
     validator = InputValidator(batch.endpoint, find_model)
-    pieces = objects.read(batch.input)
-    try:
+    size = sum(part.size_bytes for part in batch.input)
+    async with aclosing(read_input(objects, batch, 0, size)) as pieces:
         async for piece in pieces:
             await off_loop(partial(validator.feed, piece), len(piece), batch.project_id)
             if validator.has_seen_enough:
                 break
-    finally:
-        await pieces.aclose()
     return validator.end()
 
 

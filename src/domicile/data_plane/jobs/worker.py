@@ -16,7 +16,8 @@ from domicile.data_plane.jobs.batch import ChunkResult, Claim, ClaimedChunk, End
 from domicile.data_plane.jobs.batch_rows import BatchRows
 from domicile.data_plane.jobs.batch_work import UNAVAILABLE, BatchWork
 from domicile.data_plane.jobs.chunk_queue import ChunkQueue, UnmeteredChunk
-from domicile.data_plane.jobs.chunk_run import read_chunk, run_lines, store_results
+from domicile.data_plane.jobs.chunk_run import run_lines, store_results
+from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
 from domicile.data_plane.jobs.results import LineResult
 from domicile.data_plane.metering.entry import LedgerEntry
@@ -173,7 +174,7 @@ class Worker:
         claim = claimed.claim
         chunk = self._open[claim] = _OpenChunk()
         try:
-            lines = await read_chunk(self._objects, claimed)
+            lines = await read_lines(self._objects, claimed.batch, claimed.plan)
             running = run_lines(claimed, lines, self._runner, self._gate, lambda: chunk.ending)
             chunk.running = asyncio.create_task(running)
             results = await chunk.running

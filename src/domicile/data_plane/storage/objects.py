@@ -177,15 +177,15 @@ class Objects:
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
 
-    async def hold(self, connection: AsyncConnection, object_id: str) -> bool:
-        """Keep the bytes for one more row that refers to them, in the transaction that writes it. False: they are gone.
+    async def hold(self, connection: AsyncConnection, object_ids: Sequence[str]) -> bool:
+        """Keep the bytes for one more row that refers to them, in the transaction that writes it. False: some are gone.
 
         Each `hold` ends with a `release`.
         """
         table = stored_object
-        whole = (table.c.object_id == object_id) & (table.c.state == ObjectState.WHOLE.value)
+        whole = table.c.object_id.in_(object_ids) & (table.c.state == ObjectState.WHOLE.value)
         held = update(table).where(whole).values(holders=table.c.holders + 1)
-        return (await connection.execute(held)).rowcount == 1
+        return (await connection.execute(held)).rowcount == len(object_ids)
 
     async def release(self, connection: AsyncConnection, object_ids: Sequence[str]) -> None:
         """Let go of objects, in the transaction that deletes what refers to them. The last holder's call deletes them."""

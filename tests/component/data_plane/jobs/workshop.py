@@ -68,7 +68,7 @@ class FilesInATable:
         stored = await writer.close()
         async with self._database.transaction() as connection:
             file_id = await self._insert(connection, stored, purpose, "input.jsonl", None)
-        return InputFile(file_id, purpose, stored)
+        return InputFile(file_id, purpose, (stored,))
 
     async def find(self, project_id: str, file_id: str) -> InputFile | None:
         query = text("SELECT * FROM test_file WHERE project_id = :project_id AND file_id = :file_id")
@@ -76,7 +76,7 @@ class FilesInATable:
             row = (await connection.execute(query, {"project_id": project_id, "file_id": file_id})).first()
         if row is None:
             return None
-        return InputFile(row.file_id, row.purpose, StoredObject(row.object_id, row.project_id, row.size_bytes))
+        return InputFile(row.file_id, row.purpose, (StoredObject(row.object_id, row.project_id, row.size_bytes),))
 
     async def add(
         self, connection: AsyncConnection, stored: StoredObject, *, name: str, expires_after_s: int | None
@@ -86,7 +86,7 @@ class FilesInATable:
     async def delete(self, file: InputFile) -> None:
         async with self._database.transaction() as connection:
             await connection.execute(text("DELETE FROM test_file WHERE file_id = :id"), {"id": file.file_id})
-            await self._objects.release(connection, [file.stored.object_id])
+            await self._objects.release(connection, [part.object_id for part in file.parts])
 
     async def content(self, project_id: str, file_id: str | None) -> list[Any]:
         """The records of a file; none where there is no file."""
@@ -94,7 +94,7 @@ class FilesInATable:
             return []
         file = await self.find(project_id, file_id)
         assert file is not None
-        whole = b"".join([piece async for piece in self._objects.read(file.stored)])
+        whole = b"".join([piece async for piece in self._objects.read(file.parts[0])])
         return [json.loads(line) for line in whole.splitlines()]
 
     async def _insert(
@@ -226,7 +226,7 @@ class Workshop:
                 key_id=KEY_ID,
                 endpoint=Endpoint.CHAT_COMPLETIONS,
                 input_file_id=file.file_id,
-                input=file.stored,
+                input=file.parts,
                 **members,
             )
         )
