@@ -4,7 +4,6 @@ The row is written in the transaction of the change itself. It holds hashes, nev
 """
 
 import hashlib
-import re
 from dataclasses import dataclass
 
 import msgspec
@@ -15,12 +14,9 @@ from domicile.control_plane import control_errors
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.principals.principal import Administrator, Operator
-from domicile.kernel import errors
+from domicile.web.idempotency_key import HEADER, read_idempotency_key
 
-HEADER = "Idempotency-Key"
 LIFE_MS = 24 * 3_600_000
-
-_VISIBLE = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +42,13 @@ def read_attempt(principal: Administrator | Operator, request: Request, body: ob
 
     `body` is the decoded body, so spaces and member order do not matter.
     """
-    values = request.headers.getlist(HEADER)
-    if not values:
+    key = read_idempotency_key(request)
+    if key is None:
         return None
-    if len(values) > 1 or not _VISIBLE.fullmatch(values[0]):
-        raise errors.invalid_value(f"'{HEADER}' must be given once, as 1 to 255 visible ASCII characters.", HEADER)
     organization_id = principal.organization_id if isinstance(principal, Administrator) else None
     return Attempt(
         organization_id,
-        _sha256([organization_id, request.method, request.url.path, values[0]]),
+        _sha256([organization_id, request.method, request.url.path, key]),
         _sha256(body),
     )
 

@@ -157,3 +157,38 @@ def upload_not_pending(status: str) -> DomicileError:
     return DomicileError(
         Category.CONFLICT, "upload_not_pending", f"This upload is {status}: nothing can change it. Create a new one."
     )
+
+
+def no_streams_in_batches() -> DomicileError:
+    """400 for a line of a batch with `stream: true`."""
+    return DomicileError(
+        Category.INVALID, "invalid_value", "'stream' must not be true in a batch. Remove it.", param="stream"
+    )
+
+
+def input_file_not_found(file_id: str) -> DomicileError:
+    """404 for an unknown file, and for another project's."""
+    return DomicileError(
+        Category.NOT_FOUND,
+        "not_found",
+        f"No such File object: '{file_id}'. Upload the input with POST /v1/files first.",
+        param="input_file_id",
+    )
+
+
+def batch_not_cancellable(status: str) -> DomicileError:
+    """409 for a batch whose lines have all ended."""
+    return DomicileError(
+        Category.CONFLICT,
+        "batch_not_cancellable",
+        f"Cannot cancel a batch with status '{status}': its lines have ended. GET the batch for its files.",
+    )
+
+
+def idempotency_key_reused() -> DomicileError:
+    """409 for an Idempotency-Key under which another request was sent."""
+    return DomicileError(
+        Category.CONFLICT,
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another request. Send a new request under a new key.",
+    )

@@ -59,6 +59,13 @@ class LimitSettings(SettingsBlock):
     """GiB of files that one project may store. Beyond it: 413 `storage_quota_exceeded`."""
 
 
+class BatchSettings(SettingsBlock):
+    """How each process of a region runs batches."""
+
+    lines_at_once: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Requests of batches that run at the same time, for all projects together."""
+
+
 class RegionSettings(SettingsBlock):
     """One region. Its code and residency value never change, and its list of countries may only shrink (design 6)."""
 
@@ -84,6 +91,7 @@ class RegionSettings(SettingsBlock):
     usage: UsageSettings = UsageSettings()
     drain: DrainSettings = DrainSettings()
     limits: LimitSettings = LimitSettings()
+    batches: BatchSettings = BatchSettings()
     engines: tuple[EngineSettings, ...] = ()
     fetch_hosts: tuple[FetchHost, ...] = ()
     """Hosts from which the region fetches an image that a caller names by its URL. None by default."""

@@ -64,6 +64,7 @@ async def compose_region(
         path.content.files.run,
         path.content.uploads.run,
         path.content.objects.run,
+        path.batches.worker.run,
         path.content.keys.run,
     )
     return Region(path, operator, background)

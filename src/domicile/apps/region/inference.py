@@ -16,7 +16,7 @@ from domicile.data_plane.inference.recording_length import RecordingLength
 from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.limits.reservation import Unlimited
-from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.recorder import UsageRecorder
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.settings.installation import RegionSettings
@@ -27,7 +27,7 @@ def build_inference(
     *,
     policy: ResidencyPolicy,
     engines: Engines,
-    meter: Meter,
+    meter: UsageRecorder,
     image_links: ImageLinks,
     inspector: Inspector,
     preparations: Sequence[Preparation] | None = None,

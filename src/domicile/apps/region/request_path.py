@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
+from domicile.apps.region.batches import Batches, FilesOf, NoFiles, build_batches
 from domicile.apps.region.content import Content, open_content
 from domicile.apps.region.engines import Engines, open_engines
 from domicile.apps.region.foundation import Foundation
@@ -16,6 +18,7 @@ from domicile.data_plane.http.health import Health
 from domicile.data_plane.http.models import Models
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
+from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.metering.meter import Meter, MeterObserver
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
@@ -31,6 +34,7 @@ class RequestPath:
     engines: Engines
     image_links: ImageLinks
     content: Content
+    batches: Batches
 
 
 async def build_request_path(
@@ -40,6 +44,7 @@ async def build_request_path(
     observer: MeterObserver,
     inspector: Inspector | None = None,
     preparations: Sequence[Preparation] | None = None,
+    batch_files: FilesOf | None = None,
 ) -> RequestPath:
     """Build the request path and load the block list. `stack` closes what is opened. Raises like the builders.
 
@@ -55,14 +60,24 @@ async def build_request_path(
     content = await open_content(base, stack)
     engines = open_engines(settings.engines, base.egress, stack)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
-    inference = build_inference(
+    build = partial(
+        build_inference,
         base,
         policy=policy,
         engines=engines,
-        meter=meter,
         image_links=image_links,
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
+    )
+    inference = build(meter=meter)
+    batches = build_batches(
+        base,
+        content=content,
+        files=(batch_files or NoFiles)(content),
+        policy=policy,
+        blocks=blocks,
+        inference=build(meter=LineMeter()),
+        meter=meter,
     )
     endpoints = RegionEndpoints(
         authenticator=authenticator,
@@ -73,6 +88,7 @@ async def build_request_path(
         policy=policy,
         files=content.files,
         uploads=content.uploads,
+        batches=batches.service,
         region=settings.code,
     )
-    return RequestPath(endpoints, meter, blocks, engines, image_links, content)
+    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches)

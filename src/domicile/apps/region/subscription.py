@@ -24,6 +24,7 @@ def build_destruction(base: Foundation, path: RequestPath) -> Destruction:
         content.uploads.destroy,
         content.objects.destroy,
         path.image_links.destroy,
+        path.batches.rows.destroy,
     )
     return Destruction(base.storage.region, base.clock, destroyers, report)
 

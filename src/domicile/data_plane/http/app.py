@@ -8,6 +8,7 @@ from domicile.data_plane.files.service import FileService
 from domicile.data_plane.files.uploads import UploadService
 from domicile.data_plane.http.audio import Audio
 from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.batches import Batches
 from domicile.data_plane.http.chat_completions import ChatCompletions
 from domicile.data_plane.http.completions import Completions
 from domicile.data_plane.http.embeddings import Embeddings
@@ -20,6 +21,7 @@ from domicile.data_plane.http.models import Models
 from domicile.data_plane.http.moderations import Moderations
 from domicile.data_plane.http.uploads import Uploads
 from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.jobs.service import BatchService
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
 from domicile.web.application import Application, Observer
@@ -38,6 +40,7 @@ class RegionEndpoints:
     policy: ResidencyPolicy
     files: FileService
     uploads: UploadService
+    batches: BatchService
     region: str
 
 
@@ -48,6 +51,7 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     audio = Audio(inference)
     files = Files(endpoints.policy, endpoints.files)
     uploads = Uploads(endpoints.policy, endpoints.uploads)
+    batches = Batches(endpoints.batches)
     return [
         Route("/healthz", for_anybody(endpoints.health.alive), methods=["GET"]),
         Route("/readyz", for_anybody(endpoints.health.ready), methods=["GET"]),
@@ -70,6 +74,10 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
         Route("/v1/uploads/{upload_id}/cancel", for_caller(uploads.cancel), methods=["POST"]),
         Route("/v1/images/generations", for_caller(images.create), methods=["POST"]),
         Route("/v1/images/content/{image_id}", for_anybody(images.content), methods=["GET"]),
+        Route("/v1/batches", for_caller(batches.create), methods=["POST"]),
+        Route("/v1/batches", for_caller(batches.list), methods=["GET"]),
+        Route("/v1/batches/{batch_id}", for_caller(batches.get), methods=["GET"]),
+        Route("/v1/batches/{batch_id}/cancel", for_caller(batches.cancel), methods=["POST"]),
         Route("/v1/moderations", for_caller(Moderations(inference).create), methods=["POST"]),
     ]
 

@@ -35,7 +35,7 @@ from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.inference.usage_accumulator import UsageAccumulator
 from domicile.data_plane.limits.reservation import Limits, Reservation
 from domicile.data_plane.metering.entry import LedgerEntry, Outcome
-from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.metering.recorder import UsageRecorder
 from domicile.data_plane.policy.admit import Admission, admit
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
@@ -87,7 +87,7 @@ class Inference:
         limits: Limits,
         router: Router,
         engines: Mapping[str, Engine],
-        meter: Meter,
+        meter: UsageRecorder,
         clock: Clock,
         salted_engines: frozenset[str],
     ) -> None:

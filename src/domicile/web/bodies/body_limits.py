@@ -27,6 +27,8 @@ BODY_LIMITS: Mapping[str, int] = {
     # The ids of a thousand parts.
     "/v1/uploads": 64 * KIB,
     "/v1/uploads/{upload_id}/parts": 66 * MIB,
+    # Sixteen pairs of metadata, each character as its longest JSON escape.
+    "/v1/batches": 128 * KIB,
     "/v1/organization": 64 * KIB,
     "/operator/v1": 64 * KIB,
     # Far above any usage report, which covers a few seconds of one process.

@@ -1,0 +1,80 @@
+"""The batches of a region: what callers may do with them, and the worker that runs them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domicile.apps.region.content import Content
+from domicile.apps.region.foundation import Foundation
+from domicile.data_plane.blocks import Blocks
+from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.jobs.batch_files import BatchFiles, InputFile
+from domicile.data_plane.jobs.batch_leases import BatchLeases
+from domicile.data_plane.jobs.batch_rows import BatchRows
+from domicile.data_plane.jobs.batch_work import BatchWork
+from domicile.data_plane.jobs.caller import BatchCallers
+from domicile.data_plane.jobs.chunk_queue import ChunkQueue
+from domicile.data_plane.jobs.inference_lines import InferenceLines, batch_models
+from domicile.data_plane.jobs.sealed_texts import SealedTexts
+from domicile.data_plane.jobs.service import BatchService
+from domicile.data_plane.jobs.usage import MeteredUsage
+from domicile.data_plane.jobs.worker import Pace, Worker
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.storage.objects import StoredObject
+
+FilesOf = Callable[[Content], BatchFiles]
+
+
+class NoFiles:
+    """`BatchFiles` of a region that serves none."""
+
+    def __init__(self, _content: Content) -> None:
+        pass
+
+    async def find(self, project_id: str, file_id: str) -> InputFile | None:
+        return None
+
+    async def add(
+        self, connection: AsyncConnection, stored: StoredObject, *, name: str, expires_after_s: int | None
+    ) -> str:
+        raise RuntimeError("no batch can have begun without a file")
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """`rows` destroys what a destroyed project has of batches; `worker` runs while the process does."""
+
+    service: BatchService
+    worker: Worker
+    rows: BatchRows
+
+
+def build_batches(
+    base: Foundation,
+    *,
+    content: Content,
+    files: BatchFiles,
+    policy: ResidencyPolicy,
+    blocks: Blocks,
+    inference: Inference,
+    meter: Meter,
+    pace: Pace | None = None,
+) -> Batches:
+    """`inference` records usage with a `LineMeter`; `meter` gets it once the lines are committed."""
+    database, clock, objects, pace = base.storage.region, base.clock, content.objects, pace or Pace()
+    rows, texts, find_model = BatchRows(database, objects, clock), SealedTexts(content.keys), batch_models(policy)
+    callers = BatchCallers(base.settings.code, base.snapshots, blocks)
+    worker = Worker(
+        queue=ChunkQueue(database, objects, clock),
+        rows=rows,
+        work=BatchWork(BatchLeases(database, objects, files, clock), objects, texts, find_model, renew_s=pace.renew_s),
+        objects=objects,
+        runner=InferenceLines(inference, callers, find_model),
+        ledger=MeteredUsage(meter),
+        is_archived=callers.is_archived,
+        lines_at_once=base.settings.batches.lines_at_once,
+        pace=pace,
+    )
+    return Batches(BatchService(rows, files, texts, policy), worker, rows)

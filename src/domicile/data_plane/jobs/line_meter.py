@@ -1,0 +1,31 @@
+"""Collects the usage of one line. It is counted when the line's result is committed: a line that runs twice counts once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+
+from domicile.data_plane.metering.entry import LedgerEntry
+
+_collected: ContextVar[list[LedgerEntry]] = ContextVar("collected")
+
+
+class LineMeter:
+    """The `UsageRecorder` of the lifecycle that runs lines. Each line has a task, and so a list, of its own."""
+
+    def record(self, entry: LedgerEntry) -> None:
+        _collected.get().append(replace(entry, batch=True))
+
+    async def settled(self) -> None:
+        """Nothing to wait for: the commit of the chunk comes later."""
+
+
+@contextmanager
+def collecting() -> Iterator[list[LedgerEntry]]:
+    """The entries that are recorded within the block, in this task."""
+    entries: list[LedgerEntry] = []
+    token = _collected.set(entries)
+    try:
+        yield entries
+    finally:
+        _collected.reset(token)
