@@ -106,6 +106,13 @@ VALID: dict[str, dict[str, Any]] = {
         "response_format": "b64_json",
         "user": CANARY,
     },
+    "/v1/batches": {
+        "input_file_id": "file-x",
+        "endpoint": "/v1/chat/completions",
+        "completion_window": "24h",
+        "metadata": {CANARY: CANARY},
+        "output_expires_after": {"anchor": "created_at", "seconds": 3600},
+    },
     "/v1/moderations": {
         "model": "omni-moderation-latest",
         "input": [
@@ -197,6 +204,7 @@ class Targets:
             "model": MODEL,
             "image_id": "img_" + "0" * 24,
             **new_file_and_upload(installation.client("us", key.secret)),
+            "batch_id": "batch_" + "0" * 24,
             "code": "us",
             "organization_id": installation.operator("GET", "/operator/v1/organization")["id"],
             "sha256": "0" * 64,

@@ -61,6 +61,7 @@ class Callers:
             "image_id": "img_" + "1" * 24,
             "file_id": "file-" + "1" * 24,
             "upload_id": "upload_" + "1" * 24,
+            "batch_id": "batch_" + "1" * 24,
         }
         if "admin_api_keys/" in entry.path:
             return others | {"key_id": made(self.admin.post(ADMIN_KEYS, json={"name": "object"}))["id"]}
