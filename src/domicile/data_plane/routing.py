@@ -50,6 +50,8 @@ class EngineCondition:
     turns: FairTurns
     """The running and waiting requests. `engines/queue` takes the turns."""
     breaker: CircuitBreaker
+    batch_turns: FairTurns
+    """Lines of batches that run or wait for a place in `turns`. They never take more places than their share."""
     alive: bool = False
     is_probed: bool = True
     answers: int = 0
@@ -114,7 +116,7 @@ class Router:
         self._engines = {
             engine.name: _Engine(
                 engine,
-                EngineCondition(engine.name, _turns(engine), CircuitBreaker(monotonic)),
+                EngineCondition(engine.name, _turns(engine), CircuitBreaker(monotonic), _batch_turns(engine)),
             )
             for engine in engines
         }
@@ -257,6 +259,12 @@ def _turns(engine: EngineSettings) -> FairTurns:
         waiting=engine.max_queue,
         waiting_of_one=(engine.max_queue + 1) // 2,
     )
+
+
+def _batch_turns(engine: EngineSettings) -> FairTurns:
+    """The places of batches. At least one: a batch must come to its end."""
+    share = max(1, int(engine.max_concurrency * engine.batch_share))
+    return FairTurns(places=share, places_of_one=share)
 
 
 def _param(admission: Admission, missing: list[str]) -> str:

@@ -87,6 +87,9 @@ class EngineSettings(SettingsBlock):
     idle_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 256
     """Requests that each process of the region sends to it at once."""
+    batch_share: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """The part of `max_concurrency` that lines of batches may take, at least one place. Places that are merely free do not
+    become free in time for interactive requests when the lines are long; 1 suits an engine that preempts by priority."""
     max_queue: Annotated[int, Field(ge=0, le=65536)] = 256
     """Requests that may wait for one of these places. Further ones get 503."""
     queue_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0

@@ -49,6 +49,8 @@ class EngineCall:
     project_id: str
     """The caller's project, for fair turns in the queue and in embedded engines. No other engine is sent it."""
     request: EngineRequest
+    is_batch: bool = False
+    """Whether it waits behind interactive requests, and takes a place of the batches' share only."""
 
 
 class Engine(Protocol):

@@ -5,7 +5,7 @@ The router checks for room first. The queue also reports each request's end to t
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 
 import structlog
@@ -28,6 +28,8 @@ from domicile.settings.engines import EngineSettings
 
 log = structlog.get_logger("engines")
 
+# Who waits with the lower number goes first.
+_INTERACTIVE, _BATCH = 0, 1
 _FAULTS = frozenset({Category.UNAVAILABLE, Category.TIMEOUT})
 
 
@@ -41,7 +43,7 @@ class QueuedEngine:
 
     async def complete(self, call: EngineCall) -> bytes:
         """The engine's whole reply, once a place is free."""
-        async with _Turn(self._condition, call.project_id, self._timeout_s):
+        async with _share_of_batches(self._condition, call), _Turn(self._condition, call, self._timeout_s):
             return await self._engine.complete(call)
 
     async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
@@ -59,7 +61,7 @@ class QueuedEngine:
         return parts
 
     async def _parts(self, call: EngineCall, *, events: bool) -> AsyncGenerator[bytes, None]:
-        async with _Turn(self._condition, call.project_id, self._timeout_s) as turn:
+        async with _share_of_batches(self._condition, call), _Turn(self._condition, call, self._timeout_s) as turn:
             open_stream = self._engine.stream if events else self._engine.stream_bytes
             async with aclosing(await open_stream(call)) as parts:
                 turn.answered()
@@ -79,12 +81,30 @@ def queued(
     }
 
 
+@asynccontextmanager
+async def _share_of_batches(condition: EngineCondition, call: EngineCall) -> AsyncGenerator[None, None]:
+    """Hold one of the places of batches, where the call is a line of one. It waits for as long as it takes."""
+    if not call.is_batch:
+        yield
+        return
+    if not condition.batch_turns.begin(call.project_id):
+        try:
+            await condition.batch_turns.wait(call.project_id)
+        except asyncio.CancelledError:
+            raise LeftQueueError from None
+    try:
+        yield
+    finally:
+        condition.batch_turns.leave(call.project_id)
+
+
 class _Turn:
     """One request's place in the queue and at the engine, from its arrival to its end."""
 
-    def __init__(self, condition: EngineCondition, project_id: str, timeout_s: float) -> None:
+    def __init__(self, condition: EngineCondition, call: EngineCall, timeout_s: float) -> None:
         self._condition = condition
-        self._project = project_id
+        self._project = call.project_id
+        self._priority = _BATCH if call.is_batch else _INTERACTIVE
         self._timeout_s = timeout_s
         self._trial: Trial | None = None
 
@@ -98,7 +118,7 @@ class _Turn:
             return self
         try:
             async with asyncio.timeout(self._timeout_s):
-                await turns.wait(self._project)
+                await turns.wait(self._project, self._priority)
         except (TimeoutError, NoRoomError):
             self._condition.breaker.ended(self._trial)
             raise EngineBusyError(region_errors.engine_unavailable(busy=True)) from None

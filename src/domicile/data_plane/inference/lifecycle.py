@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -121,12 +121,12 @@ class Inference:
     ) -> Reply:
         """Run the whole lifecycle and return the reply. Raises `DomicileError` for every error that the caller must see."""
         reservation = await self._admit_and_reserve(adapter, caller, request, context)
-        usage = UsageAccumulator(context.request_id, self._clock.now_ms())
+        usage = UsageAccumulator(context.request_id, self._clock.now_ms(), is_batch=context.is_batch)
         outcome = Outcome.ENGINE_BROKE_OFF
         try:
             prepared = await self._prepare(reservation, request, context)
             placement, raw = await self._run(
-                adapter, prepared, reservation, usage, lambda engine, call: engine.complete(call)
+                adapter, prepared, reservation, usage, context, lambda engine, call: engine.complete(call)
             )
             part = await _read(adapter.begin(request, _names(reservation)).reply, raw, caller.project.project_id)
             usage.add(part)
@@ -156,7 +156,7 @@ class Inference:
         Later errors are events of the stream. A raw stream has no events: its `pieces` raise the error.
         """
         reservation = await self._admit_and_reserve(adapter, caller, request, context)
-        usage = UsageAccumulator(context.request_id, self._clock.now_ms())
+        usage = UsageAccumulator(context.request_id, self._clock.now_ms(), is_batch=context.is_batch)
         is_raw = adapter.is_raw(request)
         try:
             prepared = await self._prepare(reservation, request, context)
@@ -165,6 +165,7 @@ class Inference:
                 prepared,
                 reservation,
                 usage,
+                context,
                 lambda engine, call: engine.stream_bytes(call) if is_raw else engine.stream(call),
             )
         except asyncio.CancelledError as left:
@@ -207,6 +208,7 @@ class Inference:
         prepared: Prepared[ModelRequestT],
         reservation: Reservation,
         usage: UsageAccumulator,
+        context: RequestContext,
         ask: Callable[[Engine, EngineCall], Awaitable[T]],
     ) -> tuple[Placement, T]:
         """Ask engines in turn; return the first answer and its placement. Failover happens only here, before the first byte."""
@@ -219,7 +221,7 @@ class Inference:
             )
             usage.started(placement, request_usage + prepared.request_usage)
             try:
-                return placement, await ask(self._engines[placement.engine], call)
+                return placement, await ask(self._engines[placement.engine], replace(call, is_batch=context.is_batch))
             except EngineFailedError as failed:
                 usage.nothing_ran()
                 tried[placement.engine] = failed.refusal

@@ -10,9 +10,10 @@ from domicile.data_plane.routing import Placement
 class UsageAccumulator:
     """Adds up counts while a request runs. The engine's own count takes precedence over the platform's."""
 
-    def __init__(self, request_id: str, at_ms: int) -> None:
+    def __init__(self, request_id: str, at_ms: int, *, is_batch: bool = False) -> None:
         self._request_id = request_id
         self._at_ms = at_ms
+        self._is_batch = is_batch
         self._placement: Placement | None = None
         self._platform = Usage()
         self._engine: Usage | None = None
@@ -56,7 +57,7 @@ class UsageAccumulator:
             endpoint=admission.endpoint,
             model=admission.model.name,
             tier=reservation.tier,
-            batch=False,
+            batch=self._is_batch,
             engine=self._placement.engine,
             country=self._placement.country,
             outcome=outcome,

@@ -105,5 +105,5 @@ class InferenceLines:
             raise region_errors.model_not_found(decoded.model)
         if getattr(decoded, "stream", None):
             raise region_errors.no_streams_in_batches()
-        context = RequestContext(request_id, len(body))
+        context = RequestContext(request_id, len(body), is_batch=True)
         return await self._inference.answer(endpoint.adapter, caller, decoded, context)

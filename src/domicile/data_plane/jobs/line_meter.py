@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 
 from domicile.data_plane.metering.entry import LedgerEntry
 
@@ -14,7 +13,7 @@ class LineMeter:
     """The `UsageRecorder` of the lifecycle that runs lines. Each line has a task, and so a list, of its own."""
 
     def record(self, entry: LedgerEntry) -> None:
-        _collected.get().append(replace(entry, batch=True))
+        _collected.get().append(entry)
 
     async def settled(self) -> None:
         """Nothing to wait for: the commit of the chunk comes later."""

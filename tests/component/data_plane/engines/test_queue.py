@@ -1,7 +1,8 @@
 """The queue in front of an engine: who waits, who is refused, who leaves, and what is seen of the engine meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,65 @@ async def test_one_that_is_well_again_is_used_again(tmp_path: Path, stub: StubEn
         await until(breaker.allows, what="the pause is over")
         assert (await region.chat("hello", stream=True)).status_code == 200
         assert not breaker.is_open
+
+
+class HeldEngine:
+    """Answers nothing until it is released. Says what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[EngineCall] = []
+        self.released = asyncio.Event()
+
+    async def complete(self, call: EngineCall) -> bytes:
+        self.calls.append(call)
+        await self.released.wait()
+        return b"{}"
+
+    async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
+    async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("members", "share"), [({}, 2), ({"batch_share": 1}, 8), ({"batch_share": 0.01}, 1)])
+async def test_lines_of_batches_take_their_share_and_leave_the_rest(members: dict[str, float], share: int) -> None:
+    settings = engine_settings("one", max_concurrency=8, **members)
+    router, engine = Router([settings]), HeldEngine()
+    router.report("one", healthy=True)
+    condition = router.condition("one")
+    queued = QueuedEngine(engine, settings, condition)
+    line = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"), is_batch=True)
+    asked = replace(line, is_batch=False)
+    lines = [asyncio.create_task(queued.complete(line)) for _ in range(20)]
+    await until(lambda: condition.batch_turns.waiting == 20 - share, what="the others wait for the share")
+    assert engine.calls == [line] * share
+    if share < 8:
+        interactive = asyncio.create_task(queued.complete(asked))
+        await until(lambda: asked in engine.calls, what="an interactive request is asked at once")
+    lines[-1].cancel()
+    await until(lambda: condition.batch_turns.waiting == 19 - share, what="one has left")
+    engine.released.set()
+    done = await asyncio.gather(*lines, return_exceptions=True)
+    assert [each for each in done if each != b"{}"] == [done[-1]]
+    if share < 8:
+        assert await interactive == b"{}"
+    assert (condition.outstanding, condition.batch_turns.running) == (0, 0)
+
+
+async def test_an_interactive_request_goes_before_the_lines_that_wait_with_it() -> None:
+    settings = engine_settings("one", max_concurrency=1, batch_share=1)
+    router, engine = Router([settings]), HeldEngine()
+    router.report("one", healthy=True)
+    condition = router.condition("one")
+    queued = QueuedEngine(engine, settings, condition)
+    first = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", "proj_first", EngineRequest(b"{}"))
+    line = replace(first, project_id=PROJECT, is_batch=True)
+    asked = replace(first, project_id=PROJECT)
+    tasks = []
+    for call in (first, line, asked):
+        tasks.append(asyncio.create_task(queued.complete(call)))
+        await until(lambda: condition.outstanding == len(tasks), what="it runs or waits")
+    engine.released.set()
+    await asyncio.gather(*tasks)
+    assert engine.calls == [first, asked, line]
