@@ -33,7 +33,7 @@ TABLE: list[tuple[str, Endpoint, set[str]]] = [
     ("C26", Endpoint.FILES, FINE_TUNED),
 ]
 BEYOND = {
-    Endpoint.BATCHES: EMBEDDINGS,
+    Endpoint.BATCHES: {*EMBEDDINGS, "gpt-3.5-turbo-instruct", "text-moderation-007", "omni-moderation-latest"},
     Endpoint.CHAT_COMPLETIONS: {"smollm2-135m-instruct"},
     Endpoint.COMPLETIONS: {"gpt-3.5-turbo-instruct", "smollm2-135m-instruct"},
     Endpoint.EMBEDDINGS: {"all-minilm-l6-v2"},
