@@ -12,7 +12,6 @@ import httpx2
 from openai import AsyncOpenAI
 
 from domicile.apps.listeners import BoundListener
-from domicile.apps.region.batches import FilesOf
 from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.request_path import RequestPath, build_request_path
 from domicile.apps.region.serving import build_server
@@ -162,7 +161,6 @@ async def region_under_test(
     inspector: str | None = None,
     limits: Mapping[str, int] | None = None,
     requires: frozenset[str] = frozenset(),
-    batch_files: FilesOf | None = None,
 ) -> AsyncIterator[RegionUnderTest]:
     """Serves while the block runs, built as the process builds it. Every engine counts as healthy until the test or a request
     says otherwise. `inspector`: another program in the place of the region's. `limits`, `requires`: the region's settings."""
@@ -187,7 +185,6 @@ async def region_under_test(
             observer=WorkMetrics(registry),
             inspector=None if inspector is None else inspector_in(folder, stack, inspector),
             preparations=preparations,
-            batch_files=batch_files,
         )
         for engine in engines:
             path.engines.router.report(engine.name, healthy=True)

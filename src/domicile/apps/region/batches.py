@@ -1,15 +1,12 @@
 """The batches of a region: what callers may do with them, and the worker that runs them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.apps.region.content import Content
 from domicile.apps.region.foundation import Foundation
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.inference.lifecycle import Inference
-from domicile.data_plane.jobs.batch_files import BatchFiles, InputFile
+from domicile.data_plane.jobs.batch_files import BatchFiles
 from domicile.data_plane.jobs.batch_leases import BatchLeases
 from domicile.data_plane.jobs.batch_rows import BatchRows
 from domicile.data_plane.jobs.batch_work import BatchWork
@@ -22,24 +19,6 @@ from domicile.data_plane.jobs.usage import MeteredUsage
 from domicile.data_plane.jobs.worker import Pace, Worker
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.policy.residency import ResidencyPolicy
-from domicile.data_plane.storage.objects import StoredObject
-
-FilesOf = Callable[[Content], BatchFiles]
-
-
-class NoFiles:
-    """`BatchFiles` of a region that serves none."""
-
-    def __init__(self, _content: Content) -> None:
-        pass
-
-    async def find(self, project_id: str, file_id: str) -> InputFile | None:
-        return None
-
-    async def add(
-        self, connection: AsyncConnection, stored: StoredObject, *, name: str, expires_after_s: int | None
-    ) -> str:
-        raise RuntimeError("no batch can have begun without a file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +34,6 @@ def build_batches(
     base: Foundation,
     *,
     content: Content,
-    files: BatchFiles,
     policy: ResidencyPolicy,
     blocks: Blocks,
     inference: Inference,
@@ -64,6 +42,7 @@ def build_batches(
 ) -> Batches:
     """`inference` records usage with a `LineMeter`; `meter` gets it once the lines are committed."""
     database, clock, objects, pace = base.storage.region, base.clock, content.objects, pace or Pace()
+    files = BatchFiles(database, objects, content.keys, clock)
     rows, texts, find_model = BatchRows(database, objects, clock), SealedTexts(content.keys), batch_models(policy)
     callers = BatchCallers(base.settings.code, base.snapshots, blocks)
     worker = Worker(

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from domicile.apps.region.batches import Batches, FilesOf, NoFiles, build_batches
+from domicile.apps.region.batches import Batches, build_batches
 from domicile.apps.region.content import Content, open_content
 from domicile.apps.region.engines import Engines, open_engines
 from domicile.apps.region.foundation import Foundation
@@ -44,7 +44,6 @@ async def build_request_path(
     observer: MeterObserver,
     inspector: Inspector | None = None,
     preparations: Sequence[Preparation] | None = None,
-    batch_files: FilesOf | None = None,
 ) -> RequestPath:
     """Build the request path and load the block list. `stack` closes what is opened. Raises like the builders.
 
@@ -73,7 +72,6 @@ async def build_request_path(
     batches = build_batches(
         base,
         content=content,
-        files=(batch_files or NoFiles)(content),
         policy=policy,
         blocks=blocks,
         inference=build(meter=LineMeter()),

@@ -198,8 +198,7 @@ class FileService:
 
     async def _delete(self, connection: AsyncConnection, file_ids: Sequence[str]) -> list[str]:
         object_ids = await repository.delete_files(connection, file_ids)
-        await self._objects.release(connection, object_ids)
-        return object_ids
+        return await self._objects.release(connection, object_ids)
 
     async def _open(self, project_id: str, records: Sequence[FileRecord]) -> list[StoredFile]:
         if not records:

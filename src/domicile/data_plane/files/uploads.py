@@ -271,8 +271,7 @@ class UploadService:
     async def _release(self, connection: AsyncConnection, parts: Sequence[UploadedPart]) -> list[str]:
         object_ids = [part.content.object_id for part in parts]
         await upload_repository.delete_parts(connection, [part.part_id for part in parts])
-        await self._objects.release(connection, object_ids)
-        return object_ids
+        return await self._objects.release(connection, object_ids)
 
     async def _md5(self, parts: Sequence[UploadedPart]) -> str:
         """The checksum that the client may give, in hexadecimal: for integrity, not for security."""

@@ -1,8 +1,5 @@
 """/v1/batches (contract C24): create, get, list and cancel."""
 
-from typing import Annotated
-
-from msgspec import Meta
 from starlette.requests import Request
 
 from domicile.data_plane.http.answer import Answer, json_answer
@@ -10,18 +7,13 @@ from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.jobs.service import BatchService
 from domicile.data_plane.policy.caller import Caller
 from domicile.openai_api.batches import CreateBatchRequest
-from domicile.openai_api.closed import Closed
 from domicile.web.bodies.body_limits import body_limit
-from domicile.web.bodies.json_body import converted
 from domicile.web.bodies.reading import read_json
 from domicile.web.idempotency_key import read_idempotency_key
+from domicile.web.query import Query
 
+DEFAULT_LIMIT = 20
 BODY_LIMIT_BYTES = body_limit("/v1/batches")
-
-
-class _ListQuery(Closed, frozen=True):
-    after: Annotated[str, Meta(max_length=64)] | None = None
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
 
 
 class Batches:
@@ -42,8 +34,9 @@ class Batches:
 
     async def list(self, request: Request, caller: Caller, _context: RequestContext) -> Answer:
         """Answer with a page of the project's batches, the newest first."""
-        query = converted(dict(request.query_params), _ListQuery, from_text=True)
-        return json_answer(await self._service.list(caller, after=query.after, limit=query.limit))
+        query = Query(request, {"after", "limit"})
+        limit = query.integer("limit", minimum=1, maximum=100) or DEFAULT_LIMIT
+        return json_answer(await self._service.list(caller, after=query.text("after"), limit=limit))
 
     async def cancel(self, request: Request, caller: Caller, _context: RequestContext) -> Answer:
         """Answer with the batch, of which no further line begins."""

@@ -33,9 +33,10 @@ async def write_output(batch: Batch, leases: BatchLeases, objects: Objects) -> B
 
 
 async def drop_output(output: BatchOutput, objects: Objects) -> None:
-    """Delete what `write_output` has written, where another worker has ended the batch. Raises the store's errors."""
-    written = [part.object_id for part in (output.output, output.errors) if part is not None]
-    await objects.delete(written)
+    """Delete what `write_output` has written, where another worker has ended the batch."""
+    for part in (output.output, output.errors):
+        if part is not None:
+            await objects.discard(part)
 
 
 async def _unrun_lines(batch: Batch, chunk: FinishedChunk, objects: Objects) -> bytes:

@@ -1,23 +1,24 @@
 """Creates, shows, lists and cancels batches for a caller."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 
 import msgspec
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
+from domicile.data_plane.files.content import readable
 from domicile.data_plane.jobs.batch import Batch, BatchStatus
 from domicile.data_plane.jobs.batch_files import INPUT_PURPOSE, BatchFiles, InputFile
 from domicile.data_plane.jobs.batch_rows import UNFINISHED_MAX, BatchRows, InputGoneError, NewBatch, TooManyBatchesError
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
-from domicile.data_plane.policy.retention import check_agreement, check_zdr
+from domicile.data_plane.policy.retention import check_zdr
+from domicile.data_plane.policy.storing import admit_storing
 from domicile.kernel import errors
 from domicile.kernel.clock import seconds
-from domicile.kernel.ids import new_id
+from domicile.kernel.ids import is_id, new_id
 from domicile.openai_api.batches import (
     BatchErrors,
     BatchList,
@@ -31,8 +32,7 @@ from domicile.openai_api.batches import (
 
 INPUT_BYTES_MAX = 200 * 1024 * 1024
 _RETRY_AFTER_S = 600
-# Only what may be an id reaches the database.
-_ID = re.compile(r"batch_[0-9A-Za-z]{24}")
+_PREFIX = "batch_"
 
 
 class BatchService:
@@ -58,10 +58,11 @@ class BatchService:
         if earlier is not None:
             return await self._shown(earlier)
         file = await self._input(project_id, request.input_file_id)
-        batch_id, expiry = new_id("batch_"), request.output_expires_after
+        batch_id, expiry = new_id(_PREFIX), request.output_expires_after
         metadata = None
         if request.metadata is not None:
-            metadata = await self._texts.seal_metadata(project_id, batch_id, request.metadata)
+            with readable():
+                metadata = await self._texts.seal_metadata(project_id, batch_id, request.metadata)
         new = NewBatch(
             batch_id=batch_id,
             project_id=project_id,
@@ -88,7 +89,8 @@ class BatchService:
 
     async def get(self, caller: Caller, batch_id: str) -> BatchObject:
         """Raises 404."""
-        found = await self._rows.find(caller.project.project_id, batch_id) if _ID.fullmatch(batch_id) else None
+        # Only what may be an id reaches the database.
+        found = await self._rows.find(caller.project.project_id, batch_id) if is_id(_PREFIX, batch_id) else None
         if found is None:
             raise errors.not_found("batch", batch_id)
         return await self._shown(found)
@@ -96,7 +98,7 @@ class BatchService:
     async def list(self, caller: Caller, *, after: str | None, limit: int) -> BatchList:
         """A page. Raises 400 for an unknown `after`."""
         page = None
-        if after is None or _ID.fullmatch(after):
+        if after is None or is_id(_PREFIX, after):
             page = await self._rows.page(caller.project.project_id, after=after, limit=limit + 1)
         if page is None:
             raise errors.invalid_value("'after' must be the id of a batch.", "after")
@@ -105,7 +107,7 @@ class BatchService:
 
     async def cancel(self, caller: Caller, batch_id: str) -> BatchObject:
         """Let no further line begin. Raises 404, and 409 for a batch whose lines have ended."""
-        found = await self._rows.cancel(caller.project.project_id, batch_id) if _ID.fullmatch(batch_id) else None
+        found = await self._rows.cancel(caller.project.project_id, batch_id) if is_id(_PREFIX, batch_id) else None
         if found is None:
             raise errors.not_found("batch", batch_id)
         if found.status is not BatchStatus.CANCELLING:
@@ -114,10 +116,9 @@ class BatchService:
 
     def _admit(self, caller: Caller, endpoint: Endpoint) -> None:
         policy = self._policy
-        for each in (Endpoint.BATCHES, endpoint):
-            if not policy.catalogue.eligible_models(each, policy.rows):
-                raise region_errors.endpoint_not_eligible(each, policy.region)
-        check_agreement(policy, caller)
+        admit_storing(policy, caller, Endpoint.BATCHES)
+        if not policy.catalogue.eligible_models(endpoint, policy.rows):
+            raise region_errors.endpoint_not_eligible(endpoint, policy.region)
         check_zdr(policy, caller, endpoint)
 
     async def _input(self, project_id: str, file_id: str) -> InputFile:
@@ -145,10 +146,11 @@ class BatchService:
     async def _shown(self, batch: Batch) -> BatchObject:
         broken: BatchErrors | None = None
         metadata: dict[str, str] | None = None
-        if batch.errors is not None:
-            broken = await self._texts.open_errors(batch.project_id, batch.batch_id, batch.errors)
-        if batch.metadata is not None:
-            metadata = await self._texts.open_metadata(batch.project_id, batch.batch_id, batch.metadata)
+        with readable():
+            if batch.errors is not None:
+                broken = await self._texts.open_errors(batch.project_id, batch.batch_id, batch.errors)
+            if batch.metadata is not None:
+                metadata = await self._texts.open_metadata(batch.project_id, batch.batch_id, batch.metadata)
         return _object(batch, broken, metadata)
 
 

@@ -215,7 +215,7 @@ class Worker:
                 await asyncio.sleep(self._pace.retry_s)
         if not is_in:
             log.warning("claim_lost", batch=claim.batch_id, chunk=claim.number)
-            await self._objects.delete([result.stored.object_id])
+            await self._objects.discard(result.stored)
         return is_in
 
     async def _put_off(self, claim: Claim, *, delay_ms: int, is_fault: bool) -> None:

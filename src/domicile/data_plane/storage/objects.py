@@ -187,12 +187,18 @@ class Objects:
         held = update(table).where(whole).values(holders=table.c.holders + 1)
         return (await connection.execute(held)).rowcount == len(object_ids)
 
-    async def release(self, connection: AsyncConnection, object_ids: Sequence[str]) -> None:
-        """Let go of objects, in the transaction that deletes what refers to them. The last holder's call deletes them."""
+    async def release(self, connection: AsyncConnection, object_ids: Sequence[str]) -> list[str]:
+        """Let go of objects, in the transaction that deletes what refers to them.
+
+        Return those that nobody holds any more: nobody can read them from then on, and they are to be deleted.
+        """
         table = stored_object
         state = case((table.c.holders <= 1, ObjectState.DELETING.value), else_=table.c.state)
         values = {"holders": table.c.holders - 1, "state": state, "changed_at_ms": self._clock.now_ms()}
-        await connection.execute(update(table).where(table.c.object_id.in_(object_ids)).values(values))
+        chosen = table.c.object_id.in_(object_ids)
+        await connection.execute(update(table).where(chosen).values(values))
+        unheld = select(table.c.object_id).where(chosen, table.c.state == ObjectState.DELETING.value)
+        return list((await connection.execute(unheld)).scalars())
 
     async def discard(self, stored: StoredObject) -> None:
         """Delete an object unless it was kept: of a transaction that failed, nobody may know whether it did.

@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from domicile.apps.region.content import Content
 from domicile.boundary.snapshot import Shard
 from domicile.data_plane.jobs import batch_rows, service
 from domicile.data_plane.jobs.worker import Worker
 from domicile.kernel.ids import new_id
-from tests.component.data_plane.jobs.workshop import FilesInATable
 from tests.component.data_plane.region_under_test import (
     MODEL,
     SECRET,
@@ -50,15 +48,29 @@ class Batching:
     """A region, its files, and its worker, which a test starts."""
 
     region: RegionUnderTest
-    files: FilesInATable
 
     @property
     def worker(self) -> Worker:
         return self.region.path.batches.worker
 
+    async def upload(self, content: bytes, *, purpose: str = "batch", secret: str = SECRET) -> str:
+        """A new file's id."""
+        form: dict[str, Any] = {"data": {"purpose": purpose}, "files": {"file": ("input.jsonl", content)}}
+        made = await self.region.http.post("/v1/files", headers={"authorization": f"Bearer {secret}"}, **form)
+        assert made.status_code == 200, made.text
+        return str(made.json()["id"])
+
+    async def records(self, file_id: str | None) -> list[Any]:
+        """The lines of an output file or an error file."""
+        listed = (await self.region.http.get("/v1/files", params={"purpose": "batch_output"})).json()["data"]
+        assert file_id in {file["id"] for file in listed}
+        content = await self.region.http.get(f"/v1/files/{file_id}/content")
+        return [json.loads(line) for line in content.content.splitlines()]
+
     async def post(self, content: bytes, **members: Any) -> Any:
-        file = await self.files.upload(PROJECT, content)
-        body = {"input_file_id": file.file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        body = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        if "input_file_id" not in members:
+            body["input_file_id"] = await self.upload(content)
         return await self.region.http.post("/v1/batches", json={**body, **members})
 
     async def run_to_end(self, batch_id: str) -> Any:
@@ -79,14 +91,8 @@ class Batching:
 
 @pytest_asyncio.fixture
 async def batching(tmp_path: Path, stub: StubEngine) -> AsyncIterator[Batching]:
-    made: list[FilesInATable] = []
-
-    def files(content: Content) -> FilesInATable:
-        made.append(FilesInATable(content.objects._database, content.objects))
-        return made[0]
-
     engine = engine_settings("one", socket=stub.socket, models=MODELS)
-    async with region_under_test(tmp_path, [engine], batch_files=files) as region:
+    async with region_under_test(tmp_path, [engine]) as region:
         records = Shard(
             "eu",
             0,
@@ -95,8 +101,7 @@ async def batching(tmp_path: Path, stub: StubEngine) -> AsyncIterator[Batching]:
             (key_record(SECRET), key_record(OTHER_SECRET, project_id=OTHER_PROJECT)),
         )
         region.snapshots.swap(snapshot_table(records))
-        await made[0].create_table()
-        yield Batching(region, made[0])
+        yield Batching(region)
 
 
 def chat(number: int, **members: Any) -> dict[str, Any]:
@@ -110,10 +115,10 @@ def jsonl(*requests: dict[str, Any]) -> bytes:
 
 @pytest.mark.contract("C24")
 async def test_the_official_client_walks_through_a_batch(batching: Batching, stub: StubEngine) -> None:
-    file = await batching.files.upload(PROJECT, jsonl(*(chat(each) for each in range(1, 31))))
+    file_id = await batching.upload(jsonl(*(chat(each) for each in range(1, 31))))
     async with batching.region.official_client() as client:
         made = await client.batches.create(
-            input_file_id=file.file_id,
+            input_file_id=file_id,
             endpoint="/v1/chat/completions",
             completion_window="24h",
             metadata={"night": "first"},
@@ -130,7 +135,7 @@ async def test_the_official_client_walks_through_a_batch(batching: Batching, stu
     assert ended.usage is not None
     assert ended.usage.total_tokens == ended.usage.input_tokens + ended.usage.output_tokens > 0
     assert (ended.model, [each.id for each in listed.data], listed.has_more) == (MODEL, [made.id], False)
-    records = await batching.files.content(PROJECT, ended.output_file_id)
+    records = await batching.records(ended.output_file_id)
     assert [record["custom_id"] for record in records] == [f"line-{each}" for each in range(1, 31)]
     first = records[0]
     assert first["id"].startswith("batch_req_")
@@ -154,7 +159,7 @@ async def test_lines_that_are_refused_stand_in_the_error_file(batching: Batching
     made = (await batching.post(jsonl(chat(1), *bad))).json()
     ended = await batching.run_to_end(made["id"])
     assert ended["request_counts"] == {"total": 5, "completed": 1, "failed": 4}
-    records = await batching.files.content(PROJECT, ended["error_file_id"])
+    records = await batching.records(ended["error_file_id"])
     assert [record["custom_id"] for record in records] == ["line-2", "line-3", "line-4", "line-5"]
     seen = [(each["response"]["status_code"], each["response"]["body"]["error"]["code"]) for each in records]
     assert seen == [
@@ -237,11 +242,11 @@ async def test_a_batch_that_cannot_be_created(
 
 
 async def test_a_file_that_cannot_be_an_input(batching: Batching, monkeypatch: pytest.MonkeyPatch) -> None:
-    theirs = await batching.files.upload(OTHER_PROJECT, jsonl(chat(1)))
-    answer = await batching.post(b"", input_file_id=theirs.file_id)
+    theirs = await batching.upload(jsonl(chat(1)), secret=OTHER_SECRET)
+    answer = await batching.post(b"", input_file_id=theirs)
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
-    other_purpose = await batching.files.upload(PROJECT, jsonl(chat(1)), purpose="user_data")
-    answer = await batching.post(b"", input_file_id=other_purpose.file_id)
+    other_purpose = await batching.upload(jsonl(chat(1)), purpose="user_data")
+    answer = await batching.post(b"", input_file_id=other_purpose)
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input_file_id")
     monkeypatch.setattr(service, "INPUT_BYTES_MAX", 10)
     answer = await batching.post(b"x" * 11)
@@ -286,7 +291,7 @@ async def test_a_batch_is_cancelled_once(batching: Batching) -> None:
     ended = await batching.run_to_end(made["id"])
     assert (ended["status"], ended["output_file_id"]) == ("cancelled", None)
     assert ended["request_counts"] == {"total": 60, "completed": 0, "failed": 60}
-    records = await batching.files.content(PROJECT, ended["error_file_id"])
+    records = await batching.records(ended["error_file_id"])
     assert {record["error"]["code"] for record in records} == {"batch_cancelled"}
     assert {record["response"] for record in records} == {None}
     again = await batching.region.http.post(path)
@@ -295,16 +300,35 @@ async def test_a_batch_is_cancelled_once(batching: Batching) -> None:
 
 
 async def test_a_repeated_post_makes_one_batch(batching: Batching) -> None:
-    file = await batching.files.upload(PROJECT, jsonl(chat(1)))
-    body = {"input_file_id": file.file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    file_id = await batching.upload(jsonl(chat(1)))
+    body = {"input_file_id": file_id, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
     http, key = batching.region.http, {"idempotency-key": "once"}
     both = await asyncio.gather(*(http.post("/v1/batches", json=body, headers=key) for _ in range(2)))
-    await batching.files.delete(file)
+    assert (await http.delete(f"/v1/files/{file_id}")).status_code == 200
     later = await http.post("/v1/batches", json=body, headers=key)
     assert len({each.json()["id"] for each in (*both, later)}) == 1
     other = await http.post("/v1/batches", json={**body, "metadata": {}}, headers=key)
     assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency_key_reused")
     assert len((await http.get("/v1/batches")).json()["data"]) == 1
+
+
+async def test_an_input_that_is_deleted_is_read_to_the_end_and_an_output_that_is_deleted_is_gone(
+    batching: Batching,
+) -> None:
+    http = batching.region.http
+    file_id = await batching.upload(jsonl(*(chat(each) for each in range(1, 31))))
+    made = (await batching.post(b"", input_file_id=file_id)).json()
+    assert (await http.delete(f"/v1/files/{file_id}")).status_code == 200
+    assert (await http.get(f"/v1/files/{file_id}/content")).status_code == 404
+    ended = await batching.run_to_end(made["id"])
+    assert ended["request_counts"] == {"total": 30, "completed": 30, "failed": 0}
+    output = f"/v1/files/{ended['output_file_id']}"
+    assert (await http.delete(output)).status_code == 200
+    assert (await http.get(f"{output}/content")).status_code == 404
+    assert (await http.get(f"/v1/batches/{made['id']}")).json()["output_file_id"] == ended["output_file_id"]
+    objects = batching.region.path.content.objects
+    await objects.sweep()
+    assert [name async for name in objects.store.names()] == []
 
 
 async def test_too_many_batches_that_have_not_ended(batching: Batching, monkeypatch: pytest.MonkeyPatch) -> None:

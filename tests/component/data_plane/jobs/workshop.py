@@ -1,4 +1,4 @@
-"""Everything that a worker of batches needs, on a given database, with files in a table of the tests' own."""
+"""Everything that a worker of batches needs, on a given database."""
 
 import asyncio
 import json
@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from domicile.boundary.usage import Usage
 from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.files import repository
+from domicile.data_plane.files.record import new_record
 from domicile.data_plane.jobs.batch import LEASE_MS, Batch
-from domicile.data_plane.jobs.batch_files import InputFile
+from domicile.data_plane.jobs.batch_files import INPUT_PURPOSE, BatchFiles, InputFile
 from domicile.data_plane.jobs.batch_leases import BatchLeases
 from domicile.data_plane.jobs.batch_rows import BatchRows, NewBatch
 from domicile.data_plane.jobs.batch_work import BatchWork
@@ -30,7 +29,7 @@ from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.storage.key_store import FolderKeyStore
 from domicile.data_plane.storage.object_store import LocalObjectStore
-from domicile.data_plane.storage.objects import Objects, StoredObject
+from domicile.data_plane.storage.objects import Objects
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.region_key import HeldRegionKeys
 from domicile.kernel import errors
@@ -46,47 +45,29 @@ QUICK = Pace(idle_s=0.05, renew_s=0.3, endings_s=0.05, watch_s=0.1, retry_s=0.05
 REGION_KEY = bytes(range(32))
 
 
-class FilesInATable:
-    """`BatchFiles` with plain names: what the tests look up is what a worker has kept."""
+class Files(BatchFiles):
+    """What callers do with files, beside what batches do."""
 
-    def __init__(self, database: Database, objects: Objects) -> None:
-        self._database = database
-        self._objects = objects
-
-    async def create_table(self) -> None:
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                text(
-                    "CREATE TABLE IF NOT EXISTS test_file (file_id VARCHAR PRIMARY KEY, project_id VARCHAR, purpose VARCHAR,"
-                    " object_id VARCHAR, size_bytes BIGINT, name VARCHAR, expires_after_s INTEGER)"
-                )
-            )
-
-    async def upload(self, project_id: str, content: bytes, purpose: str = "batch") -> InputFile:
+    async def upload(self, project_id: str, content: bytes) -> InputFile:
         writer = await self._objects.write(project_id)
         await writer.write(content)
         stored = await writer.close()
+        record = new_record(
+            await self._keys.of(project_id),
+            name="input.jsonl",
+            purpose=INPUT_PURPOSE,
+            size_bytes=len(content),
+            lifetime_s=None,
+            now_ms=self._clock.now_ms(),
+        )
         async with self._database.transaction() as connection:
-            file_id = await self._insert(connection, stored, purpose, "input.jsonl", None)
-        return InputFile(file_id, purpose, (stored,))
-
-    async def find(self, project_id: str, file_id: str) -> InputFile | None:
-        query = text("SELECT * FROM test_file WHERE project_id = :project_id AND file_id = :file_id")
-        async with self._database.reading() as connection:
-            row = (await connection.execute(query, {"project_id": project_id, "file_id": file_id})).first()
-        if row is None:
-            return None
-        return InputFile(row.file_id, row.purpose, (StoredObject(row.object_id, row.project_id, row.size_bytes),))
-
-    async def add(
-        self, connection: AsyncConnection, stored: StoredObject, *, name: str, expires_after_s: int | None
-    ) -> str:
-        return await self._insert(connection, stored, "batch_output", name, expires_after_s)
+            await self._objects.keep(connection, stored)
+            await repository.insert_file(connection, record, [stored])
+        return InputFile(record.file_id, INPUT_PURPOSE, (stored,))
 
     async def delete(self, file: InputFile) -> None:
         async with self._database.transaction() as connection:
-            await connection.execute(text("DELETE FROM test_file WHERE file_id = :id"), {"id": file.file_id})
-            await self._objects.release(connection, [part.object_id for part in file.parts])
+            await self._objects.release(connection, await repository.delete_files(connection, [file.file_id]))
 
     async def content(self, project_id: str, file_id: str | None) -> list[Any]:
         """The records of a file; none where there is no file."""
@@ -94,25 +75,9 @@ class FilesInATable:
             return []
         file = await self.find(project_id, file_id)
         assert file is not None
+        assert file.purpose == "batch_output"
         whole = b"".join([piece async for piece in self._objects.read(file.parts[0])])
         return [json.loads(line) for line in whole.splitlines()]
-
-    async def _insert(
-        self, connection: AsyncConnection, stored: StoredObject, purpose: str, name: str, expires_after_s: int | None
-    ) -> str:
-        await self._objects.keep(connection, stored)
-        file_id = new_id("file-")
-        row: dict[str, Any] = {
-            "id": file_id,
-            "project": stored.project_id,
-            "purpose": purpose,
-            "object": stored.object_id,
-        }
-        row |= {"size": stored.size_bytes, "name": name, "expires": expires_after_s}
-        await connection.execute(
-            text("INSERT INTO test_file VALUES (:id, :project, :purpose, :object, :size, :name, :expires)"), row
-        )
-        return file_id
 
 
 @dataclass
@@ -181,7 +146,7 @@ class Workshop:
     meter: Meter
     objects: Objects
     keys: ProjectKeys
-    files: FilesInATable
+    files: Files
     rows: BatchRows
     queue: ChunkQueue
     leases: BatchLeases
@@ -267,8 +232,7 @@ async def workshop(
     async with AsyncExitStack() as stack:
         keys = ProjectKeys(FolderKeyStore(folder / "keys"), HeldRegionKeys([REGION_KEY]), clock)
         objects = Objects(LocalObjectStore(folder / "objects"), keys, database, clock)
-        files = FilesInATable(database, objects)
-        await files.create_table()
+        files = Files(database, objects, keys, clock)
         meter = Meter(
             MeteringRepository(metering),
             CurrentSnapshot(),

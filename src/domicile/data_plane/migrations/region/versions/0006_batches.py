@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006_batches"
-down_revision = "0004_stored_objects"
+down_revision = "0005_files"
 
 
 def upgrade() -> None:
