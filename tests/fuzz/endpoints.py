@@ -1,5 +1,6 @@
 """Every served path with what it needs to get as far as its body: a key, objects that exist, and a valid body."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,6 +175,16 @@ ENDPOINTS = [
 POSTS = [endpoint for endpoint in ENDPOINTS if "POST" in endpoint.methods]
 
 
+def new_batch(client: OpenAI) -> dict[str, str]:
+    """The ids of objects that exist: an input of two lines, and a batch that runs it."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
+    request = {"method": "POST", "url": "/v1/chat/completions", "body": body}
+    lines = "\n".join(json.dumps({"custom_id": str(number), **request}) for number in range(2)).encode()
+    file = client.files.create(file=("a.jsonl", lines), purpose="batch")
+    batch = client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    return {"input_file_id": file.id, "batch_id": batch.id}
+
+
 def new_file_and_upload(client: OpenAI) -> dict[str, str]:
     """The ids of objects that exist: a file, and an upload with a part."""
     file = client.files.create(file=("a.txt", b"content"), purpose="user_data")
@@ -204,7 +215,7 @@ class Targets:
             "model": MODEL,
             "image_id": "img_" + "0" * 24,
             **new_file_and_upload(installation.client("us", key.secret)),
-            "batch_id": "batch_" + "0" * 24,
+            **new_batch(installation.client("us", key.secret)),
             "code": "us",
             "organization_id": installation.operator("GET", "/operator/v1/organization")["id"],
             "sha256": "0" * 64,

@@ -1,5 +1,6 @@
 """A prompt sent to Europe is nowhere else: no file, no memory, no log, nothing that crossed (contract C05 and C07)."""
 
+import json
 import resource
 import secrets
 import time
@@ -113,6 +114,53 @@ def test_a_file_stays_in_its_region_and_lies_there_only_sealed(
 
     needles = forms(needle)
     for process in ("control", "region-us", "engine-us", "engine-eu"):
+        assert in_memory(installation.processes[process].pid, needles) == [], process
+    for folder in ("control", "us", "logs", "eu"):
+        assert in_files(installation.folder / folder, needles) == [], folder
+    assert [form for form, encoded in needles.items() if encoded in relay.captured] == []
+
+
+@pytest.mark.contract("C06")
+@pytest.mark.contract("C24")
+def test_a_batch_stays_in_its_region_and_lies_there_only_sealed(
+    installation: Installation, relay: CapturingRelay
+) -> None:
+    issued = installation.new_key("eu")
+    client = installation.client("eu", issued.secret)
+    needle = canary()
+    text = needle.decode()
+    body: dict[str, Any] = {"model": "gpt-4o-2024-08-06", "messages": [{"role": "user", "content": text}]}
+    request = {"custom_id": text, "method": "POST", "url": "/v1/chat/completions", "body": body}
+    refused = {**request, "custom_id": f"{text}-refused", "body": {**body, "messages": text}}
+    # The third ends in the errors of its row, and both ids in the files of the first.
+    broken = {**request, "body": {**body, "model": text}}
+    inputs = [[request, refused], [broken]]
+    ended = []
+    for lines in inputs:
+        content = "\n".join(json.dumps(line) for line in lines).encode()
+        file = client.files.create(file=(text, content), purpose="batch")
+        made = client.batches.create(
+            input_file_id=file.id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            metadata={"note": text},
+        )
+        eventually(
+            lambda made=made: client.batches.retrieve(made.id).status in {"completed", "failed"},  # type: ignore[misc]
+            within_s=60,
+            what="the batch ends",
+        )
+        ended.append(client.batches.retrieve(made.id))
+    done, failed = ended
+    for file_id in (done.output_file_id, done.error_file_id):
+        assert file_id is not None
+        assert needle in client.files.content(file_id).read()
+    assert failed.errors is not None
+    assert text in str(failed.errors)
+    assert done.metadata == {"note": text}
+
+    needles = forms(needle)
+    for process in ("control", "region-us", "engine-us"):
         assert in_memory(installation.processes[process].pid, needles) == [], process
     for folder in ("control", "us", "logs", "eu"):
         assert in_files(installation.folder / folder, needles) == [], folder
