@@ -14,12 +14,15 @@ from tests.unit.data_plane.metering.entries import in_ledger
 from tests.unit.data_plane.region_parts import PROJECT
 
 from domicile.data_plane.jobs import batch_rows, chunk_queue
-from domicile.data_plane.jobs.batch import Batch, BatchStatus
+from domicile.data_plane.jobs.batch import Batch, BatchStatus, ChunkPlan, ChunkResult, Claim, Ending
+from domicile.data_plane.jobs.batch_leases import FencedError
 from domicile.data_plane.jobs.chunk_run import run_lines, store_results
+from domicile.data_plane.jobs.finalisation import drop_output, write_output
 from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
 from domicile.data_plane.jobs.results import LineReply
 from domicile.data_plane.jobs.usage import MeteredUsage
+from domicile.data_plane.storage.object_store import ObjectStore, ObjectStoreUnavailableError
 from domicile.data_plane.tables import batch as batch_table
 from domicile.data_plane.tables import batch_chunk, stored_object
 from domicile.openai_api.batches import BatchRequest
@@ -256,42 +259,146 @@ async def test_two_workers_share_a_batch_and_never_run_a_line_twice(shop: Worksh
     assert len(await in_ledger(shop.metering)) == 300
 
 
-async def test_a_worker_whose_lease_was_taken_commits_nothing(databases: Open, tmp_path: Path) -> None:
-    """A worker that was stopped for longer than a lease, as a suspended machine is."""
-    async with workshop(tmp_path / "shop", await databases("region"), await databases("metering"), lease_ms=0) as shop:
-        batch = await shop.batch(lines(25))
-        assert await shop.worker(shop.runner())._work.validate_one()
-        results = []
-        for _ in range(2):
-            claimed = await shop.queue.claim()
-            assert claimed is not None
-            content = await read_lines(shop.objects, claimed.batch, claimed.plan)
-            gate = asyncio.Semaphore(25)
-            done = await run_lines(claimed, content, shop.runner(), gate, lambda: None)
-            results.append((claimed.claim, await store_results(shop.objects, claimed, done)))
-        (late, lost), (now, kept) = results
-        assert not await shop.queue.commit(late, lost)
-        assert await shop.queue.commit(now, kept)
-        assert await shop.queue.commit(now, kept), "a repeated commit whose first answer was lost"
-        assert not await shop.queue.commit(late, lost)
-        assert (await shop.now(batch)).completed == 25
+@pytest.fixture
+async def late(databases: Open, tmp_path: Path) -> AsyncIterator[Workshop]:
+    """Leases here are over at once, as they are for a machine that was suspended."""
+    made = workshop(tmp_path / "shop", await databases("region"), await databases("metering"), lease_ms=0)
+    async with made as opened:
+        yield opened
 
 
-async def test_the_usage_of_a_worker_that_died_after_its_commit_is_counted_once(
-    databases: Open, tmp_path: Path
-) -> None:
-    async with workshop(tmp_path / "shop", await databases("region"), await databases("metering"), lease_ms=0) as shop:
-        batch = await shop.batch(lines(25))
-        assert await shop.worker(shop.runner())._work.validate_one()
-        claimed = await shop.queue.claim()
-        assert claimed is not None
-        content = await read_lines(shop.objects, claimed.batch, claimed.plan)
-        done = await run_lines(claimed, content, shop.runner(), asyncio.Semaphore(25), lambda: None)
-        result = await store_results(shop.objects, claimed, done)
-        assert await shop.queue.commit(claimed.claim, result)
-        assert await shop.leases.claim_finalisation() is None, "its usage is not in the ledger yet"
-        # It may have got as far as the ledger, and not to its own row.
-        await MeteredUsage(shop.meter).record(result.entries[:10])
-        async with shop.working(shop.runner()):
-            await shop.ended(batch)
-        assert len(await in_ledger(shop.metering)) == 25
+async def run_chunk(shop: Workshop) -> tuple[Claim, ChunkResult]:
+    """The results of the next chunk, which are not committed yet."""
+    claimed = await shop.queue.claim()
+    assert claimed is not None
+    content = await read_lines(shop.objects, claimed.batch, claimed.plan)
+    done = await run_lines(claimed, content, shop.runner(), asyncio.Semaphore(25), lambda: None)
+    return claimed.claim, await store_results(shop.objects, claimed, done)
+
+
+async def test_a_worker_whose_lease_was_taken_commits_nothing(late: Workshop) -> None:
+    batch = await late.batch(lines(25))
+    assert await late.worker(late.runner())._work.validate_one()
+    (first, lost), (second, kept) = [await run_chunk(late) for _ in range(2)]
+    assert not await late.queue.commit(first, lost)
+    assert await late.queue.commit(second, kept)
+    assert await late.queue.commit(second, kept), "a repeated commit whose first answer was lost"
+    assert not await late.queue.commit(first, lost)
+    assert (await late.now(batch)).completed == 25
+
+
+async def test_the_usage_of_a_worker_that_died_after_its_commit_is_counted_once(late: Workshop) -> None:
+    batch = await late.batch(lines(25))
+    assert await late.worker(late.runner())._work.validate_one()
+    claim, result = await run_chunk(late)
+    assert await late.queue.commit(claim, result)
+    assert await late.leases.claim_finalisation() is None, "its usage is not in the ledger yet"
+    # It may have got as far as the ledger, and not to its own row.
+    await MeteredUsage(late.meter).record(result.entries[:10])
+    async with late.working(late.runner()):
+        await late.ended(batch)
+    assert len(await in_ledger(late.metering)) == 25
+
+
+async def test_a_validation_that_was_left_begins_again(late: Workshop) -> None:
+    batch = await late.batch(lines(30))
+    left = await late.leases.claim_validation()
+    assert left is not None
+    assert await late.worker(late.runner())._work.validate_one()
+    with pytest.raises(FencedError):
+        await late.leases.validated(left, "gpt-4-0613", [ChunkPlan(0, 1, 1, 1)])
+    found = await late.now(batch)
+    assert (found.model, found.total) == ("gpt-4o-2024-08-06", 30)
+
+
+async def test_of_two_that_finalize_one_ends_the_batch(late: Workshop) -> None:
+    batch = await late.batch(lines(25))
+    assert await late.worker(late.runner())._work.validate_one()
+    claim, result = await run_chunk(late)
+    assert await late.queue.commit(claim, result)
+    await late.queue.metered(claim)
+    slow, quick = [await late.leases.claim_finalisation() for _ in range(2)]
+    assert slow is not None
+    assert quick is not None
+    lost, kept = [await write_output(each, late.leases, late.objects) for each in (slow, quick)]
+    for _ in range(2):
+        await late.leases.finalized(quick, kept)
+    with pytest.raises(FencedError):
+        await late.leases.finalized(slow, lost)
+    await drop_output(lost, late.objects)
+    await check_invariant(late, batch, 25)
+    await late.objects.sweep()
+    names = [name async for name in late.objects.store.names()]
+    assert len(names) == 2, "the input and one output"
+
+
+async def test_a_batch_goes_on_when_its_store_is_back(shop: Workshop) -> None:
+    store = StoreThatIsAway(shop.objects.store)
+    shop.objects.store = store
+    batch = await shop.batch(lines(60))
+    async with shop.working(shop.runner()):
+        for _ in range(3):
+            store.is_away = True
+            refused = store.refused
+            async with asyncio.timeout(60):
+                while store.refused == refused and not (await shop.now(batch)).status.is_final:
+                    await asyncio.sleep(0.01)
+            store.is_away = False
+            await asyncio.sleep(0)
+        assert (await shop.ended(batch)).status is BatchStatus.COMPLETED
+    assert (await check_invariant(shop, batch, 60))[1] == []
+    assert len(await in_ledger(shop.metering)) == 60
+
+
+@dataclass
+class StoreThatIsAway:
+    """An object store, and times without it."""
+
+    store: ObjectStore
+    is_away: bool = False
+    refused: int = 0
+
+    async def put(self, name: str, source: AsyncIterator[bytes]) -> None:
+        self._require()
+        await self.store.put(name, source)
+
+    async def read(self, name: str, start: int, end: int) -> bytes:
+        self._require()
+        return await self.store.read(name, start, end)
+
+    async def delete(self, name: str) -> None:
+        self._require()
+        await self.store.delete(name)
+
+    def names(self) -> AsyncIterator[str]:
+        return self.store.names()
+
+    async def sweep(self) -> None:
+        await self.store.sweep()
+
+    def _require(self) -> None:
+        if self.is_away:
+            self.refused += 1
+            raise ObjectStoreUnavailableError("TimeoutError")
+
+
+async def test_a_line_that_has_begun_ends_and_no_further_one_begins(shop: Workshop) -> None:
+    await shop.batch(lines(25))
+    assert await shop.worker(shop.runner())._work.validate_one()
+    claimed = await shop.queue.claim()
+    assert claimed is not None
+    content = await read_lines(shop.objects, claimed.batch, claimed.plan)
+    runner = shop.runner(hold=asyncio.Event())
+    ending: list[Ending] = []
+    running = asyncio.create_task(
+        run_lines(claimed, content, runner, asyncio.Semaphore(3), lambda: ending[0] if ending else None)
+    )
+    async with asyncio.timeout(60):
+        while runner.running < 3:
+            await asyncio.sleep(0)
+    ending.append(Ending.EXPIRED)
+    assert runner.hold is not None
+    runner.hold.set()
+    results = await running
+    assert [result.is_success for result in results] == [True] * 3 + [False] * 22
+    assert len(runner.calls_made()) == 3

@@ -13,10 +13,11 @@ from domicile.data_plane.jobs.batch_work import BatchWork
 from domicile.data_plane.jobs.caller import BatchCallers
 from domicile.data_plane.jobs.chunk_queue import ChunkQueue
 from domicile.data_plane.jobs.inference_lines import InferenceLines, batch_models
+from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.service import BatchService
 from domicile.data_plane.jobs.usage import MeteredUsage
-from domicile.data_plane.jobs.worker import Pace, Worker
+from domicile.data_plane.jobs.worker import Worker
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.policy.residency import ResidencyPolicy
 
@@ -38,17 +39,16 @@ def build_batches(
     blocks: Blocks,
     inference: Inference,
     meter: Meter,
-    pace: Pace | None = None,
 ) -> Batches:
     """`inference` records usage with a `LineMeter`; `meter` gets it once the lines are committed."""
-    database, clock, objects, pace = base.storage.region, base.clock, content.objects, pace or Pace()
+    database, clock, objects, pace = base.storage.region, base.clock, content.objects, Pace()
     files = BatchFiles(database, objects, content.keys, clock)
     rows, texts, find_model = BatchRows(database, objects, clock), SealedTexts(content.keys), batch_models(policy)
     callers = BatchCallers(base.settings.code, base.snapshots, blocks)
     worker = Worker(
         queue=ChunkQueue(database, objects, clock),
         rows=rows,
-        work=BatchWork(BatchLeases(database, objects, files, clock), objects, texts, find_model, renew_s=pace.renew_s),
+        work=BatchWork(BatchLeases(database, objects, files, clock), objects, texts, find_model, pace),
         objects=objects,
         runner=InferenceLines(inference, callers, find_model),
         ledger=MeteredUsage(meter),

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domicile.data_plane.jobs.batch import ATTEMPTS_MAX, Batch
 from domicile.data_plane.jobs.batch_leases import BatchLeases, BatchOutput, FencedError
 from domicile.data_plane.jobs.finalisation import drop_output, write_output
+from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.validation import FindModel, InputInvalidError, validate
 from domicile.data_plane.storage.object_store import ObjectMissingError
@@ -20,7 +21,6 @@ from domicile.openai_api.batches import BatchError, BatchErrors
 
 log = structlog.get_logger("jobs")
 
-RETRY_MS = 5_000
 UNAVAILABLE = (SQLAlchemyError, DependencyUnavailableError, OSError)
 """The database, the object store or the key store is away: the same work may succeed later."""
 _UNREADABLE = BatchError("input_unreadable", "The input file cannot be read any more. Upload it again.", None, None)
@@ -33,14 +33,13 @@ class BatchWork:
     """Claims one batch at a time. Its methods raise the database's errors of claiming only."""
 
     def __init__(
-        self, leases: BatchLeases, objects: Objects, texts: SealedTexts, find_model: FindModel, *, renew_s: float
+        self, leases: BatchLeases, objects: Objects, texts: SealedTexts, find_model: FindModel, pace: Pace
     ) -> None:
-        """`renew_s`: seconds between two renewals of a lease."""
         self._leases = leases
         self._objects = objects
         self._texts = texts
         self._find_model = find_model
-        self._renew_s = renew_s
+        self._pace = pace
 
     async def validate_one(self) -> bool:
         """Validate the next batch. False where none waits."""
@@ -86,7 +85,7 @@ class BatchWork:
             except SQLAlchemyError as error:
                 # The files are written: only the commit is repeated, until it is in or fenced.
                 log.warning("batch_not_ended_yet", batch=claimed.batch_id, type=type(error).__name__)
-                await asyncio.sleep(RETRY_MS / 1000)
+                await asyncio.sleep(self._pace.retry_s)
             else:
                 log.info("batch_ended", batch=claimed.batch_id)
                 return
@@ -102,7 +101,7 @@ class BatchWork:
         except Exception as error:
             # Also a defect: it must not end the process, which serves others.
             log.error(event, batch=claimed.batch_id, type=type(error).__name__)
-            await self._give_back(claimed, delay_ms=RETRY_MS if isinstance(error, UNAVAILABLE) else 6 * RETRY_MS)
+            await self._give_back(claimed, delay_ms=self._pace.put_off_ms)
         except asyncio.CancelledError:
             await self._give_back(claimed, delay_ms=0)
             raise
@@ -117,7 +116,7 @@ class BatchWork:
 
     async def _renew(self, claimed: Batch) -> None:
         while True:
-            await asyncio.sleep(self._renew_s)
+            await asyncio.sleep(self._pace.renew_s)
             try:
                 await self._leases.renew(claimed)
             except FencedError:

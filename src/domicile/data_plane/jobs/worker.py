@@ -19,6 +19,7 @@ from domicile.data_plane.jobs.chunk_queue import ChunkQueue, UnmeteredChunk
 from domicile.data_plane.jobs.chunk_run import run_lines, store_results
 from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
+from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineResult
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.storage.objects import Objects
@@ -35,24 +36,6 @@ class UsageLedger(Protocol):
 
     async def record(self, entries: Sequence[LedgerEntry]) -> None:
         """Return once the entries are on disk. Entries that are there already are not counted again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a worker looks, in seconds."""
-
-    idle_s: float = 1.0
-    """For work, while there is none."""
-    renew_s: float = 10.0
-    """A third of a lease."""
-    endings_s: float = 0.5
-    """Whether a batch with running lines was cancelled or has expired."""
-    watch_s: float = 2.0
-    """For batches whose window is over, and for what killed workers have left."""
-    retry_s: float = 1.0
-    """Between two attempts to store or commit results."""
-    put_off_ms: int = 30_000
-    """For how long a chunk waits that cannot run now."""
 
 
 @dataclass(slots=True, eq=False)

@@ -20,10 +20,11 @@ from domicile.data_plane.jobs.batch_rows import BatchRows, NewBatch
 from domicile.data_plane.jobs.batch_work import BatchWork
 from domicile.data_plane.jobs.chunk_queue import ChunkQueue
 from domicile.data_plane.jobs.line import RunLine
+from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineReply, line_id
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.usage import MeteredUsage
-from domicile.data_plane.jobs.worker import Pace, Worker
+from domicile.data_plane.jobs.worker import Worker
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -161,7 +162,7 @@ class Workshop:
         return Worker(
             queue=self.queue,
             rows=self.rows,
-            work=BatchWork(self.leases, self.objects, self.texts, find_model, renew_s=pace.renew_s),
+            work=BatchWork(self.leases, self.objects, self.texts, find_model, pace),
             objects=self.objects,
             runner=runner,
             ledger=MeteredUsage(self.meter),
