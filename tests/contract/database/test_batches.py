@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
 from domicile.data_plane.jobs.results import LineReply
 from domicile.data_plane.jobs.usage import MeteredUsage
+from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.storage.object_store import ObjectStore, ObjectStoreUnavailableError
 from domicile.data_plane.tables import batch as batch_table
 from domicile.data_plane.tables import batch_chunk, stored_object
@@ -300,6 +301,31 @@ async def test_the_usage_of_a_worker_that_died_after_its_commit_is_counted_once(
     assert len(await in_ledger(late.metering)) == 25
 
 
+@dataclass
+class HeldLedger:
+    """Takes nothing before it is released, as a meter that writes twice a second."""
+
+    released: asyncio.Event
+    calls: list[int]
+
+    async def record(self, entries: Sequence[LedgerEntry]) -> None:
+        self.calls.append(len(entries))
+        await self.released.wait()
+
+
+async def test_the_usage_of_many_chunks_is_metered_together(shop: Workshop) -> None:
+    batch, ledger = await shop.batch(lines(500)), HeldLedger(asyncio.Event(), [])
+    async with shop.working(shop.runner(), ledger=ledger):
+        async with asyncio.timeout(60):
+            while (await shop.now(batch)).completed < 500:
+                await asyncio.sleep(0.01)
+        assert (await shop.now(batch)).status is BatchStatus.IN_PROGRESS
+        ledger.released.set()
+        await shop.ended(batch)
+    assert sum(ledger.calls) == 500
+    assert len(ledger.calls) <= 3
+
+
 async def test_a_validation_that_was_left_begins_again(late: Workshop) -> None:
     batch = await late.batch(lines(30))
     left = await late.leases.claim_validation()
@@ -316,7 +342,7 @@ async def test_of_two_that_finalize_one_ends_the_batch(late: Workshop) -> None:
     assert await late.worker(late.runner())._work.validate_one()
     claim, result = await run_chunk(late)
     assert await late.queue.commit(claim, result)
-    await late.queue.metered(claim)
+    await late.queue.metered([claim])
     slow, quick = [await late.leases.claim_finalisation() for _ in range(2)]
     assert slow is not None
     assert quick is not None

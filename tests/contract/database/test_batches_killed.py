@@ -84,6 +84,12 @@ async def test_every_line_of_a_large_batch_once_though_workers_are_killed(shop: 
     await killed_through(shop, total=2000, kills=10, within_s=600)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+async def test_every_line_of_the_largest_batch_once_though_a_worker_is_killed(shop: Workshop) -> None:
+    await killed_through(shop, total=50_000, kills=1, within_s=1500)
+
+
 async def test_a_cancelled_batch_whose_worker_was_killed_ends(shop: Workshop) -> None:
     batch = await shop.batch(lines(100))
     async with worker_process(shop, answers=0) as process:

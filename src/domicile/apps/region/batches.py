@@ -56,4 +56,4 @@ def build_batches(
         lines_at_once=base.settings.batches.lines_at_once,
         pace=pace,
     )
-    return Batches(BatchService(rows, files, texts, policy), worker, rows)
+    return Batches(BatchService(rows, files, texts, policy, worker.wake), worker, rows)

@@ -18,6 +18,7 @@ from domicile.persistence.database import Database
 
 UNFINISHED_MAX = 1000
 """Batches of one project that have not ended."""
+_ENDED_AT_ONCE = 500
 _FINAL = tuple(status.value for status in BatchStatus if status.is_final)
 # From these a batch can still be cancelled or expire.
 _OPEN = (BatchStatus.VALIDATING.value, BatchStatus.IN_PROGRESS.value)
@@ -166,7 +167,8 @@ class BatchRows:
             now = self._database.time_ms(self._clock.now_ms())
             values |= {"status": BatchStatus.CANCELLING.value, "cancelling_at_ms": now}
         open_now = select(batch.c.batch_id).where(which, batch.c.status.in_(_OPEN), batch.c.ending.is_(None))
-        batch_ids = list((await connection.execute(open_now)).scalars())
+        # The watcher's next look ends the rest.
+        batch_ids = list((await connection.execute(open_now.limit(_ENDED_AT_ONCE))).scalars())
         if batch_ids:
             chosen = batch.c.batch_id.in_(batch_ids)
             await connection.execute(

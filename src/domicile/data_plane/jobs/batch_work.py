@@ -14,7 +14,7 @@ from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.validation import FindModel, InputInvalidError, validate
 from domicile.data_plane.storage.object_store import ObjectMissingError
-from domicile.data_plane.storage.objects import Objects
+from domicile.data_plane.storage.objects import Objects, ProjectDestroyedError
 from domicile.data_plane.storage.sealing import DamagedObjectError
 from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.openai_api.batches import BatchError, BatchErrors
@@ -79,7 +79,7 @@ class BatchWork:
         while True:
             try:
                 await self._leases.finalized(claimed, output)
-            except FencedError:
+            except (FencedError, ProjectDestroyedError):
                 await drop_output(output, self._objects)
                 raise
             except SQLAlchemyError as error:

@@ -134,10 +134,10 @@ class ChunkQueue:
             UnmeteredChunk(Claim(row.batch_id, row.number, row.attempt), _ENTRIES.decode(row.entries)) for row in rows
         ]
 
-    async def metered(self, claim: Claim) -> None:
-        """Forget the entries of a chunk, which are in the ledger now."""
+    async def metered(self, claims: Sequence[Claim]) -> None:
+        """Forget the entries of chunks, which are in the ledger now."""
         async with self._database.appending() as connection:
-            await connection.execute(update(batch_chunk).where(_are([claim])).values(entries=None))
+            await connection.execute(update(batch_chunk).where(_are(claims)).values(entries=None))
 
     def _now(self) -> ColumnElement[int]:
         return self._database.time_ms(self._clock.now_ms())

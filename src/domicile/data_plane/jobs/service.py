@@ -1,7 +1,7 @@
 """Creates, shows, lists and cancels batches for a caller."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -38,11 +38,20 @@ _PREFIX = "batch_"
 class BatchService:
     """What callers may do. Methods raise `DomicileError`, and the errors of the database and the key store."""
 
-    def __init__(self, rows: BatchRows, files: BatchFiles, texts: SealedTexts, policy: ResidencyPolicy) -> None:
+    def __init__(
+        self,
+        rows: BatchRows,
+        files: BatchFiles,
+        texts: SealedTexts,
+        policy: ResidencyPolicy,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wake`: called when there is a new batch, so that it need not wait until a worker looks."""
         self._rows = rows
         self._files = files
         self._texts = texts
         self._policy = policy
+        self._wake = wake
 
     async def create(self, caller: Caller, request: CreateBatchRequest, idempotency_key: str | None) -> BatchObject:
         """Create a batch, or return the one that the same key created.
@@ -82,6 +91,7 @@ class BatchService:
         except TooManyBatchesError:
             message = f"Your project has {UNFINISHED_MAX} batches that have not ended. Wait, or cancel some."
             raise region_errors.rate_limit_exceeded(message, _RETRY_AFTER_S) from None
+        self._wake()
         if created.batch_id != batch_id:
             # The same request has arrived twice at once.
             created = await self._earlier(project_id, key_sha256, body_sha256) or created

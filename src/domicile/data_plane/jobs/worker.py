@@ -22,13 +22,13 @@ from domicile.data_plane.jobs.line import NotNowError, RunLine
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineResult
 from domicile.data_plane.metering.entry import LedgerEntry
-from domicile.data_plane.storage.objects import Objects
+from domicile.data_plane.storage.objects import Objects, ProjectDestroyedError
 
 log = structlog.get_logger("jobs")
 
 CHUNKS_AT_ONCE = 4
 """One chunk at a time would leave places empty while its last line runs."""
-_UNMETERED_AT_ONCE = 20
+_METERED_AT_ONCE = 100
 
 
 class UsageLedger(Protocol):
@@ -193,6 +193,9 @@ class Worker:
             try:
                 is_in = await self._queue.commit(claim, result)
                 break
+            except ProjectDestroyedError:
+                is_in = False
+                break
             except SQLAlchemyError as error:
                 log.warning("results_not_committed_yet", batch=claim.batch_id, type=type(error).__name__)
                 await asyncio.sleep(self._pace.retry_s)
@@ -228,16 +231,19 @@ class Worker:
         if archived:
             await self._rows.cancel_all(archived)
         await self._rows.end_orphans()
-        for left in await self._queue.unmetered(_UNMETERED_AT_ONCE):
+        for left in await self._queue.unmetered(_METERED_AT_ONCE):
             self._unmetered.put_nowait(left)
 
     async def _meter(self) -> None:
         """Bring the usage of committed chunks into the ledger, then forget it in their rows."""
         while True:
-            committed = await self._unmetered.get()
+            committed = [await self._unmetered.get()]
+            # All that have come meanwhile together: the ledger takes up to half a second for each call.
+            while len(committed) < _METERED_AT_ONCE and not self._unmetered.empty():
+                committed.append(self._unmetered.get_nowait())
             try:
-                await self._ledger.record(committed.entries)
-                await self._queue.metered(committed.claim)
+                await self._ledger.record([entry for chunk in committed for entry in chunk.entries])
+                await self._queue.metered([chunk.claim for chunk in committed])
             except UNAVAILABLE as error:
                 # The row still has it, and `unmetered` finds it again.
                 log.warning("batch_usage_not_metered_yet", type=type(error).__name__)

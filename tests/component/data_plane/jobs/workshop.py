@@ -24,7 +24,7 @@ from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineReply, line_id
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.usage import MeteredUsage
-from domicile.data_plane.jobs.worker import Worker
+from domicile.data_plane.jobs.worker import UsageLedger, Worker
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -157,7 +157,13 @@ class Workshop:
         return ScriptedLines(self.folder / "calls", **members)
 
     def worker(
-        self, runner: RunLine, *, lines_at_once: int = 16, pace: Pace = QUICK, archived: Sequence[str] = ()
+        self,
+        runner: RunLine,
+        *,
+        lines_at_once: int = 16,
+        pace: Pace = QUICK,
+        archived: Sequence[str] = (),
+        ledger: UsageLedger | None = None,
     ) -> Worker:
         return Worker(
             queue=self.queue,
@@ -165,7 +171,7 @@ class Workshop:
             work=BatchWork(self.leases, self.objects, self.texts, find_model, pace),
             objects=self.objects,
             runner=runner,
-            ledger=MeteredUsage(self.meter),
+            ledger=ledger or MeteredUsage(self.meter),
             is_archived=lambda project_id: project_id in archived,
             lines_at_once=lines_at_once,
             pace=pace,
