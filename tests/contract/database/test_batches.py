@@ -326,6 +326,25 @@ async def test_the_usage_of_many_chunks_is_metered_together(shop: Workshop) -> N
     assert len(ledger.calls) <= 3
 
 
+async def test_usage_that_waits_for_longer_than_a_lease_is_not_recorded_twice(late: Workshop) -> None:
+    await late.batch(lines(75))
+    ledger = HeldLedger(asyncio.Event(), [])
+    worker = late.worker(late.runner(), ledger=ledger)
+    assert await worker._work.validate_one()
+    for _ in range(3):
+        # Each chunk is committed before the next is claimed: leases are over at once.
+        assert await late.queue.commit(*await run_chunk(late))
+    metering = asyncio.create_task(worker._meter())
+    for _ in range(5):
+        await worker._watch()
+    ledger.released.set()
+    async with asyncio.timeout(60):
+        while await late.queue.unmetered(10):
+            await asyncio.sleep(0.01)
+    metering.cancel()
+    assert sum(ledger.calls) == 75
+
+
 async def test_a_validation_that_was_left_begins_again(late: Workshop) -> None:
     batch = await late.batch(lines(30))
     left = await late.leases.claim_validation()

@@ -39,7 +39,7 @@ async def until_called(shop: Workshop, count: int) -> None:
     runner = shop.runner()
     async with asyncio.timeout(120):
         while len(runner.calls_made()) < count:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
 
 
 async def check_once(shop: Workshop, batch: Batch, total: int) -> None:

@@ -83,6 +83,8 @@ class Worker:
         self._open: dict[Claim, _OpenChunk] = {}
         self._chunks: set[asyncio.Task[None]] = set()
         self._unmetered: asyncio.Queue[UnmeteredChunk] = asyncio.Queue()
+        self._metering: set[Claim] = set()
+        """The claims of those that wait there or are on their way into the ledger."""
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -163,7 +165,7 @@ class Worker:
             results = await chunk.running
             result = await self._stored(claimed, chunk, results)
             if result is not None and await self._committed(claim, result):
-                self._unmetered.put_nowait(UnmeteredChunk(claim, result.entries))
+                self._meter_soon(UnmeteredChunk(claim, result.entries))
         except asyncio.CancelledError:
             if not chunk.is_lost:
                 raise
@@ -232,7 +234,13 @@ class Worker:
             await self._rows.cancel_all(archived)
         await self._rows.end_orphans()
         for left in await self._queue.unmetered(_METERED_AT_ONCE):
-            self._unmetered.put_nowait(left)
+            self._meter_soon(left)
+
+    def _meter_soon(self, committed: UnmeteredChunk) -> None:
+        # What waits here is in its row too, and `unmetered` finds it again when it waits for longer than a lease.
+        if committed.claim not in self._metering:
+            self._metering.add(committed.claim)
+            self._unmetered.put_nowait(committed)
 
     async def _meter(self) -> None:
         """Bring the usage of committed chunks into the ledger, then forget it in their rows."""
@@ -247,6 +255,7 @@ class Worker:
             except UNAVAILABLE as error:
                 # The row still has it, and `unmetered` finds it again.
                 log.warning("batch_usage_not_metered_yet", type=type(error).__name__)
+            self._metering.difference_update(chunk.claim for chunk in committed)
             self.wake()
 
     async def _give_back(self) -> None:
