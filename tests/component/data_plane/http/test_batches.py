@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import func, select
 
 from domicile.boundary.snapshot import Shard
-from domicile.data_plane.jobs import batch_rows, service
+from domicile.data_plane.jobs import batch_rows, inference_lines, service
 from domicile.data_plane.jobs.worker import Worker
+from domicile.data_plane.tables import batch_chunk
 from domicile.kernel.ids import new_id
 from tests.component.data_plane.region_under_test import (
     MODEL,
@@ -25,6 +27,7 @@ from tests.component.data_plane.region_under_test import (
 from tests.unit.data_plane.region_parts import (
     KEY_ID,
     PROJECT,
+    SetClock,
     engine_settings,
     key_record,
     new_key,
@@ -92,7 +95,7 @@ class Batching:
 @pytest_asyncio.fixture
 async def batching(tmp_path: Path, stub: StubEngine) -> AsyncIterator[Batching]:
     engine = engine_settings("one", socket=stub.socket, models=MODELS)
-    async with region_under_test(tmp_path, [engine]) as region:
+    async with region_under_test(tmp_path, [engine], requires=frozenset({"enterprise", "zdr"})) as region:
         records = Shard(
             "eu",
             0,
@@ -336,6 +339,45 @@ async def test_too_many_batches_that_have_not_ended(batching: Batching, monkeypa
     assert (await batching.post(jsonl(chat(1)))).status_code == 200
     refused = await batching.post(jsonl(chat(1)))
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+
+
+async def test_lines_wait_for_their_engine(batching: Batching, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First in their place, and then their chunk gives its place to others."""
+    monkeypatch.setattr(inference_lines, "PAUSES_S", (0.0, 0.0))
+    region = batching.region
+    region.router.report("one", healthy=False)
+    made = (await batching.post(jsonl(*(chat(each) for each in range(1, 4))))).json()
+    ending = asyncio.create_task(batching.run_to_end(made["id"]))
+    async with asyncio.timeout(60):
+        while not await put_off(region):
+            await asyncio.sleep(0.01)
+    shown = (await region.http.get(f"/v1/batches/{made['id']}")).json()
+    assert (shown["status"], shown["request_counts"]["completed"]) == ("in_progress", 0)
+    region.router.report("one", healthy=True)
+    machine = region.base.clock.machine
+    assert isinstance(machine, SetClock)
+    machine.ms += 31_000
+    ended = await ending
+    assert ended["request_counts"] == {"total": 3, "completed": 3, "failed": 0}
+
+
+async def put_off(region: RegionUnderTest) -> int:
+    async with region.base.storage.region.reading() as connection:
+        return (await connection.execute(select(func.sum(batch_chunk.c.put_off)))).scalar() or 0
+
+
+async def test_a_batch_without_the_agreement(batching: Batching) -> None:
+    """No new one begins; those that are there can be seen and cancelled."""
+    made = (await batching.post(jsonl(chat(1)))).json()
+    path = f"/v1/batches/{made['id']}"
+    organization = organization_record(enterprise_agreement=False, zdr_eligible=False)
+    records = Shard("eu", 0, (organization,), (project_record(),), (key_record(SECRET),))
+    file_id = await batching.upload(jsonl(chat(1)))
+    batching.region.snapshots.swap(snapshot_table(records))
+    refused = await batching.post(b"", input_file_id=file_id)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "enterprise_agreement_required")
+    assert (await batching.region.http.get(path)).json()["status"] == "validating"
+    assert (await batching.region.http.post(f"{path}/cancel")).json()["status"] == "cancelling"
 
 
 async def test_nothing_of_a_batch_is_in_the_database_or_the_log_in_clear(
