@@ -2,7 +2,8 @@
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -11,6 +12,7 @@ from domicile.cli.failures import CommandError, RefusedError
 
 _TIMEOUT_SECONDS = 30.0
 _PAGE = 100
+_PIECE_BYTES = 256 * 1024
 
 
 class Api:
@@ -39,6 +41,35 @@ class Api:
         """Delete an object."""
         return self._call("DELETE", path)
 
+    def send(self, path: str, body: Iterable[bytes], *, length: int, content_type: str) -> dict[str, Any]:
+        """Create an object from a body of `length` bytes that is sent piece by piece."""
+        return self._exchange("POST", path, body, {"Content-Type": content_type, "Content-Length": str(length)})
+
+    @contextmanager
+    def content(self, path: str) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Get the length of some content in bytes, and the content piece by piece. It is never shorter."""
+        connection = self._connection()
+        try:
+            connection.request("GET", self._prefix + path, headers=self._headers)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                self._read(answer.status, answer.read())
+                raise self._unexpected(answer.status)
+            length = answer.length or 0
+            yield length, self._pieces(answer, length)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+        finally:
+            connection.close()
+
+    def _pieces(self, answer: http.client.HTTPResponse, length: int) -> Iterator[bytes]:
+        left = length
+        while piece := answer.read(_PIECE_BYTES):
+            left -= len(piece)
+            yield piece
+        if left:
+            raise CommandError(f"{self._url} broke the content off, {left} bytes before its end")
+
     def all(self, path: str, query: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Get every object of a paginated list."""
         found: list[dict[str, Any]] = []
@@ -64,21 +95,26 @@ class Api:
         return CommandError(f"{self._url} answered {status}, but not like a Domicile server. Is the URL right?")
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        if body is None:
+            return self._exchange(method, path, None, {})
+        return self._exchange(method, path, json.dumps(body), {"Content-Type": "application/json"})
+
+    def _exchange(
+        self, method: str, path: str, body: str | Iterable[bytes] | None, headers: Mapping[str, str]
+    ) -> dict[str, Any]:
         connection = self._connection()
-        headers = dict(self._headers)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
         try:
-            connection.request(method, self._prefix + path, None if body is None else json.dumps(body), headers)
+            connection.request(method, self._prefix + path, body, {**self._headers, **headers})
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise CommandError(
-                f"cannot reach {self._url}: {str(error) or type(error).__name__}. Is it running there?"
-            ) from None
+            raise self._unreachable(error) from None
         finally:
             connection.close()
         return self._read(answer.status, content)
+
+    def _unreachable(self, error: Exception) -> CommandError:
+        return CommandError(f"cannot reach {self._url}: {str(error) or type(error).__name__}. Is it running there?")
 
     def _read(self, status: int, content: bytes) -> dict[str, Any]:
         try:

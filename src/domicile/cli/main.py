@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from domicile.cli import blocks, keys, organizations, processes, projects, regions
+from domicile.cli import batches, blocks, files, keys, organizations, processes, projects, regions
 from domicile.cli.doctor.command import doctor
 from domicile.cli.failures import CommandError, UsageError
 from domicile.cli.models import models
@@ -24,6 +24,8 @@ app.add_typer(organizations.app, name="org")
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(regions.app, name="regions")
+app.add_typer(files.app, name="files")
+app.add_typer(batches.app, name="batches")
 blocks.add_to(processes.region_app)
 
 

@@ -17,3 +17,4 @@ DataOption = Annotated[
 ]
 ProjectOption = Annotated[str, typer.Option("--project", metavar="ID", help="The project's id, proj_...")]
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print only the result, for $( ).")]
+RegionOption = Annotated[str, typer.Option("--region", metavar="CODE", help="The region's code.")]

@@ -65,6 +65,11 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def note_console() -> Console:
+    """The console on standard error, for progress bars."""
+    return Console(stderr=True, markup=False, highlight=False)
+
+
 def _console() -> Console:
     console = Console(markup=False, highlight=False)
     # A file or a pipe has no width, and rich's default of 80 would break ids.

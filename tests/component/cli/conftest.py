@@ -43,6 +43,13 @@ class Stub:
         self.answers.setdefault((method, path), []).append((status, body))
 
 
+def _body(content_type: str, content: bytes) -> Any:
+    """JSON as its value, anything else as it came."""
+    if not content:
+        return None
+    return json.loads(content) if content_type == "application/json" else content
+
+
 def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
@@ -58,7 +65,7 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
                     parts.path,
                     dict(parse_qsl(parts.query)),
                     key,
-                    json.loads(content) if content else None,
+                    _body(self.headers.get("Content-Type", ""), content),
                 )
             )
             queued = stub.answers.get((self.command, parts.path))
