@@ -30,18 +30,20 @@ SubjectArgument = Annotated[str, typer.Argument(metavar="ID", help="A key's id (
 
 def block(subject: SubjectArgument, code: CodeOption, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Block a key or a project in this region, at once and until it is unblocked, whatever the control plane says."""
-    show_one(_operator(data, code).post(_PATH, {"id": subject}), _COLUMNS, as_json=as_json)
+    show_one(region_operator(data, code).post(_PATH, {"id": subject}), _COLUMNS, as_json=as_json)
 
 
 def unblock(subject: SubjectArgument, code: CodeOption, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Remove a block. Access then depends on the control plane again."""
-    removed = _operator(data, code).delete(f"{_PATH}/{segment(subject)}")
+    removed = region_operator(data, code).delete(f"{_PATH}/{segment(subject)}")
     show_one(removed, [("id", member("id")), ("unblocked", member("deleted"))], as_json=as_json)
 
 
 def blocks(code: CodeOption, data: DataOption = None, as_json: JsonOption = False) -> None:
     """List the keys and projects that are blocked in this region."""
-    show_list(_operator(data, code).whole(_PATH), _COLUMNS, as_json=as_json, nothing="No key or project is blocked.")
+    show_list(
+        region_operator(data, code).whole(_PATH), _COLUMNS, as_json=as_json, nothing="No key or project is blocked."
+    )
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,7 +52,8 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def _operator(data: Path | None, code: str) -> Api:
+def region_operator(data: Path | None, code: str) -> Api:
+    """A client of the region's operator listener. Raises `CommandError` unless the region runs on this machine."""
     region_folder = os.environ.get("DOMICILE_REGION_DATA")
     folder = Path(region_folder) if data is None and region_folder else (data or DEFAULT_DATA) / code
     return Api(_read(folder / "operator-url"), _read(folder / "operator-key").split("\n")[0].strip())

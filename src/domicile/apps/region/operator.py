@@ -14,6 +14,7 @@ from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.operator.app import OperatorEndpoints, build_operator_application
 from domicile.data_plane.operator.blocks import BlockEndpoints
 from domicile.data_plane.operator.health import HealthDetail
+from domicile.data_plane.operator.held_content import HeldContent
 from domicile.data_plane.operator.metrics import Metrics, WorkMetrics
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -66,6 +67,7 @@ class RegionOperator:
             health=HealthDetail(region=self._settings.code, replica=replica, **parts),
             metrics=Metrics(self._registry, **parts),
             blocks=BlockEndpoints(path.blocks),
+            held_content=HeldContent(base.storage.region, base.snapshots),
             region=self._settings.code,
         )
 

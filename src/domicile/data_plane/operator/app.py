@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from domicile.data_plane.operator.blocks import BlockEndpoints
 from domicile.data_plane.operator.health import HealthDetail
+from domicile.data_plane.operator.held_content import HeldContent
 from domicile.data_plane.operator.metrics import Metrics
 from domicile.web.application import Application
 from domicile.web.operator_keys import OperatorGate, OperatorKeys
@@ -18,6 +19,7 @@ class OperatorEndpoints:
     health: HealthDetail
     metrics: Metrics
     blocks: BlockEndpoints
+    held_content: HeldContent
     region: str
 
 
@@ -25,6 +27,7 @@ def operator_routes(endpoints: OperatorEndpoints) -> list[Route]:
     """The route of each path. No handler has access to content."""
     return [
         Route("/operator/v1/health", endpoints.health.show, methods=["GET"]),
+        Route("/operator/v1/held_content", endpoints.held_content.show, methods=["GET"]),
         Route("/operator/v1/blocks", endpoints.blocks.list, methods=["GET"]),
         Route("/operator/v1/blocks", endpoints.blocks.add, methods=["POST"]),
         Route("/operator/v1/blocks/{subject}", endpoints.blocks.remove, methods=["DELETE"]),
