@@ -76,6 +76,43 @@ control_app = typer.Typer(cls=_ServesByDefault, help="Run the control plane, or 
 region_app = typer.Typer(cls=_ServesByDefault, help="Run one region (region CODE), or block keys and projects in it.")
 
 
+keys_app = typer.Typer(help="Escrow of the keys of a region's projects, on the region's machine.", no_args_is_help=True)
+region_app.add_typer(keys_app, name="keys")
+CodeOption = Annotated[str, typer.Option("--region", metavar="CODE", help="The region's code.")]
+
+
+@keys_app.command("export")
+def export_keys(
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The file to write. It must not exist.")],
+    code: CodeOption,
+    to: Annotated[str, typer.Option("--to", metavar="RECIPIENT", help="A public key of age: age1...")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+) -> None:
+    """Write all keys of the region's projects to TARGET, sealed to an offline key. It replaces all earlier exports."""
+    _become("domicile.apps.region.keys", ["--config", str(config), "--region", code, "export", "--to", to, str(target)])
+
+
+@keys_app.command("import")
+def import_keys(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", exists=True, dir_okay=False, help="An export.")],
+    code: CodeOption,
+    identity: Annotated[
+        Path,
+        typer.Option("--identity", metavar="FILE", exists=True, dir_okay=False, help="A file of age-keygen."),
+    ],
+    config: ConfigOption = _DEFAULT_CONFIG,
+) -> None:
+    """Put the keys of an export into the key store, where it lacks them. Destroyed projects stay destroyed."""
+    arguments = ["--config", str(config), "--region", code, "import", "--identity", str(identity), str(source)]
+    _become("domicile.apps.region.keys", arguments)
+
+
+@keys_app.command("exports")
+def list_exports(code: CodeOption, config: ConfigOption = _DEFAULT_CONFIG) -> None:
+    """List the exports, and the destroyed projects that each could still open."""
+    _become("domicile.apps.region.keys", ["--config", str(config), "--region", code, "exports"])
+
+
 @control_app.command("serve")
 def control(config: ConfigOption = _DEFAULT_CONFIG, log_level: LogLevelOption = LogLevel.INFO) -> None:
     """Run the control plane in the foreground."""

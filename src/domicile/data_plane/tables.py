@@ -219,6 +219,21 @@ upload_part = Table(
     Column("size_bytes", BigInteger, nullable=False),
 )
 
+key_export = Table(
+    "key_export",
+    region_metadata,
+    # Exports of the projects' keys (escrow), in the order in which they were made.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("exported_at_ms", BigInteger, nullable=False),
+)
+
+key_export_project = Table(
+    "key_export_project",
+    region_metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("project_id", String, primary_key=True, index=True),
+)
+
 metering_writer = Table(
     "metering_writer",
     metering_metadata,

@@ -32,6 +32,7 @@ from domicile.data_plane.storage.region_key import (
     read_key_file,
 )
 from domicile.data_plane.storage.remote_stores import Bucket, azure_store, s3_store
+from domicile.kernel.clock import Clock
 from domicile.settings.content import AzureSettings, KmsSettings, S3Settings
 from domicile.settings.installation import RegionSettings
 
@@ -58,9 +59,7 @@ async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     `EgressRefusedError` for a store outside the region.
     """
     settings = base.settings
-    key_store = await _key_store(settings, base.egress, stack)
-    region_key = await _region_key(base, key_store, stack)
-    keys = ProjectKeys(key_store, region_key, base.clock)
+    keys = await open_keys(settings, base.egress, base.clock, stack)
     store = await _object_store(settings, base.egress, stack)
     await store.sweep()
     database = base.storage.region
@@ -68,6 +67,12 @@ async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     quota = StorageQuota(settings.limits.project_files, settings.limits.project_storage_gib * _GIB)
     files = FileService(database, objects, keys, base.clock, quota)
     return Content(objects, keys, files, UploadService(database, objects, keys, base.clock, quota))
+
+
+async def open_keys(settings: RegionSettings, egress: EgressPolicy, clock: Clock, stack: AsyncExitStack) -> ProjectKeys:
+    """The keys of the region's projects. `stack` closes what is opened. Raises as `open_content`."""
+    key_store = await _key_store(settings, egress, stack)
+    return ProjectKeys(key_store, await _region_key(settings, key_store, egress, clock, stack), clock)
 
 
 async def _key_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> KeyStore:
@@ -80,11 +85,13 @@ async def _key_store(settings: RegionSettings, egress: EgressPolicy, stack: Asyn
     return DatabaseKeyStore(database)
 
 
-async def _region_key(base: Foundation, key_store: KeyStore, stack: AsyncExitStack) -> RegionKeyProvider:
+async def _region_key(
+    settings: RegionSettings, key_store: KeyStore, egress: EgressPolicy, clock: Clock, stack: AsyncExitStack
+) -> RegionKeyProvider:
     """The configured provider. Without one the key of `data`: a new one at the very first start only."""
-    keys, default = base.settings.keys, base.settings.data / "region-key"
+    keys, default = settings.keys, settings.data / "region-key"
     if keys.kms is not None:
-        return await _kms(keys.kms, base, stack)
+        return await _kms(keys.kms, egress, clock, stack)
     try:
         if keys.region_key_variable is not None:
             # Taken out, so that no child process inherits it.
@@ -100,12 +107,12 @@ async def _region_key(base: Foundation, key_store: KeyStore, stack: AsyncExitSta
         raise RegionStartError(f"the region's key: {error}") from None
 
 
-async def _kms(kms: KmsSettings, base: Foundation, stack: AsyncExitStack) -> RegionKeyProvider:
+async def _kms(kms: KmsSettings, egress: EgressPolicy, clock: Clock, stack: AsyncExitStack) -> RegionKeyProvider:
     key_id, secret = await asyncio.to_thread(_lines, kms.credentials_file, 2)
-    allowed = base.egress.inside(kms.url, kms.country)
+    allowed = egress.inside(kms.url, kms.country)
     session = session_to(allowed, ClientTimeout(total=_KMS_S), connections=_KMS_CONNECTIONS, ca_file=kms.ca_file)
     await stack.enter_async_context(session)
-    return KmsRegionKey(session, kms.url, kms.key_id, kms.signing_region, AwsCredentials(key_id, secret), base.clock)
+    return KmsRegionKey(session, kms.url, kms.key_id, kms.signing_region, AwsCredentials(key_id, secret), clock)
 
 
 async def _object_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> ObjectStore:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections import OrderedDict
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import structlog
@@ -80,6 +81,22 @@ class ProjectKeys:
             wrapped = await self._region_key.wrap(os.urandom(WRAPPING_KEY_BYTES), _purpose(project_id))
             # Another process may have been as quick: its key counts.
             return await self._unwrapped(project_id, await self._store.add(project_id, wrapped))
+
+    async def all(self) -> AsyncIterator[ProjectKey]:
+        """Yield the key of every project that has one."""
+        for project_id in await self._store.projects():
+            try:
+                yield await self.of(project_id)
+            except ProjectKeyGoneError:
+                # Destroyed meanwhile.
+                continue
+
+    async def restore(self, project_id: str, key: bytes) -> bool:
+        """Keep a key that the store has lost. Return whether it lacked it."""
+        if await self._store.get(project_id) is not None:
+            return False
+        await self._store.add(project_id, await self._region_key.wrap(key, _purpose(project_id)))
+        return True
 
     async def destroy(self, project_id: str) -> None:
         """Delete the project's key for ever: nothing of its content can be opened again. See `Destroyer`."""
