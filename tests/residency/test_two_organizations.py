@@ -1,18 +1,23 @@
 """Two organizations at one region: nothing of the other's can be named there, and naming it is like naming nothing."""
 
+import json
 import re
 
 import httpx2
 import pytest
+from openai import NotFoundError, OpenAI
 
 from domicile.kernel.ids import new_id
-from tests.architecture.authorization import read_table
+from tests.architecture.authorization import Entry, read_table
 from tests.platform.installation import Installation, IssuedKey
 from tests.residency.test_error_table import CHAT, MODEL, check, said
 
 IDENTIFIERS = {
     "model:path": "the catalogue's, the same for all",
     "image_id": "a link opens by the key within it, whoever asks: below",
+    "file_id": "a project's: below",
+    "upload_id": "a project's: below",
+    "batch_id": "a project's: below",
 }
 
 
@@ -29,14 +34,76 @@ def keys(installation: Installation) -> list[tuple[str, IssuedKey]]:
     return made
 
 
-def test_no_path_of_a_region_names_an_object_of_an_organization() -> None:
-    """A path that does needs its own tests here, with another organization's ids."""
+def test_every_path_of_a_region_that_names_an_object_is_tried_here() -> None:
+    """Such a path needs its own tests here, with another organization's ids."""
     named = {name for entry in read_table().entries if entry.listener == "region" for name in _names(entry.path)}
     assert named == set(IDENTIFIERS)
 
 
 def _names(path: str) -> list[str]:
     return re.findall(r"{([^}]+)}", path)
+
+
+STORED = [
+    entry
+    for entry in read_table().entries
+    if entry.listener == "region" and set(_names(entry.path)) & {"file_id", "upload_id", "batch_id"}
+]
+INPUT = json.dumps(
+    {
+        "custom_id": "1",
+        "method": "POST",
+        "url": "/v1/embeddings",
+        "body": {"model": "text-embedding-3-small", "input": "x"},
+    }
+).encode()
+
+
+@pytest.fixture(scope="module")
+def theirs(installation: Installation, keys: list[tuple[str, IssuedKey]]) -> dict[str, str]:
+    """What the other organization has stored: the id of a file, of an upload and of a batch."""
+    client = OpenAI(base_url=f"{installation.region_url('eu')}/v1", api_key=keys[1][1].secret, max_retries=0)
+    file = client.files.create(file=("theirs.jsonl", INPUT), purpose="batch")
+    upload = client.uploads.create(filename="theirs", purpose="user_data", bytes=1, mime_type="text/plain")
+    batch = client.batches.create(input_file_id=file.id, endpoint="/v1/embeddings", completion_window="24h")
+    return {"file_id": file.id, "upload_id": upload.id, "batch_id": batch.id}
+
+
+@pytest.mark.parametrize("entry", STORED, ids=lambda entry: f"{entry.method} {entry.path}")
+def test_what_the_other_has_stored_is_answered_like_what_is_not_there(
+    installation: Installation, keys: list[tuple[str, IssuedKey]], theirs: dict[str, str], entry: Entry
+) -> None:
+    [name] = _names(entry.path)
+    prefix = re.split(r"[-_]", theirs[name])[0]
+    guess = theirs[name][: len(prefix) + 1] + theirs[name][len(prefix) + 1 :][::-1]
+    form = {"data": (None, b"x")} if entry.path.endswith("/parts") else None
+    body = None if entry.body is None else json.loads(entry.body)
+    answers = [
+        httpx2.request(
+            entry.method,
+            installation.region_url("eu") + entry.path.replace(f"{{{name}}}", each),
+            headers={"authorization": f"Bearer {keys[0][1].secret}"},
+            json=body,
+            files=form,
+        )
+        for each in (theirs[name], guess)
+    ]
+    errors = [check(answer, 404, "not_found") for answer in answers]
+    assert errors[0]["message"].replace(theirs[name], "ID") == errors[1]["message"].replace(guess, "ID")
+
+
+def test_what_the_other_has_stored_is_listed_and_used_by_nobody_else(
+    installation: Installation, keys: list[tuple[str, IssuedKey]], theirs: dict[str, str]
+) -> None:
+    mine, other = (
+        OpenAI(base_url=f"{installation.region_url('eu')}/v1", api_key=key.secret, max_retries=0) for _, key in keys
+    )
+    assert not list(mine.files.list())
+    assert not list(mine.batches.list())
+    with pytest.raises(NotFoundError):
+        mine.batches.create(input_file_id=theirs["file_id"], endpoint="/v1/embeddings", completion_window="24h")
+    assert other.files.content(theirs["file_id"]).content == INPUT
+    assert other.batches.retrieve(theirs["batch_id"]).input_file_id == theirs["file_id"]
 
 
 def test_the_id_of_the_others_image_is_worth_no_more_than_a_guess(
