@@ -14,7 +14,7 @@ import pytest
 from domicile.confinement.seccomp import ConfinementError, this_machine
 from tests.component.confinement.confined import DECODER, is_refused, run
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux'")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="seccomp and Landlock are Linux'")
 
 IMPORTS = "import ctypes, os, socket, subprocess, threading"
 FAMILIES = [socket.AF_INET, socket.AF_INET6, 16, 17, 38, 40]

@@ -46,7 +46,6 @@ def build_listeners(
     registry = new_registry()
     observer = HttpMetrics(registry)
     routes = admin_routes(authentication, endpoints, health_check(base.reader), ControlMetrics(registry, regions).show)
-    bodies = BodyMemory(BOUNDARY_BODY_MEMORY_BYTES)
     admin, boundary = BoundListener(settings.listen), BoundListener(settings.boundary.listen)
     return Listeners(
         admin_url=admin.url,
@@ -60,7 +59,7 @@ def build_listeners(
                 on_refusal=observer.refused,
             ),
             boundary.serve(
-                Application(boundary_routes(authentication, endpoints), observer=observer, body_memory=bodies),
+                _boundary_application(authentication, endpoints, observer),
                 head_gate=boundary_gate(authentication, base.directory),
                 max_connections=CONTROL_LINK_CONNECTIONS,
                 drain_s=DRAIN_S,
@@ -69,3 +68,9 @@ def build_listeners(
         ),
         admin_routes=routes,
     )
+
+
+def _boundary_application(authentication: Authentication, endpoints: Endpoints, observer: HttpMetrics) -> Application:
+    """The paths of the regions. The memory of their bodies is bounded: a report of usage may be large."""
+    bodies = BodyMemory(BOUNDARY_BODY_MEMORY_BYTES)
+    return Application(boundary_routes(authentication, endpoints), observer=observer, body_memory=bodies)
