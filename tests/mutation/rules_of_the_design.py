@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what the platform cuts off is not put down to the client",
-        "Cancellation.by_platform",
+        "Cancellation.__init__",
         "        self.outcome = Outcome.CUT_OFF",
         "        self.outcome = Outcome.CLIENT_LEFT",
         "tests/residency/test_draining.py -k outlives",

@@ -39,6 +39,9 @@ _OPERATOR_ERRORS = (
     *(OperatorKeyFileError, EnginesNotInstalledError, RegionStartError),
 )
 
+_COLLECT_AFTER = 10_000
+"""New objects between two garbage collections."""
+
 
 async def run(
     installation: Installation, code: str, port: int | None = None, *, machine_clock: Clock | None = None
@@ -65,8 +68,10 @@ async def _serve(servers: list[HttpServer], region: Region, stop: StopSignals, n
     First report not ready for `notice_s` seconds, then accept no new requests, then finish the running ones. The meter stops
     last, so that all requests are metered. A second signal ends the waiting.
     """
-    # Exclude the long-lived objects from garbage collection, which otherwise adds to the tail latency.
+    # Exclude the long-lived objects from garbage collection, which otherwise adds to the tail latency. Then collect less often
+    # than after Python's 700 new objects: for each request 1 us of processor time instead of 8.
     gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
     writing = asyncio.create_task(region.path.meter.run())
     tasks = [asyncio.create_task(work()) for work in region.background]
     async with serving(servers, stop.second):

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from domicile.data_plane.http.answer import StreamedAnswer
 from domicile.data_plane.inference.adapter import EVENT_STREAM
 from domicile.data_plane.inference.cancellation import Cancellation
+from domicile.data_plane.metering.entry import Outcome
 from domicile.kernel import errors
 from domicile.web import error_rendering
 from domicile.web.application import ClientDisconnectedError
@@ -22,23 +23,15 @@ _LAST_EVENT_S = 1.0
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, T], cancellation: Cancellation) -> T:
-    """The work's result. When the client disconnects, cancels the work and raises `ClientDisconnectedError`.
-
-    When the server cancels this call, records that in `cancellation`.
-    """
-    working = asyncio.create_task(work)
-    watching = asyncio.create_task(_disconnected(receive))
+    """The work's result. When the client disconnects, cancels the work and raises `ClientDisconnectedError`."""
+    watching = _cancel_when_disconnected(receive, cancellation)
     try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientDisconnectedError
+        return await work
     except asyncio.CancelledError:
-        cancellation.by_platform()
+        _raise_if_client_left(cancellation)
         raise
     finally:
-        await _end(working)
-        await _end(watching)
+        watching.cancel()
 
 
 class StreamedResponse(Response):
@@ -55,22 +48,16 @@ class StreamedResponse(Response):
         self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sending = asyncio.create_task(self._send_all(send))
-        watching = asyncio.create_task(_disconnected(receive))
+        watching = _cancel_when_disconnected(receive, self._cancellation)
         try:
-            await asyncio.wait({sending, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                raise ClientDisconnectedError
-            sending.result()
+            await self._send_all(send)
         except asyncio.CancelledError:
+            _raise_if_client_left(self._cancellation)
             # The drain time is over. Send an error event, so that the client does not take the stream for complete.
-            self._cancellation.by_platform()
-            await _end(sending)
             await self._break_off(send)
             raise
         finally:
-            await _end(sending)
-            await _end(watching)
+            watching.cancel()
             await self._pieces.aclose()
 
     async def _break_off(self, send: Send) -> None:
@@ -90,16 +77,28 @@ class StreamedResponse(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _disconnected(receive: Receive) -> None:
+def _cancel_when_disconnected(receive: Receive, cancellation: Cancellation) -> "asyncio.Task[None]":
+    """Watch in a task of its own, and cancel the current one when the client disconnects.
+
+    The work stays in the current task: a task of its own would cost each request 20 us and two turns of the event loop.
+    """
+    return asyncio.create_task(_watch(receive, cancellation, _running_task()))
+
+
+async def _watch(receive: Receive, cancellation: Cancellation, working: "asyncio.Task[Any]") -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    cancellation.by_client()
+    working.cancel()
 
 
-async def _end(task: "asyncio.Task[Any]") -> None:
-    if not task.done():
-        # Only if it runs: waiting for a finished task still takes a turn of the event loop.
-        task.cancel()
-        await asyncio.wait({task})
-    if not task.cancelled():
-        # Retrieve the exception: asyncio logs exceptions that were never retrieved.
-        task.exception()
+def _raise_if_client_left(cancellation: Cancellation) -> None:
+    """Raise `ClientDisconnectedError` if the client alone is the reason of a cancellation, and not the server as well."""
+    if cancellation.outcome is Outcome.CLIENT_LEFT and _running_task().uncancel() == 0:
+        raise ClientDisconnectedError from None
+
+
+def _running_task() -> "asyncio.Task[Any]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -215,13 +215,15 @@ class Inference:
         tried: dict[str, DomicileError | None] = {}
         while True:
             placement = self._route(reservation, prepared.needs, tried)
-            encode = partial(_encode, adapter, prepared.request, placement, self._cache_salt(placement))
+            encode = partial(
+                _encode, adapter, prepared.request, placement, self._cache_salt(placement), context.is_batch
+            )
             call, request_usage = await off_loop(
                 encode, prepared.size_bytes, reservation.admission.caller.project.project_id
             )
             usage.started(placement, request_usage + prepared.request_usage)
             try:
-                return placement, await ask(self._engines[placement.engine], replace(call, is_batch=context.is_batch))
+                return placement, await ask(self._engines[placement.engine], call)
             except EngineFailedError as failed:
                 usage.nothing_ran()
                 tried[placement.engine] = failed.refusal
@@ -299,14 +301,19 @@ class Inference:
 
 
 def _encode(
-    adapter: EndpointAdapter[ModelRequestT], request: ModelRequestT, placement: Placement, cache_salt: str | None
+    adapter: EndpointAdapter[ModelRequestT],
+    request: ModelRequestT,
+    placement: Placement,
+    cache_salt: str | None,
+    is_batch: bool,
 ) -> tuple[EngineCall, Usage]:
     """The call without the parameters that this engine must not get, and the platform's count of its input."""
     if placement.left_out:
         request = msgspec.structs.replace(request, **dict.fromkeys(placement.left_out))
     sent = adapter.encode(request, model=placement.engine_model, cache_salt=cache_salt)
     project_id = placement.reservation.admission.caller.project.project_id
-    return EngineCall(adapter.endpoint, placement.engine_model, project_id, sent), adapter.request_usage(request, sent)
+    call = EngineCall(adapter.endpoint, placement.engine_model, project_id, sent, is_batch=is_batch)
+    return call, adapter.request_usage(request, sent)
 
 
 def _labels(placement: Placement, prepared: Prepared[Any]) -> str:

@@ -1,6 +1,6 @@
 """What the request lifecycle needs about a request besides its caller and its content."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from domicile.data_plane.inference.cancellation import Cancellation
 
@@ -18,4 +18,4 @@ class RequestContext:
 
     def of_size(self, body_bytes: int) -> "RequestContext":
         """A copy with the size of the body. It shares the `cancellation`."""
-        return replace(self, body_bytes=body_bytes)
+        return RequestContext(self.request_id, body_bytes, self.cancellation, self.is_batch)

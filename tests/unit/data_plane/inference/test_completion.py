@@ -111,8 +111,10 @@ async def test_a_stream_that_is_closed_early_is_metered_settled_and_not_complete
     engine = ScriptedEngine(b"", [CHUNK, CHUNK])
     async with inference_under_test(tmp_path, engine, [CHAT], [noting]) as tested:
         noting.steps = tested.steps
-        opened = await tested.inference.stream(ChatAdapter(), CALLER, TALK, RequestContext("req_1"))
+        context = RequestContext("req_1")
+        opened = await tested.inference.stream(ChatAdapter(), CALLER, TALK, context)
         assert await anext(opened.pieces)
+        context.cancellation.by_client()
         await opened.pieces.aclose()
         assert tested.steps == ["settled 1"]
         [row] = await tested.ledger()
