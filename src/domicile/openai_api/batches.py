@@ -59,7 +59,8 @@ class BatchResult(Struct, frozen=True):
     """One line of an output file or an error file. Either `response` or `error` is set."""
 
     id: str
-    custom_id: str
+    custom_id: str | None
+    """None where the line of the input cannot be read any more."""
     response: LineResponse | None
     error: LineError | None
 

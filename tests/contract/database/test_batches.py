@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 from tests.component.data_plane.jobs.workshop import Workshop, a_line, lines, workshop
 from tests.contract.database.conftest import Open
+from tests.platform.full_disk import files_of_at_most
 from tests.unit.data_plane.metering.entries import in_ledger
 from tests.unit.data_plane.region_parts import PROJECT
 
 from domicile.data_plane.jobs import batch_rows, chunk_queue
-from domicile.data_plane.jobs.batch import Batch, BatchStatus, ChunkPlan, ChunkResult, Claim, Ending
+from domicile.data_plane.jobs.batch import ATTEMPTS_MAX, Batch, BatchStatus, ChunkPlan, ChunkResult, Claim, Ending
 from domicile.data_plane.jobs.batch_leases import FencedError
 from domicile.data_plane.jobs.chunk_run import run_lines, store_results
 from domicile.data_plane.jobs.finalisation import drop_output, write_output
@@ -378,6 +380,36 @@ async def test_of_two_that_finalize_one_ends_the_batch(late: Workshop) -> None:
     assert len(names) == 2, "the input and one output"
 
 
+@pytest.mark.parametrize("input_is_lost", [False, True])
+async def test_a_batch_ends_although_its_store_has_lost_results(late: Workshop, input_is_lost: bool) -> None:
+    batch = await late.batch(lines(60))
+    worker = late.worker(late.runner())
+    assert await worker._work.validate_one()
+    for number in range(3):
+        claim, result = await run_chunk(late)
+        assert await late.queue.commit(claim, result)
+        await late.queue.metered([claim])
+        if number == 1:
+            await late.objects.store.delete(result.stored.object_id)
+    if input_is_lost:
+        await late.objects.store.delete(batch.input[0].object_id)
+    # Perhaps the store finds them again.
+    assert await worker._work.finalize_one()
+    assert (await late.now(batch)).status is BatchStatus.FINALIZING
+    async with late.database.transaction() as connection:
+        await connection.execute(update(batch_table).values(attempt=ATTEMPTS_MAX, lease_until_ms=0))
+    assert await worker._work.finalize_one()
+    found = await late.now(batch)
+    assert (found.status, found.total, found.completed, found.failed) == (BatchStatus.COMPLETED, 60, 35, 25)
+    output, errors = await late.results(batch)
+    assert numbers(output) == [*range(1, 26), *range(51, 61)]
+    lost = [(record["custom_id"], record["error"]["code"]) for record in errors]
+    if input_is_lost:
+        assert lost == [(None, "input_unreadable")] * 25
+    else:
+        assert lost == [(f"line-{number}", "result_unreadable") for number in range(26, 51)]
+
+
 async def test_a_batch_goes_on_when_its_store_is_back(shop: Workshop) -> None:
     store = StoreThatIsAway(shop.objects.store)
     shop.objects.store = store
@@ -393,6 +425,25 @@ async def test_a_batch_goes_on_when_its_store_is_back(shop: Workshop) -> None:
             await asyncio.sleep(0)
         assert (await shop.ended(batch)).status is BatchStatus.COMPLETED
     assert (await check_invariant(shop, batch, 60))[1] == []
+    assert len(await in_ledger(shop.metering)) == 60
+
+
+async def test_a_batch_goes_on_when_its_disk_has_room_again(shop: Workshop) -> None:
+    batch = await shop.batch(lines(60))
+    runner = shop.runner(hold=asyncio.Event())
+    async with shop.working(runner):
+        await runner.begun.wait()
+        assert runner.hold is not None
+        # Room for what the test itself writes. The results of a chunk do not fit, nor does SQLite's log.
+        with capture_logs() as logs, files_of_at_most(2048):
+            runner.hold.set()
+            async with asyncio.timeout(60):
+                while not any(log["event"] == "results_not_stored_yet" for log in logs):
+                    await asyncio.sleep(0.01)
+            assert not (await shop.now(batch)).status.is_final
+        assert (await shop.ended(batch)).status is BatchStatus.COMPLETED
+    assert (await check_invariant(shop, batch, 60))[1] == []
+    assert len(runner.calls_made()) == 60
     assert len(await in_ledger(shop.metering)) == 60
 
 

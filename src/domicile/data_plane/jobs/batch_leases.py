@@ -40,8 +40,8 @@ class BatchOutput:
 
     output: StoredObject | None
     errors: StoredObject | None
-    failed_unrun: int
-    """Lines of the error file that were never run. Those that ran are counted already."""
+    completed: int
+    """Lines of the output file. All others are in the error file."""
 
 
 class BatchLeases:
@@ -157,7 +157,8 @@ class BatchLeases:
                 status=status.value,
                 output_file_id=output_id,
                 error_file_id=error_id,
-                failed=batch.c.failed + output.failed_unrun,
+                completed=output.completed,
+                failed=batch.c.total - output.completed,
                 **{f"{status.value}_at_ms": self._now()},
             )
             mine = batch_chunk.c.batch_id == claimed.batch_id

@@ -26,7 +26,7 @@ async def run_lines(
         async with gate:
             why = ended()
             if why is not None:
-                return unrun(chunk.batch.batch_id, line.number, request, why)
+                return unrun(chunk.batch.batch_id, line.number, request.custom_id, why)
             reply = await runner.run(request, chunk.batch, line.number)
         return answered(chunk.batch.batch_id, line.number, request, reply)
 

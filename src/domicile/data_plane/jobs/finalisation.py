@@ -1,13 +1,19 @@
-"""Makes the output file and the error file of a batch, each in the order of the input."""
+"""Makes the output file and the error file of a batch, each in the order of the input.
+
+What the store has lost must not keep the batch from its end. After `ATTEMPTS_MAX` attempts the lines whose results cannot be
+read stand in the error file, and those whose request cannot be read stand there without their `custom_id`.
+"""
 
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from domicile.data_plane.jobs.batch import Batch, ChunkStatus, FinishedChunk
+from domicile.data_plane.jobs.batch import ATTEMPTS_MAX, Batch, ChunkStatus, Ending, FinishedChunk
 from domicile.data_plane.jobs.batch_leases import BatchLeases, BatchOutput
 from domicile.data_plane.jobs.input_content import read_lines
-from domicile.data_plane.jobs.results import read_request, unrun
+from domicile.data_plane.jobs.results import Loss, read_request, unrun
+from domicile.data_plane.storage.object_store import ObjectMissingError
 from domicile.data_plane.storage.objects import Objects, ObjectWriter, StoredObject
+from domicile.data_plane.storage.sealing import DamagedObjectError
 
 
 async def write_output(batch: Batch, leases: BatchLeases, objects: Objects) -> BatchOutput:
@@ -16,16 +22,15 @@ async def write_output(batch: Batch, leases: BatchLeases, objects: Objects) -> B
     Raises the errors of `Objects` and of the database. Nothing is left of the objects then.
     """
     output, errors = _Part(objects, batch.project_id), _Part(objects, batch.project_id)
-    failed = 0
+    takes_losses = batch.attempt > ATTEMPTS_MAX
     try:
         async for chunk in leases.chunks(batch):
-            if chunk.stored is not None:
+            if chunk.stored is None or (takes_losses and not await _is_readable(chunk.stored, objects)):
+                await errors.write(await _lines_without_results(batch, chunk, objects, takes_losses=takes_losses))
+            else:
                 await output.copy(chunk.stored, 0, chunk.output_bytes)
                 await errors.copy(chunk.stored, chunk.output_bytes, chunk.stored.size_bytes)
-            else:
-                await errors.write(await _unrun_lines(batch, chunk, objects))
-                failed += chunk.plan.lines
-        return BatchOutput(await output.close(), await errors.close(), failed)
+        return BatchOutput(await output.close(), await errors.close(), output.lines)
     except BaseException:
         await output.abort()
         await errors.abort()
@@ -39,10 +44,33 @@ async def drop_output(output: BatchOutput, objects: Objects) -> None:
             await objects.discard(part)
 
 
-async def _unrun_lines(batch: Batch, chunk: FinishedChunk, objects: Objects) -> bytes:
-    why = batch.ending if chunk.status is ChunkStatus.SKIPPED else None
-    lines = await read_lines(objects, batch, chunk.plan)
-    return b"".join(unrun(batch.batch_id, line.number, read_request(line.text or b""), why).record for line in lines)
+async def _lines_without_results(batch: Batch, chunk: FinishedChunk, objects: Objects, *, takes_losses: bool) -> bytes:
+    """The lines of the chunk for the error file, each with the reason."""
+    why: Ending | Loss = Loss.ENDED_THE_WORKER
+    if chunk.status is ChunkStatus.SKIPPED and batch.ending is not None:
+        why = batch.ending
+    elif chunk.status is ChunkStatus.DONE:
+        why = Loss.OF_THE_RESULT
+    try:
+        lines = await read_lines(objects, batch, chunk.plan)
+    except (ObjectMissingError, DamagedObjectError):
+        if not takes_losses:
+            raise
+        numbers = range(chunk.plan.first_line, chunk.plan.first_line + chunk.plan.lines)
+        return b"".join(unrun(batch.batch_id, number, None, Loss.OF_THE_REQUEST).record for number in numbers)
+    return b"".join(
+        unrun(batch.batch_id, line.number, read_request(line.text or b"").custom_id, why).record for line in lines
+    )
+
+
+async def _is_readable(stored: StoredObject, objects: Objects) -> bool:
+    try:
+        async with aclosing(objects.read(stored)) as pieces:
+            async for _ in pieces:
+                pass
+    except (ObjectMissingError, DamagedObjectError):
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -51,6 +79,7 @@ class _Part:
 
     objects: Objects
     project_id: str
+    lines: int = 0
     _writer: ObjectWriter | None = None
     _stored: StoredObject | None = None
 
@@ -58,6 +87,7 @@ class _Part:
         if data:
             if self._writer is None:
                 self._writer = await self.objects.write(self.project_id)
+            self.lines += data.count(b"\n")
             await self._writer.write(data)
 
     async def copy(self, stored: StoredObject, start: int, end: int) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 
@@ -12,14 +13,30 @@ from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.openai_api.batches import BatchRequest, BatchResult, LineError, LineResponse
 
 _REQUEST = msgspec.json.Decoder(BatchRequest)
-_UNRUN = {
+
+
+class Loss(StrEnum):
+    """Why a line has no result, other than the end of its batch."""
+
+    ENDED_THE_WORKER = "request_failed"
+    OF_THE_RESULT = "result_unreadable"
+    OF_THE_REQUEST = "input_unreadable"
+
+
+_WHY: dict[Ending | Loss, LineError] = {
     Ending.EXPIRED: LineError(
         "batch_expired", "This request could not be executed before the completion window expired."
     ),
     Ending.CANCELLED: LineError("batch_cancelled", "This request was not executed because the batch was cancelled."),
-    None: LineError(
-        "request_failed",
+    Loss.ENDED_THE_WORKER: LineError(
+        Loss.ENDED_THE_WORKER,
         "This request, or one beside it, ended the platform's worker each time that it was tried. Send it again alone.",
+    ),
+    Loss.OF_THE_RESULT: LineError(
+        Loss.OF_THE_RESULT, "The result of this request was stored and cannot be read any more. Send it again."
+    ),
+    Loss.OF_THE_REQUEST: LineError(
+        Loss.OF_THE_REQUEST, "The input file cannot be read any more at this line. Upload it and send the line again."
     ),
 }
 
@@ -67,9 +84,9 @@ def answered(batch_id: str, line: int, request: BatchRequest, reply: LineReply) 
     return LineResult(_encoded(record), reply.is_success, reply.entries)
 
 
-def unrun(batch_id: str, line: int, request: BatchRequest, why: Ending | None) -> LineResult:
-    """The result of a line that never ran. `why`: None where it was tried too often."""
-    return LineResult(_encoded(BatchResult(line_id(batch_id, line), request.custom_id, None, _UNRUN[why])), False)
+def unrun(batch_id: str, line: int, custom_id: str | None, why: Ending | Loss) -> LineResult:
+    """The result of a line that never ran, or whose result is lost. `custom_id`: None where it cannot be read any more."""
+    return LineResult(_encoded(BatchResult(line_id(batch_id, line), custom_id, None, _WHY[why])), False)
 
 
 def usage_of(entries: Sequence[LedgerEntry]) -> Usage:

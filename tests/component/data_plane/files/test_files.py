@@ -30,6 +30,7 @@ from tests.component.data_plane.files.files_under_test import (
     withdraw_agreement,
 )
 from tests.component.data_plane.region_under_test import RegionUnderTest, region_under_test
+from tests.platform.full_disk import files_of_at_most
 from tests.unit.data_plane.region_parts import PROJECT, snapshot_table, until
 
 CONTENT = os.urandom(2 * MIB + 12_345)
@@ -456,3 +457,21 @@ async def test_a_file_is_deleted_although_the_store_is_away(region: RegionUnderT
     assert len(objects_on_disk(region)) == 1
     await region.path.content.objects.sweep()
     assert objects_on_disk(region) == []
+
+
+@pytest.mark.parametrize("room_bytes", [5 * MIB, 4096], ids=["for the database only", "for nothing"])
+async def test_a_full_disk_refuses_what_is_new_and_keeps_the_rest(region: RegionUnderTest, room_bytes: int) -> None:
+    file_id = await new_file(region, CONTENT)
+    with files_of_at_most(room_bytes):
+        refused = await post_file(region, CONTENT * 4)
+        assert error_of(refused) == (503, "service_unavailable", None)
+        assert "retry-after" in refused.headers
+        assert (await region.http.get(f"/v1/files/{file_id}/content")).content == CONTENT
+        listed = (await region.http.get("/v1/files")).json()["data"]
+        assert [each["id"] for each in listed] == [file_id]
+    assert (await region.http.get("/readyz")).status_code == 200
+    await new_file(region, CONTENT * 4)
+    region.clock.ms += WRITING_MS_MAX + 1
+    await region.path.content.objects.sweep()
+    assert await rows(region) == (2, 2, 2)
+    assert len(objects_on_disk(region)) == 2
