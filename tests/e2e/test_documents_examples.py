@@ -1,4 +1,4 @@
-"""The README's example, run as it stands there."""
+"""The examples of the documents, run as they stand there."""
 
 import re
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.e2e.conftest import RunningUp
+from tests.platform.installation import IssuedKey
 from tests.platform.processes import ROOT
 
 
@@ -26,3 +27,16 @@ def test_the_example_prints_an_answer_from_both_regions(up: RunningUp, tmp_path:
     host = up.region_url("eu").removeprefix("http://").removesuffix("/v1")
     assert printed[-1].startswith("incorrect_hostname")
     assert printed[-1].endswith(host)
+
+
+def test_the_example_for_who_comes_from_openais_batches(up: RunningUp, eu_key: IssuedKey) -> None:
+    page = (ROOT / "docs" / "coming-from-openai-batches.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    for placeholder, real in (("https://eu.example.com/v1", up.region_url("eu")), ("sk-eu-...", eu_key.secret)):
+        assert placeholder in example
+        example = example.replace(placeholder, real)
+    outcome = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, timeout=100, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    summary, *answers = outcome.stdout.splitlines()
+    assert summary.startswith("completed ")
+    assert [answer.split()[0] for answer in answers] == ["question-0", "question-1"]
