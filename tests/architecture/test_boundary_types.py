@@ -10,9 +10,20 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from domicile.boundary import audit, enrollment, publisher_key, retention, signing, snapshot, snapshot_v1, time, usage
+from domicile.boundary import (
+    audit,
+    enrollment,
+    outside_services,
+    publisher_key,
+    retention,
+    signing,
+    snapshot,
+    snapshot_v1,
+    time,
+    usage,
+)
 
-MODULES = (audit, enrollment, publisher_key, retention, signing, snapshot, snapshot_v1, time, usage)
+MODULES = (audit, enrollment, outside_services, publisher_key, retention, signing, snapshot, snapshot_v1, time, usage)
 # What a person might want to smuggle: each text type that crosses must refuse it.
 FREE_TEXT = ("The patient in room 4 asked", "Grüße aus Köln", "a b", "line\nbreak", "", '{"role":"user"}')
 

@@ -5,8 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from domicile.boundary.outside_services import CheckNumber, CheckOutcome
 from domicile.boundary.snapshot import Count, Milliseconds
-from domicile.kernel.ids import ProjectId, RegionCode, WriterId
+from domicile.kernel.ids import OutsideServiceId, ProjectId, RegionCode, WriterId
+
+ExportNumber = Annotated[int, Meta(ge=1)]
 
 
 class RegionEventType(StrEnum):
@@ -17,16 +20,31 @@ class RegionEventType(StrEnum):
     SNAPSHOT_REFUSED = "region.snapshot_refused"
     METERING_GAP = "region.metering_gap"
     PROJECT_DESTROYED = "region.project_destroyed"
+    EXTERNAL_KEY_CHECKED = "region.external_key_checked"
+    EXTERNAL_STORAGE_CHECKED = "region.external_storage_checked"
+
+
+class ServiceCheck(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the region found when it tried an external key or an external storage."""
+
+    service_id: OutsideServiceId
+    check: CheckNumber
+    outcome: CheckOutcome
 
 
 class RegionEvent(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One event, with the epoch and number of the snapshot in force. `project_id`: set when the event is about a project."""
+    """One event, with the epoch and number of the snapshot in force. `project_id`: set when the event is about a project.
+
+    `exports`: of a destroyed project, the numbers of the exports of keys that could still open its old backups.
+    """
 
     type: RegionEventType
     at_ms: Milliseconds
     epoch: Count
     number: Count
     project_id: ProjectId | None = None
+    exports: tuple[ExportNumber, ...] = ()
+    service_check: ServiceCheck | None = None
 
 
 class AuditReport(Struct, frozen=True, forbid_unknown_fields=True):

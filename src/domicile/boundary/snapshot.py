@@ -14,10 +14,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.publisher_key import SignedCertificate, SignedSuccession
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.catalogue.endpoints import Endpoint
-from domicile.kernel.ids import InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
+from domicile.kernel.ids import ExternalKeyId, InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
 
 SNAPSHOT_SCHEMA = 2
 READABLE_SCHEMAS = (1, 2)
@@ -45,12 +46,16 @@ class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True):
     retention: Retention
 
 
-class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """An active project of this region. An archived one is absent: absence disables a project, and never destroys it."""
+class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An active project of this region. An archived one is absent: absence disables a project, and never destroys it.
+
+    `external_key_id`: the key of the organization's own that wraps the project's key.
+    """
 
     project_id: ProjectId
     organization_id: OrganizationId
     retention: ProjectRetention
+    external_key_id: ExternalKeyId | None = None
 
 
 class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +86,8 @@ class Shard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
     projects: tuple[ProjectRecord, ...]
     keys: tuple[KeyRecord, ...]
     tombstones: tuple[Tombstone, ...] = ()
+    external_keys: tuple[ExternalKeyRecord, ...] = ()
+    external_storages: tuple[ExternalStorageRecord, ...] = ()
 
 
 class ShardReference(Struct, frozen=True, forbid_unknown_fields=True):
