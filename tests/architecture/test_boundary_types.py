@@ -18,12 +18,12 @@ from domicile.boundary import (
     retention,
     signing,
     snapshot,
-    snapshot_v1,
+    snapshot_v2,
     time,
     usage,
 )
 
-MODULES = (audit, enrollment, outside_services, publisher_key, retention, signing, snapshot, snapshot_v1, time, usage)
+MODULES = (audit, enrollment, outside_services, publisher_key, retention, signing, snapshot, snapshot_v2, time, usage)
 # What a person might want to smuggle: each text type that crosses must refuse it.
 FREE_TEXT = ("The patient in room 4 asked", "Grüße aus Köln", "a b", "line\nbreak", "", '{"role":"user"}')
 
@@ -53,7 +53,7 @@ def leaves(hint: Any) -> Iterator[tuple[Any, list[msgspec.Meta]]]:
 def test_the_walk_sees_the_types_that_matter() -> None:
     names = {item.__name__ for item in crossing_types()}
     assert {"Manifest", "Shard", "KeyRecord", "UsageReport", "UsageDelta", "AuditReport", "EnrollmentRequest"} <= names
-    assert {"Tombstone", "ShardOfSchema1", "PublisherCertificate", "SignedCertificate", "SignedSuccession"} <= names
+    assert {"Tombstone", "ShardOfSchema2", "PublisherCertificate", "SignedCertificate", "SignedSuccession"} <= names
 
 
 @pytest.mark.contract("C07")

@@ -5,7 +5,7 @@ into it, so a new key changes one shard. A region fetches the shards that it lac
 all at once.
 
 A new field needs a new `SNAPSHOT_SCHEMA`: a region refuses unknown fields, and keeps the snapshot that it has. The control
-plane serves this schema and the previous one (`snapshot_v1`). A region reads both, so the two may differ in version.
+plane serves this schema and the previous one (`snapshot_v2`). A region reads both, so the two may differ in version.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import ExternalKeyId, InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
 
-SNAPSHOT_SCHEMA = 2
-READABLE_SCHEMAS = (1, 2)
+SNAPSHOT_SCHEMA = 3
+READABLE_SCHEMAS = (2, 3)
 SHARD_COUNT = 64
 
 Sha256 = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -75,9 +75,9 @@ class Tombstone(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Shard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The records whose id falls into `index` (`shard_index`). Keys and tombstones are in the shard of their project.
+    """The records whose id falls into `index` (`shard_index`).
 
-    Without tombstones its bytes equal those of schema 1, so an upgraded region fetches nothing again.
+    Keys, tombstones and external storages are in the shard of their project, external keys in that of their organization.
     """
 
     region: RegionCode
@@ -122,7 +122,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The manifest's bytes exactly as signed, and an Ed25519 signature over them (`signing.sign_manifest`).
 
-    `certificate` certifies the signing key. It is absent for regions that read schema 1 only.
+    `certificate` certifies the signing key. It was absent in schema 1, which is no longer served.
     `successions` lead from the root key that the poll names to the current one, oldest first.
     """
 
@@ -135,7 +135,7 @@ class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class SnapshotQuery(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A region's poll. It names, and so acknowledges, the snapshot that the region holds. (0, 0): none.
 
-    Older regions omit the later fields. Newer regions omit them too when the control plane is older.
+    Regions that read schema 1 only omit `schemas`. A region omits `root` when the control plane is older than root keys.
     """
 
     epoch: Count

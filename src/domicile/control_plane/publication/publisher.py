@@ -13,7 +13,7 @@ from domicile.boundary.snapshot import (
     Manifest,
     SnapshotQuery,
 )
-from domicile.boundary.snapshot_v1 import SCHEMA_1
+from domicile.boundary.snapshot_v2 import SCHEMA_2
 from domicile.boundary.time import SignedTime
 from domicile.control_plane import control_errors
 from domicile.control_plane.database import tables
@@ -200,9 +200,9 @@ class Publisher:
                     directory=self._directory,
                     shards=shards.references(schema),
                 ),
-                None if schema == SCHEMA_1 else signer.certificate,
+                signer.certificate,
             )
-            for schema in (SCHEMA_1, SNAPSHOT_SCHEMA)
+            for schema in (SCHEMA_2, SNAPSHOT_SCHEMA)
         }
         return Publication(version, manifests, shards.bodies(), signer.serial, signer.successions)
 

@@ -19,7 +19,7 @@ from domicile.boundary.snapshot import (
     encode_shard,
     shard_index,
 )
-from domicile.boundary.snapshot_v1 import SCHEMA_1, encode_shard_of_schema_1
+from domicile.boundary.snapshot_v2 import SCHEMA_2, encode_shard_of_schema_2
 from domicile.control_plane.database.transactions import Platform, Reader
 from domicile.control_plane.publication.shards import Members, read_destroyed, read_members, read_shard
 
@@ -102,9 +102,8 @@ class RegionShards:
 
 def _encode(shard: Shard) -> _Encoded:
     references, bodies = {}, {}
-    of_schema_1 = encode_shard_of_schema_1(shard)
-    whole = encode_shard(shard) if shard.tombstones or of_schema_1 is not None else None
-    for schema, body in ((SCHEMA_1, of_schema_1), (SNAPSHOT_SCHEMA, whole)):
+    whole = None if shard == Shard(shard.region, shard.index, (), (), ()) else encode_shard(shard)
+    for schema, body in ((SCHEMA_2, encode_shard_of_schema_2(shard)), (SNAPSHOT_SCHEMA, whole)):
         if body is not None:
             name = digest(body)
             references[schema] = ShardReference(shard.index, name)

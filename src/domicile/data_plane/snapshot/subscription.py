@@ -151,15 +151,13 @@ class SnapshotSubscription:
         held, root_key = self._position, self._enrollment.root_key
         root = None if root_key is None else public_key_id(root_key)
         query = SnapshotQuery(held.epoch, held.number, READABLE_SCHEMAS, held.serial, root)
-        # Older control planes refuse the newer members of the query: retry as an older region.
-        without_root = msgspec.structs.replace(query, root=None)
-        for attempt in (query, without_root) if root else (query,):
-            try:
-                return await self._link.newer_snapshot(attempt)
-            except ControlRefusedError as error:
-                if error.code != "unknown_parameter":
-                    raise
-        return await self._link.newer_snapshot(SnapshotQuery(held.epoch, held.number))
+        try:
+            return await self._link.newer_snapshot(query)
+        except ControlRefusedError as error:
+            if root is None or error.code != "unknown_parameter":
+                raise
+        # An older control plane refuses the newest member of the query: ask as an older region.
+        return await self._link.newer_snapshot(msgspec.structs.replace(query, root=None))
 
     def _verify(self, signed: SignedManifest, enrollment: Enrollment) -> tuple[Manifest, Position]:
         return verify_manifest(signed, region=self._region, enrollment=enrollment, held=self._position)

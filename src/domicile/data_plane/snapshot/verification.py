@@ -6,7 +6,7 @@ import msgspec
 
 from domicile.boundary.signing import BadSignatureError, open_certificate, open_manifest, public_key_id
 from domicile.boundary.snapshot import READABLE_SCHEMAS, Manifest, Shard, SignedManifest, digest
-from domicile.boundary.snapshot_v1 import SCHEMA_1, decode_shard_of_schema_1
+from domicile.boundary.snapshot_v2 import SCHEMA_2, decode_shard_of_schema_2
 from domicile.data_plane.identity import Enrollment
 
 
@@ -73,7 +73,7 @@ def verify_shard(body: bytes, *, sha256: str, index: int, region: str, schema: i
     if digest(body) != sha256:
         raise SnapshotRefusedError("a shard's bytes are not those of the manifest")
     try:
-        shard = decode_shard_of_schema_1(body) if schema == SCHEMA_1 else msgspec.json.decode(body, type=Shard)
+        shard = decode_shard_of_schema_2(body) if schema == SCHEMA_2 else msgspec.json.decode(body, type=Shard)
     except (ValueError, RecursionError):
         raise SnapshotRefusedError("a shard of unknown format") from None
     if shard.index != index or shard.region != region:

@@ -33,7 +33,7 @@ async def test_a_manifest_says_what_it_should(platform: Platform) -> None:
         ("us", "us.domicile.example"),
     ]
     assert eu.token is not None
-    assert manifest.schema == 2
+    assert manifest.schema == 3
     assert manifest.key_id == platform.running.publisher.signer.key_id
     assert eu.token.root_key == platform.running.publisher.signer.root_key
     assert abs(manifest.issued_at_ms - time.time() * 1000) < 60_000

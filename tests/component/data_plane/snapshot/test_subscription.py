@@ -87,7 +87,7 @@ class Subscribed:
 
     def query(self, epoch: int, number: int, serial: int = 1) -> SnapshotQuery:
         """What a region of this version asks."""
-        return SnapshotQuery(epoch, number, (1, 2), serial, public_key_id(public_key_bytes(self.publisher.root)))
+        return SnapshotQuery(epoch, number, (2, 3), serial, public_key_id(public_key_bytes(self.publisher.root)))
 
     @property
     def held(self) -> tuple[int, int] | None:
@@ -233,7 +233,7 @@ async def test_what_is_refused_leaves_the_old_one_in_force_and_is_reported(subsc
         Publisher().publish(other, number=9),
         subscribed.publisher.publish(other, number=1),
         subscribed.publisher.publish(other, number=9, region="us"),
-        subscribed.publisher.publish(other, number=9, schema=3),
+        subscribed.publisher.publish(other, number=9, schema=4),
     ]
     async with subscribed.running():
         subscribed.offer(good, number=1)
@@ -388,30 +388,32 @@ class TestRestart:
 
 
 class TestSchemas:
-    async def test_a_control_plane_of_the_version_before_is_asked_in_its_own_words(
-        self, subscribed: Subscribed
-    ) -> None:
-        """It refuses members that it does not know, publishes schema 1 alone and has no certificates."""
+    async def test_a_region_that_was_enrolled_before_root_keys_takes_schema_2(self, subscribed: Subscribed) -> None:
         publisher = subscribed.publisher
         pinned = Enrollment(INSTALLATION, None, 0, public_key_bytes(publisher.key))
         async with subscribed.database.transaction() as connection:
             await connection.execute(text("UPDATE region_identity SET root_key = NULL, publisher_serial = 0"))
         subscribed = Subscribed(subscribed.server, subscribed.link, subscribed.database, publisher, enrollment=pinned)
-        shards = shards_for(new_key())
-        subscribed.server.shards.update(bodies(shards))
-        for number in (1, 2):
-            old = sign_manifest(publisher.key, publisher.manifest(shards, number=number, schema=1))
-            subscribed.server.offer(answers(400, envelope("unknown_parameter")), old)
         async with subscribed.running():
-            await until(lambda: subscribed.held == (1, 2))
-        asked = [SnapshotQuery(0, 0, (1, 2)), SnapshotQuery(0, 0), SnapshotQuery(1, 1, (1, 2)), SnapshotQuery(1, 1)]
-        assert subscribed.server.polls[:4] == asked
-        assert msgspec.json.encode(SnapshotQuery(1, 1)) == b'{"epoch":1,"number":1}', "as that version wrote it"
+            subscribed.offer(shards_for(new_key()), number=1, schema=2)
+            await until(lambda: subscribed.held == (1, 1))
+        assert subscribed.server.polls[0] == SnapshotQuery(0, 0, (2, 3))
         assert subscribed.events == []
+
+    async def test_a_control_plane_that_reads_schema_1_only_is_not_asked_again(self, subscribed: Subscribed) -> None:
+        """It refuses both forms of the poll; what it publishes could not be read."""
+        async with subscribed.running():
+            subscribed.offer(shards_for(new_key()), number=1)
+            await until(lambda: subscribed.held == (1, 1))
+            subscribed.server.offer(*[answers(400, envelope("unknown_parameter"))] * 2)
+            polls = len(subscribed.server.polls)
+            await until(lambda: len(subscribed.server.polls) >= polls + 3)
+        assert all(query.schemas == (2, 3) for query in subscribed.server.polls)
+        assert subscribed.held == (1, 1)
 
     async def test_both_schemas_of_one_control_plane_are_taken(self, subscribed: Subscribed) -> None:
         async with subscribed.running():
-            subscribed.offer(shards_for(new_key()), number=1, schema=1)
+            subscribed.offer(shards_for(new_key()), number=1, schema=2)
             await until(lambda: subscribed.held == (1, 1))
             buried = shards_for(new_key())
             buried[0] = msgspec.structs.replace(buried[0], tombstones=(Tombstone("proj_" + "D" * 24, NOW_MS),))
@@ -425,7 +427,7 @@ class TestSchemas:
             subscribed.offer(shards_for(new_key()), number=1)
             await until(lambda: subscribed.held == (1, 1))
             before = subscribed.current.table
-            subscribed.offer(shards_for(new_key()), number=2, schema=3)
+            subscribed.offer(shards_for(new_key()), number=2, schema=4)
             await until(lambda: subscribed.events == [RegionEventType.SNAPSHOT_REFUSED])
             assert subscribed.current.table is before
 
@@ -584,7 +586,7 @@ class TestRootRotation:
         async with subscribed.running():
             subscribed.offer(shards_for(new_key()), number=1)
             await until(lambda: subscribed.held == (1, 1))
-        assert subscribed.server.polls[:2] == [subscribed.query(0, 0), SnapshotQuery(0, 0, (1, 2), 1)]
+        assert subscribed.server.polls[:2] == [subscribed.query(0, 0), SnapshotQuery(0, 0, (2, 3), 1)]
 
 
 def replace_manifest(leading: SignedManifest, signed: SignedManifest) -> SignedManifest:

@@ -7,11 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from domicile.boundary.signing import public_key_bytes
-from domicile.boundary.snapshot import Manifest, Shard, SignedManifest, Tombstone, digest, encode_shard
-from domicile.boundary.snapshot_v1 import encode_shard_of_schema_1
+from domicile.boundary.snapshot import Manifest, Shard, SignedManifest, digest, encode_shard
+from domicile.boundary.snapshot_v2 import encode_shard_of_schema_2
 from domicile.data_plane.identity import Enrollment
 from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError, verify_manifest, verify_shard
-from tests.unit.data_plane.region_parts import INSTALLATION, NOW_MS, PROJECT, Publisher, new_key, shards_for
+from tests.unit.data_plane.region_parts import INSTALLATION, NOW_MS, Publisher, new_key, shards_for
 
 SHARDS = shards_for(new_key())
 PUBLISHER = Publisher()
@@ -92,7 +92,7 @@ class TestManifest:
     def test_another_regions_is_refused(self) -> None:
         assert refusal(PUBLISHER.publish(SHARDS, region="us")) == "another region's"
 
-    @pytest.mark.parametrize("schema", [0, 3, 99])
+    @pytest.mark.parametrize("schema", [0, 1, 4, 99])
     def test_an_unknown_schema_is_refused(self, schema: int) -> None:
         assert refusal(PUBLISHER.publish(SHARDS, schema=schema)) == "unknown schema"
 
@@ -118,7 +118,7 @@ class TestManifest:
 
     def test_a_schema_to_come_is_unknown_whatever_it_looks_like(self) -> None:
         plain = json.loads(PUBLISHER.publish(SHARDS).manifest)
-        assert refusal(signed_by_publisher(json.dumps({**plain, "schema": 3, "news": []}).encode())) == "unknown schema"
+        assert refusal(signed_by_publisher(json.dumps({**plain, "schema": 4, "news": []}).encode())) == "unknown schema"
 
 
 class TestCertificate:
@@ -190,7 +190,7 @@ class TestShard:
     BODY = encode_shard(SHARD)
 
     def verify(
-        self, body: bytes, *, sha256: str | None = None, index: int | None = None, region: str = "eu", schema: int = 2
+        self, body: bytes, *, sha256: str | None = None, index: int | None = None, region: str = "eu", schema: int = 3
     ) -> Shard:
         return verify_shard(
             body,
@@ -203,17 +203,17 @@ class TestShard:
     def test_one_that_is_right_is_accepted(self) -> None:
         assert self.verify(self.BODY) == self.SHARD
 
-    def test_one_of_schema_1_is_read_as_such(self) -> None:
-        body = encode_shard_of_schema_1(self.SHARD)
-        assert body == self.BODY, "without tombstones the bytes are the same, and are not fetched again"
-        assert self.verify(body, schema=1) == self.SHARD
+    def test_one_of_schema_2_is_read_as_such(self) -> None:
+        body = encode_shard_of_schema_2(self.SHARD)
+        assert body == self.BODY, "without outside services the bytes are the same, and are not fetched again"
+        assert self.verify(body, schema=2) == self.SHARD
 
-    def test_a_tombstone_belongs_to_schema_2(self) -> None:
-        shard = replace(self.SHARD, tombstones=(Tombstone(PROJECT, NOW_MS),))
+    def test_an_external_key_belongs_to_schema_3(self) -> None:
+        named = replace(self.SHARD.projects[0], external_key_id="extkey_" + "K" * 24)
+        shard = replace(self.SHARD, projects=(named,))
         assert self.verify(encode_shard(shard)) == shard
         with pytest.raises(SnapshotRefusedError, match="unknown format"):
-            self.verify(encode_shard(shard), schema=1)
-        assert encode_shard_of_schema_1(shard) == self.BODY
+            self.verify(encode_shard(shard), schema=2)
 
     def test_other_bytes_are_refused(self) -> None:
         for index in range(0, len(self.BODY), 7):

@@ -1,0 +1,63 @@
+"""Schema 2 of the snapshot, for regions and control planes of the previous version.
+
+Only the shard differs. The manifest is the same in both schemas. Without records of outside services, both schemas' shards are
+the same bytes, so an upgraded region fetches nothing again.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from domicile.boundary.retention import ProjectRetention
+from domicile.boundary.snapshot import KeyRecord, OrganizationRecord, ProjectRecord, Shard, ShardIndex, Tombstone
+from domicile.kernel.ids import OrganizationId, ProjectId, RegionCode
+
+SCHEMA_2 = 2
+
+
+class ProjectOfSchema2(Struct, frozen=True, forbid_unknown_fields=True):
+    """A project that uses no service of its customer."""
+
+    project_id: ProjectId
+    organization_id: OrganizationId
+    retention: ProjectRetention
+
+
+class ShardOfSchema2(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A shard without outside services, and without the projects that use one."""
+
+    region: RegionCode
+    index: ShardIndex
+    organizations: tuple[OrganizationRecord, ...]
+    projects: tuple[ProjectOfSchema2, ...]
+    keys: tuple[KeyRecord, ...]
+    tombstones: tuple[Tombstone, ...] = ()
+
+
+def encode_shard_of_schema_2(shard: Shard) -> bytes | None:
+    """The shard in schema 2; None when nothing is left of it.
+
+    A project with an external key or an external storage is left out together with its keys, which disables it: an older
+    region would keep its content under the region's own key, in the region's own store.
+    """
+    stored_outside = {storage.project_id for storage in shard.external_storages}
+    projects = tuple(
+        ProjectOfSchema2(project.project_id, project.organization_id, project.retention)
+        for project in shard.projects
+        if project.external_key_id is None and project.project_id not in stored_outside
+    )
+    served = {project.project_id for project in projects}
+    keys = tuple(key for key in shard.keys if key.project_id in served)
+    if not (shard.organizations or projects or keys or shard.tombstones):
+        return None
+    return msgspec.json.encode(
+        ShardOfSchema2(shard.region, shard.index, shard.organizations, projects, keys, shard.tombstones)
+    )
+
+
+def decode_shard_of_schema_2(body: bytes) -> Shard:
+    """The shard in the bytes of an older control plane. Raises `msgspec.MsgspecError`."""
+    old = msgspec.json.decode(body, type=ShardOfSchema2)
+    projects = tuple(
+        ProjectRecord(project.project_id, project.organization_id, project.retention) for project in old.projects
+    )
+    return Shard(old.region, old.index, old.organizations, projects, old.keys, old.tombstones)
