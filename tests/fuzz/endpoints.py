@@ -132,6 +132,17 @@ VALID: dict[str, dict[str, Any]] = {
         "expires_in_seconds": 60,
     },
     "/v1/organization/admin_api_keys": {"name": CANARY, "expires_in_seconds": 60},
+    "/v1/organization/external_keys": {
+        "type": "aws",
+        "name": CANARY,
+        "kms_arn": "arn:aws:kms:us-east-1:123456789012:key/a",
+        "residency": "US_STORAGE_PROCESSING",
+        "purpose": "ekm",
+    },
+    "/v1/organization/external_storage": {
+        "project_id": CANARY,
+        "provider": {"type": "aws", "bucket": "a-bucket", "region": "us-east-1", "country": "US"},
+    },
     "/v1/organization/data_retention": {"retention_type": "modified_abuse_monitoring"},
     "/v1/organization/projects/{project_id}/data_retention": {"retention_type": "organization_default"},
     "/operator/v1/organization": {"enterprise_agreement": True, "zdr_endpoints": ["/v1/chat/completions"]},
@@ -214,6 +225,9 @@ class Targets:
             "key_id": key.key_id,
             "model": MODEL,
             "image_id": "img_" + "0" * 24,
+            # Of no object: for each call of /validate, a region tries the key or the bucket.
+            "external_key_id": "extkey_" + "0" * 24,
+            "external_storage_id": "extstore_" + "0" * 24,
             **new_file_and_upload(installation.client("us", key.secret)),
             **new_batch(installation.client("us", key.secret)),
             "code": "us",

@@ -112,9 +112,9 @@ MUTANTS = [
     Mutant(
         "C09",
         "an unknown geography is an error, not the default",
-        "Projects._resolve",
-        '            raise self._unknown("residency", residency)',
-        "            return None",
+        "choose_region",
+        '        raise _unknown(installation, "residency", residency)',
+        "        return installation.region(installation.default_region)",
         TABLE,
     ),
     Mutant(
@@ -128,8 +128,8 @@ MUTANTS = [
     Mutant(
         "C01",
         "a European project needs agreement and eligibility",
-        "Projects.create",
-        "            await require_agreement(change, administrator.organization_id, region)\n",
+        "require_open_region",
+        "    await require_agreement(reading, organization_id, region)\n",
         "",
         "tests/component/control_plane/projects",
     ),
@@ -184,9 +184,9 @@ MUTANTS = [
     Mutant(
         "C11",
         "a project that names no region is born in the default one",
-        "Projects.create",
-        "or self._installation.region(self._installation.default_region)",
-        'or self._installation.region("eu")',
+        "choose_region",
+        "    return installation.region(installation.default_region)",
+        '    return installation.region("eu")',
         "tests/component/control_plane/projects",
     ),
     Mutant(

@@ -20,6 +20,8 @@ from tests.platform.processes import eventually
 TABLE = read_table()
 PROJECTS = "/v1/organization/projects"
 ADMIN_KEYS = "/v1/organization/admin_api_keys"
+EXTERNAL_KEYS = "/v1/organization/external_keys"
+EXTERNAL_STORAGE = "/v1/organization/external_storage"
 MODEL = "gpt-4o-2024-08-06"
 
 
@@ -65,11 +67,24 @@ class Callers:
         }
         if "admin_api_keys/" in entry.path:
             return others | {"key_id": made(self.admin.post(ADMIN_KEYS, json={"name": "object"}))["id"]}
+        if "{external_key_id}" in entry.path:
+            key = {"type": "aws", "name": "object", "kms_arn": "arn:aws:kms:us-east-1:123456789012:key/object"}
+            return others | {"external_key_id": made(self.admin.post(EXTERNAL_KEYS, json=key))["id"]}
+        if "{external_storage_id}" in entry.path:
+            return others | {"external_storage_id": self._storage(is_to_go=entry.method == "DELETE")}
         if "{project_id}" not in entry.path:
             return others
         project = made(self.admin.post(PROJECTS, json={"name": "object"}))["id"]
         account = made(self.admin.post(f"{PROJECTS}/{project}/service_accounts", json={"name": "object"}))
         return others | {"project_id": project, "account_id": account["id"], "key_id": account["api_key"]["id"]}
+
+    def _storage(self, *, is_to_go: bool) -> str:
+        project = made(self.admin.post(PROJECTS, json={"name": "object"}))["id"]
+        provider = {"type": "aws", "bucket": "object", "region": "us-east-1", "country": "US"}
+        storage = made(self.admin.post(EXTERNAL_STORAGE, json={"project_id": project, "provider": provider}))
+        if is_to_go:
+            made(self.admin.post(f"{PROJECTS}/{project}/archive"))
+        return str(storage["id"])
 
 
 def made(answer: httpx2.Response) -> dict[str, Any]:

@@ -49,6 +49,10 @@ def create_project(
         str | None,
         typer.Option("--region", metavar="CODE", help="Its region by the region's code (operator key)."),
     ] = None,
+    external_key: Annotated[
+        str | None,
+        typer.Option("--external-key", metavar="ID", help="Your own key that wraps the project's key: extkey_..."),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -59,7 +63,8 @@ def create_project(
     connection = connect(data)
     if region is not None:
         residency = _residency_of(connection, region)
-    made = connection.admin().post(_PATH, {"name": name} | ({"residency": residency} if residency else {}))
+    chosen = {"name": name, "residency": residency, "external_key_id": external_key}
+    made = connection.admin().post(_PATH, {name: value for name, value in chosen.items() if value is not None})
     if quiet:
         print(made["id"])
         return

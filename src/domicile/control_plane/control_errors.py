@@ -63,3 +63,58 @@ def residency_immutable() -> DomicileError:
 def invalid_residency(message: str, param: str) -> DomicileError:
     """400: `residency` or `geography` names no region, or both are given. `message` lists the valid values."""
     return DomicileError(Category.INVALID, "invalid_residency", message, param=param)
+
+
+def unknown_external_key(key_id: str) -> DomicileError:
+    """400: a new project names a key that the organization does not have. Another organization's key looks the same."""
+    return DomicileError(
+        Category.INVALID, "external_key_not_found", f"No such external key: '{key_id}'.", param="external_key_id"
+    )
+
+
+def external_key_elsewhere(key_id: str, key_region: str, region: str) -> DomicileError:
+    """400: a new project names a key that is registered for another region."""
+    return DomicileError(
+        Category.INVALID,
+        "external_key_in_other_region",
+        f"External key '{key_id}' is registered for region '{key_region}', and the project would be in region '{region}'. "
+        "Register a key for that region, or create the project in the key's region.",
+        param="external_key_id",
+    )
+
+
+def external_key_not_usable(key_id: str, outcome: str | None) -> DomicileError:
+    """400: the region has not found the key usable. `outcome`: what it reported (`CheckOutcome`); None before its report."""
+    found = "has not been tried by its region yet" if outcome is None else f"is not usable: {outcome}"
+    return DomicileError(
+        Category.INVALID,
+        "external_key_not_usable",
+        f"External key '{key_id}' {found}. Call its /validate, and create the project when the key is valid.",
+        param="external_key_id",
+    )
+
+
+def external_key_immutable() -> DomicileError:
+    """400: a request names another external key for a project that exists."""
+    return DomicileError(
+        Category.INVALID,
+        "external_key_immutable",
+        "A project's external key is fixed when the project is created and can never be changed. Create a new project with "
+        "the other key.",
+        param="external_key_id",
+    )
+
+
+def unknown_project(project_id: str) -> DomicileError:
+    """400: a body names a project that the organization does not have. Another organization's project looks the same."""
+    return DomicileError(Category.INVALID, "project_not_found", f"No such project: '{project_id}'.", param="project_id")
+
+
+def country_outside_region(country: str, region: str, countries: list[str]) -> DomicileError:
+    """400: a project's bucket would be outside `countries`, those of the project's region."""
+    return DomicileError(
+        Category.INVALID,
+        "country_outside_region",
+        f"'{country}' is not one of the countries of region '{region}'. Use a bucket in one of these: {', '.join(countries)}.",
+        param="provider.country",
+    )

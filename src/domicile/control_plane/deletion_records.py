@@ -1,8 +1,10 @@
 """Destructions of projects, from the request to the deletion record: one row for each project."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, select, update
 
 from domicile.control_plane.database import tables
@@ -24,6 +26,8 @@ class DeletionRecord:
     counted_ms: int
     """How much of the grace period has been counted (`grace`)."""
     destroyed_at_ms: int | None = None
+    exports: tuple[int, ...] = ()
+    """Numbers of the exports of keys that could still open old backups of the project, as the region reported."""
 
     def is_told(self, now_ms: int) -> bool:
         """Whether the grace period is over, so that the region's snapshot carries the tombstone."""
@@ -62,10 +66,13 @@ def _record_of(row: Row[*tuple[Any, ...]]) -> DeletionRecord:
         row.due_at_ms,
         row.counted_ms,
         row.destroyed_at_ms,
+        tuple(msgspec.json.decode(row.exports, type=list[int])),
     )
 
 
-async def record_destroyed(writing: Writing, region: str, project_id: str, at_ms: int, now_ms: int) -> str | None:
+async def record_destroyed(
+    writing: Writing, region: str, project_id: str, *, at_ms: int, exports: Sequence[int], now_ms: int
+) -> str | None:
     """Records a region's report that a project is destroyed. Returns its organization; None when it was recorded before.
 
     Raises 403 when that region has no tombstone for the project: the record would be false.
@@ -76,5 +83,6 @@ async def record_destroyed(writing: Writing, region: str, project_id: str, at_ms
     if known.destroyed_at_ms is not None:
         return None
     table = tables.destruction
-    await writing.execute(update(table).where(table.c.project_id == project_id).values(destroyed_at_ms=at_ms))
+    values = {"destroyed_at_ms": at_ms, "exports": msgspec.json.encode(exports).decode()}
+    await writing.execute(update(table).where(table.c.project_id == project_id).values(**values))
     return known.organization_id

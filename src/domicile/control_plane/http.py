@@ -13,6 +13,8 @@ from domicile.boundary import protocol
 from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Platform, Reader
+from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
+from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
 from domicile.control_plane.organizations.endpoints import OrganizationEndpoints
 from domicile.control_plane.principals.authentication import Authentication
@@ -43,6 +45,8 @@ class Endpoints:
     organizations: OrganizationEndpoints
     projects: ProjectEndpoints
     destruction: DestructionEndpoints
+    external_keys: ExternalKeyEndpoints
+    external_storage: ExternalStorageEndpoints
     retention: RetentionEndpoints
     accounts: ServiceAccountEndpoints
     project_keys: ProjectKeyEndpoints
@@ -60,6 +64,8 @@ def admin_routes(
     organization = "/v1/organization"
     project = f"{organization}/projects/{{project_id}}"
     account = f"{project}/service_accounts/{{account_id}}"
+    external_key = f"{organization}/external_keys/{{external_key_id}}"
+    external_storage = f"{organization}/external_storage/{{external_storage_id}}"
     operator = "/operator/v1"
     of = endpoints
 
@@ -82,6 +88,12 @@ def admin_routes(
         admin(f"{project}/api_keys/{{key_id}}", GET=of.project_keys.get, DELETE=of.project_keys.revoke),
         admin(f"{organization}/admin_api_keys", GET=of.admin_keys.page, POST=of.admin_keys.create),
         admin(f"{organization}/admin_api_keys/{{key_id}}", GET=of.admin_keys.get, DELETE=of.admin_keys.delete),
+        admin(f"{organization}/external_keys", GET=of.external_keys.page, POST=of.external_keys.register),
+        admin(external_key, GET=of.external_keys.get, DELETE=of.external_keys.remove),
+        admin(f"{external_key}/validate", POST=of.external_keys.validate),
+        admin(f"{organization}/external_storage", GET=of.external_storage.page, POST=of.external_storage.register),
+        admin(external_storage, GET=of.external_storage.get, DELETE=of.external_storage.remove),
+        admin(f"{external_storage}/validate", POST=of.external_storage.validate),
         admin(f"{organization}/data_retention", GET=of.retention.get, POST=of.retention.modify),
         *(admin(f"{organization}/usage/{kind.name}", GET=of.usage.of(kind)) for kind in KINDS),
         admin(f"{organization}/audit_logs", GET=of.audit.page),

@@ -71,6 +71,13 @@ def test_a_project_is_created_where_it_is_said_to_live(domicile: Domicile, stub:
     assert stub.calls[0].body == {"name": "hello", "residency": "EU_STORAGE_PROCESSING"}
 
 
+def test_a_project_is_made_under_an_external_key(domicile: Domicile, stub: Stub) -> None:
+    key = "extkey_" + "1" * 24
+    stub.answer("POST", "/v1/organization/projects", PROJECT)
+    assert domicile("projects", "create", "--name", "hello", "--external-key", key).status == 0
+    assert stub.calls[0].body == {"name": "hello", "external_key_id": key}
+
+
 def test_a_regions_code_is_as_good_as_its_residency(domicile: Domicile, stub: Stub) -> None:
     stub.answer("GET", "/operator/v1/regions", page(REGION))
     stub.answer("POST", PROJECTS, PROJECT)

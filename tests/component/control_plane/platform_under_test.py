@@ -21,6 +21,9 @@ Start = Callable[..., Awaitable["Platform"]]
 
 CATALOGUE = load_catalogue()
 
+KMS_ARN = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+BUCKET = {"type": "aws", "bucket": "their-bucket", "region": "us-east-1", "country": "US"}
+
 SHARED_LOOP = pytest.mark.asyncio(loop_scope="session")
 """For tests of the fixture `shared`: they run on its event loop."""
 
@@ -148,6 +151,20 @@ class Platform:
     async def project(self, **members: Any) -> dict[str, Any]:
         """A new project."""
         status, answer = await self.ask("POST", "/v1/organization/projects", {"name": "p", **members})
+        assert status == 200, answer
+        return dict(answer)
+
+    async def external_key(self, *, key: str | None = None, **members: Any) -> dict[str, Any]:
+        """A new external key, which no region has tried. `key`: the admin key."""
+        body = {"type": "aws", "name": "k", "kms_arn": KMS_ARN, **members}
+        status, answer = await self.ask("POST", "/v1/organization/external_keys", body, key=key)
+        assert status == 200, answer
+        return dict(answer)
+
+    async def external_storage(self, project_id: str, *, key: str | None = None, **provider: Any) -> dict[str, Any]:
+        """A new external storage of a project of region `us`, which the region has not tried. `key`: the admin key."""
+        body = {"project_id": project_id, "provider": BUCKET | provider}
+        status, answer = await self.ask("POST", "/v1/organization/external_storage", body, key=key)
         assert status == 200, answer
         return dict(answer)
 

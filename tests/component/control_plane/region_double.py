@@ -1,6 +1,9 @@
 """A region as the control plane sees one: it enrolls, signs, polls and reports, and keeps what it was told."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -9,7 +12,9 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domicile.boundary import protocol, signing
+from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType, ServiceCheck
 from domicile.boundary.enrollment import EnrollmentRequest, EnrollmentToken, decode_token
+from domicile.boundary.outside_services import CheckOutcome, ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.snapshot import (
     READABLE_SCHEMAS,
     KeyRecord,
@@ -71,6 +76,25 @@ class Held:
     def keys(self) -> dict[str, KeyRecord]:
         """By id."""
         return {record.key_id: record for shard in self.shards for record in shard.keys}
+
+    @property
+    def external_keys(self) -> dict[str, ExternalKeyRecord]:
+        """By id."""
+        return {record.external_key_id: record for shard in self.shards for record in shard.external_keys}
+
+    @property
+    def external_storages(self) -> dict[str, ExternalStorageRecord]:
+        """By id."""
+        return {record.external_storage_id: record for shard in self.shards for record in shard.external_storages}
+
+    @property
+    def checks(self) -> dict[str, int]:
+        """By the id of an external key or storage, the number of the check that is asked for."""
+        services: dict[str, ExternalKeyRecord | ExternalStorageRecord] = {
+            **self.external_keys,
+            **self.external_storages,
+        }
+        return {service_id: record.check for service_id, record in services.items()}
 
 
 class RegionDouble:
@@ -155,6 +179,50 @@ class RegionDouble:
         held = await self.poll()
         assert held is not None
         return held
+
+    async def report(self, *events: RegionEvent) -> Answer:
+        """Reports what has happened."""
+        report = AuditReport(self.code, new_id("wr_"), 1, events)
+        return await self.call("POST", protocol.AUDIT, msgspec.json.encode(report))
+
+    async def report_check(self, service_id: str, check: int, outcome: CheckOutcome = CheckOutcome.USABLE) -> None:
+        """Reports what it has found when it tried an external key or storage."""
+        is_key = service_id.startswith("extkey_")
+        kind = RegionEventType.EXTERNAL_KEY_CHECKED if is_key else RegionEventType.EXTERNAL_STORAGE_CHECKED
+        now_ms = time.time_ns() // 1_000_000
+        event = RegionEvent(kind, now_ms, 1, 1, service_check=ServiceCheck(service_id, check, outcome))
+        answer = await self.report(event)
+        assert answer.status == 200, answer
+
+    async def report_destroyed(self, project_id: str, at_ms: int, exports: tuple[int, ...] = ()) -> None:
+        """Reports that it has destroyed a project."""
+        event = RegionEvent(RegionEventType.PROJECT_DESTROYED, at_ms, 1, 1, project_id, exports)
+        answer = await self.report(event)
+        assert answer.status == 200, answer
+
+    @asynccontextmanager
+    async def checking(self, outcome: Callable[[str], CheckOutcome]) -> AsyncIterator[None]:
+        """Polls while the block runs, and reports `outcome(id)` once for each new check of an external key or storage."""
+        working = asyncio.create_task(self._check(outcome))
+        try:
+            yield
+        finally:
+            working.cancel()
+            await asyncio.wait([working])
+            if not working.cancelled():
+                working.result()
+
+    async def _check(self, outcome: Callable[[str], CheckOutcome]) -> None:
+        reported: set[tuple[str, int]] = set()
+        query = NOTHING_HELD
+        while True:
+            held = await self.poll(query)
+            if held is None:
+                continue
+            query = held.query
+            for service in held.checks.items() - reported:
+                await self.report_check(*service, outcome(service[0]))
+                reported.add(service)
 
     async def _shard(self, sha256: str) -> Shard:
         answer = await self.call("GET", f"{protocol.SHARD}/{sha256}")

@@ -17,6 +17,8 @@ IDS = {
     "project_id": new_id("proj_"),
     "account_id": new_id("svc_acct_"),
     "key_id": new_id("key_"),
+    "external_key_id": new_id("extkey_"),
+    "external_storage_id": new_id("extstore_"),
     "organization_id": new_id("org-"),
     "code": "us",
     "sha256": "0" * 64,

@@ -32,7 +32,15 @@ ENTRIES = [
 ]
 USAGE = [entry.path for entry in ENTRIES if "/organization/usage/" in entry.path]
 OWNED = [entry for entry in ENTRIES if "{" in entry.path]
-PREFIXES = {"project_id": "proj_", "account_id": "svc_acct_", "key_id": "key_"}
+PREFIXES = {
+    "project_id": "proj_",
+    "account_id": "svc_acct_",
+    "key_id": "key_",
+    "external_key_id": "extkey_",
+    "external_storage_id": "extstore_",
+}
+NO_PROJECT = "proj_" + "0" * 24
+"""In the bodies of the table; each organization puts a project of its own there."""
 DAY = 1_767_225_600
 ID = re.compile(r"[a-z_]+[-_][0-9A-Za-z]{24}")
 
@@ -57,7 +65,13 @@ async def furnished(platform: Platform) -> Organization:
     _, project = await platform.ask("POST", PROJECTS, {"name": "p"}, key=key)
     path = f"{PROJECTS}/{project['id']}/service_accounts"
     _, account = await platform.ask("POST", path, {"name": "a"}, key=key, headers={"Idempotency-Key": new_id("try_")})
-    ids = {"project_id": project["id"], "account_id": account["id"], "key_id": account["api_key"]["id"]}
+    ids = {
+        "project_id": project["id"],
+        "account_id": account["id"],
+        "key_id": account["api_key"]["id"],
+        "external_key_id": (await platform.external_key(key=key))["id"],
+        "external_storage_id": (await platform.external_storage(project["id"], key=key))["id"],
+    }
     # One request of each kind of usage.
     deltas = tuple(_delta(tenant.id, ids, kind.endpoints[0]) for kind in KINDS)
     report = msgspec.json.encode(UsageReport("us", new_id("wr_"), 1, deltas))
@@ -142,6 +156,8 @@ async def test_what_is_theirs_looks_like_nothing_and_stays_as_it_is(
 ) -> None:
     before = await dump(shared, theirs)
     assert all(before[name] for name in ("project", "service_account", "api_key", "usage_minute", "audit_event"))
+    assert before["external_key"]
+    assert before["external_storage"]
     nothing = await ask(shared, entry, absent(), mine.admin_key)
     assert (nothing[0], nothing[1]) == (404, "not_found")
     assert await ask(shared, entry, theirs.of(entry), mine.admin_key) == nothing
@@ -154,7 +170,7 @@ async def test_what_is_theirs_looks_like_nothing_and_stays_as_it_is(
         assert await ask(shared, entry, own | {foreign: theirs.of(entry)[foreign]}, mine.admin_key) == expected
     assert await dump(shared, theirs) == before, "nothing has changed, and their audit log has no trace"
     # It was not the request that was wrong: its owner is served.
-    assert (await ask(shared, entry, mine.of(entry), mine.admin_key))[0] in {200, 400}
+    assert (await ask(shared, entry, mine.of(entry), mine.admin_key))[0] in {200, 400, 409}
 
 
 @SHARED_LOOP
@@ -167,6 +183,9 @@ async def test_what_is_listed_or_made_is_ones_own(
     before = await dump(shared, theirs)
     path = entry.path + (f"?start_time={DAY}&group_by=project_id" if entry.path in USAGE else "")
     body = None if entry.body is None else msgspec.json.decode(entry.body)
+    if body is not None and body.get("project_id") == NO_PROJECT:
+        _, project = await shared.ask("POST", PROJECTS, {"name": "p"}, key=mine.admin_key)
+        body["project_id"] = project["id"]
     status, answer = await shared.ask(entry.method, path, body, key=mine.admin_key)
     assert status == 200
     for identifier in (theirs.id, theirs.admin_key_id, *theirs.ids.values()):
@@ -175,7 +194,16 @@ async def test_what_is_listed_or_made_is_ones_own(
 
 
 @SHARED_LOOP
-@pytest.mark.parametrize("path", [PROJECTS, "/v1/organization/admin_api_keys", "/v1/organization/audit_logs"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        PROJECTS,
+        "/v1/organization/admin_api_keys",
+        "/v1/organization/external_keys",
+        "/v1/organization/external_storage",
+        "/v1/organization/audit_logs",
+    ],
+)
 async def test_their_ids_are_no_place_in_a_list(
     shared: Platform, mine: Organization, theirs: Organization, path: str
 ) -> None:
@@ -228,6 +256,8 @@ async def test_naming_their_organization_is_like_naming_none(
         "/v1/organization/projects/{project_id}",
         "/v1/organization/projects/{project_id}/data_retention",
         "/v1/organization/admin_api_keys/{key_id}",
+        "/v1/organization/external_keys/{external_key_id}",
+        "/v1/organization/external_storage/{external_storage_id}",
     ],
 )
 async def test_time_tells_nothing_either(shared: Platform, mine: Organization, theirs: Organization, path: str) -> None:

@@ -46,6 +46,8 @@ async def two(shared: Platform) -> AsyncIterator[Two]:
                 ),
                 {"organization": tenant.id, "project": project.id, "key": account.api_key.id},
             )
+        await shared.external_key(key=tenant.admin_key)
+        await shared.external_storage(project.id, key=tenant.admin_key)
         gone = await sdk.create(name="gone")
         await sdk.archive(gone.id)
         await shared.operate("POST", f"/projects/{gone.id}/destroy")

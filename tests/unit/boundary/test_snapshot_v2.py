@@ -37,14 +37,14 @@ def test_without_outside_services_both_schemas_are_the_same_bytes() -> None:
         assert read(body) == shard
 
 
-@pytest.mark.contract("C05")
+@pytest.mark.contract("C06")
 def test_a_project_with_an_external_key_is_absent_with_its_keys() -> None:
     """An older region would wrap its key with the region's own."""
     named = replace(TWO, projects=(replace(TWO.projects[0], external_key_id=EXTERNAL_KEY), TWO.projects[1]))
     assert read(encode_shard_of_schema_2(named)) == OTHER_ALONE
 
 
-@pytest.mark.contract("C05")
+@pytest.mark.contract("C06")
 def test_a_project_with_an_external_storage_is_absent_with_its_keys() -> None:
     """An older region would keep its content in the region's own store."""
     assert read(encode_shard_of_schema_2(replace(TWO, external_storages=STORAGES))) == OTHER_ALONE

@@ -10,6 +10,10 @@ from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.audit.service import AuditLog
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
+from domicile.control_plane.external_keys.service import ExternalKeys
+from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
+from domicile.control_plane.external_storage.service import ExternalStorages
 from domicile.control_plane.first_start import InstallationIdentity, open_installation
 from domicile.control_plane.http import Endpoints
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
@@ -27,6 +31,7 @@ from domicile.control_plane.regions.epochs import Epochs
 from domicile.control_plane.regions.service import Regions
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.retention.service import RetentionControls
+from domicile.control_plane.service_checks import CheckReports
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.service import UsageTotals
 from domicile.kernel.clock import Clock
@@ -100,11 +105,16 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
     reader, changes, installation_id = base.reader, base.changes, base.identity.installation_id
     project_keys = ProjectKeys(reader, changes)
     organizations = Organizations(reader, changes, installation_id, base.identity.first_organization_id)
+    checks = CheckReports()
+    external_keys = ExternalKeys(reader, changes, base.installation, checks)
+    external_storages = ExternalStorages(reader, changes, base.installation, checks)
     models = frozenset(entry.name for entry in base.catalogue.entries.values())
     return Endpoints(
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
         projects=ProjectEndpoints(Projects(reader, changes, base.installation)),
         destruction=DestructionEndpoints(Destructions(reader, changes), base.clock),
+        external_keys=ExternalKeyEndpoints(external_keys),
+        external_storage=ExternalStorageEndpoints(external_storages),
         retention=RetentionEndpoints(RetentionControls(reader, changes, base.installation)),
         accounts=ServiceAccountEndpoints(ServiceAccounts(reader, changes, installation_id), project_keys),
         project_keys=ProjectKeyEndpoints(project_keys),
@@ -112,7 +122,7 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         regions=OperatorRegionEndpoints(regions, Epochs(changes, base.publisher)),
         boundary=BoundaryEndpoints(regions),
         usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models), base.clock),
-        audit=AuditEndpoints(AuditLog(reader, base.database, base.clock)),
+        audit=AuditEndpoints(AuditLog(reader, base.database, checks, base.clock)),
     )
 
 

@@ -16,6 +16,8 @@ OWNED_ROWS: Mapping[str, str] = {
     "service_account": "organization_id",
     "api_key": "organization_id",
     "admin_key": "organization_id",
+    "external_key": "organization_id",
+    "external_storage": "organization_id",
     "idempotency": "organization_id",
     "destruction": "organization_id",
     "audit_event": "organization_id",
@@ -23,20 +25,21 @@ OWNED_ROWS: Mapping[str, str] = {
 }
 """Tables with rows of organizations, and the column with the organization's id."""
 
-# Contract C10, enforced below the code: a project keeps its region and its organization for ever.
+# Contract C10, enforced below the code: a project keeps its region, its organization and its external key for ever.
 _PROJECT_STAYS = {
     "sqlite": (
-        "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id ON project "
+        "CREATE TRIGGER project_stays BEFORE UPDATE OF region, organization_id, external_key_id ON project "
         "WHEN NEW.region IS NOT OLD.region OR NEW.organization_id IS NOT OLD.organization_id "
-        "BEGIN SELECT RAISE(ABORT, 'a project never changes its region or organization'); END",
+        "OR NEW.external_key_id IS NOT OLD.external_key_id "
+        "BEGIN SELECT RAISE(ABORT, 'a project never changes its region, organization or external key'); END",
     ),
     "postgresql": (
         "CREATE FUNCTION project_stays() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'a project never changes its region or organization' "
+        "$$ BEGIN RAISE EXCEPTION 'a project never changes its region, organization or external key' "
         "USING ERRCODE = 'integrity_constraint_violation'; END $$",
         "CREATE TRIGGER project_stays BEFORE UPDATE ON project FOR EACH ROW "
-        "WHEN (NEW.region IS DISTINCT FROM OLD.region OR NEW.organization_id IS DISTINCT FROM OLD.organization_id) "
-        "EXECUTE FUNCTION project_stays()",
+        "WHEN (NEW.region IS DISTINCT FROM OLD.region OR NEW.organization_id IS DISTINCT FROM OLD.organization_id "
+        "OR NEW.external_key_id IS DISTINCT FROM OLD.external_key_id) EXECUTE FUNCTION project_stays()",
     ),
 }
 

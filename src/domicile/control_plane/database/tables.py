@@ -1,5 +1,7 @@
 """The control plane's tables. Each customer row names its organization, and no table holds a secret or content."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     event,
 )
 
+from domicile.boundary.outside_services import CheckOutcome
 from domicile.control_plane.database.row_rules import statements
 
 metadata = MetaData(
@@ -34,6 +37,18 @@ _RETENTION = (
     "'modified_abuse_monitoring', 'zero_data_retention', "
     "'enhanced_modified_abuse_monitoring', 'enhanced_zero_data_retention'"
 )
+
+_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in CheckOutcome)
+
+
+def _check_columns() -> tuple[Column[Any], ...]:
+    """The last check of an outside service that its region was asked for. `outcome` is absent until the region reports it."""
+    return (
+        Column("check_number", BigInteger, nullable=False),
+        Column("outcome", String),
+        Column("checked_at_ms", BigInteger),
+    )
+
 
 installation = Table(
     "installation",
@@ -109,6 +124,25 @@ publication = Table(
     Column("number", BigInteger, nullable=False),
 )
 
+external_key = Table(
+    "external_key",
+    metadata,
+    # A customer's key in a key management service, for one region. Never a secret: the region's account is let in by the key.
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("name", String, nullable=False),
+    Column("region", String, ForeignKey("region.code"), nullable=False),
+    Column("kms_arn", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    *_check_columns(),
+    # A removed key stays as a row: destroyed projects name it, and it is a cursor for clients that page through the list.
+    Column("deleted_at_ms", BigInteger),
+    UniqueConstraint("id", "organization_id", "region"),
+    CheckConstraint(f"outcome IN ({_OUTCOMES})", name="outcome"),
+    Index(None, "organization_id", "created_at_ms", "id"),
+    Index(None, "region"),
+)
+
 project = Table(
     "project",
     metadata,
@@ -120,12 +154,38 @@ project = Table(
     Column("status", String, nullable=False),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("archived_at_ms", BigInteger),
+    # The key of the organization's own, in the same region, that wraps the project's key.
+    Column("external_key_id", String),
     UniqueConstraint("id", "organization_id"),
+    ForeignKeyConstraint(
+        ("external_key_id", "organization_id", "region"),
+        ("external_key.id", "external_key.organization_id", "external_key.region"),
+    ),
     CheckConstraint(f"retention IN ({_RETENTION}, 'organization_default', 'none')", name="retention"),
     CheckConstraint("status IN ('active', 'archived')", name="status"),
     CheckConstraint("(status = 'archived') = (archived_at_ms IS NOT NULL)", name="archived_at"),
     Index(None, "organization_id", "created_at_ms", "id"),
     Index(None, "region", "status"),
+    Index(None, "external_key_id"),
+)
+
+external_storage = Table(
+    "external_storage",
+    metadata,
+    # A customer's own bucket for one project. Never a secret.
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, nullable=False),
+    # One for a project, for ever: only an archived project can lose it, and nothing can be made in an archived project.
+    Column("project_id", String, nullable=False, unique=True),
+    Column("bucket", String, nullable=False),
+    Column("signing_region", String, nullable=False),
+    Column("country", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    *_check_columns(),
+    Column("deleted_at_ms", BigInteger),
+    ForeignKeyConstraint(("project_id", "organization_id"), ("project.id", "project.organization_id")),
+    CheckConstraint(f"outcome IN ({_OUTCOMES})", name="outcome"),
+    Index(None, "organization_id", "created_at_ms", "id"),
 )
 
 destruction = Table(
@@ -140,6 +200,8 @@ destruction = Table(
     Column("counted_ms", BigInteger, nullable=False),
     # When the region finished the destruction, as it reported. With this time the row is the deletion record.
     Column("destroyed_at_ms", BigInteger),
+    # Numbers of the exports of keys that could still open old backups, as the region reported. A JSON array.
+    Column("exports", String, nullable=False),
 )
 
 service_account = Table(

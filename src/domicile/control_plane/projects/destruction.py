@@ -48,6 +48,7 @@ class Destructions:
                     requested_at_ms=change.now_ms,
                     due_at_ms=due_at_ms,
                     counted_ms=0,
+                    exports="[]",
                 )
             )
         return DeletionRecord(project_id, project.organization_id, project.region, change.now_ms, due_at_ms, 0)

@@ -47,4 +47,5 @@ class DestructionEndpoints:
             "requested_at": seconds(destruction.requested_at_ms),
             "due_at": seconds(destruction.due_at_ms),
             "destroyed_at": None if destroyed_at_ms is None else seconds(destroyed_at_ms),
+            "exports": destruction.exports,
         }

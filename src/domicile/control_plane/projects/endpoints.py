@@ -7,12 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.control_plane.idempotency import read_attempt
-from domicile.control_plane.names import Name
+from domicile.control_plane.names import Identifier, Name
 from domicile.control_plane.paging import PAGE_PARAMETERS, listing, window
 from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import Project
 from domicile.control_plane.projects.service import Projects
-from domicile.kernel import errors
 from domicile.kernel.clock import seconds
 from domicile.web.bodies.body_limits import body_limit
 from domicile.web.bodies.reading import json_response, read_json
@@ -25,7 +24,7 @@ class _Create(Struct, forbid_unknown_fields=True):
     name: Name
     residency: str | None = None
     geography: str | None = None
-    external_key_id: str | None = None
+    external_key_id: Identifier | None = None
 
 
 class _Modify(Struct, forbid_unknown_fields=True):
@@ -52,12 +51,12 @@ class ProjectEndpoints:
     async def create(self, administrator: Administrator, request: Request) -> Response:
         """Creates a project."""
         body = await read_json(request, _Create, limit_bytes=BODY_LIMIT)
-        _refuse_external_key(body.external_key_id)
         project = await self._projects.create(
             administrator,
             name=body.name,
             residency=body.residency,
             geography=body.geography,
+            external_key_id=body.external_key_id,
             attempt=read_attempt(administrator, request, body),
         )
         return json_response(self._render(project))
@@ -69,13 +68,13 @@ class ProjectEndpoints:
     async def modify(self, administrator: Administrator, request: Request) -> Response:
         """Sets the name."""
         body = await read_json(request, _Modify, limit_bytes=BODY_LIMIT)
-        _refuse_external_key(body.external_key_id)
         project = await self._projects.modify(
             administrator,
             request.path_params["project_id"],
             name=body.name,
             residency=body.residency,
             geography=body.geography,
+            external_key_id=body.external_key_id,
         )
         return json_response(self._render(project))
 
@@ -93,13 +92,8 @@ class ProjectEndpoints:
             "created_at": seconds(project.created_at_ms),
             "archived_at": None if project.archived_at_ms is None else seconds(project.archived_at_ms),
             "status": project.status,
-            "external_key_id": None,
+            "external_key_id": project.external_key_id,
             "residency": region.residency,
             "geography": region.geography,
             "region": region.code,
         }
-
-
-def _refuse_external_key(external_key_id: str | None) -> None:
-    if external_key_id is not None:
-        raise errors.unsupported_parameter("external_key_id", "Keys of an outside key manager are not supported.")

@@ -24,6 +24,8 @@ class Project:
     retention: ProjectRetention
     created_at_ms: int
     archived_at_ms: int | None = None
+    external_key_id: str | None = None
+    """The organization's own key that wraps the project's key. It never changes."""
 
     @property
     def status(self) -> str:
@@ -31,14 +33,20 @@ class Project:
         return "active" if self.archived_at_ms is None else "archived"
 
 
-async def get_project(reading: Reading, organization_id: str, project_id: str) -> Project:
-    """The organization's project. Raises the same 404 for an unknown project and for another organization's."""
+async def find_project(reading: Reading, organization_id: str, project_id: str) -> Project | None:
+    """The organization's project. None for an unknown project and for another organization's."""
     table = tables.project
     query = select(table).where(table.c.id == project_id, table.c.organization_id == organization_id)
     row = await reading.first(query)
-    if row is None:
+    return None if row is None else project_of(row)
+
+
+async def get_project(reading: Reading, organization_id: str, project_id: str) -> Project:
+    """The organization's project. Raises the same 404 for an unknown project and for another organization's."""
+    project = await find_project(reading, organization_id, project_id)
+    if project is None:
         raise errors.not_found("project", project_id)
-    return project_of(row)
+    return project
 
 
 async def list_projects(
@@ -62,6 +70,7 @@ async def insert_project(writing: Writing, project: Project) -> None:
             retention=project.retention,
             status=project.status,
             created_at_ms=project.created_at_ms,
+            external_key_id=project.external_key_id,
         )
     )
 
@@ -92,4 +101,5 @@ def project_of(row: Row[*tuple[Any, ...]]) -> Project:
         retention=ProjectRetention(row.retention),
         created_at_ms=row.created_at_ms,
         archived_at_ms=row.archived_at_ms,
+        external_key_id=row.external_key_id,
     )

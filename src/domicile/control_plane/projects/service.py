@@ -5,10 +5,10 @@ from typing import Any
 
 from domicile.boundary.retention import ProjectRetention
 from domicile.control_plane import control_errors
-from domicile.control_plane.agreements.service import require_agreement
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.external_keys.service import require_usable_key
 from domicile.control_plane.idempotency import Attempt, find_made, remember
 from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.projects.repository import (
@@ -19,9 +19,8 @@ from domicile.control_plane.projects.repository import (
     list_projects,
     rename_project,
 )
-from domicile.control_plane.regions.repository import find_region
+from domicile.control_plane.region_choice import choose_region, require_open_region
 from domicile.kernel import errors
-from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import new_id
 from domicile.kernel.paging import Window
 from domicile.settings.installation import Installation, RegionSettings
@@ -58,24 +57,22 @@ class Projects:
         name: str,
         residency: str | None,
         geography: str | None,
+        external_key_id: str | None = None,
         attempt: Attempt | None = None,
     ) -> Project:
         """Creates a project in the named region, or in the default region (C09, C11).
 
-        Raises 400 for an unknown region, 403 without the agreements that it requires (C01), 503 before it is enrolled.
+        Raises 400 for an unknown region, 403 without the agreements that it requires (C01), 503 before it is enrolled. Also 400
+        for an external key that is unknown, of another region, or not found usable by its region.
         """
-        region = self._resolve(residency, geography) or self._installation.region(self._installation.default_region)
+        region = choose_region(self._installation, residency=residency, geography=geography)
         async with self._changes.begin(administrator) as change:
             made = await find_made(change, attempt, change.now_ms)
             if made is not None:
                 return await get_project(change, administrator.organization_id, made.resource_id)
-            await require_agreement(change, administrator.organization_id, region)
-            if await find_region(change, region.code) is None:
-                raise errors.service_unavailable(
-                    f"Region '{region.code}' is not enrolled yet, so no project can be made in it. "
-                    "Ask the operator of this platform to enroll it.",
-                    retry_after_s=5,
-                )
+            await require_open_region(change, administrator.organization_id, region)
+            if external_key_id is not None:
+                await require_usable_key(change, administrator, external_key_id, region)
             project = Project(
                 id=new_id("proj_"),
                 organization_id=administrator.organization_id,
@@ -83,9 +80,12 @@ class Projects:
                 region=region.code,
                 retention=_first_retention(region),
                 created_at_ms=change.now_ms,
+                external_key_id=external_key_id,
             )
-            detail = {"data": {"name": name, "title": name, "residency": region.residency, "region": region.code}}
-            writing = await change.record(_event("project.created", project, detail))
+            data = {"name": name, "title": name, "residency": region.residency, "region": region.code}
+            if external_key_id is not None:
+                data["external_key_id"] = external_key_id
+            writing = await change.record(_event("project.created", project, {"data": data}))
             await insert_project(writing, project)
             await remember(writing, attempt, change.now_ms, project.id)
             change.publish_to(region.code, project.id, project.organization_id)
@@ -99,8 +99,12 @@ class Projects:
         name: str | None,
         residency: str | None,
         geography: str | None,
+        external_key_id: str | None,
     ) -> Project:
-        """Sets the name. Raises 400 for an archived project, and when another region than its own is named (C10)."""
+        """Sets the name.
+
+        Raises 400 for an archived project, and when another region (C10) or external key than its own is named.
+        """
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             region = self.region(project)
@@ -108,6 +112,8 @@ class Projects:
                 raise control_errors.residency_immutable()
             if geography is not None and geography.upper() != region.geography:
                 raise control_errors.residency_immutable()
+            if external_key_id not in {None, project.external_key_id}:
+                raise control_errors.external_key_immutable()
             require_active(project)
             if name is None or name == project.name:
                 return project
@@ -125,33 +131,6 @@ class Projects:
             await archive_project(writing, project, change.now_ms)
             change.publish_to(project.region, project.id, project.organization_id)
         return replace(project, archived_at_ms=change.now_ms)
-
-    def _resolve(self, residency: str | None, geography: str | None) -> RegionSettings | None:
-        if residency is not None and geography is not None:
-            raise control_errors.invalid_residency(
-                "Give 'residency' or the older 'geography', not both. " + self._choices(), "geography"
-            )
-        for region in self._installation.regions:
-            if residency == region.residency:
-                return region
-            if geography is not None and geography.upper() == region.geography:
-                return region
-        if residency is not None:
-            raise self._unknown("residency", residency)
-        if geography is not None:
-            raise self._unknown("geography", geography)
-        return None
-
-    def _unknown(self, param: str, value: str) -> DomicileError:
-        return control_errors.invalid_residency(
-            f"'{value}' is not a {param} of this platform. " + self._choices(), param
-        )
-
-    def _choices(self) -> str:
-        regions = self._installation.regions
-        residencies = ", ".join(region.residency for region in regions)
-        geographies = ", ".join(region.geography for region in regions)
-        return f"Valid values of 'residency': {residencies}; of 'geography': {geographies}."
 
 
 def require_active(project: Project) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 
+from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.boundary.snapshot import (
     KeyRecord,
@@ -29,13 +30,18 @@ _PAGE = 500
 
 
 async def read_members(reading: Reading, region: str, now_ms: int) -> Members:
-    """All members of the region's snapshot: active projects, their organizations, and destroyed projects."""
+    """All members of the region's snapshot: active and destroyed projects, organizations, and owners of outside services."""
     members: Members = defaultdict(set)
     project = tables.project
     active = select(project.c.id, project.c.organization_id).where(_is_active_in(region))
     for row in await _pages(reading, active, project.c.id):
         members[shard_index(row.id)].add(row.id)
         members[shard_index(row.organization_id)].add(row.organization_id)
+    key, storage = tables.external_key, tables.external_storage
+    for key_row in await _pages(reading, select(key.c.id, key.c.organization_id).where(_is_key_of(region)), key.c.id):
+        members[shard_index(key_row.organization_id)].add(key_row.organization_id)
+    for storage_row in await _pages(reading, _storages_of(region), storage.c.id):
+        members[shard_index(storage_row.project_id)].add(storage_row.project_id)
     for project_id in await read_destroyed(reading, region, now_ms):
         members[shard_index(project_id)].add(project_id)
     return members
@@ -50,6 +56,8 @@ async def read_shard(reading: Reading, region: str, index: int, ids: Collection[
         await _projects(reading, region, ids),
         await _keys(reading, region, ids, now_ms),
         await _tombstones(reading, region, ids, now_ms),
+        await _external_keys(reading, region, ids),
+        await _external_storages(reading, region, ids),
     )
 
 
@@ -94,11 +102,11 @@ async def _organizations(reading: Reading, region: str, ids: Collection[str]) ->
 
 async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tuple[ProjectRecord, ...]:
     table = tables.project
-    query = select(table.c.id, table.c.organization_id, table.c.retention).where(
+    query = select(table.c.id, table.c.organization_id, table.c.retention, table.c.external_key_id).where(
         table.c.id.in_(ids), _is_active_in(region)
     )
     return tuple(
-        ProjectRecord(row.id, row.organization_id, ProjectRetention(row.retention))
+        ProjectRecord(row.id, row.organization_id, ProjectRetention(row.retention), row.external_key_id)
         for row in await _pages(reading, query, table.c.id)
     )
 
@@ -128,6 +136,37 @@ async def _tombstones(reading: Reading, region: str, ids: Collection[str], now_m
         .order_by(destruction.c.project_id)
     )
     return tuple(Tombstone(row.project_id, row.due_at_ms) for row in await reading.all(query))
+
+
+async def _external_keys(reading: Reading, region: str, ids: Collection[str]) -> tuple[ExternalKeyRecord, ...]:
+    table = tables.external_key
+    query = select(table).where(table.c.organization_id.in_(ids), _is_key_of(region))
+    rows = await _pages(reading, query, table.c.id)
+    return tuple(ExternalKeyRecord(row.id, row.organization_id, row.kms_arn, row.check_number) for row in rows)
+
+
+async def _external_storages(reading: Reading, region: str, ids: Collection[str]) -> tuple[ExternalStorageRecord, ...]:
+    table = tables.external_storage
+    query = _storages_of(region).where(table.c.project_id.in_(ids))
+    return tuple(
+        ExternalStorageRecord(row.id, row.project_id, row.bucket, row.signing_region, row.country, row.check_number)
+        for row in await _pages(reading, query, table.c.id)
+    )
+
+
+def _is_key_of(region: str) -> ColumnElement[bool]:
+    table = tables.external_key
+    return and_(table.c.region == region, table.c.deleted_at_ms.is_(None))
+
+
+def _storages_of(region: str) -> Select[*tuple[Any, ...]]:
+    """Storages until they are removed, so also those of archived projects: a destruction deletes what lies there."""
+    table, project = tables.external_storage, tables.project
+    return (
+        select(table)
+        .join(project, project.c.id == table.c.project_id)
+        .where(project.c.region == region, table.c.deleted_at_ms.is_(None))
+    )
 
 
 def _is_active_in(region: str) -> ColumnElement[bool]:

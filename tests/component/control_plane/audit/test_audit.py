@@ -12,6 +12,7 @@ from sqlalchemy import text
 import domicile.control_plane
 from domicile.boundary import protocol
 from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
+from domicile.control_plane import service_checks
 from domicile.control_plane.audit.event_types import TENANT_TYPES, TYPES
 from domicile.control_plane.audit.kinds import KINDS, OPERATOR_KINDS, SHOWN_AS
 from domicile.control_plane.audit.repository import Event
@@ -21,10 +22,12 @@ from domicile.control_plane.database.transactions import Reader, Reading, Writin
 from domicile.control_plane.principals.principal import Operator
 from domicile.kernel.clock import SystemClock
 from domicile.kernel.ids import new_id
-from tests.component.control_plane.platform_under_test import SHARED_LOOP, Platform, Tenant, code_of
+from tests.component.control_plane.platform_under_test import BUCKET, KMS_ARN, SHARED_LOOP, Platform, Tenant, code_of
 from tests.fuzz.specification.cut import SUBSET
 
 PROJECTS = "/v1/organization/projects"
+KEYS = "/v1/organization/external_keys"
+STORAGES = "/v1/organization/external_storage"
 LOGS = "/v1/organization/audit_logs"
 CONTROL_PLANE = Path(domicile.control_plane.__file__).parent
 WRITTEN = (
@@ -37,6 +40,8 @@ WRITTEN = (
     "api_key",
     "admin_key",
     "destruction",
+    "external_key",
+    "external_storage",
     "(SELECT region, epoch FROM publication)",
 )
 
@@ -49,6 +54,16 @@ async def _rows(platform: Platform) -> tuple[int, str]:
 
 
 async def _objects(platform: Platform, method: str, template: str) -> dict[str, str]:
+    if "{external_key_id}" in template:
+        return {"external_key_id": (await platform.external_key())["id"]}
+    if template.startswith(STORAGES):
+        project_id = (await platform.project())["id"]
+        if "{" not in template:
+            return {"project_id": project_id}
+        storage = await platform.external_storage(project_id)
+        if method == "DELETE":
+            await platform.ask("POST", f"{PROJECTS}/{project_id}/archive")
+        return {"external_storage_id": storage["id"]}
     if "admin_api_keys/" in template:
         return {"key_id": (await platform.sdk().admin.organization.admin_api_keys.create(name="second")).id}
     if "{project_id}" not in template:
@@ -75,6 +90,12 @@ BODIES: dict[tuple[str, str], Any] = {
     ("DELETE", PROJECTS + "/{project_id}/api_keys/{key_id}"): None,
     ("POST", "/v1/organization/admin_api_keys"): {"name": "new"},
     ("DELETE", "/v1/organization/admin_api_keys/{key_id}"): None,
+    ("POST", KEYS): {"type": "aws", "name": "new", "kms_arn": KMS_ARN},
+    ("POST", KEYS + "/{external_key_id}/validate"): None,
+    ("DELETE", KEYS + "/{external_key_id}"): None,
+    ("POST", STORAGES): {"provider": BUCKET},
+    ("POST", STORAGES + "/{external_storage_id}/validate"): None,
+    ("DELETE", STORAGES + "/{external_storage_id}"): None,
     ("POST", "/v1/organization/data_retention"): {"retention_type": "zero_data_retention"},
     ("POST", "/operator/v1/organization"): {"enhanced_zdr": True},
     ("POST", "/operator/v1/organizations"): {"name": "new"},
@@ -86,7 +107,11 @@ BODIES: dict[tuple[str, str], Any] = {
 }
 
 
-async def test_every_changing_route_writes_an_audit_row_with_its_change(platform: Platform) -> None:
+async def test_every_changing_route_writes_an_audit_row_with_its_change(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No region is there to report on a check.
+    monkeypatch.setattr(service_checks, "PATIENCE_S", 0.05)
     changing = {
         (method, route.path)
         for route in platform.running.admin_routes
@@ -95,8 +120,10 @@ async def test_every_changing_route_writes_an_audit_row_with_its_change(platform
     }
     assert changing == set(BODIES), "a route that changes something is missing here"
     await platform.enrolled("us")
-    for (method, template), body in BODIES.items():
-        path = template.format(**await _objects(platform, method, template))
+    for (method, template), members in BODIES.items():
+        objects = await _objects(platform, method, template)
+        path = template.format(**objects)
+        body = {**members, "project_id": objects["project_id"]} if path == STORAGES else members
         key = platform.operator_key if path.startswith("/operator") else platform.admin_key
         before = await _rows(platform)
         status, answer = await platform.ask(method, path, body, key=key)

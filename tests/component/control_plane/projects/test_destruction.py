@@ -1,10 +1,8 @@
 """The end of a project: only archived ones, only by the operator, only after seven days, and only once (design 5)."""
 
-import msgspec
 import pytest
 
-from domicile.boundary import protocol
-from domicile.boundary.audit import AuditReport, RegionEvent, RegionEventType
+from domicile.boundary.audit import RegionEvent, RegionEventType
 from domicile.boundary.snapshot import Tombstone
 from domicile.kernel.ids import new_id
 from domicile.persistence.unavailable import DatabaseUnavailableError
@@ -31,10 +29,8 @@ async def _tombstones(platform: Platform, region: RegionDouble) -> list[Tombston
     return [stone for shard in held.shards for stone in shard.tombstones]
 
 
-async def _report(region: RegionDouble, project_id: str | None, at_ms: int) -> Answer:
-    event = RegionEvent(RegionEventType.PROJECT_DESTROYED, at_ms, 1, 1, project_id)
-    report = AuditReport(region.code, new_id("wr_"), 1, (event,))
-    return await region.call("POST", protocol.AUDIT, msgspec.json.encode(report))
+async def _report(region: RegionDouble, project_id: str | None, at_ms: int, exports: tuple[int, ...] = ()) -> Answer:
+    return await region.report(RegionEvent(RegionEventType.PROJECT_DESTROYED, at_ms, 1, 1, project_id, exports))
 
 
 async def _records(platform: Platform) -> list[dict[str, object]]:
@@ -72,13 +68,15 @@ async def test_after_seven_days_the_region_is_told_and_its_word_is_the_record(
     # Only the region that held it can say so, and its replicas may all say it.
     assert (await _report(eu, project_id, clock.now_ms())).code == "no_tombstone"
     at_ms = clock.now_ms()
-    for _ in range(2):
-        assert (await _report(us, project_id, at_ms)).status == 200
+    for exports in ((2, 5), ()):
+        assert (await _report(us, project_id, at_ms, exports)).status == 200
     (record,) = await _records(platform)
     assert (record["status"], record["destroyed_at"]) == ("destroyed", at_ms // 1000)
+    assert (begun["exports"], record["exports"]) == ([], [2, 5]), "exports that could still open old backups"
     (event,) = await platform.audit(query="&event_types[]=project.deleted")
     assert event["project"]["id"] == project_id
     assert (event["actor"], event["project.deleted"]["id"]) == (None, project_id)
+    assert event["project.deleted"]["data"]["exports"] == [2, 5]
     assert event["domicile"]["type"] == "region.project_destroyed"
     assert event["domicile"]["region"] == "us"
     await wait(400 * DAY_MS)

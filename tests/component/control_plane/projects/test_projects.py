@@ -132,7 +132,7 @@ async def test_a_region_that_is_not_enrolled_takes_no_project(platform: Platform
         ({"name": None}, "invalid_type", "name"),
         ({"name": "p" * 257}, "invalid_value", "name"),
         ({"name": "p", "color": "red"}, "unknown_parameter", "color"),
-        ({"name": "p", "external_key_id": "k"}, "unsupported_parameter", "external_key_id"),
+        ({"name": "p", "external_key_id": "k"}, "external_key_not_found", "external_key_id"),
     ],
 )
 async def test_a_wrong_body_is_refused(shared: Platform, body: object, code: str, param: str) -> None:

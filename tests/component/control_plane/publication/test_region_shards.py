@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, ShardReference
+from domicile.control_plane import service_checks
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from domicile.control_plane.database.transactions import Principal, Reader, Reading
@@ -34,8 +35,12 @@ async def _published(region: RegionDouble) -> tuple[ShardReference, ...]:
     return (await region.current()).manifest.shards
 
 
-async def test_every_change_is_published_as_if_all_had_been_read(platform: Platform, clock: ShiftedClock) -> None:
+async def test_every_change_is_published_as_if_all_had_been_read(
+    platform: Platform, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One step for each call of the two APIs that changes what a region is told."""
+    # The regions report on no check.
+    monkeypatch.setattr(service_checks, "PATIENCE_S", 0.05)
     us, eu = await platform.enrolled("us"), await platform.enrolled("eu")
     made: dict[str, Any] = {}
 
@@ -55,6 +60,21 @@ async def test_every_change_is_published_as_if_all_had_been_read(platform: Platf
         body = {"name": "second"}
         made["key"] = await ask("POST", f"{_path()}/service_accounts/{made['account']['id']}/api_keys", body)
 
+    async def external_key() -> None:
+        made["external_key"] = (await platform.external_key())["id"]
+
+    async def external_project() -> None:
+        await us.report_check(made["external_key"], 1)
+        body = {"name": "c", "external_key_id": made["external_key"]}
+        made["external"] = (await ask("POST", f"{ORGANIZATION}/projects", body))["id"]
+
+    async def external_storage() -> None:
+        made["storage"] = (await platform.external_storage(made["external"]))["id"]
+
+    async def end_of_external_storage() -> None:
+        await ask("POST", f"{ORGANIZATION}/projects/{made['external']}/archive")
+        await ask("DELETE", f"{ORGANIZATION}/external_storage/{made['storage']}")
+
     async def destroy() -> None:
         await platform.operate("POST", f"/projects/{made['project']}/destroy")
         clock.ahead_ms = us.ahead_ms = eu.ahead_ms = 8 * DAY_MS
@@ -66,6 +86,15 @@ async def test_every_change_is_published_as_if_all_had_been_read(platform: Platf
         return f"{ORGANIZATION}/projects/{made['project']}"
 
     steps: list[Callable[[], Awaitable[Any]]] = [
+        # Before the organization has a project: its shard is published for its key alone.
+        external_key,
+        lambda: ask("POST", f"{ORGANIZATION}/external_keys/{made['external_key']}/validate"),
+        lambda: ask("DELETE", f"{ORGANIZATION}/external_keys/{made['external_key']}"),
+        external_key,
+        external_project,
+        external_storage,
+        lambda: ask("POST", f"{ORGANIZATION}/external_storage/{made['storage']}/validate"),
+        end_of_external_storage,
         create,
         account,
         key,

@@ -1,0 +1,1 @@
+"""Customers' own buckets, each for one project."""
