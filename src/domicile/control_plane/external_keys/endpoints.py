@@ -95,11 +95,11 @@ class ExternalKeyEndpoints:
 
 
 def _status(key: ExternalKey) -> dict[str, str | None]:
-    """`valid`, `invalid` or `pending`, and the outcome that the region reported."""
+    """OpenAI's `success`, or `failed` or `pending`, and the outcome that the region reported."""
     outcome = key.check.outcome
     if outcome is None:
         return {"status": "pending", "detail": None}
-    return {"status": "valid" if outcome is CheckOutcome.USABLE else "invalid", "detail": outcome}
+    return {"status": "success" if outcome is CheckOutcome.USABLE else "failed", "detail": outcome}
 
 
 def _decode(data: bytes) -> _Register:

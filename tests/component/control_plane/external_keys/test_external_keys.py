@@ -46,13 +46,13 @@ async def test_the_official_client_registers_validates_and_removes_a_key(platfor
         )
         assert (key.object, key.type, key.name, key.kms_arn) == ("organization.external_key", "aws", "theirs", KMS_ARN)
         assert (key.region, key.purpose, key.api_project_ids) == ("us-east-1", "ekm", [])
-        assert (await keys.validate(key.id)).status == "valid"
+        assert (await keys.validate(key.id)).status == "success"
         outcomes[key.id] = CheckOutcome.REFUSED
         answer = await keys.validate(key.id)
-        assert (answer.status, answer.model_extra) == ("invalid", {"detail": "refused"})
+        assert (answer.status, answer.model_extra) == ("failed", {"detail": "refused"})
         found = await keys.retrieve(key.id)
         assert found.model_extra is not None
-        assert (found.model_extra["status"], found.model_extra["residency"]) == ("invalid", "US_STORAGE_PROCESSING")
+        assert (found.model_extra["status"], found.model_extra["residency"]) == ("failed", "US_STORAGE_PROCESSING")
         assert [each.id async for each in keys.list(purpose="ekm")] == [key.id]
         removed = await keys.delete(key.id)
         assert (removed.id, removed.object) == (key.id, "organization.external_key.deleted")
@@ -167,9 +167,9 @@ async def test_only_the_asked_check_counts_and_only_from_the_keys_region(platfor
     await us.report_check(key_id, 2)
     assert await _status(platform, key_id) == ("pending", None), "not its region, and a check that nobody asked for"
     await us.report_check(key_id, 1, CheckOutcome.UNREACHABLE)
-    assert await _status(platform, key_id) == ("invalid", "unreachable")
+    assert await _status(platform, key_id) == ("failed", "unreachable")
     await us.report_check(key_id, 1)
-    assert await _status(platform, key_id) == ("invalid", "unreachable"), "one report for each check"
+    assert await _status(platform, key_id) == ("failed", "unreachable"), "one report for each check"
     validating = asyncio.create_task(platform.ask("POST", f"{KEYS}/{key_id}/validate"))
     held = await us.current()
     while held.checks[key_id] == 1:
@@ -177,7 +177,7 @@ async def test_only_the_asked_check_counts_and_only_from_the_keys_region(platfor
     await us.report_check(key_id, 1)
     assert await _status(platform, key_id) == ("pending", None), "a late report of the check before"
     await us.report_check(key_id, held.checks[key_id], CheckOutcome.NOT_OFFERED)
-    assert await validating == (200, {"status": "invalid", "detail": "not_offered"})
+    assert await validating == (200, {"status": "failed", "detail": "not_offered"})
     await us.report_check(new_id("extkey_"), 1)
 
 
@@ -204,7 +204,7 @@ async def test_a_region_that_does_not_report_leaves_the_check_pending(
     checked_at = (await platform.ask("GET", f"{KEYS}/{key_id}"))[1]["checked_at"]
     assert isinstance(checked_at, int), "when the region reported last"
     await us.report_check(key_id, numbers[-1])
-    assert await _status(platform, key_id) == ("valid", "usable")
+    assert await _status(platform, key_id) == ("success", "usable")
 
 
 async def test_a_check_is_new_to_the_region_after_a_restore(
@@ -239,7 +239,7 @@ async def test_many_callers_of_one_organization_do_not_wait(
     assert (status, answer["status"]) == (200, "pending")
     assert not any(task.done() for task in waiting)
     await us.report_check(key_id, (await us.current()).checks[key_id])
-    assert await asyncio.gather(*waiting) == [(200, {"status": "valid", "detail": "usable"})] * 2
+    assert await asyncio.gather(*waiting) == [(200, {"status": "success", "detail": "usable"})] * 2
 
 
 async def test_a_key_goes_when_its_projects_are_destroyed(platform: Platform, clock: ShiftedClock) -> None:
