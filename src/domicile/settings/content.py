@@ -9,14 +9,18 @@ from domicile.settings.paths import ConfigPath
 from domicile.settings.values import Country, HttpUrl, SettingsBlock
 
 
+SigningRegion = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+"""The provider's name of its region, such as `eu-central-1`."""
+
+
 class S3Settings(SettingsBlock):
     """A bucket of S3, or of a server that speaks its API."""
 
     url: HttpUrl
     """The endpoint, `https://...`, without the bucket."""
     bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-    signing_region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
-    """The region's name in signatures, such as `eu-central-1`."""
+    signing_region: SigningRegion
+    """The region's name in signatures."""
     country: Country
     """The country in which the bucket stands. Checked against the region's countries."""
     credentials_file: ConfigPath
@@ -71,7 +75,7 @@ class KmsSettings(SettingsBlock):
     """The endpoint, such as `https://kms.eu-central-1.amazonaws.com`."""
     key_id: Annotated[str, Field(min_length=1, max_length=2048)]
     """The id, ARN or alias of a symmetric key."""
-    signing_region: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    signing_region: SigningRegion
     country: Country
     """The country in which the service stands. Checked against the region's countries."""
     credentials_file: ConfigPath
@@ -115,3 +119,38 @@ class KeySettings(SettingsBlock):
         """The countries of services that are not this machine's."""
         named = (None if self.kms is None else self.kms.country, self.database.country)
         return tuple(country for country in named if country is not None)
+
+
+class CustomerEndpoint(SettingsBlock):
+    """One service of a provider, and the region's own account there. Customers let this account use their key or bucket."""
+
+    url: HttpUrl
+    """The endpoint, such as `https://kms.eu-central-1.amazonaws.com`, without a bucket."""
+    credentials_file: ConfigPath
+    """Two lines: the access key's id, and its secret."""
+    ca_file: ConfigPath | None = None
+    """PEM: for S3 the root certificates to trust beside the system's, for KMS instead of them."""
+
+    @model_validator(mode="after")
+    def _over_tls(self) -> "CustomerEndpoint":
+        if not self.url.startswith("https:"):
+            raise ValueError("a customer's key or bucket is reached over TLS only: the url starts with https:")
+        return self
+
+
+class CustomerServices(SettingsBlock):
+    """Where customers' own keys and buckets of one signing region may stand. What is not listed is never called."""
+
+    signing_region: SigningRegion
+    country: Country
+    """The country in which both services stand. Checked against the region's countries."""
+    kms: CustomerEndpoint | None = None
+    """The key service. None: no customer's key of this signing region is offered."""
+    s3: CustomerEndpoint | None = None
+    """The buckets. None: no customer's bucket of this signing region is offered."""
+
+    @model_validator(mode="after")
+    def _offers_something(self) -> "CustomerServices":
+        if self.kms is None and self.s3 is None:
+            raise ValueError("customer_services needs kms, s3 or both: without them it offers nothing")
+        return self

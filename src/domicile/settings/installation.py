@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from domicile.kernel.geography import UnknownCountryError, country_set
-from domicile.settings.content import KeySettings, StorageSettings
+from domicile.settings.content import CustomerServices, KeySettings, StorageSettings
 from domicile.settings.database import DatabaseSettings
 from domicile.settings.engines import EngineSettings, group_problems
 from domicile.settings.fetch_hosts import FetchHost
@@ -86,6 +86,8 @@ class RegionSettings(SettingsBlock):
     database: DatabaseSettings = DatabaseSettings()
     storage: StorageSettings = StorageSettings()
     keys: KeySettings = KeySettings()
+    customer_services: tuple[CustomerServices, ...] = ()
+    """Where customers' own keys and buckets may stand: one entry for each signing region. None by default."""
     enrollment: EnrollmentSettings = EnrollmentSettings()
     operator: RegionOperatorSettings = RegionOperatorSettings()
     usage: UsageSettings = UsageSettings()
@@ -117,6 +119,14 @@ class RegionSettings(SettingsBlock):
                     f"the object store and the keys must stand in the countries of region '{self.code}', not in {country}: "
                     f"{', '.join(sorted(allowed))}"
                 )
+        for services in self.customer_services:
+            if services.country not in allowed:
+                raise ValueError(
+                    f"customer_services of '{services.signing_region}' stand in {services.country}, which is not one of the "
+                    f"countries of region '{self.code}': {', '.join(sorted(allowed))}"
+                )
+        if len({each.signing_region for each in self.customer_services}) != len(self.customer_services):
+            raise ValueError("two customer_services of one region have the same signing_region")
         if self.keys.database.url is not None and self.keys.database.url == self.database.url:
             raise ValueError("the key store must not be the region's own database: its backups would hold the keys")
         names = [engine.name for engine in self.engines]

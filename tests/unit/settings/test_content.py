@@ -29,6 +29,12 @@ KMS = {
     "country": "DE",
     "credentials_file": "/c",
 }
+CUSTOMERS = {
+    "signing_region": "eu-central-1",
+    "country": "DE",
+    "kms": {"url": "https://kms.example.com", "credentials_file": "/c"},
+    "s3": {"url": "https://s3.example.com", "credentials_file": "/c"},
+}
 DATABASE = {"url": "postgresql+asyncpg://r@keys.example.com/keys", "country": "DE"}
 
 
@@ -39,6 +45,7 @@ DATABASE = {"url": "postgresql+asyncpg://r@keys.example.com/keys", "country": "D
         {"storage": {"azure": AZURE}},
         {"storage": {"folder": "/f"}},
         {"keys": {"kms": KMS, "database": DATABASE}},
+        {"customer_services": [CUSTOMERS, {**CUSTOMERS, "signing_region": "eu-west-3", "country": "FR", "kms": None}]},
     ],
 )
 def test_each_place_can_be_configured(members: dict[str, Any], tmp_path: Path) -> None:
@@ -62,6 +69,11 @@ def test_each_place_can_be_configured(members: dict[str, Any], tmp_path: Path) -
         ({"keys": {"database": DATABASE, "folder": "/f"}}, "one key store"),
         ({"keys": {"database": DATABASE}, "database": DATABASE}, "own database"),
         ({"keys": {"region_key": "secret"}}, "region_key"),
+        ({"customer_services": [{**CUSTOMERS, "country": "US"}]}, "stand in US"),
+        ({"customer_services": [CUSTOMERS, CUSTOMERS]}, "same signing_region"),
+        ({"customer_services": [{**CUSTOMERS, "kms": None, "s3": None}]}, "offers nothing"),
+        ({"customer_services": [{**CUSTOMERS, "kms": {"url": "http://kms.example.com", "credentials_file": "/c"}}]}, "TLS"),
+        ({"customer_services": [{**CUSTOMERS, "s3": {"url": "http://s3.example.com", "credentials_file": "/c"}}]}, "TLS"),
     ],
 )
 def test_what_is_outside_or_double_is_refused(members: dict[str, Any], message: str, tmp_path: Path) -> None:
