@@ -16,6 +16,7 @@ from domicile.data_plane.files.uploads import StoredUpload, UploadService
 from domicile.data_plane.policy.storing import admit_storing
 from domicile.data_plane.storage.key_store import FolderKeyStore
 from domicile.data_plane.storage.object_store import LocalObjectStore, ObjectStore
+from domicile.data_plane.storage.object_stores import OwnStoreOnly
 from domicile.data_plane.storage.objects import Objects
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.region_key import HeldRegionKeys
@@ -69,7 +70,7 @@ def replica(
 ) -> Replica:
     """`store`: in the place of a folder."""
     keys = ProjectKeys(FolderKeyStore(folder / "keys"), HeldRegionKeys([KEY]), clock)
-    objects = Objects(store or LocalObjectStore(folder / "objects"), keys, database, clock)
+    objects = Objects(OwnStoreOnly(store or LocalObjectStore(folder / "objects")), keys, database, clock)
     return Replica(
         database,
         objects,

@@ -14,6 +14,7 @@ _COLUMNS = [
     ("served", member("project_is_served")),
     ("kind", member("kind")),
     ("purpose", member("purpose")),
+    ("bucket", member("bucket")),
     ("count", member("count")),
     ("bytes", member("bytes")),
     ("since", moment("since")),

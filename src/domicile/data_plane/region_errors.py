@@ -152,6 +152,45 @@ def content_unreadable() -> DomicileError:
     )
 
 
+_KEY_REMEDIES = {
+    "refused": "its key service refuses it. Your organization must enable the key and let this platform's account use it",
+    "unreachable": "its key service does not answer. Send the request again; if this lasts, your organization must ask its key "
+    "service's provider",
+    "not_offered": "this region's operator has not configured its key service. Ask the operator to add its signing region",
+    "contradictory": "it is not the key that wrapped this project's key. Tell the operator the x-request-id of this answer",
+}
+_STORAGE_REMEDIES = {
+    "refused": "its service refuses it. Your organization must let this platform's account read, write and "
+    "delete in the bucket",
+    "unreachable": "its service does not answer. Send the request again; if this lasts, your organization must ask the "
+    "bucket's provider",
+    "not_offered": "this region's operator has not configured its service. Ask the operator to add its signing region "
+    "and country",
+}
+_RETRY_OUTSIDE_S = 30
+"""Someone has to act first, so a quick retry is in vain."""
+
+
+def external_key_unavailable(reason: str) -> DomicileError:
+    """503: the organization's own key cannot be used. `reason`: a value of `Unavailability`."""
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "external_key_unavailable",
+        f"Your organization's own key opens this project's content, and {_KEY_REMEDIES[reason]}.",
+        retry_after_s=_RETRY_OUTSIDE_S,
+    )
+
+
+def external_storage_unavailable(reason: str) -> DomicileError:
+    """503: the organization's own bucket cannot be used. `reason`: a value of `Unavailability`."""
+    return DomicileError(
+        Category.UNAVAILABLE,
+        "external_storage_unavailable",
+        f"This project's content lies in your organization's own bucket, and {_STORAGE_REMEDIES[reason]}.",
+        retry_after_s=_RETRY_OUTSIDE_S,
+    )
+
+
 def upload_not_pending(status: str) -> DomicileError:
     """409: the upload has ended."""
     return DomicileError(

@@ -84,6 +84,20 @@ stored_object = Table(
     Column("changed_at_ms", BigInteger, nullable=False),
     # How many rows refer to it: a file, and each batch that reads the file. The last one that lets go deletes it.
     Column("holders", Integer, nullable=False, server_default="1"),
+    # The customer's bucket in which it lies. Null: the region's own store.
+    Column("bucket", String),
+    Column("signing_region", String),
+)
+
+outside_check = Table(
+    "outside_check",
+    region_metadata,
+    # Which check of an external key or an external storage was tried last, so that each is tried once.
+    Column("service_id", String, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("is_reported", Boolean, nullable=False),
+    # Until then no other process tries it.
+    Column("lease_until_ms", BigInteger, nullable=False),
 )
 
 batch = Table(
@@ -121,6 +135,7 @@ batch = Table(
     Column("output_reasoning_tokens", BigInteger, nullable=False, server_default="0"),
     # The lease of its validation, and later of its finalisation. Each claim raises the number.
     Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("put_off", Integer, nullable=False, server_default="0"),  # claims that were no fault of the batch
     Column("lease_until_ms", BigInteger, nullable=False, server_default="0"),
     Column("errors", LargeBinary),  # sealed
     Column("metadata", LargeBinary),  # sealed

@@ -7,8 +7,12 @@ from domicile.kernel.errors import DomicileError
 class DependencyUnavailableError(Exception):
     """A dependency of this process, such as its database, cannot work now. The caller gets 503 and may retry.
 
-    Raised where no caller is known. Its text is the name of a type, without any values.
+    Raised where no caller is known. Its text is the name of a type or a reason, without any values.
     """
+
+    def as_error(self) -> DomicileError:
+        """The 503 for the caller. A subclass may know more about what has to be done."""
+        return dependency_unavailable()
 
 
 def dependency_unavailable() -> DomicileError:

@@ -8,7 +8,6 @@ from domicile.settings.database import DatabaseSettings
 from domicile.settings.paths import ConfigPath
 from domicile.settings.values import Country, HttpUrl, SettingsBlock
 
-
 SigningRegion = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
 """The provider's name of its region, such as `eu-central-1`."""
 

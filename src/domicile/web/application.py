@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domicile.kernel import errors
-from domicile.kernel.dependency import DependencyUnavailableError, dependency_unavailable
+from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import random_base62
 from domicile.web import error_rendering, http_errors
@@ -119,9 +119,10 @@ class Application:
             code = translated.code
             await answer.fail(translated)
         except DependencyUnavailableError as error:
-            code = "service_unavailable"
+            unavailable = error.as_error()
+            code = unavailable.code
             log.error("dependency_unavailable", request_id=answer.request_id, type=str(error))
-            await answer.fail(dependency_unavailable())
+            await answer.fail(unavailable)
         except ClientDisconnectedError:
             code = "client_disconnected"
         except asyncio.CancelledError:

@@ -9,14 +9,23 @@ import pytest
 
 from domicile.apps.region.content import Content, open_content
 from domicile.apps.region.enrollment import RegionStartError
+from domicile.boundary.snapshot import Shard
 from domicile.data_plane.storage.region_key import new_key_line
-from tests.unit.data_plane.region_parts import foundation, region_settings
+from tests.unit.data_plane.region_parts import (
+    foundation,
+    organization_record,
+    project_record,
+    region_settings,
+    snapshot_table,
+)
 
 PROJECT = "proj_PPPPPPPPPPPPPPPPPPPPPPPP"
 
 
 async def opened(folder: Path, stack: AsyncExitStack, **members: Any) -> Content:
-    return await open_content(await foundation(region_settings(folder, **members), stack), stack)
+    base = await foundation(region_settings(folder, **members), stack)
+    base.snapshots.swap(snapshot_table(Shard("eu", 0, (organization_record(),), (project_record(),), ())))
+    return await open_content(base, stack)
 
 
 async def key_of(folder: Path, **members: Any) -> bytes:

@@ -376,7 +376,7 @@ async def test_of_two_that_finalize_one_ends_the_batch(late: Workshop) -> None:
     await drop_output(lost, late.objects)
     await check_invariant(late, batch, 25)
     await late.objects.sweep()
-    names = [name async for name in late.objects.store.names()]
+    names = [name async for name in late.stores.own.names()]
     assert len(names) == 2, "the input and one output"
 
 
@@ -411,8 +411,7 @@ async def test_a_batch_ends_although_its_store_has_lost_results(late: Workshop, 
 
 
 async def test_a_batch_goes_on_when_its_store_is_back(shop: Workshop) -> None:
-    store = StoreThatIsAway(shop.objects.store)
-    shop.objects.store = store
+    store = shop.stores.own = StoreThatIsAway(shop.stores.own)
     batch = await shop.batch(lines(60))
     async with shop.working(shop.runner()):
         for _ in range(3):

@@ -19,6 +19,7 @@ from tests.platform.object_servers import (
 
 from domicile.data_plane.egress import destination
 from domicile.data_plane.egress_relay import relay_to
+from domicile.data_plane.storage.aws_signature import AwsCredentials
 from domicile.data_plane.storage.object_store import LocalObjectStore, ObjectStore
 from domicile.data_plane.storage.remote_stores import Bucket, azure_store, s3_store
 
@@ -65,6 +66,6 @@ async def store(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> As
     async with relay_to(destination(server.url, "DE")) as relay:
         bucket = Bucket(url, server.bucket(), relay, server.issuer.ca_file.read_bytes())
         if kind == "s3":
-            yield s3_store(bucket, signing_region=S3_REGION, key_id=S3_KEY_ID, secret=S3_SECRET)
+            yield s3_store(bucket, signing_region=S3_REGION, credentials=AwsCredentials(S3_KEY_ID, S3_SECRET))
         else:
             yield azure_store(bucket, account=AZURE_ACCOUNT, key=AZURE_KEY)

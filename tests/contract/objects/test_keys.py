@@ -13,9 +13,14 @@ from tests.platform.postgresql import PostgresServer
 from domicile.apps.region.storage import MIGRATIONS
 from domicile.data_plane.egress import destination, session_to
 from domicile.data_plane.storage.aws_signature import AwsCredentials
-from domicile.data_plane.storage.key_store import FolderKeyStore, KeyStore, KeyStoreUnavailableError
+from domicile.data_plane.storage.key_store import (
+    FolderKeyStore,
+    KeyStore,
+    KeyStoreUnavailableError,
+    ProjectDestroyedError,
+)
 from domicile.data_plane.storage.key_store_database import DatabaseKeyStore
-from domicile.data_plane.storage.kms import KmsRegionKey
+from domicile.data_plane.storage.kms import KmsRegionKey, KmsService
 from domicile.data_plane.storage.region_key import HeldRegionKeys, RegionKeyProvider, RegionKeyUnavailableError
 from domicile.data_plane.storage.wrapping import WrongKeyError
 from domicile.kernel.clock import SystemClock
@@ -62,6 +67,18 @@ async def test_a_deleted_key_is_gone(store: KeyStore) -> None:
     assert (await store.get("proj_1"), list(await store.projects())) == (None, ["proj_2"])
 
 
+@pytest.mark.parametrize("had_one", [True, False])
+async def test_a_destroyed_project_never_gets_another_key(store: KeyStore, had_one: bool) -> None:
+    """As a write tries that had begun before the destruction, and a rewrapping that had read the key before."""
+    if had_one:
+        await store.add("proj_1", b"first")
+    await store.delete("proj_1")
+    await store.replace("proj_1", b"anew")
+    with pytest.raises(ProjectDestroyedError):
+        await store.add("proj_1", b"second")
+    assert (await store.get("proj_1"), list(await store.projects())) == (None, [])
+
+
 async def test_a_database_that_is_away_is_no_missing_key(postgresql: PostgresServer) -> None:
     url = postgresql.database("keys")
     await migrate(url, MIGRATIONS / "keys")
@@ -82,7 +99,8 @@ async def region_key(request: pytest.FixtureRequest) -> AsyncIterator[RegionKeyP
         destination(server.url, "DE"), ClientTimeout(total=30), connections=2, ca_file=server.issuer.ca_file
     ) as session:
         credentials = AwsCredentials(S3_KEY_ID, S3_SECRET)
-        yield KmsRegionKey(session, server.url, server.kms_key(), S3_REGION, credentials, SystemClock())
+        service = KmsService(session, server.url, S3_REGION, credentials, SystemClock())
+        yield KmsRegionKey(service, server.kms_key())
 
 
 async def test_a_wrapped_key_opens_for_its_purpose_only(region_key: RegionKeyProvider) -> None:
@@ -97,6 +115,6 @@ async def test_a_wrapped_key_opens_for_its_purpose_only(region_key: RegionKeyPro
 async def test_a_service_that_is_away_is_said_so() -> None:
     url = "https://127.0.0.1:1"
     async with session_to(destination(url, "DE"), ClientTimeout(total=30), connections=2) as session:
-        key = KmsRegionKey(session, url, "key", S3_REGION, AwsCredentials("a", "b"), SystemClock())
+        key = KmsRegionKey(KmsService(session, url, S3_REGION, AwsCredentials("a", "b"), SystemClock()), "key")
         with pytest.raises(RegionKeyUnavailableError):
             await key.wrap(bytes(32), "p")

@@ -12,9 +12,10 @@ from tests.contract.objects.conftest import Unfinished
 from tests.unit.data_plane.region_parts import SetClock
 
 from domicile.apps.region.storage import MIGRATIONS
-from domicile.data_plane.storage.key_store import FolderKeyStore
+from domicile.data_plane.storage.key_store import FolderKeyStore, ProjectDestroyedError
 from domicile.data_plane.storage.object_store import ObjectMissingError, ObjectStore
-from domicile.data_plane.storage.objects import WRITING_MS_MAX, Objects, ProjectDestroyedError, StoredObject
+from domicile.data_plane.storage.object_stores import OwnStoreOnly
+from domicile.data_plane.storage.objects import WRITING_MS_MAX, Objects, StoredObject
 from domicile.data_plane.storage.project_keys import ProjectKeyGoneError, ProjectKeys
 from domicile.data_plane.storage.region_key import HeldRegionKeys
 from domicile.data_plane.storage.sealing import DamagedObjectError
@@ -48,7 +49,7 @@ def keys(tmp_path: Path, clock: SetClock) -> ProjectKeys:
 
 @pytest.fixture
 def objects(store: ObjectStore, keys: ProjectKeys, database: Database, clock: SetClock) -> Objects:
-    return Objects(store, keys, database, clock)
+    return Objects(OwnStoreOnly(store), keys, database, clock)
 
 
 async def written(objects: Objects, database: Database, *pieces: bytes) -> StoredObject:
@@ -65,8 +66,8 @@ async def read(objects: Objects, stored: StoredObject, start: int = 0, end: int 
     return b"".join([piece async for piece in objects.read(stored, start, end)])
 
 
-async def in_store(objects: Objects) -> list[str]:
-    return [name async for name in objects.store.names()]
+async def in_store(store: ObjectStore) -> list[str]:
+    return [name async for name in store.names()]
 
 
 async def in_table(database: Database) -> list[str]:
@@ -84,37 +85,43 @@ async def test_an_object_is_read_whole_and_in_part(objects: Objects, database: D
     assert await read(objects, await written(objects, database)) == b""
 
 
-async def test_nothing_of_it_is_in_clear(objects: Objects, database: Database, tmp_path: Path) -> None:
+async def test_nothing_of_it_is_in_clear(
+    objects: Objects, store: ObjectStore, database: Database, tmp_path: Path
+) -> None:
     stored = await written(objects, database, CANARY)
-    assert CANARY[:16] not in await objects.store.read(stored.object_id, 0, 10_000)
+    assert CANARY[:16] not in await store.read(stored.object_id, 0, 10_000)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]  # noqa: ASYNC240 - few
     assert files
     assert not any(CANARY[:16] in path.read_bytes() for path in files)
 
 
-async def test_an_object_that_was_exchanged_does_not_open(objects: Objects, database: Database) -> None:
+async def test_an_object_that_was_exchanged_does_not_open(
+    objects: Objects, store: ObjectStore, database: Database
+) -> None:
     first, second = await written(objects, database, b"first"), await written(objects, database, b"other")
 
     async def of_the_other() -> AsyncIterator[bytes]:
-        yield await objects.store.read(second.object_id, 0, 1000)
+        yield await store.read(second.object_id, 0, 1000)
 
-    await objects.store.put(first.object_id, of_the_other())
+    await store.put(first.object_id, of_the_other())
     with pytest.raises(DamagedObjectError):
         await read(objects, first)
 
 
-async def test_an_aborted_object_leaves_nothing(objects: Objects, database: Database, unfinished: Unfinished) -> None:
+async def test_an_aborted_object_leaves_nothing(
+    objects: Objects, store: ObjectStore, database: Database, unfinished: Unfinished
+) -> None:
     writer = await objects.write(PROJECT)
     for _ in range(20):
         await writer.write(bytes(MIB))
     await writer.abort()
-    assert (await in_store(objects), await in_table(database), unfinished()) == ([], [], 0)
+    assert (await in_store(store), await in_table(database), unfinished()) == ([], [], 0)
     await (await objects.write(PROJECT)).abort()
-    assert (await in_store(objects), await in_table(database), unfinished()) == ([], [], 0)
+    assert (await in_store(store), await in_table(database), unfinished()) == ([], [], 0)
 
 
 async def test_a_close_that_is_cancelled_and_aborted_leaves_nothing(
-    objects: Objects, database: Database, unfinished: Unfinished
+    objects: Objects, store: ObjectStore, database: Database, unfinished: Unfinished
 ) -> None:
     writer = await objects.write(PROJECT)
     for _ in range(20):
@@ -124,34 +131,38 @@ async def test_a_close_that_is_cancelled_and_aborted_leaves_nothing(
     closing.cancel()
     await asyncio.gather(closing, return_exceptions=True)
     await writer.abort()
-    assert (await in_store(objects), await in_table(database), unfinished()) == ([], [], 0)
+    assert (await in_store(store), await in_table(database), unfinished()) == ([], [], 0)
 
 
-async def test_what_is_never_kept_is_swept(objects: Objects, database: Database, clock: SetClock) -> None:
+async def test_what_is_never_kept_is_swept(
+    objects: Objects, store: ObjectStore, database: Database, clock: SetClock
+) -> None:
     """As after a crash between the upload and the row that refers to it."""
     writer = await objects.write(PROJECT)
     await writer.write(b"x")
     await writer.close()
     kept = await written(objects, database, b"kept")
     await objects.sweep()
-    assert len(await in_store(objects)) == 2
+    assert len(await in_store(store)) == 2
     clock.ms += WRITING_MS_MAX + 1
     await objects.sweep()
-    assert await in_store(objects) == await in_table(database) == [kept.object_id]
+    assert await in_store(store) == await in_table(database) == [kept.object_id]
     assert await read(objects, kept) == b"kept"
 
 
-async def test_what_is_released_is_deleted(objects: Objects, database: Database) -> None:
+async def test_what_is_released_is_deleted(objects: Objects, store: ObjectStore, database: Database) -> None:
     stored = await written(objects, database, b"x")
     async with database.transaction() as connection:
         await objects.release(connection, [stored.object_id])
     await objects.sweep()
-    assert (await in_store(objects), await in_table(database)) == ([], [])
+    assert (await in_store(store), await in_table(database)) == ([], [])
     with pytest.raises(ObjectMissingError):
         await read(objects, stored)
 
 
-async def test_a_destroyed_project_has_nothing_left(objects: Objects, keys: ProjectKeys, database: Database) -> None:
+async def test_a_destroyed_project_has_nothing_left(
+    objects: Objects, store: ObjectStore, keys: ProjectKeys, database: Database
+) -> None:
     stored = await written(objects, database, b"x")
     unkept = await objects.write(PROJECT)
     await unkept.write(b"y")
@@ -160,7 +171,7 @@ async def test_a_destroyed_project_has_nothing_left(objects: Objects, keys: Proj
     with pytest.raises(ProjectKeyGoneError):
         await read(objects, stored)
     await objects.destroy(PROJECT)
-    assert (await in_store(objects), await in_table(database)) == ([], [])
+    assert (await in_store(store), await in_table(database)) == ([], [])
     async with database.transaction() as connection:
         await connection.execute(insert(destroyed_project).values(project_id=PROJECT, destroyed_at_ms=1))
     async with database.transaction() as connection:

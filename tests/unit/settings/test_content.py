@@ -72,8 +72,14 @@ def test_each_place_can_be_configured(members: dict[str, Any], tmp_path: Path) -
         ({"customer_services": [{**CUSTOMERS, "country": "US"}]}, "stand in US"),
         ({"customer_services": [CUSTOMERS, CUSTOMERS]}, "same signing_region"),
         ({"customer_services": [{**CUSTOMERS, "kms": None, "s3": None}]}, "offers nothing"),
-        ({"customer_services": [{**CUSTOMERS, "kms": {"url": "http://kms.example.com", "credentials_file": "/c"}}]}, "TLS"),
-        ({"customer_services": [{**CUSTOMERS, "s3": {"url": "http://s3.example.com", "credentials_file": "/c"}}]}, "TLS"),
+        (
+            {"customer_services": [{**CUSTOMERS, "kms": {"url": "http://kms.example.com", "credentials_file": "/c"}}]},
+            "TLS",
+        ),
+        (
+            {"customer_services": [{**CUSTOMERS, "s3": {"url": "http://s3.example.com", "credentials_file": "/c"}}]},
+            "TLS",
+        ),
     ],
 )
 def test_what_is_outside_or_double_is_refused(members: dict[str, Any], message: str, tmp_path: Path) -> None:

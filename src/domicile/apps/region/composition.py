@@ -10,7 +10,7 @@ from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.operator import RegionOperator
 from domicile.apps.region.request_path import RequestPath, build_request_path
 from domicile.apps.region.storage import open_storage
-from domicile.apps.region.subscription import build_destruction, restore_subscription
+from domicile.apps.region.subscription import build_destruction, build_outside_checks, restore_subscription
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.egress import EgressPolicy
@@ -50,8 +50,9 @@ async def compose_region(
         snapshots=CurrentSnapshot(),
     )
     path = await build_request_path(base, stack, observer=operator.work)
-    destruction = build_destruction(base, path)
-    subscription = await restore_subscription(base, path, link, enrollment, destruction)
+    destruction, checks = build_destruction(base, path), build_outside_checks(base, path)
+    notices = (destruction.notice, checks.notice)
+    subscription = await restore_subscription(base, path, link, enrollment, notices)
     operator.show(replica, base, path)
     background = (
         subscription.run,
@@ -60,6 +61,7 @@ async def compose_region(
         path.engines.probe.run,
         path.blocks.run,
         destruction.run,
+        checks.run,
         path.image_links.run,
         path.content.files.run,
         path.content.uploads.run,

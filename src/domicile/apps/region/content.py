@@ -9,6 +9,8 @@ from pathlib import Path
 from aiohttp import ClientTimeout
 
 from domicile.apps.databases import open_database
+from domicile.apps.region.credentials import aws_credentials, secret_lines
+from domicile.apps.region.customer_services import open_bucket_services, open_key_services
 from domicile.apps.region.enrollment import RegionStartError
 from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.storage import MIGRATIONS
@@ -17,11 +19,12 @@ from domicile.data_plane.egress_relay import relay_to
 from domicile.data_plane.files.quota import StorageQuota
 from domicile.data_plane.files.service import FileService
 from domicile.data_plane.files.uploads import UploadService
-from domicile.data_plane.storage.aws_signature import AwsCredentials
+from domicile.data_plane.storage.external_keys import ExternalKeys
 from domicile.data_plane.storage.key_store import FolderKeyStore, KeyStore
 from domicile.data_plane.storage.key_store_database import DatabaseKeyStore
-from domicile.data_plane.storage.kms import KmsRegionKey
+from domicile.data_plane.storage.kms import KmsRegionKey, KmsService
 from domicile.data_plane.storage.object_store import LocalObjectStore, ObjectStore
+from domicile.data_plane.storage.object_stores import RegionStores
 from domicile.data_plane.storage.objects import Objects
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.region_key import (
@@ -46,7 +49,9 @@ _GIB = 1024**3
 class Content:
     """The objects of a region, the keys of its projects, their files, and those that arrive in parts."""
 
+    stores: RegionStores
     objects: Objects
+    external_keys: ExternalKeys
     keys: ProjectKeys
     files: FileService
     uploads: UploadService
@@ -59,20 +64,32 @@ async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     `EgressRefusedError` for a store outside the region.
     """
     settings = base.settings
-    keys = await open_keys(settings, base.egress, base.clock, stack)
-    store = await _object_store(settings, base.egress, stack)
-    await store.sweep()
+    external = ExternalKeys(await open_key_services(settings, base.egress, base.clock, stack), base.snapshots)
+    keys = await open_keys(settings, base.egress, base.clock, stack, external)
+    own = await _object_store(settings, base.egress, stack)
+    await own.sweep()
     database = base.storage.region
-    objects = Objects(store, keys, database, base.clock)
+    stores = RegionStores(own, await open_bucket_services(settings, base.egress, stack), base.snapshots, database)
+    objects = Objects(stores, keys, database, base.clock)
     quota = StorageQuota(settings.limits.project_files, settings.limits.project_storage_gib * _GIB)
     files = FileService(database, objects, keys, base.clock, quota)
-    return Content(objects, keys, files, UploadService(database, objects, keys, base.clock, quota))
+    uploads = UploadService(database, objects, keys, base.clock, quota)
+    return Content(stores, objects, external, keys, files, uploads)
 
 
-async def open_keys(settings: RegionSettings, egress: EgressPolicy, clock: Clock, stack: AsyncExitStack) -> ProjectKeys:
-    """The keys of the region's projects. `stack` closes what is opened. Raises as `open_content`."""
+async def open_keys(
+    settings: RegionSettings,
+    egress: EgressPolicy,
+    clock: Clock,
+    stack: AsyncExitStack,
+    external: ExternalKeys | None = None,
+) -> ProjectKeys:
+    """The keys of the region's projects. `stack` closes what is opened. Raises as `open_content`.
+
+    `external`: None in a process that serves no project.
+    """
     key_store = await _key_store(settings, egress, stack)
-    return ProjectKeys(key_store, await _region_key(settings, key_store, egress, clock, stack), clock)
+    return ProjectKeys(key_store, await _region_key(settings, key_store, egress, clock, stack), clock, external)
 
 
 async def _key_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> KeyStore:
@@ -108,22 +125,23 @@ async def _region_key(
 
 
 async def _kms(kms: KmsSettings, egress: EgressPolicy, clock: Clock, stack: AsyncExitStack) -> RegionKeyProvider:
-    key_id, secret = await asyncio.to_thread(_lines, kms.credentials_file, 2)
+    credentials = await aws_credentials(kms.credentials_file)
     allowed = egress.inside(kms.url, kms.country)
     session = session_to(allowed, ClientTimeout(total=_KMS_S), connections=_KMS_CONNECTIONS, ca_file=kms.ca_file)
     await stack.enter_async_context(session)
-    return KmsRegionKey(session, kms.url, kms.key_id, kms.signing_region, AwsCredentials(key_id, secret), clock)
+    service = KmsService(session, kms.url, kms.signing_region, credentials, clock)
+    return KmsRegionKey(service, kms.key_id)
 
 
 async def _object_store(settings: RegionSettings, egress: EgressPolicy, stack: AsyncExitStack) -> ObjectStore:
     s3, azure = settings.storage.s3, settings.storage.azure
     try:
         if s3 is not None:
-            key_id, secret = await asyncio.to_thread(_lines, s3.credentials_file, 2)
+            credentials = await aws_credentials(s3.credentials_file)
             bucket = await _bucket(s3, s3.bucket, egress, stack)
-            return s3_store(bucket, signing_region=s3.signing_region, key_id=key_id, secret=secret)
+            return s3_store(bucket, signing_region=s3.signing_region, credentials=credentials)
         if azure is not None:
-            (key,) = await asyncio.to_thread(_lines, azure.key_file, 1)
+            (key,) = await secret_lines(azure.key_file, 1)
             return azure_store(await _bucket(azure, azure.container, egress, stack), account=azure.account, key=key)
     except OSError as error:
         raise RegionStartError(f"the object store: {error.strerror}: {error.filename}") from None
@@ -136,13 +154,6 @@ async def _bucket(
     certificates = None if settings.ca_file is None else await asyncio.to_thread(settings.ca_file.read_bytes)
     relay = await stack.enter_async_context(relay_to(egress.inside(settings.url, settings.country)))
     return Bucket(settings.url, name, relay, certificates)
-
-
-def _lines(path: Path, count: int) -> list[str]:
-    lines = path.read_text("utf-8").split()
-    if len(lines) != count:
-        raise RegionStartError(f"{path} must hold {count} lines (docs/storage.md)")
-    return lines
 
 
 def _write_new_key(path: Path) -> None:

@@ -28,14 +28,18 @@ async def export_keys(settings: RegionSettings, recipient: str, target: Path) ->
         descriptor = await asyncio.to_thread(os.open, target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                number, count, sealed = await escrow.export(recipient)
-                file.write(sealed)
+                export = await escrow.export(recipient)
+                file.write(export.content)
                 file.flush()
                 os.fsync(descriptor)
         except BaseException:
             await asyncio.to_thread(target.unlink)
             raise
-    _tell(f"Export {number} of region '{settings.code}' with the keys of {count} projects is in {target}.")
+    _tell(
+        f"Export {export.number} of region '{settings.code}' with the keys of {export.projects} projects is in {target}."
+    )
+    if export.left_out:
+        _tell(f"It leaves out {export.left_out} projects: a key of their organization's own wraps theirs.")
     _tell("Keep it offline. It replaces all earlier exports: delete their copies.")
 
 

@@ -7,8 +7,9 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 import structlog
 
 from domicile.data_plane import region_errors
+from domicile.data_plane.storage.key_store import ProjectDestroyedError
 from domicile.data_plane.storage.object_store import ObjectMissingError
-from domicile.data_plane.storage.objects import Objects, ProjectDestroyedError, StoredObject
+from domicile.data_plane.storage.objects import Objects, StoredObject
 from domicile.data_plane.storage.project_keys import ProjectKeyGoneError
 from domicile.data_plane.storage.sealing import DamagedObjectError
 from domicile.data_plane.storage.wrapping import WrongKeyError
@@ -43,17 +44,25 @@ def readable() -> Iterator[None]:
         raise region_errors.content_unreadable() from None
 
 
+@contextmanager
+def storable(project_id: str) -> Iterator[None]:
+    """Raise 404 for new content of a project that is destroyed."""
+    try:
+        yield
+    except ProjectDestroyedError:
+        raise errors.not_found("project", project_id) from None
+
+
 @asynccontextmanager
 async def storing(objects: Objects, arrived: StoredObject) -> AsyncIterator[None]:
     """Delete an object that has arrived if the block, which keeps it, fails. Raise 404 when its project was destroyed."""
-    try:
-        yield
-    except BaseException as error:
-        # A cancelled request too leaves nothing behind.
-        await asyncio.shield(objects.discard(arrived))
-        if isinstance(error, ProjectDestroyedError):
-            raise errors.not_found("project", arrived.project_id) from None
-        raise
+    with storable(arrived.project_id):
+        try:
+            yield
+        except BaseException:
+            # A cancelled request too leaves nothing behind.
+            await asyncio.shield(objects.discard(arrived))
+            raise
 
 
 async def _all_pieces(

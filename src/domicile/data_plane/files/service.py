@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.data_plane.files import repository
-from domicile.data_plane.files.content import begin_reading, readable, storing
+from domicile.data_plane.files.content import begin_reading, readable, storable, storing
 from domicile.data_plane.files.quota import StorageQuota
 from domicile.data_plane.files.record import StoredFile, new_record, open_record
 from domicile.data_plane.files.repository import FileRecord
@@ -93,11 +93,12 @@ class FileService:
         self._quota = quota
 
     async def begin(self, admission: StorageAdmission, name: str) -> IncomingFile:
-        """Begin a file. Raises 400 for its name, and 413 when the project has all the files that it may."""
+        """Begin a file. Raises 400 for its name, 404 for a destroyed project, and 413 when it has all the files that it may."""
         check_name(name, "file")
         async with self._database.reading() as connection:
             room_bytes = await self._quota.room_bytes(connection, admission.project_id)
-        writer = await self._objects.write(admission.project_id)
+        with storable(admission.project_id):
+            writer = await self._objects.write(admission.project_id)
         return IncomingFile(name or DEFAULT_NAME, writer, self._quota, room_bytes)
 
     async def create(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.data_plane import region_errors
 from domicile.data_plane.files import repository, upload_repository
-from domicile.data_plane.files.content import begin_reading, readable, storing
+from domicile.data_plane.files.content import begin_reading, readable, storable, storing
 from domicile.data_plane.files.quota import StorageQuota
 from domicile.data_plane.files.record import StoredFile, new_record, open_record
 from domicile.data_plane.files.repository import FileRecord
@@ -82,7 +82,8 @@ class UploadService:
     async def create(self, admission: StorageAdmission, request: UploadRequest) -> StoredUpload:
         """Begin an upload, and reserve its size. Raises 413 when there is no room for it."""
         now_ms, upload_id = self._clock.now_ms(), new_id(_ID_PREFIX)
-        project_key = await self._keys.of_new_content(admission.project_id)
+        with storable(admission.project_id):
+            project_key = await self._keys.of_new_content(admission.project_id)
         record = UploadRecord(
             upload_id=upload_id,
             project_id=admission.project_id,
@@ -104,7 +105,8 @@ class UploadService:
         async with self._database.reading() as connection:
             record = await self._pending(connection, admission.caller, upload_id)
             await _require_room_for_part(connection, record, size_bytes=0)
-        return await self._objects.write(admission.project_id)
+        with storable(admission.project_id):
+            return await self._objects.write(admission.project_id)
 
     async def add_part(self, admission: StorageAdmission, upload_id: str, content: StoredObject) -> StoredPart:
         """Store a part that has arrived. If that fails, nothing of it stays. Errors as of `begin_part`."""

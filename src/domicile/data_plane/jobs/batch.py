@@ -89,6 +89,8 @@ class Batch:
     usage: Usage
     attempt: int
     """The number of the claim under which it is validated or finalized."""
+    put_off: int
+    """Earlier claims that were no fault of the batch: a store or a key was away, or the worker stopped."""
     errors: bytes | None
     """Why validation failed, sealed."""
     metadata: bytes | None

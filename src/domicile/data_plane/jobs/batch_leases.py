@@ -83,10 +83,11 @@ class BatchLeases:
         async with self._database.appending() as connection:
             await self._change(connection, claimed, lease_until_ms=self._now() + self._lease_ms)
 
-    async def give_back(self, claimed: Batch, *, delay_ms: int) -> None:
-        """Let others claim it after `delay_ms`."""
+    async def give_back(self, claimed: Batch, *, delay_ms: int, is_fault: bool) -> None:
+        """Let others claim it after `delay_ms`. `is_fault`: counts towards `ATTEMPTS_MAX`."""
+        put_off = claimed.put_off + (0 if is_fault else 1)
         async with self._database.appending() as connection:
-            await self._change(connection, claimed, lease_until_ms=self._now() + delay_ms)
+            await self._change(connection, claimed, lease_until_ms=self._now() + delay_ms, put_off=put_off)
 
     async def validated(self, claimed: Batch, model: str, chunks: Sequence[ChunkPlan]) -> None:
         """Begin the batch: its chunks are queued in the same transaction. Those of an ended batch are skipped."""

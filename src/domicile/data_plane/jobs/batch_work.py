@@ -13,8 +13,9 @@ from domicile.data_plane.jobs.finalisation import drop_output, write_output
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.validation import FindModel, InputInvalidError, validate
+from domicile.data_plane.storage.key_store import ProjectDestroyedError
 from domicile.data_plane.storage.object_store import ObjectMissingError
-from domicile.data_plane.storage.objects import Objects, ProjectDestroyedError
+from domicile.data_plane.storage.objects import Objects
 from domicile.data_plane.storage.sealing import DamagedObjectError
 from domicile.kernel.dependency import DependencyUnavailableError
 from domicile.openai_api.batches import BatchError, BatchErrors
@@ -59,7 +60,7 @@ class BatchWork:
         return claimed is not None
 
     async def _validate(self, claimed: Batch) -> None:
-        if claimed.attempt > ATTEMPTS_MAX:
+        if claimed.attempt - claimed.put_off > ATTEMPTS_MAX:
             await self._fail(claimed, _UNCHECKED)
             return
         try:
@@ -98,19 +99,22 @@ class BatchWork:
             yield
         except FencedError:
             log.warning("claim_lost", batch=claimed.batch_id)
+        except UNAVAILABLE as error:
+            log.warning(event, batch=claimed.batch_id, type=type(error).__name__)
+            await self._give_back(claimed, delay_ms=self._pace.put_off_ms, is_fault=False)
         except Exception as error:
             # Also a defect: it must not end the process, which serves others.
             log.error(event, batch=claimed.batch_id, type=type(error).__name__)
-            await self._give_back(claimed, delay_ms=self._pace.put_off_ms)
+            await self._give_back(claimed, delay_ms=self._pace.put_off_ms, is_fault=True)
         except asyncio.CancelledError:
-            await self._give_back(claimed, delay_ms=0)
+            await self._give_back(claimed, delay_ms=0, is_fault=False)
             raise
         finally:
             renewing.cancel()
 
-    async def _give_back(self, claimed: Batch, *, delay_ms: int) -> None:
+    async def _give_back(self, claimed: Batch, *, delay_ms: int, is_fault: bool) -> None:
         try:
-            await self._leases.give_back(claimed, delay_ms=delay_ms)
+            await self._leases.give_back(claimed, delay_ms=delay_ms, is_fault=is_fault)
         except (SQLAlchemyError, FencedError) as error:
             log.warning("not_given_back", batch=claimed.batch_id, type=type(error).__name__)
 

@@ -22,13 +22,16 @@ from domicile.data_plane.jobs.line import NotNowError, RunLine
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineResult
 from domicile.data_plane.metering.entry import LedgerEntry
-from domicile.data_plane.storage.objects import Objects, ProjectDestroyedError
+from domicile.data_plane.storage.key_store import ProjectDestroyedError
+from domicile.data_plane.storage.objects import Objects
+from domicile.data_plane.storage.unavailability import OutsideServiceUnavailableError
 
 log = structlog.get_logger("jobs")
 
 CHUNKS_AT_ONCE = 4
 """One chunk at a time would leave places empty while its last line runs."""
 _METERED_AT_ONCE = 100
+_OUTSIDE_TRIES = 3
 
 
 class UsageLedger(Protocol):
@@ -180,10 +183,21 @@ class Worker:
             del self._open[claim]
 
     async def _stored(self, claimed: ClaimedChunk, chunk: _OpenChunk, results: list[LineResult]) -> ChunkResult | None:
-        """Store the results, however often it takes. None when the claim is lost before."""
+        """Store the results, however often it takes. None when the claim is lost before, or the project destroyed.
+
+        A customer's own key or bucket that stays away is raised: its chunks must not hold the places of other customers'.
+        """
+        outside_tries = 0
         while not chunk.is_lost:
             try:
                 return await store_results(self._objects, claimed, results)
+            except ProjectDestroyedError:
+                return None
+            except OutsideServiceUnavailableError:
+                outside_tries += 1
+                if outside_tries == _OUTSIDE_TRIES:
+                    raise
+                await asyncio.sleep(self._pace.retry_s)
             except UNAVAILABLE as error:
                 log.warning("results_not_stored_yet", batch=claimed.claim.batch_id, type=type(error).__name__)
                 await asyncio.sleep(self._pace.retry_s)

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from domicile.boundary.audit import RegionEvent, RegionEventType
+from domicile.boundary.audit import RegionEvent, RegionEventType, ServiceCheck
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -109,18 +109,34 @@ class Meter:
         async with self._written:
             await self._written.wait_for(lambda: self._written_count >= awaited)
 
-    async def event_on_disk(self, kind: RegionEventType, project_id: str) -> None:
-        """Record an event about a project, and wait until its report is in the outbox on disk."""
-        self.event(kind, project_id)
+    async def event_on_disk(
+        self,
+        kind: RegionEventType,
+        project_id: str | None = None,
+        *,
+        exports: tuple[int, ...] = (),
+        service_check: ServiceCheck | None = None,
+    ) -> None:
+        """Record an event with its particulars, and wait until its report is in the outbox on disk."""
+        self._record_event(kind, project_id, exports, service_check)
         awaited = self._event_count
         async with self._written:
             await self._written.wait_for(lambda: self._written_event_count >= awaited)
 
-    def event(self, kind: RegionEventType, project_id: str | None = None) -> None:
-        """Record an event of the region. `project_id`: for an event about one project."""
+    def event(self, kind: RegionEventType) -> None:
+        """Record an event of the region."""
+        self._record_event(kind, None, (), None)
+
+    def _record_event(
+        self,
+        kind: RegionEventType,
+        project_id: str | None,
+        exports: tuple[int, ...],
+        service_check: ServiceCheck | None,
+    ) -> None:
         table = self._snapshots.table
         epoch, number = (0, 0) if table is None else (table.epoch, table.number)
-        self._events.append(RegionEvent(kind, self._clock.now_ms(), epoch, number, project_id))
+        self._events.append(RegionEvent(kind, self._clock.now_ms(), epoch, number, project_id, exports, service_check))
         self._event_count += 1
         if self._observer is not None:
             self._observer.happened(kind)

@@ -1,7 +1,7 @@
 """/operator/v1/held_content: what content the region holds of which project, since when, until when, and why. No content."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, null, select
@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.storage.image_links import LIFETIME_MS
-from domicile.data_plane.tables import batch, file, image_link, upload
+from domicile.data_plane.storage.objects import ObjectState
+from domicile.data_plane.tables import batch, file, image_link, stored_object, upload
 from domicile.kernel.clock import seconds
 from domicile.persistence.database import Database
 from domicile.web.bodies.reading import json_response
@@ -33,12 +34,20 @@ class _Kind:
     since_ms: ColumnElement[Any]
     until_ms: ColumnElement[Any]
     condition: ColumnElement[bool] | None = None
+    bucket: ColumnElement[Any] = field(default_factory=null)
+    """The customer's bucket in which it lies. Null: the region."""
+
+    def projects(self, after: str) -> Select[*tuple[Any, ...]]:
+        """The projects that have any of it, after this id."""
+        query = select(self.project_id.label("project_id")).where(self.project_id > after)
+        return query if self.condition is None else query.where(self.condition)
 
     def totals(self, projects: Sequence[str]) -> Select[*tuple[Any, ...]]:
-        """One row for each project and purpose. `until_ms` is null when one of them has no end."""
+        """One row for each project, purpose and bucket. `until_ms` is null when one of them has no end."""
         query = select(
             self.project_id.label("project_id"),
             self.purpose.label("purpose"),
+            self.bucket.label("bucket"),
             func.count().label("count"),
             func.coalesce(func.sum(self.size_bytes), 0).label("size_bytes"),
             func.min(self.since_ms).label("since_ms"),
@@ -47,9 +56,10 @@ class _Kind:
         ).where(self.project_id.in_(projects))
         if self.condition is not None:
             query = query.where(self.condition)
-        return query.group_by(self.project_id, self.purpose)
+        return query.group_by(self.project_id, self.purpose, self.bucket)
 
 
+_IN_BUCKET = stored_object.c.bucket.is_not(None)
 _KINDS = (
     _Kind(
         "files",
@@ -73,6 +83,20 @@ _KINDS = (
         *(image_link.c.project_id, image_link.c.size_bytes, null()),
         *(image_link.c.expires_at_ms - LIFETIME_MS, image_link.c.expires_at_ms),
     ),
+    _Kind(
+        "objects_in_bucket",
+        "sealed objects of its files, uploads and batches in the customer's own bucket; until nothing refers to them",
+        *(stored_object.c.project_id, stored_object.c.size_bytes, null(), stored_object.c.changed_at_ms, null()),
+        condition=_IN_BUCKET & (stored_object.c.state != ObjectState.DELETING.value),
+        bucket=stored_object.c.bucket,
+    ),
+    _Kind(
+        "undeleted_in_bucket",
+        "sealed objects that the customer's own bucket has not let the region delete yet; tried every minute",
+        *(stored_object.c.project_id, stored_object.c.size_bytes, null(), stored_object.c.changed_at_ms, null()),
+        condition=_IN_BUCKET & (stored_object.c.state == ObjectState.DELETING.value),
+        bucket=stored_object.c.bucket,
+    ),
 )
 
 
@@ -91,9 +115,8 @@ class HeldContent:
         async with self._database.reading() as connection:
             projects = [wanted] if wanted is not None else []
             if wanted is None:
-                ids = select(_KINDS[0].project_id.label("project_id")).where(_KINDS[0].project_id > after)
-                others = [select(kind.project_id).where(kind.project_id > after) for kind in _KINDS[1:]]
-                page = ids.union(*others).order_by("project_id").limit(limit + 1)
+                first, *others = (kind.projects(after) for kind in _KINDS)
+                page = first.union(*others).order_by("project_id").limit(limit + 1)
                 projects = list((await connection.execute(page)).scalars())
             has_more, projects = len(projects) > limit, projects[:limit]
             data = [
@@ -114,6 +137,7 @@ class HeldContent:
             "project_is_served": table is not None and row.project_id in table.projects,
             "kind": kind.name,
             "purpose": row.purpose,
+            "bucket": row.bucket,
             "reason": kind.reason,
             "count": row.count,
             "bytes": int(row.size_bytes),

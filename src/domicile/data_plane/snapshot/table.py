@@ -1,9 +1,10 @@
 """A verified snapshot in memory, for the request path. Immutable: a new snapshot is a new table."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.snapshot import KeyRecord, Manifest, OrganizationRecord, ProjectRecord, Shard
 from domicile.kernel.clock import Clock
 
@@ -21,11 +22,15 @@ class SnapshotTable:
     directory: MappingProxyType[str, str]
     tombstones: MappingProxyType[str, int]
     """Destroyed projects with the time in ms."""
+    external_keys: MappingProxyType[str, ExternalKeyRecord]
+    """Keys of organizations' own, by their id."""
+    external_storages: MappingProxyType[str, ExternalStorageRecord]
+    """Buckets of customers' own, by their project."""
 
     @classmethod
     def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
         """Build a table from verified parts."""
-        return cls._of(manifest, {}, {}, {}, {}, shards)
+        return cls._of(manifest, _Indexes(), shards)
 
     def replaced(self, manifest: Manifest, gone: Collection[Shard], new: Collection[Shard]) -> "SnapshotTable":
         """The table of the next snapshot. `gone`: shards that it no longer names; `new`: shards that it adds.
@@ -41,44 +46,68 @@ class SnapshotTable:
                 issued_at_ms=manifest.issued_at_ms,
                 directory=_directory(manifest),
             )
-        keys, projects = self.keys.copy(), self.projects.copy()
-        organizations, tombstones = self.organizations.copy(), self.tombstones.copy()
+        indexes = _Indexes(
+            self.keys.copy(),
+            self.projects.copy(),
+            self.organizations.copy(),
+            self.tombstones.copy(),
+            self.external_keys.copy(),
+            self.external_storages.copy(),
+        )
         for shard in gone:
-            for key in shard.keys:
-                keys.pop(key.sha256, None)
-            for project in shard.projects:
-                projects.pop(project.project_id, None)
-            for record in shard.organizations:
-                organizations.pop(record.organization_id, None)
-            for stone in shard.tombstones:
-                tombstones.pop(stone.project_id, None)
-        return self._of(manifest, keys, projects, organizations, tombstones, new)
+            indexes.remove(shard)
+        return self._of(manifest, indexes, new)
 
     @classmethod
-    def _of(
-        cls,
-        manifest: Manifest,
-        keys: dict[bytes, KeyRecord],
-        projects: dict[str, ProjectRecord],
-        organizations: dict[str, OrganizationRecord],
-        tombstones: dict[str, int],
-        shards: Iterable[Shard],
-    ) -> "SnapshotTable":
+    def _of(cls, manifest: Manifest, indexes: "_Indexes", shards: Iterable[Shard]) -> "SnapshotTable":
         for shard in shards:
-            keys.update((key.sha256, key) for key in shard.keys)
-            projects.update((project.project_id, project) for project in shard.projects)
-            organizations.update((record.organization_id, record) for record in shard.organizations)
-            tombstones.update((stone.project_id, stone.destroyed_at_ms) for stone in shard.tombstones)
+            indexes.add(shard)
         return cls(
             manifest.epoch,
             manifest.number,
             manifest.issued_at_ms,
-            MappingProxyType(keys),
-            MappingProxyType(projects),
-            MappingProxyType(organizations),
+            MappingProxyType(indexes.keys),
+            MappingProxyType(indexes.projects),
+            MappingProxyType(indexes.organizations),
             _directory(manifest),
-            MappingProxyType(tombstones),
+            MappingProxyType(indexes.tombstones),
+            MappingProxyType(indexes.external_keys),
+            MappingProxyType(indexes.external_storages),
         )
+
+
+@dataclass(slots=True)
+class _Indexes:
+    """The records of a table that is being built."""
+
+    keys: dict[bytes, KeyRecord] = field(default_factory=dict)
+    projects: dict[str, ProjectRecord] = field(default_factory=dict)
+    organizations: dict[str, OrganizationRecord] = field(default_factory=dict)
+    tombstones: dict[str, int] = field(default_factory=dict)
+    external_keys: dict[str, ExternalKeyRecord] = field(default_factory=dict)
+    external_storages: dict[str, ExternalStorageRecord] = field(default_factory=dict)
+
+    def add(self, shard: Shard) -> None:
+        self.keys.update((key.sha256, key) for key in shard.keys)
+        self.projects.update((project.project_id, project) for project in shard.projects)
+        self.organizations.update((record.organization_id, record) for record in shard.organizations)
+        self.tombstones.update((stone.project_id, stone.destroyed_at_ms) for stone in shard.tombstones)
+        self.external_keys.update((key.external_key_id, key) for key in shard.external_keys)
+        self.external_storages.update((storage.project_id, storage) for storage in shard.external_storages)
+
+    def remove(self, shard: Shard) -> None:
+        for key in shard.keys:
+            self.keys.pop(key.sha256, None)
+        for project in shard.projects:
+            self.projects.pop(project.project_id, None)
+        for record in shard.organizations:
+            self.organizations.pop(record.organization_id, None)
+        for stone in shard.tombstones:
+            self.tombstones.pop(stone.project_id, None)
+        for external_key in shard.external_keys:
+            self.external_keys.pop(external_key.external_key_id, None)
+        for storage in shard.external_storages:
+            self.external_storages.pop(storage.project_id, None)
 
 
 def _directory(manifest: Manifest) -> MappingProxyType[str, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 import pyrage
 from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.wrapping import WRAPPING_KEY_BYTES
@@ -49,6 +50,23 @@ class KeyExport:
     """Projects that were destroyed since. Until its copies are deleted, the export can open backups of their content."""
 
 
+@dataclass(frozen=True, slots=True)
+class SealedExport:
+    """A new export. `content` is the file."""
+
+    number: int
+    projects: int
+    left_out: int
+    """Projects whose keys organizations' own keys have wrapped."""
+    content: bytes
+
+
+async def exports_of(connection: AsyncConnection, project_id: str) -> tuple[int, ...]:
+    """The numbers of the exports that hold the project's key, the oldest first."""
+    query = select(key_export_project.c.number).where(key_export_project.c.project_id == project_id)
+    return tuple((await connection.execute(query.order_by(key_export_project.c.number))).scalars())
+
+
 class Escrow:
     """Exports and restores the keys of a region's projects. Raises the errors of key store, region key and database too."""
 
@@ -58,8 +76,8 @@ class Escrow:
         self._database = database
         self._clock = clock
 
-    async def export(self, recipient: str) -> tuple[int, int, bytes]:
-        """Return the number of the export, how many keys it has, and the file. `recipient`: `age1...`.
+    async def export(self, recipient: str) -> "SealedExport":
+        """Make an export. `recipient`: `age1...`. Keys that organizations' own keys have wrapped are not in it.
 
         Raises `EscrowError` for another recipient.
         """
@@ -67,7 +85,8 @@ class Escrow:
             public_key = pyrage.x25519.Recipient.from_str(recipient)
         except pyrage.RecipientError:
             raise EscrowError("the recipient must be a public key of age: age1...") from None
-        keys = {key.project_id: key.key async for key in self._keys.all()}
+        escrowed = await self._keys.escrowed()
+        keys = {key.project_id: key.key for key in escrowed.keys}
         now_ms = self._clock.now_ms()
         async with self._database.transaction() as connection:
             last = (await connection.execute(select(func.max(key_export.c.number)))).scalar() or 0
@@ -77,7 +96,7 @@ class Escrow:
                 await connection.execute(insert(key_export_project), rows)
         encoded = {project_id: base64.b64encode(key).decode("ascii") for project_id, key in keys.items()}
         content = msgspec.json.encode(_Export(_FORMAT, self._region, last + 1, now_ms, encoded))
-        return last + 1, len(keys), bytes(pyrage.encrypt(content, [public_key]))
+        return SealedExport(last + 1, len(keys), escrowed.left_out, bytes(pyrage.encrypt(content, [public_key])))
 
     async def restore(self, sealed: bytes, identity: str) -> tuple[int, int]:
         """Put the keys of an export into the key store. Return how many it lacked, and how many projects are destroyed.

@@ -1,12 +1,15 @@
 """Keeps the wrapped key of each project, apart from the region's database and its backups.
 
-Destroying a project deletes its key here. After that nobody can open its content, in a restored backup neither (design 5).
+Destroying a project deletes its key here. After that nobody can open its content, in a restored backup neither (design 5). An
+empty key stays in its place, so that a write which races the destruction cannot give the project a new one.
 """
 
 import asyncio
+import fcntl
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -14,6 +17,8 @@ from domicile.kernel.dependency import DependencyUnavailableError
 
 _PROJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SUFFIX = ".key"
+DESTROYED = b""
+"""What stands in the place of a destroyed project's key."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,6 +28,10 @@ class KeyStoreUnavailableError(DependencyUnavailableError):
     """The key store is away, full, or refuses. Its text is a type's name."""
 
 
+class ProjectDestroyedError(Exception):
+    """The project is destroyed, or left the snapshot before it had content: nothing of it may be stored."""
+
+
 class KeyStore(Protocol):
     """Wrapped keys by the id of their project. All methods raise `KeyStoreUnavailableError`."""
 
@@ -30,13 +39,16 @@ class KeyStore(Protocol):
         """Return the wrapped key, or None where the project has none."""
 
     async def add(self, project_id: str, wrapped: bytes) -> bytes:
-        """Keep the key, unless the project has one. Return the one that it has now: of two that add, both get the same."""
+        """Keep the key, unless the project has one. Return the one that it has now: of two that add, both get the same.
+
+        Raises `ProjectDestroyedError`.
+        """
 
     async def replace(self, project_id: str, wrapped: bytes) -> None:
         """Keep the same key, wrapped anew. A project that has no key any more gets none."""
 
     async def delete(self, project_id: str) -> None:
-        """Delete the key for ever. A key that is not there is deleted already."""
+        """Delete the key for ever. The project never gets another one."""
 
     async def projects(self) -> Sequence[str]:
         """Return the ids of all projects that have a key."""
@@ -75,7 +87,7 @@ class FolderKeyStore:
 
     def _read(self, project_id: str) -> bytes | None:
         try:
-            return self._path(project_id).read_bytes()
+            return self._path(project_id).read_bytes() or None
         except FileNotFoundError:
             return None
 
@@ -86,7 +98,7 @@ class FolderKeyStore:
             # A link fails where there is a file already, so the first of several wins.
             os.link(draft, path)
         except FileExistsError:
-            return path.read_bytes()
+            return added(path.read_bytes())
         finally:
             draft.unlink()
         self._sync()
@@ -94,16 +106,29 @@ class FolderKeyStore:
 
     def _replace(self, project_id: str, wrapped: bytes) -> None:
         path = self._path(project_id)
-        if path.exists():
-            self._draft(path, wrapped).replace(path)
-            self._sync()
+        with self._alone():
+            if path.exists() and path.stat().st_size:
+                self._draft(path, wrapped).replace(path)
+                self._sync()
 
     def _delete(self, project_id: str) -> None:
-        self._path(project_id).unlink(missing_ok=True)
-        self._sync()
+        path = self._path(project_id)
+        with self._alone():
+            self._draft(path, DESTROYED).replace(path)
+            self._sync()
 
     def _projects(self) -> list[str]:
-        return sorted(path.stem for path in self._folder.glob("*" + _SUFFIX))
+        return sorted(path.stem for path in self._folder.glob("*" + _SUFFIX) if path.stat().st_size)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from replacing meanwhile: a key that is wrapped anew must not come back after its deletion."""
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _draft(self, path: Path, wrapped: bytes) -> Path:
         """A file beside `path`, whole and on the disk."""
@@ -122,6 +147,13 @@ class FolderKeyStore:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def added(kept: bytes) -> bytes:
+    """The key that an `add` found. Raises `ProjectDestroyedError`."""
+    if kept == DESTROYED:
+        raise ProjectDestroyedError
+    return kept
 
 
 def _guarded(work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

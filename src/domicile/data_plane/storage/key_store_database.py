@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domicile.data_plane.storage.key_store import KeyStoreUnavailableError
+from domicile.data_plane.storage.key_store import DESTROYED, KeyStoreUnavailableError, added
 from domicile.data_plane.tables import project_key
 from domicile.persistence.database import Database
 from domicile.persistence.inserting import insert_into
@@ -16,7 +16,7 @@ from domicile.persistence.inserting import insert_into
 class DatabaseKeyStore:
     """A `KeyStore` in a database.
 
-    PostgreSQL keeps a deleted row in its files until VACUUM, and in archived WAL (docs/storage.md).
+    PostgreSQL keeps an old row in its files until VACUUM, and in archived WAL (docs/storage.md).
     """
 
     def __init__(self, database: Database) -> None:
@@ -25,31 +25,34 @@ class DatabaseKeyStore:
     async def get(self, project_id: str) -> bytes | None:
         """Return the wrapped key, or None where the project has none."""
         async with self._reading() as connection:
-            return await _wrapped(connection, project_id)
+            return await _kept(connection, project_id) or None
 
     async def add(self, project_id: str, wrapped: bytes) -> bytes:
-        """Keep the key unless the project has one. Return the one that it has now."""
+        """Keep the key unless the project has one. Return the one that it has now. Raises `ProjectDestroyedError`."""
         async with self._writing() as connection:
             row = insert_into(connection, project_key).values(project_id=project_id, wrapped=wrapped)
             await connection.execute(row.on_conflict_do_nothing())
-            return await _wrapped(connection, project_id) or wrapped
+            return added(await _kept(connection, project_id) or DESTROYED)
 
     async def replace(self, project_id: str, wrapped: bytes) -> None:
         """Keep the same key, wrapped anew. A project that has no key any more gets none."""
         async with self._writing() as connection:
-            same = update(project_key).where(project_key.c.project_id == project_id)
-            await connection.execute(same.values(wrapped=wrapped))
+            same = project_key.c.project_id == project_id, project_key.c.wrapped != DESTROYED
+            await connection.execute(update(project_key).where(*same).values(wrapped=wrapped))
 
     async def delete(self, project_id: str) -> None:
-        """Delete the key for ever."""
+        """Delete the key for ever. The project never gets another one."""
         async with self._writing() as connection:
-            await connection.execute(delete(project_key).where(project_key.c.project_id == project_id))
+            emptied = insert_into(connection, project_key).values(project_id=project_id, wrapped=DESTROYED)
+            await connection.execute(
+                emptied.on_conflict_do_update(index_elements=["project_id"], set_={"wrapped": DESTROYED})
+            )
 
     async def projects(self) -> Sequence[str]:
         """Return the ids of all projects that have a key."""
         async with self._reading() as connection:
-            query = select(project_key.c.project_id).order_by(project_key.c.project_id)
-            return list((await connection.execute(query)).scalars())
+            query = select(project_key.c.project_id).where(project_key.c.wrapped != DESTROYED)
+            return list((await connection.execute(query.order_by(project_key.c.project_id))).scalars())
 
     @asynccontextmanager
     async def _reading(self) -> AsyncIterator[AsyncConnection]:
@@ -68,6 +71,7 @@ class DatabaseKeyStore:
             raise KeyStoreUnavailableError(type(error).__name__) from None
 
 
-async def _wrapped(connection: AsyncConnection, project_id: str) -> bytes | None:
+async def _kept(connection: AsyncConnection, project_id: str) -> bytes | None:
+    """Empty for a destroyed project."""
     query = select(project_key.c.wrapped).where(project_key.c.project_id == project_id)
     return (await connection.execute(query)).scalar_one_or_none()

@@ -1,6 +1,6 @@
 """Where sealed objects lie: a local folder, S3 or Azure Blob, through obstore. It never sees plain content."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -50,11 +50,21 @@ class ObjectStore(Protocol):
         """Remove what processes that were killed have left of unfinished uploads, where the store shows it."""
 
 
+def _unavailable(error: Exception) -> ObjectStoreUnavailableError:
+    return ObjectStoreUnavailableError(type(error).__name__)
+
+
 class ObstoreObjectStore:
     """An `ObjectStore` on any store that obstore speaks to."""
 
-    def __init__(self, store: LocalStore | S3Store | AzureStore) -> None:
+    def __init__(
+        self,
+        store: LocalStore | S3Store | AzureStore,
+        unavailable: Callable[[Exception], ObjectStoreUnavailableError] = _unavailable,
+    ) -> None:
+        """`unavailable`: makes the error to raise of the store's own."""
         self._store = store
+        self._unavailable = unavailable
 
     async def put(self, name: str, source: AsyncIterator[bytes]) -> None:
         failed: list[BaseException] = []
@@ -74,7 +84,7 @@ class ObstoreObjectStore:
         except (BaseError, OSError) as error:
             if failed:
                 raise failed[0] from None
-            raise ObjectStoreUnavailableError(type(error).__name__) from None
+            raise self._unavailable(error) from None
 
     async def read(self, name: str, start: int, end: int) -> bytes:
         try:
@@ -82,7 +92,7 @@ class ObstoreObjectStore:
         except FileNotFoundError:
             raise ObjectMissingError from None
         except (BaseError, OSError) as error:
-            raise ObjectStoreUnavailableError(type(error).__name__) from None
+            raise self._unavailable(error) from None
 
     async def delete(self, name: str) -> None:
         try:
@@ -90,7 +100,7 @@ class ObstoreObjectStore:
         except FileNotFoundError:
             pass
         except (BaseError, OSError) as error:
-            raise ObjectStoreUnavailableError(type(error).__name__) from None
+            raise self._unavailable(error) from None
 
     async def names(self) -> AsyncIterator[str]:
         try:
@@ -98,7 +108,7 @@ class ObstoreObjectStore:
                 for each in batch:
                     yield each["path"]
         except (BaseError, OSError) as error:
-            raise ObjectStoreUnavailableError(type(error).__name__) from None
+            raise self._unavailable(error) from None
 
     async def sweep(self) -> None:
         """S3 and Azure hide unfinished uploads: a lifecycle rule of the bucket removes them (docs/storage.md)."""

@@ -11,11 +11,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import Select, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from domicile.data_plane.storage.key_store import ProjectDestroyedError
 from domicile.data_plane.storage.object_store import ObjectMissingError, ObjectStore, ObjectStoreUnavailableError
+from domicile.data_plane.storage.object_stores import (
+    CustomerBucket,
+    ExternalStorageUnavailableError,
+    ObjectStores,
+    bucket_of,
+)
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.sealing import KEY_BYTES, ObjectKey, Segments, seal, segments_of, unseal
 from domicile.data_plane.tables import destroyed_project, stored_object
@@ -30,6 +37,7 @@ WRITING_MS_MAX = 6 * 60 * 60 * 1000
 """How long one object may take to write. An older one that is not whole belongs to a process that was killed."""
 SWEEP_S = 60.0
 _SWEPT_AT_ONCE = 50
+_BUCKETS_AT_ONCE = 4
 _SEGMENTS_AT_ONCE = 4
 """4 MiB a read, and the next one is under way while this one is sent."""
 
@@ -42,10 +50,6 @@ class ObjectState(StrEnum):
     DELETING = "deleting"
 
 
-class ProjectDestroyedError(Exception):
-    """The project was destroyed while its object was written."""
-
-
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """An object whose bytes are in the store. It stays only if it is kept (`Objects.keep`)."""
@@ -55,6 +59,15 @@ class StoredObject:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _PlacedObject:
+    """An object, and where its bytes lie."""
+
+    object_id: str
+    project_id: str
+    bucket: CustomerBucket | None
+
+
 class WriteAbortedError(Exception):
     """Ends an upload from inside: the store then leaves no part of it behind."""
 
@@ -62,14 +75,14 @@ class WriteAbortedError(Exception):
 class ObjectWriter:
     """Writes one object as a stream. A `FileSink`: ends with one `close` that succeeds, or else with one `abort`."""
 
-    def __init__(self, objects: "Objects", object_id: str, key: ObjectKey) -> None:
+    def __init__(self, objects: "Objects", store: ObjectStore, object_id: str, key: ObjectKey) -> None:
         self._objects = objects
         self._object_id = object_id
         self._key = key
         self._size = 0
         # One piece: who writes waits until the store has taken the piece before.
         self._pieces: asyncio.Queue[bytes | WriteAbortedError | None] = asyncio.Queue(1)
-        self._upload = asyncio.create_task(objects.store.put(object_id, seal(self._source(), key)))
+        self._upload = asyncio.create_task(store.put(object_id, seal(self._source(), key)))
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes. Raises the store's error as soon as it is known."""
@@ -119,15 +132,17 @@ class ObjectWriter:
 class Objects:
     """The objects of this region's projects. Its methods raise the errors of the store, the key store and the database."""
 
-    def __init__(self, store: ObjectStore, keys: ProjectKeys, database: Database, clock: Clock) -> None:
-        self.store = store
+    def __init__(self, stores: ObjectStores, keys: ProjectKeys, database: Database, clock: Clock) -> None:
+        self._stores = stores
         self._keys = keys
         self._database = database
         self._clock = clock
 
     async def write(self, project_id: str) -> ObjectWriter:
-        """Begin an object of the project."""
+        """Begin an object of the project. Raises `ProjectDestroyedError`."""
         object_id, key = new_id("obj_"), os.urandom(KEY_BYTES)
+        bucket = await self._stores.for_new_content(project_id)
+        store = self._stores.store(project_id, bucket)
         project_key = await self._keys.of_new_content(project_id)
         row = {
             "object_id": object_id,
@@ -136,10 +151,12 @@ class Objects:
             "size_bytes": 0,
             "wrapped_key": project_key.wrap_object_key(object_id, key),
             "changed_at_ms": self._clock.now_ms(),
+            "bucket": None if bucket is None else bucket.name,
+            "signing_region": None if bucket is None else bucket.signing_region,
         }
         async with self._database.appending() as connection:
             await connection.execute(insert(stored_object).values(row))
-        return ObjectWriter(self, object_id, ObjectKey(key, project_id, object_id))
+        return ObjectWriter(self, store, object_id, ObjectKey(key, project_id, object_id))
 
     async def keep(self, connection: AsyncConnection, stored: StoredObject) -> None:
         """Make the object stay, in the transaction that writes what refers to it. Raises `ProjectDestroyedError`."""
@@ -161,14 +178,14 @@ class Objects:
         piece where they concern the whole object.
         """
         end = stored.size_bytes if end is None else end
-        key = await self._object_key(stored)
+        key, store = await self._key_and_store(stored)
         waiting = list(segments_of(stored.size_bytes, start, end, at_once=_SEGMENTS_AT_ONCE))
-        ahead = asyncio.create_task(self._segments(waiting[0], key))
+        ahead = asyncio.create_task(_segments(store, waiting[0], key))
         try:
             for index, segments in enumerate(waiting):
                 plain = await ahead
                 if index + 1 < len(waiting):
-                    ahead = asyncio.create_task(self._segments(waiting[index + 1], key))
+                    ahead = asyncio.create_task(_segments(store, waiting[index + 1], key))
                 skipped = segments.plain_start
                 piece = plain[max(0, start - skipped) : end - skipped]
                 if piece:
@@ -225,26 +242,66 @@ class Objects:
             log.warning("object_not_deleted_yet", type=type(error).__name__)
 
     async def delete(self, object_ids: Sequence[str]) -> None:
-        """Delete the bytes of objects, then their rows."""
-        for object_id in object_ids:
-            await self.store.delete(object_id)
-        async with self._database.transaction() as connection:
-            await connection.execute(delete(stored_object).where(stored_object.c.object_id.in_(object_ids)))
+        """Delete the bytes of objects, then their rows. Raises after all are tried: a store that is away stops no other."""
+        failed: ObjectStoreUnavailableError | None = None
+        found = await self._placed(stored_object.c.object_id.in_(object_ids))
+        for bucket in {each.bucket for each in found}:
+            try:
+                await self._delete([each for each in found if each.bucket == bucket])
+            except ObjectStoreUnavailableError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     async def destroy(self, project_id: str) -> None:
-        """Delete all objects of a destroyed project, those that are being written too. See `Destroyer`."""
-        query = select(stored_object.c.object_id).where(stored_object.c.project_id == project_id).limit(_SWEPT_AT_ONCE)
-        while object_ids := await self._some(query):
-            await self.delete(object_ids)
+        """Delete all objects of a destroyed project, those that are being written too. See `Destroyer`.
+
+        What a customer's bucket does not let the region delete is left to the sweep: nothing opens it any more.
+        """
+        table = stored_object
+        of_project = table.c.project_id == project_id
+        await self._delete_all(of_project & table.c.bucket.is_(None))
+        try:
+            await self._delete_all(of_project)
+        except ExternalStorageUnavailableError as error:
+            log.warning("object_not_deleted_yet", type=type(error).__name__, reason=str(error))
+            left = of_project & table.c.bucket.is_not(None)
+            values = {"state": ObjectState.DELETING.value, "changed_at_ms": self._clock.now_ms()}
+            async with self._database.transaction() as connection:
+                await connection.execute(update(table).where(left).values(values))
 
     async def sweep(self) -> None:
-        """Delete what was released, and what was never kept."""
+        """Delete what was released, and what was never kept. A customer's bucket that is away stops no other store."""
         table = stored_object
         dead_ms = self._clock.now_ms() - WRITING_MS_MAX
         unkept = (table.c.state == ObjectState.WRITING.value) & (table.c.changed_at_ms < dead_ms)
-        query = select(table.c.object_id).where((table.c.state == ObjectState.DELETING.value) | unkept)
-        while object_ids := await self._some(query.limit(_SWEPT_AT_ONCE)):
-            await self.delete(object_ids)
+        dead = (table.c.state == ObjectState.DELETING.value) | unkept
+        own = self._delete_all(dead & table.c.bucket.is_(None))
+        for failed in await asyncio.gather(own, self._sweep_buckets(dead), return_exceptions=True):
+            if failed is not None:
+                raise failed
+
+    async def _sweep_buckets(self, dead: ColumnElement[bool]) -> None:
+        """Some of each bucket in turn, so that a bucket with much to delete holds up no other."""
+        table, gate = stored_object, asyncio.Semaphore(_BUCKETS_AT_ONCE)
+        away: set[CustomerBucket] = set()
+
+        async def sweep_some(bucket: CustomerBucket) -> None:
+            in_bucket = (table.c.bucket == bucket.name) & (table.c.signing_region == bucket.signing_region)
+            async with gate:
+                try:
+                    await self._delete(await self._some(dead & in_bucket))
+                except ObjectStoreUnavailableError as error:
+                    away.add(bucket)
+                    log.warning("bucket_not_swept", type=type(error).__name__, reason=str(error))
+
+        while True:
+            query = select(table.c.bucket, table.c.signing_region).where(dead, table.c.bucket.is_not(None)).distinct()
+            async with self._database.reading() as connection:
+                found = {CustomerBucket(*row) for row in (await connection.execute(query)).all()}
+            if not found - away:
+                return
+            await asyncio.gather(*(sweep_some(bucket) for bucket in sorted(found - away)))
 
     async def run(self) -> None:
         """Sweep once a minute, until cancelled."""
@@ -255,22 +312,42 @@ class Objects:
                 log.error("objects_not_swept", type=type(error).__name__)
             await asyncio.sleep(SWEEP_S)
 
-    async def _object_key(self, stored: StoredObject) -> ObjectKey:
+    async def _key_and_store(self, stored: StoredObject) -> tuple[ObjectKey, ObjectStore]:
         table = stored_object
-        query = select(table.c.wrapped_key).where(
+        query = select(table.c.wrapped_key, table.c.bucket, table.c.signing_region).where(
             table.c.object_id == stored.object_id, table.c.state == ObjectState.WHOLE.value
         )
         async with self._database.reading() as connection:
-            wrapped = (await connection.execute(query)).scalar_one_or_none()
-        if wrapped is None:
+            row = (await connection.execute(query)).first()
+        if row is None:
             raise ObjectMissingError
+        store = self._stores.store(stored.project_id, bucket_of(row.bucket, row.signing_region))
         project_key = await self._keys.of(stored.project_id)
-        return ObjectKey(project_key.unwrap_object_key(stored.object_id, wrapped), stored.project_id, stored.object_id)
+        key = project_key.unwrap_object_key(stored.object_id, row.wrapped_key)
+        return ObjectKey(key, stored.project_id, stored.object_id), store
 
-    async def _segments(self, segments: Segments, key: ObjectKey) -> bytes:
-        stored = await self.store.read(key.object_id, segments.stored_start, segments.stored_end)
-        return await unseal(stored, segments, key)
+    async def _delete_all(self, condition: ColumnElement[bool]) -> None:
+        while found := await self._some(condition):
+            await self._delete(found)
 
-    async def _some(self, query: Select[str]) -> list[str]:
+    async def _delete(self, found: Sequence[_PlacedObject]) -> None:
+        for each in found:
+            await self._stores.store(each.project_id, each.bucket).delete(each.object_id)
+        object_ids = [each.object_id for each in found]
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(stored_object).where(stored_object.c.object_id.in_(object_ids)))
+
+    async def _some(self, condition: ColumnElement[bool]) -> list[_PlacedObject]:
+        return await self._placed(condition, limit=_SWEPT_AT_ONCE)
+
+    async def _placed(self, condition: ColumnElement[bool], *, limit: int | None = None) -> list[_PlacedObject]:
+        table = stored_object
+        query = select(table.c.object_id, table.c.project_id, table.c.bucket, table.c.signing_region).where(condition)
         async with self._database.reading() as connection:
-            return list((await connection.execute(query)).scalars())
+            rows = (await connection.execute(query.limit(limit))).all()
+        return [_PlacedObject(row[0], row[1], bucket_of(row[2], row[3])) for row in rows]
+
+
+async def _segments(store: ObjectStore, segments: Segments, key: ObjectKey) -> bytes:
+    stored = await store.read(key.object_id, segments.stored_start, segments.stored_end)
+    return await unseal(stored, segments, key)

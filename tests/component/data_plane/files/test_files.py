@@ -376,7 +376,8 @@ async def test_a_destroyed_projects_files_are_gone(region: RegionUnderTest) -> N
     region.meter.stop()
     await writing
     assert await rows(region) == (0, 0, 0)
-    assert list((region.base.settings.data / "project-keys").iterdir()) == []
+    kept = [path.read_bytes() for path in (region.base.settings.data / "project-keys").iterdir()]
+    assert kept == [b""], "the place of the key, so that no write can make another"
     assert objects_on_disk(region) == []
 
 

@@ -16,6 +16,7 @@ from domicile.data_plane.jobs import batch_rows, inference_lines, service
 from domicile.data_plane.jobs.worker import Worker
 from domicile.data_plane.tables import batch_chunk
 from domicile.kernel.ids import new_id
+from tests.component.data_plane.files.files_under_test import objects_on_disk
 from tests.component.data_plane.region_under_test import (
     MODEL,
     SECRET,
@@ -329,9 +330,8 @@ async def test_an_input_that_is_deleted_is_read_to_the_end_and_an_output_that_is
     assert (await http.delete(output)).status_code == 200
     assert (await http.get(f"{output}/content")).status_code == 404
     assert (await http.get(f"/v1/batches/{made['id']}")).json()["output_file_id"] == ended["output_file_id"]
-    objects = batching.region.path.content.objects
-    await objects.sweep()
-    assert [name async for name in objects.store.names()] == []
+    await batching.region.path.content.objects.sweep()
+    assert objects_on_disk(batching.region) == []
 
 
 async def test_too_many_batches_that_have_not_ended(batching: Batching, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.storage.key_store import FolderKeyStore
 from domicile.data_plane.storage.object_store import LocalObjectStore
+from domicile.data_plane.storage.object_stores import OwnStoreOnly
 from domicile.data_plane.storage.objects import Objects
 from domicile.data_plane.storage.project_keys import ProjectKeys
 from domicile.data_plane.storage.region_key import HeldRegionKeys
@@ -145,6 +146,7 @@ class Workshop:
     database: Database
     metering: Database
     meter: Meter
+    stores: OwnStoreOnly
     objects: Objects
     keys: ProjectKeys
     files: Files
@@ -238,7 +240,8 @@ async def workshop(
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         keys = ProjectKeys(FolderKeyStore(folder / "keys"), HeldRegionKeys([REGION_KEY]), clock)
-        objects = Objects(LocalObjectStore(folder / "objects"), keys, database, clock)
+        stores = OwnStoreOnly(LocalObjectStore(folder / "objects"))
+        objects = Objects(stores, keys, database, clock)
         files = Files(database, objects, keys, clock)
         meter = Meter(
             MeteringRepository(metering),
@@ -261,6 +264,7 @@ async def workshop(
             database=database,
             metering=metering,
             meter=meter,
+            stores=stores,
             objects=objects,
             keys=keys,
             files=files,
