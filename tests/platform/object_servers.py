@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import re
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.platform.certificates import Issuer
 from tests.platform.node import FOLDER as NODE_FOLDER
@@ -33,6 +35,7 @@ class ObjectServer:
     url: str
     issuer: Issuer
     process: "subprocess.Popen[bytes]"
+    log: Path
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _buckets: list[str] = field(default_factory=list)
 
@@ -64,13 +67,48 @@ class S3Server(ObjectServer):
 
     def kms_key(self) -> str:
         """The id of a new key of moto's KMS."""
-        place = f"{S3_KEY_ID}/20260101/{S3_REGION}/kms/aws4_request"
+        return self.kms_arn().rpartition("/")[2]
+
+    def kms_arn(self, region: str = S3_REGION) -> str:
+        """The ARN of a new key of moto's KMS."""
+        return str(self._kms("CreateKey", region)["KeyMetadata"]["Arn"])
+
+    def enable_key(self, arn: str, enabled: bool) -> None:
+        """What a customer does to take a key away, and to give it back."""
+        self._kms("EnableKey" if enabled else "DisableKey", arn.split(":")[3], KeyId=arn.rpartition("/")[2])
+
+    def forbid(self, bucket: str, forbidden: bool) -> None:
+        """What a customer does to take a bucket away, and to give it back."""
+        if not forbidden:
+            self._request("DELETE", f"/{bucket}?policy", {})
+            return
+        resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+        deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": resources}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+        self._request("PUT", f"/{bucket}?policy", {"content-type": "application/json"}, policy.encode())
+
+    def names_in(self, bucket: str) -> list[str]:
+        """The names of all objects of a bucket."""
+        return re.findall(r"<Key>([^<]*)</Key>", self._request("GET", f"/{bucket}", {}).decode())
+
+    def content_of(self, bucket: str, name: str) -> bytes:
+        """The bytes of an object, as the bucket's owner sees them."""
+        return self._request("GET", f"/{bucket}/{name}", {})
+
+    def requests(self, having: str = "") -> int:
+        """How many requests the server has answered, of those whose line in its log has this text."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        return sum(" HTTP/1.1" in line and having in line for line in lines)
+
+    def _kms(self, operation: str, region: str, **members: str) -> dict[str, Any]:
+        place = f"{S3_KEY_ID}/20260101/{region}/kms/aws4_request"
         headers = {
-            "x-amz-target": "TrentService.CreateKey",
+            "x-amz-target": f"TrentService.{operation}",
             "content-type": "application/x-amz-json-1.1",
             "authorization": f"AWS4-HMAC-SHA256 Credential={place}, SignedHeaders=host, Signature=x",
         }
-        return str(json.loads(self._request("POST", "/", headers, b"{}"))["KeyMetadata"]["KeyId"])
+        answer: dict[str, Any] = json.loads(self._request("POST", "/", headers, json.dumps(members).encode()) or b"{}")
+        return answer
 
     def unfinished_uploads(self) -> int:
         """How many multipart uploads have begun and not ended, in all buckets."""
@@ -101,10 +139,10 @@ class AzureServer(ObjectServer):
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """moto's server, while the block runs. It keeps everything in memory."""
     issuer, [port] = Issuer(folder), free_ports(1)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, str(Path(__file__).with_name("moto_server.py")), "-H", "127.0.0.1", "-p", str(port)]
     tls = ["-c", str(issuer.certificate_file), "-k", str(issuer.key_file)]
     with _running([*command, *tls], folder) as process:
-        server = S3Server(f"https://localhost:{port}", issuer, process)
+        server = S3Server(f"https://localhost:{port}", issuer, process, folder / "server.log")
         eventually(server._answers)
         yield server
 
@@ -118,7 +156,7 @@ def azure_server(folder: Path) -> Iterator[AzureServer]:
     tls = ["--cert", str(issuer.certificate_file), "--key", str(issuer.key_file)]
     quiet = ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
     with _running([*command, *where, *tls, *quiet], folder) as process:
-        server = AzureServer(f"https://localhost:{port}", issuer, process)
+        server = AzureServer(f"https://localhost:{port}", issuer, process, folder / "server.log")
         eventually(server._answers)
         yield server
 

@@ -161,9 +161,11 @@ async def region_under_test(
     inspector: str | None = None,
     limits: Mapping[str, int] | None = None,
     requires: frozenset[str] = frozenset(),
+    customer_services: Sequence[Mapping[str, Any]] = (),
 ) -> AsyncIterator[RegionUnderTest]:
     """Serves while the block runs, built as the process builds it. Every engine counts as healthy until the test or a request
-    says otherwise. `inspector`: another program in the place of the region's. `limits`, `requires`: the region's settings."""
+    says otherwise. `inspector`: another program in the place of the region's. `limits`, `requires` and `customer_services` are
+    the region's settings."""
     settings = region_settings(
         folder,
         engines=tuple(engines),
@@ -172,6 +174,7 @@ async def region_under_test(
         drain={"timeout_s": 1},
         limits=dict(limits or {}),
         requires=requires,
+        customer_services=list(customer_services),
     )
     async with AsyncExitStack() as stack:
         base = await foundation(settings, stack)

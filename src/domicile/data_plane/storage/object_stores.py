@@ -127,7 +127,7 @@ class RegionStores:
 
     async def check(self, record: ExternalStorageRecord) -> CheckOutcome:
         """Store, read and delete a small random object. Raises nothing."""
-        name, content = new_id("check_"), os.urandom(_PROBE_BYTES)
+        name, content, answers = new_id("check_"), os.urandom(_PROBE_BYTES), False
 
         async def source() -> AsyncIterator[bytes]:
             yield content
@@ -136,10 +136,11 @@ class RegionStores:
             self._require_offered(record)
             store = self.store(record.project_id, CustomerBucket(record.bucket, record.signing_region))
             await store.put(name, source())
-            is_same = await store.read(name, 0, len(content)) == content
+            answers = is_same = await store.read(name, 0, len(content)) == content
             await store.delete(name)
         except ExternalStorageUnavailableError as error:
-            return CheckOutcome(error.reason.value)
+            # S3 answers 200 with an error inside when it forbids a deletion.
+            return CheckOutcome.REFUSED if answers else CheckOutcome(error.reason.value)
         except ObjectMissingError:
             return CheckOutcome.REFUSED
         except ObjectStoreUnavailableError:
