@@ -12,6 +12,7 @@ from domicile.apps.region.content import open_keys
 from domicile.apps.region.keys import export_keys, import_keys, list_exports
 from domicile.data_plane.egress import EgressPolicy
 from domicile.data_plane.storage.escrow import EscrowError
+from domicile.data_plane.storage.key_store import FolderKeyStore
 from domicile.data_plane.tables import destroyed_project
 from domicile.kernel.clock import SystemClock
 from domicile.kernel.geography import country_set
@@ -85,6 +86,18 @@ async def test_a_destroyed_project_is_not_restored_and_its_exports_are_named(
     await export_keys(escrowed.settings, escrowed.recipient, escrowed.target.with_name("second.age"))
     await list_exports(escrowed.settings)
     assert f"1: keys of 2 projects; destroyed since: {FIRST}\n" in capsys.readouterr().out
+
+
+async def test_a_key_that_an_organizations_own_key_wraps_is_left_out(
+    escrowed: Escrowed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await escrowed.keys(FIRST)
+    store = FolderKeyStore(escrowed.settings.data / "project-keys")
+    await store.add(SECOND, b"\x03wrapped elsewhere")
+    await export_keys(escrowed.settings, escrowed.recipient, escrowed.target)
+    told = capsys.readouterr().out
+    assert "with the keys of 1 projects" in told
+    assert "It leaves out 1 projects" in told
 
 
 async def test_what_does_not_open_says_so_and_leaves_no_file(escrowed: Escrowed, tmp_path: Path) -> None:

@@ -1,15 +1,16 @@
 """Batches on both databases: every line once, whatever ends, and whoever runs them."""
 
 import asyncio
+import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
-from tests.component.data_plane.jobs.workshop import Workshop, a_line, lines, workshop
+from tests.component.data_plane.jobs.workshop import QUICK, Workshop, a_line, lines, workshop
 from tests.contract.database.conftest import Open
 from tests.platform.full_disk import files_of_at_most
 from tests.unit.data_plane.metering.entries import in_ledger
@@ -22,10 +23,14 @@ from domicile.data_plane.jobs.chunk_run import run_lines, store_results
 from domicile.data_plane.jobs.finalisation import drop_output, write_output
 from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
+from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineReply
 from domicile.data_plane.jobs.usage import MeteredUsage
+from domicile.data_plane.jobs.worker import CHUNKS_AT_ONCE
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.storage.object_store import ObjectStore, ObjectStoreUnavailableError
+from domicile.data_plane.storage.object_stores import CustomerBucket, ExternalStorageUnavailableError, OwnStoreOnly
+from domicile.data_plane.storage.unavailability import Unavailability
 from domicile.data_plane.tables import batch as batch_table
 from domicile.data_plane.tables import batch_chunk, stored_object
 from domicile.openai_api.batches import BatchRequest
@@ -446,6 +451,48 @@ async def test_a_batch_goes_on_when_its_disk_has_room_again(shop: Workshop) -> N
     assert len(await in_ledger(shop.metering)) == 60
 
 
+async def test_a_batch_outlives_a_long_time_without_its_store(shop: Workshop) -> None:
+    """As when a customer takes its key away for an hour: more attempts than a broken input gets."""
+    batch = await shop.batch(lines(3))
+    store = shop.stores.own = StoreThatIsAway(shop.stores.own, is_away=True)
+    work = shop.worker(shop.runner(), pace=Pace(put_off_ms=0))._work
+    for _ in range(ATTEMPTS_MAX + 2):
+        assert await work.validate_one()
+    store.is_away = False
+    async with shop.working(shop.runner()):
+        assert (await shop.ended(batch)).status is BatchStatus.COMPLETED
+
+
+async def test_a_customer_whose_store_is_away_holds_no_place_of_another(shop: Workshop) -> None:
+    """Its chunks have run, their results cannot be stored, and all places are taken."""
+    away = StoreThatIsAway(shop.stores.own, error=ExternalStorageUnavailableError(Unavailability.REFUSED))
+
+    class Stores(OwnStoreOnly):
+        def store(self, project_id: str, bucket: CustomerBucket | None) -> ObjectStore:
+            return away if project_id == PROJECT else self.own
+
+    shop.objects._stores = Stores(shop.stores.own)
+    blocked = await shop.batch(lines(25 * CHUNKS_AT_ONCE))
+    runner = shop.runner(hold=asyncio.Event())
+    pace = dataclasses.replace(QUICK, put_off_ms=60_000)
+    async with shop.working(runner, pace=pace, lines_at_once=25 * CHUNKS_AT_ONCE):
+        async with asyncio.timeout(60):
+            while runner.running < 25 * CHUNKS_AT_ONCE:
+                await asyncio.sleep(0.01)
+        away.is_away = True
+        other = await shop.batch(lines(25), project_id=OTHER)
+        assert runner.hold is not None
+        runner.hold.set()
+        assert (await shop.ended(other)).status is BatchStatus.COMPLETED
+        assert not (await shop.now(blocked)).status.is_final
+    away.is_away = False
+    async with shop.database.transaction() as connection:
+        await connection.execute(update(batch_chunk).values(lease_until_ms=0))
+    async with shop.working(shop.runner()):
+        assert (await shop.ended(blocked)).status is BatchStatus.COMPLETED
+    assert (await check_invariant(shop, blocked, 25 * CHUNKS_AT_ONCE))[1] == []
+
+
 @dataclass
 class StoreThatIsAway:
     """An object store, and times without it."""
@@ -453,6 +500,7 @@ class StoreThatIsAway:
     store: ObjectStore
     is_away: bool = False
     refused: int = 0
+    error: ObjectStoreUnavailableError = field(default_factory=lambda: ObjectStoreUnavailableError("TimeoutError"))
 
     async def put(self, name: str, source: AsyncIterator[bytes]) -> None:
         self._require()
@@ -475,7 +523,7 @@ class StoreThatIsAway:
     def _require(self) -> None:
         if self.is_away:
             self.refused += 1
-            raise ObjectStoreUnavailableError("TimeoutError")
+            raise self.error
 
 
 async def test_a_line_that_has_begun_ends_and_no_further_one_begins(shop: Workshop) -> None:

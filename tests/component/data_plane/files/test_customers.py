@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.data_plane.storage.project_keys import HELD_MS
 from tests.component.data_plane.files.files_under_test import (
     OTHER_PROJECT,
@@ -134,11 +135,12 @@ async def test_a_bucket_that_is_taken_away(customer: Customer) -> None:
 
 @pytest.mark.parametrize("what", ["key", "bucket", "country"])
 async def test_what_is_not_offered_is_never_called(customer: Customer, what: str) -> None:
-    record, code = {
-        "key": (key_record_of(NOWHERE_ARN), "external_key_unavailable"),
-        "bucket": (storage_record(customer.bucket, signing_region="us-east-1"), "external_storage_unavailable"),
-        "country": (storage_record(customer.bucket, country="FR"), "external_storage_unavailable"),
-    }[what]
+    records: dict[str, ExternalKeyRecord | ExternalStorageRecord] = {
+        "key": key_record_of(NOWHERE_ARN),
+        "bucket": storage_record(customer.bucket, signing_region="us-east-1"),
+        "country": storage_record(customer.bucket, country="FR"),
+    }
+    record, code = records[what], f"external_{'key' if what == 'key' else 'storage'}_unavailable"
     customer.region.snapshots.swap(customers_table(record, others=OTHER, keys=KEYS))
     asked = customer.s3.requests()
     answer = await post_file(customer.region)
@@ -213,11 +215,12 @@ async def test_a_service_that_sends_the_region_elsewhere(tmp_path: Path, credent
         endpoint = {"url": hostile.url, "credentials_file": credentials, "ca_file": str(hostile.issuer.ca_file)}
         services = [{"signing_region": S3_REGION, "country": "DE", "kms": endpoint, "s3": endpoint}]
         async with region_under_test(tmp_path, [], customer_services=services) as region:
-            key = key_record_of(f"arn:aws:kms:{S3_REGION}:123456789012:key/1")
-            for record, code in (
+            key, storage = key_record_of(f"arn:aws:kms:{S3_REGION}:123456789012:key/1"), storage_record("bucket-1")
+            records: tuple[tuple[ExternalKeyRecord | ExternalStorageRecord, str], ...] = (
                 (key, "external_key_unavailable"),
-                (storage_record("bucket-1"), "external_storage_unavailable"),
-            ):
+                (storage, "external_storage_unavailable"),
+            )
+            for record, code in records:
                 asked = hostile.asked
                 region.snapshots.swap(customers_table(record, keys=KEYS))
                 assert error_of(await post_file(region)) == (503, code, None)

@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import openai
+import pyrage
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
 from domicile.apps.region.subscription import build_destruction
+from domicile.boundary import protocol
+from domicile.boundary.audit import AuditReport, RegionEventType
 from domicile.boundary.snapshot import Shard, Tombstone
 from domicile.data_plane.http.files import LIST_LIMIT
+from domicile.data_plane.storage.escrow import Escrow
 from domicile.data_plane.storage.objects import WRITING_MS_MAX
+from domicile.data_plane.tables import outbox
 from domicile.kernel.clock import seconds
 from domicile.web.bodies import receiving
 from tests.component.data_plane.files.files_under_test import (
@@ -379,6 +386,29 @@ async def test_a_destroyed_projects_files_are_gone(region: RegionUnderTest) -> N
     kept = [path.read_bytes() for path in (region.base.settings.data / "project-keys").iterdir()]
     assert kept == [b""], "the place of the key, so that no write can make another"
     assert objects_on_disk(region) == []
+
+
+async def test_a_destruction_names_the_exports_that_hold_the_key(region: RegionUnderTest) -> None:
+    """The second export was made before the project had a key, and the third after it had none."""
+    base, keys = region.base, region.path.content.keys
+    recipient = str(pyrage.x25519.Identity.generate().to_public())
+    escrow = Escrow("eu", keys, base.storage.region, base.clock)
+    await escrow.export(recipient)
+    await new_file(region)
+    for _ in range(2):
+        await escrow.export(recipient)
+    destruction = build_destruction(base, region.path)
+    destruction.notice(snapshot_table(Shard("eu", 0, (), (), (), (Tombstone(PROJECT, region.clock.ms),))))
+    writing = asyncio.create_task(region.meter.run())
+    await destruction.destroy_pending()
+    await escrow.export(recipient)
+    region.meter.stop()
+    await writing
+    async with region.database.reading() as connection:
+        bodies = (await connection.execute(select(outbox.c.body).where(outbox.c.path == protocol.AUDIT))).scalars()
+        events = [event for body in bodies for event in msgspec.json.decode(body, type=AuditReport).events]
+    (destroyed,) = [event for event in events if event.type is RegionEventType.PROJECT_DESTROYED]
+    assert (destroyed.project_id, destroyed.exports) == (PROJECT, (2, 3))
 
 
 async def test_content_that_is_damaged_or_missing_is_not_served(region: RegionUnderTest) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from domicile.boundary.snapshot import Shard
 from domicile.data_plane.storage.image_links import LIFETIME_MS
-from domicile.data_plane.tables import batch, file, image_link, upload
+from domicile.data_plane.tables import batch, file, image_link, stored_object, upload
 from tests.component.data_plane.operator.listener import Listener, operator_listener
 from tests.unit.data_plane.region_parts import NOW_MS, PROJECT, organization_record, project_record, snapshot_table
 
@@ -78,6 +78,34 @@ async def test_each_kind_is_told_with_its_times_and_its_reason(tmp_path: Path) -
         assert all(each["reason"] for each in answer.json()["data"])
         one = (await listener.get(f"{HELD}?project={ARCHIVED}")).json()["data"]
         assert [each["project"] for each in one] == [ARCHIVED]
+
+
+async def test_customers_buckets_are_told(tmp_path: Path) -> None:
+    def stored(number: int, state: str, bucket: str | None, project_id: str = PROJECT) -> tuple[Any, dict[str, Any]]:
+        where = {"bucket": bucket, "signing_region": None if bucket is None else "eu-west-3"}
+        row = {"object_id": f"obj_{number}", "project_id": project_id, "state": state, "size_bytes": 10}
+        return stored_object, {**row, "wrapped_key": b"", "changed_at_ms": NOW_MS + number * 1000, **where}
+
+    async with operator_listener(tmp_path) as listener:
+        gone = "proj_" + "G" * 24
+        await fill(
+            listener,
+            stored(1, "whole", "acme"),
+            stored(2, "writing", "acme"),
+            stored(3, "whole", "acme-old"),
+            stored(4, "whole", None),
+            stored(5, "deleting", "acme", gone),
+            stored(6, "deleting", None, "proj_" + "H" * 24),
+        )
+        found = [
+            (each["project"], each["kind"], each["bucket"], each["count"], each["since"] - NOW_MS // 1000)
+            for each in (await listener.get(HELD)).json()["data"]
+        ]
+        assert sorted(found) == [
+            (gone, "undeleted_in_bucket", "acme", 1, 5),
+            (PROJECT, "objects_in_bucket", "acme", 2, 1),
+            (PROJECT, "objects_in_bucket", "acme-old", 1, 3),
+        ]
 
 
 async def test_many_projects_come_in_pages(tmp_path: Path) -> None:

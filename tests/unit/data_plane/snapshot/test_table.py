@@ -10,6 +10,7 @@ from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.boundary.snapshot import KeyRecord, OrganizationRecord, ProjectRecord, Shard, Tombstone
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel import api_keys
+from tests.platform.customers import KEY, customers_table, key_record_of, storage_record
 from tests.unit.data_plane.region_parts import ORGANIZATION, PROJECT, Publisher, current_snapshot, new_key, shards_for
 
 
@@ -21,7 +22,15 @@ def test_a_table_holds_what_its_shards_hold() -> None:
     assert table.keys[api_keys.sha256(secret)].project_id == PROJECT
     assert table.projects[PROJECT].organization_id == ORGANIZATION
     assert table.organizations[ORGANIZATION].enterprise_agreement
+    assert (dict(table.external_keys), dict(table.external_storages)) == ({}, {})
     assert dict(table.directory) == {"eu": "eu.example.com:8443", "us": "us.example.com"}
+
+
+def test_customers_services_are_found_by_key_and_by_project() -> None:
+    key, storage = key_record_of("arn:aws:kms:eu-west-3:123456789012:key/1"), storage_record("bucket")
+    table = customers_table(key, storage)
+    assert (dict(table.external_keys), dict(table.external_storages)) == ({KEY: key}, {PROJECT: storage})
+    assert table.projects[PROJECT].external_key_id == KEY
 
 
 def test_nobody_can_change_a_table() -> None:
@@ -47,7 +56,15 @@ def test_there_is_none_until_the_first_and_then_always_a_whole_one() -> None:
 
 
 def _contents(table: SnapshotTable) -> tuple[dict[Any, Any], ...]:
-    return tuple(dict(part) for part in (table.keys, table.projects, table.organizations, table.tombstones))
+    parts = (
+        table.keys,
+        table.projects,
+        table.organizations,
+        table.tombstones,
+        table.external_keys,
+        table.external_storages,
+    )
+    return tuple(dict(part) for part in parts)
 
 
 @given(st.data())
@@ -75,7 +92,13 @@ def _shard(index: int, version: int) -> Shard:
     )
     record = OrganizationRecord(organization, bool(version % 2), False, (), False, Retention.ZERO_DATA_RETENTION)
     stones = (Tombstone(f"proj_{index:023}x", version),) if version else ()
-    return Shard("eu", index, (record,), (ProjectRecord(project, organization, ProjectRetention.NONE),), keys, stones)
+    external_keys = tuple(
+        key_record_of(f"arn:aws:kms:eu-west-3:123456789012:key/{index}", f"extkey_{index:012}{each:012}", check=version)
+        for each in range(version)
+    )
+    storages = (storage_record("bucket", project_id=project, check=version),) if version else ()
+    projects = (ProjectRecord(project, organization, ProjectRetention.NONE),)
+    return Shard("eu", index, (record,), projects, keys, stones, external_keys, storages)
 
 
 def test_a_renewal_without_a_change_copies_nothing() -> None:
