@@ -55,8 +55,14 @@ async def build_request_path(
     # Do not serve until the block list is loaded.
     await blocks.load()
     authenticator = Authenticator(settings.code, base.installation_id, base.snapshots, clock, blocks)
-    image_links = ImageLinks(base.storage.region, clock, base_url=settings.base_url, is_live=authenticator.serves)
     content = await open_content(base, stack)
+    image_links = ImageLinks(
+        base.storage.region,
+        clock,
+        base_url=settings.base_url,
+        is_live=authenticator.serves,
+        outside_key=content.keys.outside_key,
+    )
     engines = open_engines(settings.engines, base.egress, stack)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     build = partial(

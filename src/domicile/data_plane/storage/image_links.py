@@ -1,7 +1,8 @@
 """Links to generated images, valid for one hour in this region only (design 5).
 
 The region's database holds ciphertext. Each image has its own key, which is in the link's query and stored nowhere. So the
-database, the disk or a backup does not reveal an image. Query strings are never logged.
+database, the disk or a backup does not reveal an image. Query strings are never logged. Where an organization's own key opens a
+project's content, a link opens only while this key can be used.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
 
 import structlog
@@ -19,6 +20,8 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.data_plane import region_errors
+from domicile.data_plane.storage.key_store import ProjectDestroyedError
+from domicile.data_plane.storage.project_keys import ProjectKey
 from domicile.data_plane.tables import image_link
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
@@ -42,18 +45,36 @@ _ID = re.compile(r"img_[0-9A-Za-z]{24}")
 _KEY = re.compile(r"[0-9A-Za-z_-]{43}")
 
 
-class ImageLinks:
-    """Stores, serves and deletes the images behind links."""
+OutsideKey = Callable[[str], Awaitable[ProjectKey | None]]
+"""The project's key, where an organization's own key opens its content; otherwise None. See `ProjectKeys.outside_key`."""
 
-    def __init__(self, database: Database, clock: Clock, *, base_url: str, is_live: Callable[[str], bool]) -> None:
+
+async def no_outside_keys(_project_id: str) -> None:
+    """The `OutsideKey` of a region without customers' keys."""
+
+
+class ImageLinks:
+    """Stores, serves and deletes the images behind links. Raises the errors of `ProjectKeys.outside_key` too."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        base_url: str,
+        is_live: Callable[[str], bool],
+        outside_key: OutsideKey = no_outside_keys,
+    ) -> None:
         """`base_url`: the region's public URL with `/v1`. `is_live`: whether a project is neither archived nor blocked."""
         self._database = database
         self._clock = clock
         self._base_url = base_url
         self._is_live = is_live
+        self._outside_key = outside_key
 
     async def require_room(self, project_id: str) -> None:
-        """Raises 429 when the project's images fill its quota, `PROJECT_BYTES_MAX`."""
+        """Raises 429 when the project's images fill its quota, `PROJECT_BYTES_MAX`, and 503 while they could not be stored."""
+        await self._content_key(project_id, "", b"")
         held = select(func.coalesce(func.sum(image_link.c.size_bytes), 0)).where(
             image_link.c.project_id == project_id, image_link.c.expires_at_ms > self._clock.now_ms()
         )
@@ -67,7 +88,8 @@ class ImageLinks:
 
     async def store(self, project_id: str, picture: bytes) -> str:
         """Encrypt and store a picture. Returns its link, which holds the only copy of the key."""
-        image_id, key = new_id("img_"), os.urandom(_KEY_BYTES)
+        image_id, link_key = new_id("img_"), os.urandom(_KEY_BYTES)
+        key = await self._content_key(project_id, image_id, link_key)
         expires_at_ms = self._clock.now_ms() + LIFETIME_MS
         nonce = os.urandom(_NONCE_BYTES)
         bound_to = _bound_to(project_id, image_id, expires_at_ms)
@@ -82,7 +104,7 @@ class ImageLinks:
                     ciphertext=sealed,
                 )
             )
-        query = urlencode({"key": base64.urlsafe_b64encode(key).decode("ascii").rstrip("=")})
+        query = urlencode({"key": base64.urlsafe_b64encode(link_key).decode("ascii").rstrip("=")})
         return f"{self._base_url}/images/content/{image_id}?{query}"
 
     async def open(self, image_id: str, key: str) -> bytes:
@@ -97,11 +119,20 @@ class ImageLinks:
             raise absent
         nonce, sealed = row.ciphertext[:_NONCE_BYTES], row.ciphertext[_NONCE_BYTES:]
         try:
-            cipher = AESGCM(base64.urlsafe_b64decode(key + "="))
+            link_key = base64.urlsafe_b64decode(key + "=")
+            cipher = AESGCM(await self._content_key(row.project_id, image_id, link_key))
             bound_to = _bound_to(row.project_id, image_id, row.expires_at_ms)
             return await off_loop(lambda: cipher.decrypt(nonce, sealed, bound_to), len(sealed), row.project_id)
         except (InvalidTag, binascii.Error, ValueError):
             raise absent from None
+
+    async def _content_key(self, project_id: str, image_id: str, link_key: bytes) -> bytes:
+        """The key of the ciphertext: the link's own, mixed with the project's where an organization's own key opens that."""
+        try:
+            project_key = await self._outside_key(project_id)
+        except ProjectDestroyedError:
+            raise errors.not_found("project", project_id) from None
+        return link_key if project_key is None else project_key.mix(f"image link {image_id}", link_key)
 
     async def destroy(self, project_id: str) -> None:
         """Delete all images of a project. A `Destroyer`."""

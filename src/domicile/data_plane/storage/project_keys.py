@@ -1,6 +1,7 @@
 """The key of each project. It wraps the keys of the project's objects, and the texts that lie in the region's database."""
 
 import asyncio
+import hmac
 import os
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -54,6 +55,10 @@ class ProjectKey:
         """Return the text."""
         return unwrap(self.key, sealed, self._purpose("text", where)).decode("utf-8")
 
+    def mix(self, where: str, key: bytes) -> bytes:
+        """A key that only this one and `key` together give (HMAC-SHA-256)."""
+        return hmac.digest(self.key, self._purpose("mixed key", where).encode() + b"\n" + key, "sha256")
+
     def _purpose(self, what: str, where: str) -> str:
         return f"domicile {what}\n{self.project_id}\n{where}"
 
@@ -104,6 +109,15 @@ class ProjectKeys:
             wrapped = await self._wrapped_anew(project_id, os.urandom(WRAPPING_KEY_BYTES))
             # Another process may have been as quick: its key counts.
             return await self._unwrapped(project_id, await self._store.add(project_id, wrapped))
+
+    async def outside_key(self, project_id: str) -> ProjectKey | None:
+        """Return the project's key where an organization's own key has to open all that is stored of it; otherwise None.
+
+        Raises `ProjectDestroyedError` for a project that is in no snapshot.
+        """
+        if self._external is None or self._external.key_of(project_id) is None:
+            return None
+        return await self.of_new_content(project_id)
 
     async def escrowed(self) -> EscrowedKeys:
         """The keys that an export may hold."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -15,6 +16,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
+from domicile.data_plane.storage.external_keys import ExternalKeyUnavailableError
 from domicile.data_plane.storage.project_keys import HELD_MS
 from tests.component.data_plane.files.files_under_test import (
     OTHER_PROJECT,
@@ -117,6 +119,22 @@ async def test_a_key_that_is_taken_away_closes_everything_and_given_back_opens_i
     customer.after_half_a_minute()
     assert (await customer.http.delete(f"/v1/files/{file_id}")).status_code == 200, "one's own can be deleted"
     assert customer.s3.names_in(customer.bucket) == []
+
+
+async def test_links_to_images_open_only_while_the_key_can_be_used(customer: Customer) -> None:
+    picture = secrets.token_bytes(1000)
+    links = customer.region.path.image_links
+    link = urlsplit(await links.store(PROJECT, picture))
+    path = f"{link.path}?{link.query}"
+    assert (await customer.http.get(path)).content == picture
+    customer.s3.enable_key(customer.arn, False)
+    customer.after_half_a_minute()
+    assert error_of(await customer.http.get(path)) == (503, "external_key_unavailable", None)
+    with pytest.raises(ExternalKeyUnavailableError):
+        await links.require_room(PROJECT)
+    await links.require_room(OTHER_PROJECT)
+    customer.s3.enable_key(customer.arn, True)
+    assert (await customer.http.get(path)).content == picture
 
 
 async def test_a_bucket_that_is_taken_away(customer: Customer) -> None:

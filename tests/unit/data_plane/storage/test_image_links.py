@@ -10,6 +10,7 @@ import pytest_asyncio
 from sqlalchemy import func, select, update
 
 from domicile.data_plane.storage.image_links import LIFETIME_MS, ImageLinks
+from domicile.data_plane.storage.project_keys import ProjectKey
 from domicile.data_plane.tables import image_link
 from domicile.kernel.errors import DomicileError
 from domicile.persistence.database import Database
@@ -27,9 +28,17 @@ class Region:
         self.database = database
         self.clock = SetClock()
         self.shut_out: set[str] = set()
+        self.outside_key: ProjectKey | None = None
         self.links = ImageLinks(
-            database, self.clock, base_url="https://eu.example.com/v1", is_live=lambda each: each not in self.shut_out
+            database,
+            self.clock,
+            base_url="https://eu.example.com/v1",
+            is_live=lambda each: each not in self.shut_out,
+            outside_key=self.outside,
         )
+
+    async def outside(self, _project_id: str) -> ProjectKey | None:
+        return self.outside_key
 
     async def open(self, url: str) -> bytes | None:
         """None for a 404."""
@@ -50,6 +59,15 @@ class Region:
 async def region(tmp_path: Path) -> AsyncIterator[Region]:
     async with database_in(tmp_path, "region") as database:
         yield Region(database)
+
+
+async def test_where_an_organizations_own_key_opens_content_the_link_alone_does_not(region: Region) -> None:
+    region.outside_key = ProjectKey(PROJECT, bytes(32))
+    url = await region.links.store(PROJECT, PICTURE)
+    assert await region.open(url) == PICTURE
+    for other in (None, ProjectKey(PROJECT, bytes([1]) * 32)):
+        region.outside_key = other
+        assert await region.open(url) is None
 
 
 @pytest.mark.contract("C21")
