@@ -177,3 +177,20 @@ async def test_a_destroyed_project_has_nothing_left(
     async with database.transaction() as connection:
         with pytest.raises(ProjectDestroyedError):
             await objects.keep(connection, half)
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_what_is_written_during_a_destruction_leaves_nothing(
+    objects: Objects, store: ObjectStore, database: Database, is_closed: bool
+) -> None:
+    """Its bytes come after the destruction has deleted its row."""
+    writer = await objects.write(PROJECT)
+    await writer.write(b"x")
+    await objects.destroy(PROJECT)
+    if is_closed:
+        stored = await writer.close()
+        assert await in_store(store) == [stored.object_id]
+        await objects.discard(stored)
+    else:
+        await writer.abort()
+    assert (await in_store(store), await in_table(database)) == ([], [])

@@ -7,7 +7,7 @@ what was never kept, or not wholly deleted, is swept.
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
@@ -57,6 +57,8 @@ class StoredObject:
     object_id: str
     project_id: str
     size_bytes: int
+    bucket: CustomerBucket | None = field(default=None, compare=False)
+    """Where a new one lies. Its row tells it of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +77,13 @@ class WriteAbortedError(Exception):
 class ObjectWriter:
     """Writes one object as a stream. A `FileSink`: ends with one `close` that succeeds, or else with one `abort`."""
 
-    def __init__(self, objects: "Objects", store: ObjectStore, object_id: str, key: ObjectKey) -> None:
+    def __init__(self, objects: "Objects", store: ObjectStore, bucket: CustomerBucket | None, key: ObjectKey) -> None:
         self._objects = objects
-        self._object_id = object_id
-        self._key = key
+        self._placed = _PlacedObject(key.object_id, key.project_id, bucket)
         self._size = 0
         # One piece: who writes waits until the store has taken the piece before.
         self._pieces: asyncio.Queue[bytes | WriteAbortedError | None] = asyncio.Queue(1)
-        self._upload = asyncio.create_task(store.put(object_id, seal(self._source(), key)))
+        self._upload = asyncio.create_task(store.put(key.object_id, seal(self._source(), key)))
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes. Raises the store's error as soon as it is known."""
@@ -94,7 +95,8 @@ class ObjectWriter:
         await self._hand_over(None)
         # Never cancelled: a cancelled upload may leave parts behind.
         await asyncio.shield(self._upload)
-        return StoredObject(self._object_id, self._key.project_id, self._size)
+        placed = self._placed
+        return StoredObject(placed.object_id, placed.project_id, self._size, placed.bucket)
 
     async def abort(self) -> None:
         """Leave nothing in the store. Raises nothing: what cannot be deleted now is swept."""
@@ -110,7 +112,7 @@ class ObjectWriter:
         if not self._upload.cancelled():
             # Looked at, so that nothing is logged about it.
             self._upload.exception()
-        await self._objects.delete_now_or_later([self._object_id])
+        await self._objects.abandon(self._placed)
 
     async def _hand_over(self, piece: bytes | None) -> None:
         handing = asyncio.create_task(self._pieces.put(piece))
@@ -156,7 +158,7 @@ class Objects:
         }
         async with self._database.appending() as connection:
             await connection.execute(insert(stored_object).values(row))
-        return ObjectWriter(self, store, object_id, ObjectKey(key, project_id, object_id))
+        return ObjectWriter(self, store, bucket, ObjectKey(key, project_id, object_id))
 
     async def keep(self, connection: AsyncConnection, stored: StoredObject) -> None:
         """Make the object stay, in the transaction that writes what refers to it. Raises `ProjectDestroyedError`."""
@@ -223,19 +225,29 @@ class Objects:
         Raises nothing. What cannot be deleted now is swept.
         """
         table = stored_object
-        unkept = (table.c.object_id == stored.object_id) & (table.c.state == ObjectState.WRITING.value)
+        this = table.c.object_id == stored.object_id
         values = {"state": ObjectState.DELETING.value, "changed_at_ms": self._clock.now_ms()}
+        unkept = update(table).where(this, table.c.state == ObjectState.WRITING.value).values(values)
         try:
             async with self._database.transaction() as connection:
-                found = await connection.execute(update(table).where(unkept).values(values))
+                is_unkept = (await connection.execute(unkept)).rowcount
+                is_known = (await connection.execute(select(table.c.state).where(this))).first()
         except SQLAlchemyError as error:
             log.warning("object_not_deleted_yet", type=type(error).__name__)
             return
-        if found.rowcount:
-            await self.delete_now_or_later([stored.object_id])
+        if is_unkept or not is_known:
+            # Its row is gone when its project was destroyed while it was written. Then its bytes came after the destruction.
+            await self.abandon(_PlacedObject(stored.object_id, stored.project_id, stored.bucket))
+
+    async def abandon(self, placed: _PlacedObject) -> None:
+        """Delete an object that was never kept, its row or not. Raises nothing: what cannot be deleted now is swept."""
+        try:
+            await self._delete([placed])
+        except (SQLAlchemyError, DependencyUnavailableError) as error:
+            log.warning("object_not_deleted_yet", type=type(error).__name__)
 
     async def delete_now_or_later(self, object_ids: Sequence[str]) -> None:
-        """Delete objects that were released, or never kept. Raises nothing: what cannot be deleted now is swept."""
+        """Delete objects that were released. Raises nothing: what cannot be deleted now is swept."""
         try:
             await self.delete(object_ids)
         except (SQLAlchemyError, DependencyUnavailableError) as error:

@@ -69,6 +69,7 @@ class OutsideChecks:
         self._keys = keys
         self._storages = storages
         self._report = report
+        self._records: tuple[object, object] = (None, None)
         self._services: tuple[_Service, ...] = ()
         self._settled: dict[str, int] = {}
         """By service, the check that is reported."""
@@ -81,6 +82,11 @@ class OutsideChecks:
 
     def notice(self, table: SnapshotTable) -> None:
         """Take the records of a snapshot that has come into force."""
+        records = (table.external_keys, table.external_storages)
+        if records[0] is self._records[0] and records[1] is self._records[1]:
+            # A renewal of the same snapshot shares them.
+            return
+        self._records = records
         services = _services(table)
         if services != self._services:
             self._services = services
