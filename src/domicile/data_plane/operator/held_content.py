@@ -1,7 +1,7 @@
 """/operator/v1/held_content: what content the region holds of which project, since when, until when, and why. No content."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, null, select
@@ -30,12 +30,12 @@ class _Kind:
     """Why it is held, and what ends it."""
     project_id: ColumnElement[str]
     size_bytes: ColumnElement[Any]
-    purpose: ColumnElement[Any]
+    purpose: ColumnElement[Any] | None
     since_ms: ColumnElement[Any]
     until_ms: ColumnElement[Any]
     condition: ColumnElement[bool] | None = None
-    bucket: ColumnElement[Any] = field(default_factory=null)
-    """The customer's bucket in which it lies. Null: the region."""
+    bucket: ColumnElement[Any] | None = None
+    """The customer's bucket in which it lies. None: it lies in the region."""
 
     def projects(self, after: str) -> Select[*tuple[Any, ...]]:
         """The projects that have any of it, after this id."""
@@ -46,8 +46,8 @@ class _Kind:
         """One row for each project, purpose and bucket. `until_ms` is null when one of them has no end."""
         query = select(
             self.project_id.label("project_id"),
-            self.purpose.label("purpose"),
-            self.bucket.label("bucket"),
+            (null() if self.purpose is None else self.purpose).label("purpose"),
+            (null() if self.bucket is None else self.bucket).label("bucket"),
             func.count().label("count"),
             func.coalesce(func.sum(self.size_bytes), 0).label("size_bytes"),
             func.min(self.since_ms).label("since_ms"),
@@ -56,7 +56,8 @@ class _Kind:
         ).where(self.project_id.in_(projects))
         if self.condition is not None:
             query = query.where(self.condition)
-        return query.group_by(self.project_id, self.purpose, self.bucket)
+        # PostgreSQL groups by no constant.
+        return query.group_by(*(each for each in (self.project_id, self.purpose, self.bucket) if each is not None))
 
 
 _IN_BUCKET = stored_object.c.bucket.is_not(None)
@@ -75,25 +76,25 @@ _KINDS = (
     _Kind(
         "batches",
         "the sealed metadata and errors of a batch; until its project is destroyed",
-        *(batch.c.project_id, literal(0), null(), batch.c.created_at_ms, null()),
+        *(batch.c.project_id, literal(0), None, batch.c.created_at_ms, null()),
     ),
     _Kind(
         "image_links",
         "generated images behind links, whose keys only the links have; for an hour",
-        *(image_link.c.project_id, image_link.c.size_bytes, null()),
+        *(image_link.c.project_id, image_link.c.size_bytes, None),
         *(image_link.c.expires_at_ms - LIFETIME_MS, image_link.c.expires_at_ms),
     ),
     _Kind(
         "objects_in_bucket",
         "sealed objects of its files, uploads and batches in the customer's own bucket; until nothing refers to them",
-        *(stored_object.c.project_id, stored_object.c.size_bytes, null(), stored_object.c.changed_at_ms, null()),
+        *(stored_object.c.project_id, stored_object.c.size_bytes, None, stored_object.c.changed_at_ms, null()),
         condition=_IN_BUCKET & (stored_object.c.state != ObjectState.DELETING.value),
         bucket=stored_object.c.bucket,
     ),
     _Kind(
         "undeleted_in_bucket",
         "sealed objects that the customer's own bucket has not let the region delete yet; tried every minute",
-        *(stored_object.c.project_id, stored_object.c.size_bytes, null(), stored_object.c.changed_at_ms, null()),
+        *(stored_object.c.project_id, stored_object.c.size_bytes, None, stored_object.c.changed_at_ms, null()),
         condition=_IN_BUCKET & (stored_object.c.state == ObjectState.DELETING.value),
         bucket=stored_object.c.bucket,
     ),
