@@ -166,6 +166,7 @@ _STORAGE_REMEDIES = {
     "bucket's provider",
     "not_offered": "this region's operator has not configured its service. Ask the operator to add its signing region "
     "and country",
+    "contradictory": "the platform does not know it any more. Tell the operator the x-request-id of this answer",
 }
 _RETRY_OUTSIDE_S = 30
 """Someone has to act first, so a quick retry is in vain."""

@@ -87,6 +87,8 @@ stored_object = Table(
     # The customer's bucket in which it lies. Null: the region's own store.
     Column("bucket", String),
     Column("signing_region", String),
+    # Answers alone whether a project has objects in a customer's bucket.
+    Index("ix_stored_object_project_bucket", "project_id", "bucket"),
 )
 
 outside_check = Table(

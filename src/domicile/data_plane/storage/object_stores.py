@@ -108,6 +108,9 @@ class RegionStores:
             return await self._of_archived(project_id)
         record = table.external_storages.get(project_id)
         if record is None:
+            if await self._found(project_id) is not None:
+                # The control plane has lost its record, as by a restored backup. The region's own store takes no one's place.
+                raise ExternalStorageUnavailableError(Unavailability.CONTRADICTORY)
             return None
         self._require_offered(record)
         return CustomerBucket(record.bucket, record.signing_region)
@@ -160,14 +163,22 @@ class RegionStores:
 
     async def _of_archived(self, project_id: str) -> CustomerBucket | None:
         """Where a project lies that is in no snapshot: the results of its last lines go to what it has already."""
+        found = await self._found(project_id)
+        if found is None:
+            one = select(stored_object.c.object_id).where(stored_object.c.project_id == project_id).limit(1)
+            async with self._database.reading() as connection:
+                if (await connection.execute(one)).first() is None:
+                    raise ProjectDestroyedError
+        return found
+
+    async def _found(self, project_id: str) -> CustomerBucket | None:
+        """The newest customer's bucket in which the project has objects."""
         table = stored_object
-        newest = select(table.c.bucket, table.c.signing_region).where(table.c.project_id == project_id)
-        newest = newest.order_by(table.c.bucket.is_(None), table.c.changed_at_ms.desc()).limit(1)
+        placed = select(table.c.bucket, table.c.signing_region)
+        placed = placed.where(table.c.project_id == project_id, table.c.bucket.is_not(None))
         async with self._database.reading() as connection:
-            row = (await connection.execute(newest)).first()
-        if row is None:
-            raise ProjectDestroyedError
-        return bucket_of(row.bucket, row.signing_region)
+            row = (await connection.execute(placed.order_by(table.c.changed_at_ms.desc()).limit(1))).first()
+        return None if row is None else bucket_of(row.bucket, row.signing_region)
 
 
 def bucket_of(name: str | None, signing_region: str | None) -> CustomerBucket | None:

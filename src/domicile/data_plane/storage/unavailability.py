@@ -12,7 +12,8 @@ class Unavailability(StrEnum):
     UNREACHABLE = "unreachable"
     NOT_OFFERED = "not_offered"
     CONTRADICTORY = "contradictory"
-    """The snapshot names another key than the one that wrapped the project's key, or a key of another organization."""
+    """The snapshot names another key than the one that wrapped the project's key, or another organization's, or no bucket for a
+    project that has objects in one."""
 
 
 class OutsideServiceUnavailableError(DependencyUnavailableError):

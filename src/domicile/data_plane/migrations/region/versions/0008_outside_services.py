@@ -10,6 +10,7 @@ down_revision = "0007_key_exports"
 def upgrade() -> None:
     op.add_column("stored_object", sa.Column("bucket", sa.String))
     op.add_column("stored_object", sa.Column("signing_region", sa.String))
+    op.create_index("ix_stored_object_project_bucket", "stored_object", ["project_id", "bucket"])
     op.add_column("batch", sa.Column("put_off", sa.Integer, nullable=False, server_default="0"))
     op.create_table(
         "outside_check",
