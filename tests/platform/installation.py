@@ -54,6 +54,8 @@ class RegionBlock:
     requires: str = "[]"
     port: int = 0
     rows_of: str | None = None
+    extra: str = ""
+    """More of its block."""
 
 
 @dataclass
@@ -141,6 +143,7 @@ usage.report_every_s = 0.5
 data = "{region.code}"
 {self._database(region.code, region.engine_country)}
 enrollment.token_file = "{region.code}/enrollment-token"
+{region.extra}
 
 [[regions.engines]]
 name = "stub"
