@@ -85,6 +85,7 @@ def test_from_the_registration_to_the_taking_away(customer: Customer) -> None:
     canary = f"canary{secrets.token_hex(24)}canary"
     # Its key works once the region has its snapshot.
     file = eventually(lambda: created(client, canary))
+    assert file is not None
     assert [name.partition("/")[0] for name in customer.s3.names_in(bucket)] == [project_id]
     objects = customer.installation.folder / "eu" / "objects"
     assert [path for path in objects.rglob("*") if path.is_file()] == []
