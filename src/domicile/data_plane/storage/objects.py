@@ -6,9 +6,10 @@ what was never kept, or not wholly deleted, is swept.
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import structlog
 from sqlalchemy import ColumnElement, case, delete, insert, select, update
@@ -288,10 +289,7 @@ class Objects:
         dead_ms = self._clock.now_ms() - WRITING_MS_MAX
         unkept = (table.c.state == ObjectState.WRITING.value) & (table.c.changed_at_ms < dead_ms)
         dead = (table.c.state == ObjectState.DELETING.value) | unkept
-        own = self._delete_all(dead & table.c.bucket.is_(None))
-        for failed in await asyncio.gather(own, self._sweep_buckets(dead), return_exceptions=True):
-            if failed is not None:
-                raise failed
+        await _together(self._delete_all(dead & table.c.bucket.is_(None)), self._sweep_buckets(dead))
 
     async def _sweep_buckets(self, dead: ColumnElement[bool]) -> None:
         """Some of each bucket in turn, so that a bucket with much to delete holds up no other."""
@@ -313,7 +311,7 @@ class Objects:
                 found = {CustomerBucket(*row) for row in (await connection.execute(query)).all()}
             if not found - away:
                 return
-            await asyncio.gather(*(sweep_some(bucket) for bucket in sorted(found - away)))
+            await _together(*(sweep_some(bucket) for bucket in sorted(found - away)))
 
     async def run(self) -> None:
         """Sweep once a minute, until cancelled."""
@@ -358,6 +356,13 @@ class Objects:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query.limit(limit))).all()
         return [_PlacedObject(row[0], row[1], bucket_of(row[2], row[3])) for row in rows]
+
+
+async def _together(*works: Coroutine[Any, Any, None]) -> None:
+    """Wait for all, and then raise the first error: one that fails stops no other."""
+    for failed in await asyncio.gather(*works, return_exceptions=True):
+        if failed is not None:
+            raise failed
 
 
 async def _segments(store: ObjectStore, segments: Segments, key: ObjectKey) -> bytes:
