@@ -552,9 +552,9 @@ MUTANTS = [
     Mutant(
         "decision 0038",
         "time without a store is no fault of a batch",
-        "BatchWork._validate",
-        "claimed.attempt - claimed.put_off > ATTEMPTS_MAX",
-        "claimed.attempt > ATTEMPTS_MAX",
+        "Batch.faulty_attempts",
+        "return self.attempt - self.put_off",
+        "return self.attempt",
         "tests/contract/database/test_batches.py -k outlives",
     ),
 ]

@@ -395,9 +395,9 @@ async def test_a_batch_ends_although_its_store_has_lost_results(late: Workshop, 
         assert await late.queue.commit(claim, result)
         await late.queue.metered([claim])
         if number == 1:
-            await late.objects.store.delete(result.stored.object_id)
+            await late.stores.own.delete(result.stored.object_id)
     if input_is_lost:
-        await late.objects.store.delete(batch.input[0].object_id)
+        await late.stores.own.delete(batch.input[0].object_id)
     # Perhaps the store finds them again.
     assert await worker._work.finalize_one()
     assert (await late.now(batch)).status is BatchStatus.FINALIZING

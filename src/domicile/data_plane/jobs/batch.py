@@ -97,6 +97,11 @@ class Batch:
     """The customer's, sealed."""
 
     @property
+    def faulty_attempts(self) -> int:
+        """Claims that count towards `ATTEMPTS_MAX`, this one too."""
+        return self.attempt - self.put_off
+
+    @property
     def input_object_ids(self) -> list[str]:
         """The objects that the batch holds."""
         return [part.object_id for part in self.input]

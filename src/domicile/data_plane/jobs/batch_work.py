@@ -60,7 +60,7 @@ class BatchWork:
         return claimed is not None
 
     async def _validate(self, claimed: Batch) -> None:
-        if claimed.attempt - claimed.put_off > ATTEMPTS_MAX:
+        if claimed.faulty_attempts > ATTEMPTS_MAX:
             await self._fail(claimed, _UNCHECKED)
             return
         try:

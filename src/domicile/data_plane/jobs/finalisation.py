@@ -22,7 +22,7 @@ async def write_output(batch: Batch, leases: BatchLeases, objects: Objects) -> B
     Raises the errors of `Objects` and of the database. Nothing is left of the objects then.
     """
     output, errors = _Part(objects, batch.project_id), _Part(objects, batch.project_id)
-    takes_losses = batch.attempt > ATTEMPTS_MAX
+    takes_losses = batch.faulty_attempts > ATTEMPTS_MAX
     try:
         async for chunk in leases.chunks(batch):
             if chunk.stored is None or (takes_losses and not await _is_readable(chunk.stored, objects)):
