@@ -557,4 +557,12 @@ MUTANTS = [
         "return self.attempt",
         "tests/contract/database/test_batches.py -k outlives",
     ),
+    Mutant(
+        "decision 0037",
+        "lines of batches give way as soon as an interactive request waits",
+        "BatchGate.interactive_waits",
+        "self._places, self._halved_at = max(1, places // 2), now",
+        "self._places, self._halved_at = places, now",
+        "tests/unit/data_plane/test_batch_gate.py",
+    ),
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
+from domicile.data_plane.batch_gate import BatchGate
 from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
@@ -51,7 +52,8 @@ class EngineCondition:
     """The running and waiting requests. `engines/queue` takes the turns."""
     breaker: CircuitBreaker
     batch_turns: FairTurns
-    """Lines of batches that run or wait for a place in `turns`. They never take more places than their share."""
+    """Lines of batches that run or wait for a place in `turns`. They never take more places than `batch_gate` allows."""
+    batch_gate: BatchGate
     alive: bool = False
     is_probed: bool = True
     answers: int = 0
@@ -93,6 +95,8 @@ class EngineState:
     circuit_open: bool
     running: int
     waiting: int
+    batch_places: int
+    """The places that lines of batches may hold now."""
 
 
 @dataclass(slots=True)
@@ -113,13 +117,7 @@ class Router:
         engines: Iterable[EngineSettings],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engines = {
-            engine.name: _Engine(
-                engine,
-                EngineCondition(engine.name, _turns(engine), CircuitBreaker(monotonic), _batch_turns(engine)),
-            )
-            for engine in engines
-        }
+        self._engines = {engine.name: _Engine(engine, _condition(engine, monotonic)) for engine in engines}
         self._by_binding: defaultdict[tuple[Endpoint, str], list[_Engine]] = defaultdict(list)
         """The engines of each endpoint and snapshot. The settings never change, so this is computed once."""
         for engine in self._engines.values():
@@ -212,6 +210,7 @@ class Router:
                 engine.condition.breaker.is_open,
                 engine.condition.turns.running,
                 engine.condition.turns.waiting,
+                engine.condition.batch_gate.places(),
             )
             for engine in self._engines.values()
         )
@@ -261,10 +260,11 @@ def _turns(engine: EngineSettings) -> FairTurns:
     )
 
 
-def _batch_turns(engine: EngineSettings) -> FairTurns:
-    """The places of batches. At least one: a batch must come to its end."""
-    share = max(1, int(engine.max_concurrency * engine.batch_share))
-    return FairTurns(places=share, places_of_one=share)
+def _condition(engine: EngineSettings, monotonic: Callable[[], float]) -> EngineCondition:
+    share = engine.max_concurrency if engine.preemptive else max(1, int(engine.max_concurrency * engine.batch_share))
+    gate = BatchGate(share, monotonic, is_fixed=engine.preemptive)
+    batch_turns = FairTurns(places=gate.places, places_of_one=share)
+    return EngineCondition(engine.name, _turns(engine), CircuitBreaker(monotonic), batch_turns, gate)
 
 
 def _param(admission: Admission, missing: list[str]) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from bisect import insort
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -33,10 +33,18 @@ class FairTurns:
     """
 
     def __init__(
-        self, *, places: int, places_of_one: int, waiting: int = sys.maxsize, waiting_of_one: int = sys.maxsize
+        self,
+        *,
+        places: int | Callable[[], int],
+        places_of_one: int,
+        waiting: int = sys.maxsize,
+        waiting_of_one: int = sys.maxsize,
     ) -> None:
-        """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project."""
-        self._places = places
+        """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project.
+
+        A function returns the number that holds now, at least 1. A higher one counts from the next `begin` or `leave`.
+        """
+        self._places = places if callable(places) else lambda: places
         self._places_of_one = places_of_one
         self._waiting_max = waiting
         self._waiting_of_one = waiting_of_one
@@ -124,7 +132,7 @@ class FairTurns:
         return self._queues[project][0].priority, self._held[project] + (project == leaving)
 
     def _may_begin(self, project: Tenant) -> bool:
-        return self._running < self._places and self._held[project] < self._places_of_one
+        return self._running < self._places() and self._held[project] < self._places_of_one
 
     def _may_wait(self, project: Tenant) -> bool:
         mine = len(self._queues.get(project, ()))

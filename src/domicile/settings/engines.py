@@ -87,9 +87,12 @@ class EngineSettings(SettingsBlock):
     idle_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 256
     """Requests that each process of the region sends to it at once."""
-    batch_share: Annotated[float, Field(gt=0, le=1)] = 0.25
-    """The part of `max_concurrency` that lines of batches may take, at least one place. Places that are merely free do not
-    become free in time for interactive requests when the lines are long; 1 suits an engine that preempts by priority."""
+    batch_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """The part of `max_concurrency` that lines of batches may take at most, at least one place. Places that are merely free
+    do not become free in time for interactive requests when the lines are long."""
+    preemptive: bool = False
+    """Whether the engine interrupts lines of batches for interactive requests, by the member `priority`. Lines may then take
+    all places."""
     max_queue: Annotated[int, Field(ge=0, le=65536)] = 256
     """Requests that may wait for one of these places. Further ones get 503."""
     queue_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
@@ -119,6 +122,12 @@ class EngineSettings(SettingsBlock):
         return self
 
     @model_validator(mode="after")
+    def _one_rule_for_lines(self) -> "EngineSettings":
+        if self.preemptive and "batch_share" in self.model_fields_set:
+            raise ValueError("lines of batches may take all places of a preemptive engine: remove batch_share")
+        return self
+
+    @model_validator(mode="after")
     def _as_its_vendor_is(self) -> "EngineSettings":
         if (self.api_version is not None) != (self.vendor == "azure_openai"):
             raise ValueError(
@@ -135,6 +144,8 @@ class EngineSettings(SettingsBlock):
             raise ValueError(f"an engine with vendor = '{self.vendor}' needs a key: api_key_file or api_key_env")
         if self.cache_salt:
             raise ValueError(f"vendor = '{self.vendor}' does not support cache_salt")
+        if self.preemptive:
+            raise ValueError(f"vendor = '{self.vendor}' does not support priorities: remove preemptive")
         if self.vendor == "azure_openai" and self.endpoints is not None and self.endpoints & _NOT_ON_AZURE:
             raise ValueError(f"Azure OpenAI does not serve {', '.join(sorted(self.endpoints & _NOT_ON_AZURE))}")
         return self

@@ -47,6 +47,8 @@ OPENAI = {"vendor": "openai", "url": "https://eu.api.openai.example", "api_key_e
         (AZURE | {"api_key_env": None}, "needs a key"),
         (AZURE | {"url": "http://acme.openai.azure.com", "private_network": True}, "https url"),
         (AZURE | {"cache_salt": True}, "not support cache_salt"),
+        (AZURE | {"preemptive": True}, "not support priorities"),
+        ({"preemptive": True, "batch_share": 0.25}, "remove batch_share"),
         (AZURE | {"endpoints": ["/v1/moderations"]}, "does not serve"),
         (AZURE | {"organization": "org-1"}, "vendor = 'openai'"),
         (OPENAI | {"api_version": "v1"}, "no other engine may have it"),

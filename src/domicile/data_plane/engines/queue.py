@@ -6,10 +6,12 @@ The router checks for room first. The queue also reports each request's end to t
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 
 import structlog
 
+from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
 from domicile.data_plane.circuit_breaker import Trial
 from domicile.data_plane.engines.port import (
@@ -24,12 +26,14 @@ from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.routing import EngineCondition, Router
 from domicile.kernel.errors import Category, DomicileError
 from domicile.kernel.fair_turns import NoRoomError
+from domicile.openai_api.engine_body import with_scheduling
 from domicile.settings.engines import EngineSettings
 
 log = structlog.get_logger("engines")
 
-# Who waits with the lower number goes first.
+# Who waits with the lower number goes first: in the queue, and at a preemptive engine, whose default is 0 (vLLM).
 _INTERACTIVE, _BATCH = 0, 1
+_RANKED = frozenset({Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})
 _FAULTS = frozenset({Category.UNAVAILABLE, Category.TIMEOUT})
 
 
@@ -40,11 +44,12 @@ class QueuedEngine:
         self._engine = engine
         self._condition = condition
         self._timeout_s = settings.queue_timeout_s
+        self._is_preemptive = settings.preemptive
 
     async def complete(self, call: EngineCall) -> bytes:
         """The engine's whole reply, once a place is free."""
         async with _share_of_batches(self._condition, call), _Turn(self._condition, call, self._timeout_s):
-            return await self._engine.complete(call)
+            return await self._engine.complete(self._ranked(call))
 
     async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
         """The engine's events, once a place is free. The place is held until the stream is closed."""
@@ -63,12 +68,19 @@ class QueuedEngine:
     async def _parts(self, call: EngineCall, *, events: bool) -> AsyncGenerator[bytes, None]:
         async with _share_of_batches(self._condition, call), _Turn(self._condition, call, self._timeout_s) as turn:
             open_stream = self._engine.stream if events else self._engine.stream_bytes
-            async with aclosing(await open_stream(call)) as parts:
+            async with aclosing(await open_stream(self._ranked(call))) as parts:
                 turn.answered()
                 yield b""
                 async for part in parts:
                     self._condition.answered()
                     yield part
+
+    def _ranked(self, call: EngineCall) -> EngineCall:
+        """The call as a preemptive engine gets it: a line of a batch says that it comes after interactive requests."""
+        if not (self._is_preemptive and call.is_batch and call.endpoint in _RANKED):
+            return call
+        body = with_scheduling(call.request.body, cache_salt=None, priority=_BATCH)
+        return replace(call, request=replace(call.request, body=body))
 
 
 def queued(
@@ -116,6 +128,7 @@ class _Turn:
         self._trial = self._condition.breaker.began()
         if turns.begin(self._project):
             return self
+        self._interactive_waits()
         try:
             async with asyncio.timeout(self._timeout_s):
                 await turns.wait(self._project, self._priority)
@@ -125,7 +138,13 @@ class _Turn:
         except asyncio.CancelledError:
             self._condition.breaker.ended(self._trial)
             raise LeftQueueError from None
+        finally:
+            self._interactive_waits()
         return self
+
+    def _interactive_waits(self) -> None:
+        if self._priority == _INTERACTIVE:
+            self._condition.batch_gate.interactive_waits()
 
     def answered(self) -> None:
         """Record that the engine has begun its answer, which counts as success for the breaker."""

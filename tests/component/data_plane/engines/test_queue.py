@@ -136,7 +136,7 @@ class HeldEngine:
         raise NotImplementedError
 
 
-@pytest.mark.parametrize(("members", "share"), [({}, 2), ({"batch_share": 1}, 8), ({"batch_share": 0.01}, 1)])
+@pytest.mark.parametrize(("members", "share"), [({}, 2), ({"preemptive": True}, 8), ({"batch_share": 0.01}, 1)])
 async def test_lines_of_batches_take_their_share_and_leave_the_rest(members: dict[str, float], share: int) -> None:
     settings = engine_settings("one", max_concurrency=8, **members)
     router, engine = Router([settings]), HeldEngine()
@@ -147,7 +147,7 @@ async def test_lines_of_batches_take_their_share_and_leave_the_rest(members: dic
     asked = replace(line, is_batch=False)
     lines = [asyncio.create_task(queued.complete(line)) for _ in range(20)]
     await until(lambda: condition.batch_turns.waiting == 20 - share, what="the others wait for the share")
-    assert engine.calls == [line] * share
+    assert len(engine.calls) == share
     if share < 8:
         interactive = asyncio.create_task(queued.complete(asked))
         await until(lambda: asked in engine.calls, what="an interactive request is asked at once")
@@ -162,7 +162,7 @@ async def test_lines_of_batches_take_their_share_and_leave_the_rest(members: dic
 
 
 async def test_an_interactive_request_goes_before_the_lines_that_wait_with_it() -> None:
-    settings = engine_settings("one", max_concurrency=1, batch_share=1)
+    settings = engine_settings("one", max_concurrency=1)
     router, engine = Router([settings]), HeldEngine()
     router.report("one", healthy=True)
     condition = router.condition("one")
@@ -177,3 +177,37 @@ async def test_an_interactive_request_goes_before_the_lines_that_wait_with_it() 
     engine.released.set()
     await asyncio.gather(*tasks)
     assert engine.calls == [first, asked, line]
+
+
+async def test_lines_hold_half_of_their_places_once_an_interactive_request_has_waited() -> None:
+    settings = engine_settings("one", max_concurrency=8, batch_share=0.5)
+    router, engine = Router([settings]), HeldEngine()
+    router.report("one", healthy=True)
+    condition = router.condition("one")
+    queued = QueuedEngine(engine, settings, condition)
+    line = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"), is_batch=True)
+    lines = [asyncio.create_task(queued.complete(line)) for _ in range(5)]
+    await until(lambda: len(engine.calls) == 4, what="the lines take their share")
+    assert condition.batch_gate.places() == 4, "a line that waits is no sign"
+    asked = [asyncio.create_task(queued.complete(replace(line, is_batch=False))) for _ in range(5)]
+    await until(lambda: condition.turns.waiting == 1, what="one of five interactive requests waits")
+    assert condition.batch_gate.places() == 2
+    lines[0].cancel()
+    await until(lambda: condition.turns.waiting == 0, what="it gets the line's place")
+    assert condition.batch_turns.waiting == 1, "no further line begins while more than two run"
+    engine.released.set()
+    await asyncio.gather(*asked, *lines[1:])
+
+
+@pytest.mark.parametrize(("endpoint", "is_told"), [(Endpoint.CHAT_COMPLETIONS, True), (Endpoint.EMBEDDINGS, False)])
+async def test_a_preemptive_engine_is_told_which_requests_are_lines(endpoint: Endpoint, is_told: bool) -> None:
+    asked = EngineCall(endpoint, "model", PROJECT, EngineRequest(b'{"model":"m"}'))
+    line, told = replace(asked, is_batch=True), EngineRequest(b'{"model":"m","priority":1}')
+    for members in ({"preemptive": True}, {}):
+        settings = engine_settings("one", **members)
+        router, engine = Router([settings]), ScriptedEngine(b"{}")
+        router.report("one", healthy=True)
+        queued = QueuedEngine(engine, settings, router.condition("one"))
+        await queued.complete(asked)
+        await queued.complete(line)
+        assert engine.calls == [asked, replace(line, request=told) if is_told and members else line]

@@ -88,7 +88,13 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
         found = await metrics_of(listener)
         assert found["domicile_snapshot_age_seconds{}"] == 12.5
         assert (found["domicile_snapshot_epoch{}"], found["domicile_snapshot_number{}"]) == (3, 41)
-        for name, value in (("up", 1), ("circuit_open", 1), ("running_requests", 3), ("waiting_requests", 2)):
+        for name, value in (
+            ("up", 1),
+            ("circuit_open", 1),
+            ("running_requests", 3),
+            ("waiting_requests", 2),
+            ("batch_places", 1),
+        ):
             assert found[f"domicile_engine_{name}{{country=DE,engine=one}}"] == value
         assert found["domicile_outbox_reports{}"] == 2, "its start, and the usage"
         assert 12 <= found["domicile_outbox_oldest_age_seconds{}"] <= 73
