@@ -69,6 +69,8 @@ class Installation:
     """The region in which the control plane stands, and the country."""
     log_level: str = "debug"
     engine_extra: str = ""
+    region_extra: dict[str, str] = field(default_factory=dict)
+    """Further settings of regions, by code."""
     clocks_ahead_s: dict[str, int] = field(default_factory=dict)
     """Regions whose machine's clock is wrong, and by how much."""
     database_urls: dict[str, str] = field(default_factory=dict)
@@ -144,6 +146,7 @@ data = "{region.code}"
 {self._database(region.code, region.engine_country)}
 enrollment.token_file = "{region.code}/enrollment-token"
 {region.extra}
+{self.region_extra.get(region.code, "")}
 
 [[regions.engines]]
 name = "stub"
@@ -244,9 +247,15 @@ idle_timeout_s = 5
             arguments += ["--ahead-s", str(self.clocks_ahead_s[code])]
         self._start(f"region-{code}", module, *arguments)
 
-    def region_operator(self, code: str, path: str) -> httpx2.Response:
-        """A GET at a region's operator listener."""
-        url, key = ((self.folder / code / name).read_text().strip() for name in ("operator-url", "operator-key"))
+    def start_worker(self, code: str, name: str) -> Process:
+        """One more process that runs a region's batches, called `name` in `processes`."""
+        arguments = ("--config", str(self.config), "--region", code, "--log-level", self.log_level)
+        self._start(name, "domicile.apps.region.worker", *arguments)
+        return self.processes[name]
+
+    def region_operator(self, code: str, path: str, *, url_file: str = "operator-url") -> httpx2.Response:
+        """A GET at an operator listener of a region's processes."""
+        url, key = ((self.folder / code / name).read_text().strip() for name in (url_file, "operator-key"))
         return httpx2.get(f"{url}{path}", headers={"authorization": f"Bearer {key}"})
 
     def start_replica(self, code: str) -> str:

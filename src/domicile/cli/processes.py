@@ -177,6 +177,20 @@ def region(
     _become("domicile.apps.region", arguments)
 
 
+@region_app.command("worker")
+def worker(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="The region's code.")],
+    config: ConfigOption = _DEFAULT_CONFIG,
+    operator_port: Annotated[
+        int, typer.Option("--operator-port", help="The port of health and metrics. 0: a free one.")
+    ] = 0,
+    log_level: LogLevelOption = LogLevel.INFO,
+) -> None:
+    """Run batches of a region in the foreground, beside its other processes. Serves no API."""
+    arguments = ["--config", str(config), "--region", code, "--operator-port", str(operator_port)]
+    _become("domicile.apps.region.worker", [*arguments, "--log-level", log_level])
+
+
 def engine(
     code: Annotated[str, typer.Argument(metavar="CODE", help="The code of the region that the engine belongs to.")],
     config: ConfigOption = _DEFAULT_CONFIG,

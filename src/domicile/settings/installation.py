@@ -62,6 +62,8 @@ class LimitSettings(SettingsBlock):
 class BatchSettings(SettingsBlock):
     """How each process of a region runs batches."""
 
+    in_region: bool = True
+    """Whether the processes that serve the region's API run batches too. Otherwise only `domicile region worker` does."""
     lines_at_once: Annotated[int, Field(ge=1, le=4096)] = 16
     """Requests of batches that run at the same time, for all projects together."""
 
@@ -134,6 +136,15 @@ class RegionSettings(SettingsBlock):
             raise ValueError("two engines of one region have the same name")
         for problem in group_problems(self.engines):
             raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _batches_run(self) -> "RegionSettings":
+        if not self.batches.in_region and self.database.url is None:
+            raise ValueError(
+                f"region '{self.code}' is on SQLite, which one process of a region can use: workers apart need PostgreSQL. "
+                "Remove batches.in_region, or set database.url"
+            )
         return self
 
     @model_validator(mode="after")

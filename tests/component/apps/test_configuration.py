@@ -15,7 +15,7 @@ from domicile.apps.local.ports import PortError, free_port, public_ports
 from domicile.apps.local.processes import Programs, process_table
 from domicile.apps.local.toml_text import to_toml
 from domicile.catalogue.catalogue import load_catalogue
-from domicile.settings.installation import Installation
+from domicile.settings.installation import BatchSettings, Installation
 from domicile.settings.load import SettingsError, load_installation
 from domicile_engines.endpoints.chat_completions.endpoint import read_chat
 from tests.unit.domicile_engines.asking import read, refused
@@ -120,6 +120,7 @@ def test_an_operators_file_decides_what_runs_and_up_decides_where(tmp_path: Path
     document["catalogue_file"] = "rows.toml"
     document["control"] |= {"data": "/elsewhere", "first_organization": {"agreement": False}}
     document["regions"][0] |= {"listen": {"port": 1}, "public_url": "https://us.example.com"}
+    document["regions"][0]["batches"] = {"in_region": False, "lines_at_once": 3}
     document["regions"][0]["engines"].append(
         {"name": "own", "label": "own", "country": "US", "operator": "me", "socket": "own.sock", "models": {"a": "b"}}
     )
@@ -131,7 +132,8 @@ def test_an_operators_file_decides_what_runs_and_up_decides_where(tmp_path: Path
     assert not installation.control.first_organization.agreement
     assert installation.region("us").public_url == "http://127.0.0.1:8701"
     assert installation.region("us").engines[-1].socket == tmp_path / "own" / "own.sock"
-    assert overridden(document) == ["data", "listen", "public_url"]
+    assert installation.region("us").batches == BatchSettings(in_region=True, lines_at_once=3)
+    assert overridden(document) == ["batches.in_region", "data", "listen", "public_url"]
     assert document["control"]["data"] == "/elsewhere", "the document itself is left alone"
 
 

@@ -54,10 +54,18 @@ def test_a_file_of_the_current_folder_is_not_imported(tmp_path: Path) -> None:
 
 def test_control_and_region_become_their_programs(tmp_path: Path) -> None:
     (tmp_path / "domicile.toml").write_text(SETTINGS.replace('home = "us"', 'home = "mars"'))
-    for command in (["control"], ["region", "us"]):
+    for command in (["control"], ["region", "us"], ["region", "worker", "us"]):
         ended = domicile(tmp_path, *command)
         assert ended.returncode == 1
         assert "home = 'mars' is none of the regions: us" in ended.stderr
+
+
+def test_a_worker_apart_needs_a_database_for_several_processes(tmp_path: Path) -> None:
+    (tmp_path / "domicile.toml").write_text(SETTINGS)
+    ended = domicile(tmp_path, "region", "worker", "us", "--operator-port", "0")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("domicile region worker: region 'us' is on SQLite, which one process")
+    assert not (tmp_path / "us").exists()
 
 
 def test_a_missing_configuration_is_a_usage_error(tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """What every object store does."""
 
 import os
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from tests.contract.objects.conftest import Unfinished
 
-from domicile.data_plane.storage.object_store import ObjectMissingError, ObjectStore
+from domicile.data_plane.storage.object_store import UNFINISHED_S, LocalObjectStore, ObjectMissingError, ObjectStore
 
 MIB = 1024 * 1024
 
@@ -14,6 +16,10 @@ MIB = 1024 * 1024
 async def pieces(*data: bytes) -> AsyncIterator[bytes]:
     for each in data:
         yield each
+
+
+def files_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 async def names(store: ObjectStore) -> list[str]:
@@ -54,3 +60,23 @@ async def test_a_missing_object_is_told_from_a_store_that_is_away(store: ObjectS
     await store.put("obj_1", pieces(b"x"))
     await store.delete("obj_1")
     assert await names(store) == []
+
+
+async def test_a_sweep_spares_what_another_process_is_uploading_into_the_folder(tmp_path: Path) -> None:
+    store = LocalObjectStore(tmp_path)
+    seen: list[str] = []
+    dead = tmp_path / "obj_dead#1"
+    dead.write_bytes(b"x")
+    os.utime(dead, (time.time() - UNFINISHED_S - 10,) * 2)
+
+    async def source() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield bytes(MIB)
+        seen.extend(files_in(tmp_path))
+        await LocalObjectStore(tmp_path).sweep()
+        yield b"end"
+
+    await store.put("obj_1", source())
+    assert {"obj_dead#1", "obj_1#1"} <= set(seen)
+    assert files_in(tmp_path) == ["obj_1"]
+    assert await store.read("obj_1", 20 * MIB, 20 * MIB + 3) == b"end"

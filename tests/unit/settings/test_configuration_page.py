@@ -54,7 +54,8 @@ def test_every_setting_and_its_default_is_told(heading: str, block: type[BaseMod
     assert told.keys() == expected.keys() - {"control", "regions"}
     numbers = {name: default for name, default in expected.items() if isinstance(default, int | float)}
     shown = {
-        name: f"`{str(default).lower()}`" if default is False else str(default) for name, default in numbers.items()
+        name: f"`{str(default).lower()}`" if isinstance(default, bool) else str(default)
+        for name, default in numbers.items()
     }
     assert {name: told[name].strip() for name in shown} == shown
 

@@ -131,6 +131,7 @@ def test_outside_the_us_nothing_is_stored_even_without_zdr() -> None:
         ("regions.1.requires", ["agreement"], "enterprise"),
         ("regions.1.rows_of", "EU!", "region's code"),
         ("regions.1.allow_storing", True, "Extra"),
+        ("regions.1.batches", {"in_region": False}, "workers apart need PostgreSQL"),
         ("regions.1.listen", {"port": 70000}, "65535"),
         ("regions.1.engines", [ENGINE, ENGINE], "same name"),
         ("regions.1.engines.0.country", "XX", "XX"),

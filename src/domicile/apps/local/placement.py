@@ -16,7 +16,7 @@ _PLACED_IN_CONTROL = (
     *("listen", "boundary.listen", "boundary.url", "data"),
     *("operator.key_file", "first_organization.admin_key_file"),
 )
-_PLACED_IN_REGION = ("listen", "public_url", "data", "enrollment.token_file")
+_PLACED_IN_REGION = ("listen", "public_url", "data", "enrollment.token_file", "batches.in_region")
 
 
 def region_codes(document: Mapping[str, Any], file: Path) -> list[str]:
@@ -79,6 +79,9 @@ def _place_region(region: dict[str, Any], layout: Layout, port: int) -> None:
     _set(region, "listen", _listener(port))
     _set(region, "data", code)
     _set(region, "enrollment.token_file", _relative(layout.enrollment_token(code), layout))
+    if _has(region, "batches.in_region"):
+        # `up` starts no workers apart.
+        _set(region, "batches.in_region", value=True)
     region["engines"] = _placed_engines(region.get("engines", []), code, layout)
 
 

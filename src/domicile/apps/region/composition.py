@@ -32,7 +32,12 @@ class Region:
 
 
 async def compose_region(
-    installation: Installation, settings: RegionSettings, clock: RegionClock, stack: AsyncExitStack
+    installation: Installation,
+    settings: RegionSettings,
+    clock: RegionClock,
+    stack: AsyncExitStack,
+    *,
+    runs_batches: bool,
 ) -> Region:
     """Build a region, and enroll it at the first start. `stack` closes what is opened. Raises like the builders."""
     replica, operator = new_id("rep_"), RegionOperator(settings)
@@ -66,7 +71,7 @@ async def compose_region(
         path.content.files.run,
         path.content.uploads.run,
         path.content.objects.run,
-        path.batches.worker.run,
         path.content.keys.run,
+        *((path.batches.worker.run,) if runs_batches else ()),
     )
     return Region(path, operator, background)

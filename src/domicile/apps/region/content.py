@@ -58,7 +58,7 @@ class Content:
 
 
 async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
-    """Removes what killed processes left of uploads. `stack` closes what is opened.
+    """Open what a region keeps content in. `stack` closes it.
 
     Raises `RegionStartError` when the region's key or the store's credentials are missing or unreadable, and
     `EgressRefusedError` for a store outside the region.
@@ -67,7 +67,6 @@ async def open_content(base: Foundation, stack: AsyncExitStack) -> Content:
     external = ExternalKeys(await open_key_services(settings, base.egress, base.clock, stack), base.snapshots)
     keys = await open_keys(settings, base.egress, base.clock, stack, external)
     own = await _object_store(settings, base.egress, stack)
-    await own.sweep()
     database = base.storage.region
     stores = RegionStores(own, await open_bucket_services(settings, base.egress, stack), base.snapshots, database)
     objects = Objects(stores, keys, database, base.clock)

@@ -71,18 +71,18 @@ class RegionOperator:
             region=self._settings.code,
         )
 
-    def listen(self, stack: AsyncExitStack) -> HttpServer:
-        """Bind the port and write its URL to the file `operator-url`. `stack` removes the file at an orderly end.
+    def listen(self, stack: AsyncExitStack, *, port: int | None = None, url_file: str = URL_FILE) -> HttpServer:
+        """Bind the port and write its URL to `url_file` in `data`. `stack` removes the file at an orderly end.
 
-        Raises OSError if the port is taken, RuntimeError before `show`.
+        `port`: overrides the configured port. Raises OSError if the port is taken, RuntimeError before `show`.
         """
         if self.endpoints is None:
             raise RuntimeError("there is nothing to show yet")
         application = build_operator_application(self.endpoints, self._keys)
-        listener = BoundListener(self._settings.operator.listen)
+        listener = BoundListener(self._settings.operator.listen, port)
         stack.callback(listener.close)
         url = listener.url
-        file = self._settings.data / URL_FILE
+        file = self._settings.data / url_file
         write_secret(file, f"{url}\n".encode())
         stack.callback(_remove, file, url)
         log.info("operator_listening", url=url)

@@ -1,12 +1,14 @@
-"""The process of a region: one process, one region."""
+"""The processes of a region: what they have in common, and the one that serves its API."""
 
 import argparse
 import asyncio
 import gc
 import os
 import sys
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvloop
@@ -24,7 +26,7 @@ from domicile.process.core_dumps import forbid_core_dumps
 from domicile.process.descriptors import raise_descriptor_limit
 from domicile.process.engine_packages import EnginesNotInstalledError, require_engine_packages
 from domicile.process.lifeline import follow_parent
-from domicile.settings.installation import Installation
+from domicile.settings.installation import Installation, RegionSettings
 from domicile.settings.load import SettingsError, load_installation
 from domicile.web.observability.logging import configure_logging
 from domicile.web.operator_keys import OperatorKeyFileError
@@ -49,20 +51,25 @@ async def run(
     """Serve the region until SIGTERM or SIGINT. `port`: overrides the configured port, for several replicas."""
     clock = RegionClock(machine_clock or SystemClock())
     settings, stop = installation.region(code), stop_signals()
+    prepare(settings, "region")
+    async with AsyncExitStack() as stack:
+        listener = BoundListener(settings.listen, port)
+        stack.callback(listener.close)
+        region = await compose_region(installation, settings, clock, stack, runs_batches=settings.batches.in_region)
+        server = build_server(settings, listener, region.path.endpoints, region.operator.http)
+        await serve([server, region.operator.listen(stack)], region, stop, settings.drain.notice_s)
+
+
+def prepare(settings: RegionSettings, process: str) -> None:
+    """Make the region's folder and move into it, as one of its processes."""
     if any(engine.embedded for engine in settings.engines):
         require_engine_packages()
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.data.chmod(0o700)
-    move_into(settings.data, "region")
-    async with AsyncExitStack() as stack:
-        listener = BoundListener(settings.listen, port)
-        stack.callback(listener.close)
-        region = await compose_region(installation, settings, clock, stack)
-        server = build_server(settings, listener, region.path.endpoints, region.operator.http)
-        await _serve([server, region.operator.listen(stack)], region, stop, settings.drain.notice_s)
+    move_into(settings.data, process)
 
 
-async def _serve(servers: list[HttpServer], region: Region, stop: StopSignals, notice_s: float) -> None:
+async def serve(servers: Sequence[HttpServer], region: Region, stop: StopSignals, notice_s: float) -> None:
     """Serve until a signal, then stop in order.
 
     First report not ready for `notice_s` seconds, then accept no new requests, then finish the running ones. The meter stops
@@ -93,15 +100,20 @@ async def _serve(servers: list[HttpServer], region: Region, stop: StopSignals, n
             raise outcome
 
 
-def main() -> None:
-    """Read the options, run the region, and exit."""
-    parser = argparse.ArgumentParser(prog="python -m domicile.apps.region", description="Serves one region.")
+def command_line(module: str, description: str) -> argparse.ArgumentParser:
+    """The options of every process of a region."""
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
     parser.add_argument("--config", type=Path, required=True, help="the installation's domicile.toml")
-    parser.add_argument("--region", required=True, help="the code of the region to serve")
-    parser.add_argument("--port", type=int, help="the port of the API; for several replicas of a region on one machine")
+    parser.add_argument("--region", required=True, help="the region's code")
     parser.add_argument("--follow-parent", action="store_true", help="exit when standard input ends")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
-    arguments = parser.parse_args()
+    return parser
+
+
+def start(
+    arguments: argparse.Namespace, work: Callable[[Installation], Coroutine[Any, Any, None]], *, command: str
+) -> None:
+    """Close the process to others, run `work` until it returns, and exit. `command`: named in errors."""
     os.umask(0o077)
     forget_other_routes()
     forbid_core_dumps()
@@ -110,6 +122,18 @@ def main() -> None:
     if arguments.follow_parent:
         follow_parent()
     try:
-        uvloop.run(run(load_installation(arguments.config), arguments.region, arguments.port))
+        uvloop.run(work(load_installation(arguments.config)))
     except (*_OPERATOR_ERRORS, ValueError, OSError) as error:
-        sys.exit(f"domicile region: {error}")
+        sys.exit(f"{command}: {error}")
+
+
+def main() -> None:
+    """Read the options, run the region, and exit."""
+    parser = command_line("domicile.apps.region", "Serves one region.")
+    parser.add_argument("--port", type=int, help="the port of the API; for several replicas of a region on one machine")
+    arguments = parser.parse_args()
+    start(
+        arguments,
+        lambda installation: run(installation, arguments.region, arguments.port),
+        command="domicile region",
+    )

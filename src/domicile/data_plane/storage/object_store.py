@@ -1,6 +1,9 @@
 """Where sealed objects lie: a local folder, S3 or Azure Blob, through obstore. It never sees plain content."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +17,8 @@ from domicile.kernel.dependency import DependencyUnavailableError
 _PARTS_AT_ONCE = 2
 _PART_BYTES = 8 * 1024 * 1024
 """S3 takes at most 10,000 parts, so this bounds an object at 80 GB."""
+UNFINISHED_S = 3600.0
+"""An unfinished upload that has not changed for so long belongs to a process that was killed."""
 
 
 class ObjectStoreUnavailableError(DependencyUnavailableError):
@@ -47,7 +52,10 @@ class ObjectStore(Protocol):
         yield ""
 
     async def sweep(self) -> None:
-        """Remove what processes that were killed have left of unfinished uploads, where the store shows it."""
+        """Remove what processes that were killed have left of unfinished uploads, where the store shows it.
+
+        Other processes may be uploading: what has changed within `UNFINISHED_S` stays.
+        """
 
 
 def _unavailable(error: Exception) -> ObjectStoreUnavailableError:
@@ -124,5 +132,12 @@ class LocalObjectStore(ObstoreObjectStore):
 
     async def sweep(self) -> None:
         """A killed process leaves `name#1` beside the objects. `list` does not show it."""
+        await asyncio.to_thread(self._remove_unfinished)
+
+    def _remove_unfinished(self) -> None:
+        dead = time.time() - UNFINISHED_S
         for path in self._folder.rglob("*#*"):
-            path.unlink(missing_ok=True)
+            # Another process may finish or remove it meanwhile.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < dead:
+                    path.unlink()

@@ -54,6 +54,10 @@ class BucketService(Protocol):
 class ObjectStores(Protocol):
     """Finds the store of a project's objects."""
 
+    @property
+    def own(self) -> ObjectStore:
+        """The region's own store."""
+
     async def for_new_content(self, project_id: str) -> CustomerBucket | None:
         """The bucket that takes the project's next object. None: the region's own store.
 
@@ -95,7 +99,7 @@ class RegionStores:
         database: Database,
     ) -> None:
         """`services`: by signing region, those that the operator has configured. No other is ever called."""
-        self._own = own
+        self.own = own
         self._services = services
         self._snapshots = snapshots
         self._database = database
@@ -118,7 +122,7 @@ class RegionStores:
     def store(self, project_id: str, bucket: CustomerBucket | None) -> ObjectStore:
         """Return the store, which stays open for the next call."""
         if bucket is None:
-            return self._own
+            return self.own
         place = (project_id, bucket)
         store = self._open.get(place)
         if store is None:

@@ -17,7 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.data_plane.storage.key_store import ProjectDestroyedError
-from domicile.data_plane.storage.object_store import ObjectMissingError, ObjectStore, ObjectStoreUnavailableError
+from domicile.data_plane.storage.object_store import (
+    UNFINISHED_S,
+    ObjectMissingError,
+    ObjectStore,
+    ObjectStoreUnavailableError,
+)
 from domicile.data_plane.storage.object_stores import (
     CustomerBucket,
     ExternalStorageUnavailableError,
@@ -314,10 +319,14 @@ class Objects:
             await _together(*(sweep_some(bucket) for bucket in sorted(found - away)))
 
     async def run(self) -> None:
-        """Sweep once a minute, until cancelled."""
+        """Sweep once a minute, and what the store shows of unfinished uploads once an hour, until cancelled."""
+        loop, store_swept_at = asyncio.get_running_loop(), float("-inf")
         while True:
             try:
                 await self.sweep()
+                if loop.time() - store_swept_at >= UNFINISHED_S:
+                    await self._stores.own.sweep()
+                    store_swept_at = loop.time()
             except (SQLAlchemyError, ObjectStoreUnavailableError, OSError) as error:
                 log.error("objects_not_swept", type=type(error).__name__)
             await asyncio.sleep(SWEEP_S)

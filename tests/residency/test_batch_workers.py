@@ -1,0 +1,113 @@
+"""Workers apart: processes of a region that run its batches only, beside one that serves the API and runs none."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from openai import OpenAI
+from openai.types import Batch
+
+from tests.platform.installation import Installation
+from tests.platform.postgresql import running_server
+from tests.platform.processes import Process, eventually
+
+# The workers of one test end before the next begins.
+pytestmark = pytest.mark.in_order
+LISTENING = "0A"
+
+
+@pytest.fixture(scope="module")
+def eu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The region eu on PostgreSQL. It runs no batches itself."""
+    with running_server() as postgresql:
+        running = Installation(
+            tmp_path_factory.mktemp("workers"),
+            database_urls=postgresql.planes("control", "eu"),
+            region_extra={"eu": "batches = { in_region = false, lines_at_once = 4 }"},
+        )
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
+
+
+@pytest.fixture
+def client(eu: Installation) -> OpenAI:
+    return eu.client("eu", eu.new_key("eu").secret)
+
+
+@contextmanager
+def worker(eu: Installation, name: str) -> Iterator[Process]:
+    process = eu.start_worker("eu", name)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def new_batch(client: OpenAI, count: int, text: str = "hello") -> Batch:
+    body = {"model": "gpt-4o-mini-2024-07-18", "messages": [{"role": "user", "content": text}]}
+    request = {"method": "POST", "url": "/v1/chat/completions", "body": body}
+    lines = "\n".join(json.dumps({"custom_id": f"line-{number}", **request}) for number in range(count))
+    file = client.files.create(file=("in.jsonl", lines.encode()), purpose="batch")
+    return client.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+
+
+def check_completed(client: OpenAI, batch: Batch, count: int, *, within_s: float = 90.0) -> None:
+    """Waits for the end. Every line must be there once, in the input's order."""
+    eventually(
+        lambda: client.batches.retrieve(batch.id).status == "completed", within_s=within_s, what="the batch completes"
+    )
+    done = client.batches.retrieve(batch.id)
+    assert (done.output_file_id is not None, done.error_file_id) == (True, None)
+    records = client.files.content(str(done.output_file_id)).read().splitlines()
+    assert [json.loads(record)["custom_id"] for record in records] == [f"line-{number}" for number in range(count)]
+
+
+def done_lines(client: OpenAI, batch: Batch) -> int:
+    counts = client.batches.retrieve(batch.id).request_counts
+    assert counts is not None
+    return counts.completed
+
+
+def listening_sockets(process: Process) -> int:
+    """TCP sockets on which the process accepts connections."""
+    links = Path(f"/proc/{process.pid}/fd").iterdir()
+    mine = {str(link.readlink())[len("socket:[") : -1] for link in links if link.is_symlink()}
+    tables = [Path(f"/proc/{process.pid}/net/{table}").read_text().splitlines()[1:] for table in ("tcp", "tcp6")]
+    rows = [row.split() for table in tables for row in table]
+    return sum(row[3] == LISTENING and row[9] in mine for row in rows)
+
+
+def test_batches_wait_for_a_worker_which_has_no_listener_but_the_operators(eu: Installation, client: OpenAI) -> None:
+    batch = new_batch(client, 60)
+    with worker(eu, "worker-1") as process:
+        check_completed(client, batch, 60)
+        health = eu.region_operator("eu", "/operator/v1/health", url_file="worker-operator-url")
+        assert (health.status_code, health.json()["region"]) == (200, "eu")
+        own = eu.region_operator("eu", "/operator/v1/health")
+        assert own.json()["replica"] != health.json()["replica"]
+        assert listening_sockets(process) == 1
+        waiting = new_batch(client, 1)
+        check_completed(client, waiting, 1)
+    assert not (eu.folder / "eu" / "worker-operator-url").exists()
+    after = new_batch(client, 1)
+    assert httpx2.get(f"{eu.region_url('eu')}/readyz").status_code == 200
+    assert client.batches.retrieve(after.id).status == "validating", "the region itself runs none"
+    client.batches.cancel(after.id)
+
+
+def test_when_a_worker_is_killed_for_good_another_completes_its_batch(eu: Installation, client: OpenAI) -> None:
+    count = 300
+    batch = new_batch(client, count, "do:slow")
+    with worker(eu, "worker-2") as process:
+        eventually(lambda: done_lines(client, batch) > 0, within_s=60, what="the first worker commits lines")
+        process.kill()
+    assert done_lines(client, batch) < count
+    with worker(eu, "worker-3"):
+        check_completed(client, batch, count, within_s=110)
+    assert client.batches.retrieve(batch.id).usage.total_tokens > 0  # type: ignore[union-attr]
