@@ -13,6 +13,7 @@ from domicile.data_plane.jobs.batch_work import BatchWork
 from domicile.data_plane.jobs.caller import BatchCallers
 from domicile.data_plane.jobs.chunk_queue import ChunkQueue
 from domicile.data_plane.jobs.inference_lines import InferenceLines, batch_models
+from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.service import BatchService
@@ -39,6 +40,7 @@ def build_batches(
     blocks: Blocks,
     inference: Inference,
     meter: Meter,
+    observer: JobObserver,
 ) -> Batches:
     """`inference` records usage with a `LineMeter`; `meter` gets it once the lines are committed."""
     database, clock, objects, pace = base.storage.region, base.clock, content.objects, Pace()
@@ -48,12 +50,13 @@ def build_batches(
     worker = Worker(
         queue=ChunkQueue(database, objects, clock),
         rows=rows,
-        work=BatchWork(BatchLeases(database, objects, files, clock), objects, texts, find_model, pace),
+        work=BatchWork(BatchLeases(database, objects, files, clock), objects, texts, find_model, pace, observer),
         objects=objects,
         runner=InferenceLines(inference, callers, find_model),
         ledger=MeteredUsage(meter),
         is_archived=callers.is_archived,
         lines_at_once=base.settings.batches.lines_at_once,
+        observer=observer,
         pace=pace,
     )
     return Batches(BatchService(rows, files, texts, policy, worker.wake), worker, rows)

@@ -54,7 +54,7 @@ async def compose_region(
         storage=storage,
         snapshots=CurrentSnapshot(),
     )
-    path = await build_request_path(base, stack, observer=operator.work)
+    path = await build_request_path(base, stack, observer=operator.work, job_observer=operator.jobs)
     destruction, checks = build_destruction(base, path), build_outside_checks(base, path)
     notices = (destruction.notice, checks.notice)
     subscription = await restore_subscription(base, path, link, enrollment, notices)

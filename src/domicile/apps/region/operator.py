@@ -15,6 +15,7 @@ from domicile.data_plane.operator.app import OperatorEndpoints, build_operator_a
 from domicile.data_plane.operator.blocks import BlockEndpoints
 from domicile.data_plane.operator.health import HealthDetail
 from domicile.data_plane.operator.held_content import HeldContent
+from domicile.data_plane.operator.job_metrics import JobMetrics
 from domicile.data_plane.operator.metrics import Metrics, WorkMetrics
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -52,6 +53,7 @@ class RegionOperator:
         self._keys = OperatorKeys(settings.data / KEY_FILE)
         self.http = HttpMetrics(self._registry)
         self.work = WorkMetrics(self._registry)
+        self.jobs = JobMetrics(self._registry)
         self.endpoints: OperatorEndpoints | None = None
 
     def show(self, replica: str, base: Foundation, path: RequestPath) -> None:
@@ -65,7 +67,7 @@ class RegionOperator:
         }
         self.endpoints = OperatorEndpoints(
             health=HealthDetail(region=self._settings.code, replica=replica, **parts),
-            metrics=Metrics(self._registry, **parts),
+            metrics=Metrics(self._registry, jobs=self.jobs, queue=base.storage.region, **parts),
             blocks=BlockEndpoints(path.blocks),
             held_content=HeldContent(base.storage.region, base.snapshots),
             region=self._settings.code,

@@ -19,6 +19,7 @@ from domicile.data_plane.http.models import Models
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
+from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.metering.meter import Meter, MeterObserver
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
@@ -42,6 +43,7 @@ async def build_request_path(
     stack: AsyncExitStack,
     *,
     observer: MeterObserver,
+    job_observer: JobObserver | None = None,
     inspector: Inspector | None = None,
     preparations: Sequence[Preparation] | None = None,
 ) -> RequestPath:
@@ -82,6 +84,7 @@ async def build_request_path(
         blocks=blocks,
         inference=build(meter=LineMeter()),
         meter=meter,
+        observer=job_observer or JobObserver(),
     )
     endpoints = RegionEndpoints(
         authenticator=authenticator,

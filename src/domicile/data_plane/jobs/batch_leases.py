@@ -141,14 +141,15 @@ class BatchLeases:
                 return
             number = rows[-1].number + 1
 
-    async def finalized(self, claimed: Batch, output: BatchOutput) -> None:
+    async def finalized(self, claimed: Batch, output: BatchOutput) -> BatchStatus:
         """End the batch: its files appear, and its chunks and its hold on the input go, in one transaction.
 
-        A call whose result is unknown may be repeated.
+        Return its status. A call whose result is unknown may be repeated.
         """
         async with self._database.transaction() as connection:
-            if await self._has_ended(connection, claimed):
-                return
+            ended = await self._final_status(connection, claimed)
+            if ended is not None:
+                return ended
             output_id = await self._add_file(connection, claimed, output.output, "output")
             error_id = await self._add_file(connection, claimed, output.errors, "error")
             status = _FINAL_OF[claimed.ending]
@@ -167,6 +168,7 @@ class BatchLeases:
             await self._objects.release(connection, [each for each in results if each is not None])
             await self._objects.release(connection, claimed.input_object_ids)
             await connection.execute(delete(batch_chunk).where(mine))
+        return status
 
     async def _claim(self, ready: ColumnElement[bool], **values: Any) -> Batch | None:
         free = ready & (batch.c.lease_until_ms <= self._now())
@@ -192,11 +194,11 @@ class BatchLeases:
             raise FencedError
         return (await connection.execute(select(batch).where(this))).one()
 
-    async def _has_ended(self, connection: AsyncConnection, claimed: Batch) -> bool:
-        """Whether this claim has ended the batch: an earlier call was committed and its answer lost."""
+    async def _final_status(self, connection: AsyncConnection, claimed: Batch) -> BatchStatus | None:
+        """The status with which this claim has ended the batch, when an earlier call was committed and its answer lost."""
         query = select(batch.c.status).where(batch.c.batch_id == claimed.batch_id, batch.c.attempt == claimed.attempt)
         status = (await connection.execute(query)).scalar()
-        return status is not None and BatchStatus(status).is_final
+        return BatchStatus(status) if status is not None and BatchStatus(status).is_final else None
 
     async def _add_file(
         self, connection: AsyncConnection, claimed: Batch, stored: StoredObject | None, what: str

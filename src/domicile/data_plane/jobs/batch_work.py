@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from domicile.data_plane.jobs.batch import ATTEMPTS_MAX, Batch
+from domicile.data_plane.jobs.batch import ATTEMPTS_MAX, Batch, BatchStatus
 from domicile.data_plane.jobs.batch_leases import BatchLeases, BatchOutput, FencedError
 from domicile.data_plane.jobs.finalisation import drop_output, write_output
+from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.validation import FindModel, InputInvalidError, validate
@@ -34,13 +35,20 @@ class BatchWork:
     """Claims one batch at a time. Its methods raise the database's errors of claiming only."""
 
     def __init__(
-        self, leases: BatchLeases, objects: Objects, texts: SealedTexts, find_model: FindModel, pace: Pace
+        self,
+        leases: BatchLeases,
+        objects: Objects,
+        texts: SealedTexts,
+        find_model: FindModel,
+        pace: Pace,
+        observer: JobObserver,
     ) -> None:
         self._leases = leases
         self._objects = objects
         self._texts = texts
         self._find_model = find_model
         self._pace = pace
+        self._observer = observer
 
     async def validate_one(self) -> bool:
         """Validate the next batch. False where none waits."""
@@ -75,11 +83,12 @@ class BatchWork:
     async def _fail(self, claimed: Batch, *errors: BatchError) -> None:
         sealed = await self._texts.seal_errors(claimed.project_id, claimed.batch_id, BatchErrors(errors))
         await self._leases.failed(claimed, sealed)
+        self._observer.batch_ended(BatchStatus.FAILED)
 
     async def _end(self, claimed: Batch, output: BatchOutput) -> None:
         while True:
             try:
-                await self._leases.finalized(claimed, output)
+                status = await self._leases.finalized(claimed, output)
             except (FencedError, ProjectDestroyedError):
                 await drop_output(output, self._objects)
                 raise
@@ -89,6 +98,8 @@ class BatchWork:
                 await asyncio.sleep(self._pace.retry_s)
             else:
                 log.info("batch_ended", batch=claimed.batch_id)
+                self._observer.lines_ended(unrun=output.failed_unrun)
+                self._observer.batch_ended(status)
                 return
 
     @asynccontextmanager
@@ -99,6 +110,7 @@ class BatchWork:
             yield
         except FencedError:
             log.warning("claim_lost", batch=claimed.batch_id)
+            self._observer.claim_lost()
         except UNAVAILABLE as error:
             log.warning(event, batch=claimed.batch_id, type=type(error).__name__)
             await self._give_back(claimed, delay_ms=self._pace.put_off_ms, is_fault=False)

@@ -19,6 +19,7 @@ from domicile.data_plane.jobs.chunk_queue import ChunkQueue, UnmeteredChunk
 from domicile.data_plane.jobs.chunk_run import run_lines, store_results
 from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
+from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineResult
 from domicile.data_plane.metering.entry import LedgerEntry
@@ -70,6 +71,7 @@ class Worker:
         ledger: UsageLedger,
         is_archived: Callable[[str], bool],
         lines_at_once: int,
+        observer: JobObserver,
         pace: Pace | None = None,
     ) -> None:
         """`is_archived`: whether a project has left the snapshot in force, so that its batches are cancelled."""
@@ -81,6 +83,7 @@ class Worker:
         self._ledger = ledger
         self._is_archived = is_archived
         self._gate = asyncio.Semaphore(lines_at_once)
+        self._observer = observer
         self._pace = pace or Pace()
         self._slots = asyncio.Semaphore(CHUNKS_AT_ONCE)
         self._open: dict[Claim, _OpenChunk] = {}
@@ -147,6 +150,8 @@ class Worker:
                 self._slots.release()
         if claimed is None:
             return False
+        if claimed.claim.attempt > 1:
+            self._observer.begun_again()
         chunk = asyncio.create_task(self._chunk(claimed))
         self._chunks.add(chunk)
         chunk.add_done_callback(self._ended)
@@ -168,7 +173,10 @@ class Worker:
             results = await chunk.running
             result = await self._stored(claimed, chunk, results)
             if result is not None and await self._committed(claim, result):
+                self._observer.lines_ended(completed=result.completed, failed=result.failed)
                 self._meter_soon(UnmeteredChunk(claim, result.entries))
+            else:
+                chunk.is_lost = True
         except asyncio.CancelledError:
             if not chunk.is_lost:
                 raise
@@ -181,6 +189,8 @@ class Worker:
             await self._put_off(claim, delay_ms=min(self._pace.put_off_ms, 1000 * 2**claim.attempt), is_fault=True)
         finally:
             del self._open[claim]
+            if chunk.is_lost:
+                self._observer.claim_lost()
 
     async def _stored(self, claimed: ClaimedChunk, chunk: _OpenChunk, results: list[LineResult]) -> ChunkResult | None:
         """Store the results, however often it takes. None when the claim is lost before, or the project destroyed.

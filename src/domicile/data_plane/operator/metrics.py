@@ -10,9 +10,11 @@ from starlette.responses import Response
 
 from domicile.boundary.audit import RegionEventType
 from domicile.data_plane.clock import RegionClock
+from domicile.data_plane.jobs.queue_state import read_queue_state
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_state
+from domicile.data_plane.operator.job_metrics import JobMetrics
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.persistence.database import Database
@@ -90,8 +92,13 @@ class Metrics:
         meter: Meter,
         metering: Database,
         clock: RegionClock,
+        jobs: JobMetrics,
+        queue: Database,
     ) -> None:
+        """`queue`: the database in which the region's jobs are."""
         self._registry = registry
+        self._jobs = jobs
+        self._queue = queue
         self._snapshots = snapshots
         self._router = router
         self._meter = meter
@@ -127,7 +134,9 @@ class Metrics:
 
     async def _look(self) -> None:
         outbox = await read_outbox_state(self._metering)
+        queue = await read_queue_state(self._queue)
         now_ms = self._clock.now_ms()
+        self._jobs.show(queue, now_ms)
         table = self._snapshots.table
         # Infinite without a snapshot, so that an alert on "too old" fires.
         self._snapshot_age.set(float("inf") if table is None else max(0, now_ms - table.issued_at_ms) / 1000)

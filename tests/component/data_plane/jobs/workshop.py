@@ -20,6 +20,7 @@ from domicile.data_plane.jobs.batch_rows import BatchRows, NewBatch
 from domicile.data_plane.jobs.batch_work import BatchWork
 from domicile.data_plane.jobs.chunk_queue import ChunkQueue
 from domicile.data_plane.jobs.line import RunLine
+from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.results import LineReply, line_id
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
@@ -166,16 +167,19 @@ class Workshop:
         pace: Pace = QUICK,
         archived: Sequence[str] = (),
         ledger: UsageLedger | None = None,
+        observer: JobObserver | None = None,
     ) -> Worker:
+        observer = observer or JobObserver()
         return Worker(
             queue=self.queue,
             rows=self.rows,
-            work=BatchWork(self.leases, self.objects, self.texts, find_model, pace),
+            work=BatchWork(self.leases, self.objects, self.texts, find_model, pace, observer),
             objects=self.objects,
             runner=runner,
             ledger=ledger or MeteredUsage(self.meter),
             is_archived=lambda project_id: project_id in archived,
             lines_at_once=lines_at_once,
+            observer=observer,
             pace=pace,
         )
 

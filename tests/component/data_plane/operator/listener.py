@@ -80,7 +80,7 @@ async def operator_listener(folder: Path) -> AsyncIterator[Listener]:
     machine_clock, operator = SetClock(), RegionOperator(settings)
     async with AsyncExitStack() as stack:
         base = await foundation(settings, stack, clock=machine_clock)
-        path = await build_request_path(base, stack, observer=operator.work)
+        path = await build_request_path(base, stack, observer=operator.work, job_observer=operator.jobs)
         operator.show(REPLICA, base, path)
         await stack.enter_async_context(serving([operator.listen(stack)]))
         url = (folder / URL_FILE).read_text().strip()

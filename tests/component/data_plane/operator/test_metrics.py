@@ -1,5 +1,6 @@
 """Metrics of a region: what is counted, under which names, and that labels are of closed sets."""
 
+from math import isnan
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -7,7 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from domicile.boundary.audit import RegionEventType
 from domicile.boundary.snapshot import Shard
 from domicile.boundary.usage import Usage
+from domicile.data_plane.jobs.batch import BatchStatus, ChunkStatus
+from domicile.data_plane.jobs.queue_state import QueueState
 from domicile.data_plane.metering.entry import CountedBy, Outcome
+from domicile.data_plane.operator.job_metrics import JobMetrics
 from domicile.kernel.errors import incorrect_hostname
 from domicile.web.application import RequestRecord
 from domicile.web.error_rendering import render
@@ -104,6 +108,41 @@ async def test_what_has_a_state_is_read_when_it_is_asked_for(tmp_path: Path) -> 
         found = await metrics_of(listener)
         assert found["domicile_clock_correction_seconds{}"] == -12.5
         assert found["domicile_snapshot_age_seconds{}"] == 0
+
+
+async def test_batches_are_counted_by_states_and_outcomes(tmp_path: Path) -> None:
+    async with operator_listener(tmp_path) as listener:
+        found, jobs = await metrics_of(listener), listener.operator.jobs
+        for name in ("chunk_retries_total", "claims_lost_total", "oldest_queued_seconds"):
+            assert found[f"domicile_batch_{name}{{}}"] == 0
+        assert found["domicile_batches{status=in_progress}"] == found["domicile_batch_chunks{status=queued}"] == 0
+        assert found["domicile_batches_ended_total{status=expired}"] == 0
+        jobs.lines_ended(completed=24, failed=1)
+        jobs.lines_ended(unrun=7)
+        jobs.begun_again()
+        jobs.claim_lost()
+        jobs.batch_ended(BatchStatus.EXPIRED)
+        found = await metrics_of(listener)
+        for outcome, count in (("completed", 24), ("failed", 1), ("unrun", 7)):
+            assert found[f"domicile_batch_lines_total{{outcome={outcome}}}"] == count
+        assert found["domicile_batch_chunk_retries_total{}"] == found["domicile_batch_claims_lost_total{}"] == 1
+        assert found["domicile_batches_ended_total{status=expired}"] == 1
+        async with listener.without_databases():
+            found = await metrics_of(listener)
+        assert isnan(found["domicile_batch_oldest_queued_seconds{}"])
+        assert "domicile_batches{status=in_progress}" not in found
+
+
+def test_the_queue_is_shown_as_it_is() -> None:
+    registry = new_registry()
+    waiting = {BatchStatus.IN_PROGRESS: 2, BatchStatus.CANCELLING: 1}
+    chunks = {ChunkStatus.QUEUED: 30, ChunkStatus.RUNNING: 4}
+    JobMetrics(registry).show(QueueState(waiting, chunks, NOW_MS - 1500), NOW_MS)
+    found = read(bytes(exposition(registry).body).decode())
+    assert (found["domicile_batches{status=in_progress}"], found["domicile_batches{status=cancelling}"]) == (2, 1)
+    assert found["domicile_batch_chunks{status=queued}"] == 30
+    assert found["domicile_batch_chunks{status=running}"] == 4
+    assert found["domicile_batch_oldest_queued_seconds{}"] == 1.5
 
 
 async def test_each_listener_counts_for_itself(tmp_path: Path) -> None:
