@@ -1,5 +1,5 @@
 """What the platform adds to a chat request, what TLS costs, what `domicile up` does, and what
-grows with keys, usage and bodies, and what sealing costs a file. Loopback only; five minutes or so.
+grows with keys, usage and bodies, what sealing costs a file, and what batches do. Loopback only; ten minutes or so.
 
     make bench            prints the figures
 
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.batches import batches
 from bench.cost_of_up import cost_of_up
 from bench.files import large_files
 from bench.growth import growth
@@ -35,6 +36,7 @@ def main() -> None:
         (Path(folder) / "growth").mkdir()
         growth(Path(folder) / "growth")
         large_files(Path(folder) / "files")
+        batches(Path(folder) / "batches")
 
 
 if __name__ == "__main__":

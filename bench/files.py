@@ -5,16 +5,16 @@ Both are processes with the same listener, form reader and store, a local folder
 
 import os
 import statistics
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-from tests.fuzz.process_figures import resident_bytes
 from tests.platform.installation import Installation
 from tests.platform.processes import Process, eventually, free_ports
+
+from bench.memory import peak
 
 MIB = 1024 * 1024
 SIZE_MIB = 512
@@ -37,13 +37,13 @@ def large_files(folder: Path) -> None:
         with (
             httpx2.Client(base_url=installation.region_url("eu"), headers=headers, timeout=300) as region,
             _plain_server(folder) as plain,
-            _peak(pid) as peak,
+            peak(pid) as memory,
         ):
             rounds = [(*_in_and_out(region, block), *_in_and_out(plain, block)) for _ in range(ROUNDS)]
             put, read, plain_put, plain_read = (statistics.median(figures) for figures in zip(*rounds, strict=True))
             print(f"in   region {put:6.0f}   unsealed {plain_put:6.0f}   {put / plain_put:4.0%}")
             print(f"out  region {read:6.0f}   unsealed {plain_read:6.0f}   {read / plain_read:4.0%}")
-            print(f"memory of the region grew by at most {peak.grown_bytes() / MIB:.0f} MiB")
+            print(f"memory of the region grew by at most {memory.grown_bytes() / MIB:.0f} MiB")
     finally:
         installation.stop()
 
@@ -86,31 +86,3 @@ def _listens(client: httpx2.Client) -> bool:
         return client.get("/").status_code == 404
     except httpx2.TransportError:
         return False
-
-
-@contextmanager
-def _peak(pid: int) -> Iterator["_Peak"]:
-    peak = _Peak(pid)
-    peak.start()
-    try:
-        yield peak
-    finally:
-        peak.ended.set()
-        peak.join()
-
-
-class _Peak(threading.Thread):
-    """Looks at a process's memory every 20 ms."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.ended = threading.Event()
-        self._pid = pid
-        self._base = self._highest = resident_bytes(pid)
-
-    def run(self) -> None:
-        while not self.ended.wait(0.02):
-            self._highest = max(self._highest, resident_bytes(self._pid))
-
-    def grown_bytes(self) -> int:
-        return self._highest - self._base

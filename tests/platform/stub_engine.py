@@ -188,8 +188,9 @@ async def chat(request: Request) -> Response:
         streams_open -= 1
         streams_ended.set()
         return Response(status_code=499)
-    if command == "slow":
-        await asyncio.sleep(0.2)
+    if command == "slow" or command.startswith("wait-"):
+        # `do:wait-50`: so many milliseconds.
+        await asyncio.sleep(0.2 if command == "slow" else int(command.removeprefix("wait-")) / 1000)
     failed = misbehaviour(command)
     if failed is not None:
         return failed

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,12 @@ async def test_every_line_ends_in_one_of_the_two_files(shop: Workshop) -> None:
     times = [ended.created_at_ms, ended.in_progress_at_ms, ended.finalizing_at_ms, ended.completed_at_ms]
     assert times == sorted(each for each in times if each is not None)
     assert (ended.failed_at_ms, ended.cancelled_at_ms, ended.expired_at_ms) == (None, None, None)
+
+
+async def test_no_step_of_a_batch_waits_for_the_next_look(shop: Workshop) -> None:
+    batch = await shop.batch(lines(30))
+    async with shop.working(shop.runner(), pace=replace(QUICK, idle_s=3600)):
+        assert (await shop.ended(batch)).status is BatchStatus.COMPLETED
 
 
 async def test_when_all_lines_fail_it_completes_without_an_output_file(shop: Workshop) -> None:

@@ -101,7 +101,7 @@ class Worker:
         """Work until cancelled. Then what is open is given back at once."""
         try:
             async with asyncio.TaskGroup() as group:
-                for work in (self._begin_chunk, self._work.validate_one, self._work.finalize_one):
+                for work in (self._begin_chunk, self._validate_one, self._work.finalize_one):
                     group.create_task(self._work_on(work))
                 group.create_task(self._every(self._pace.renew_s, self._renew))
                 group.create_task(self._every(self._pace.endings_s, self._look_for_endings))
@@ -139,6 +139,13 @@ class Worker:
         # All that wait are woken, then one of them takes the sign away.
         await asyncio.sleep(0)
         self._news.clear()
+
+    async def _validate_one(self) -> bool:
+        is_busy = await self._work.validate_one()
+        if is_busy:
+            # Its chunks may begin.
+            self.wake()
+        return is_busy
 
     async def _begin_chunk(self) -> bool:
         await self._slots.acquire()
