@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from domicile.data_plane.jobs.finalisation import drop_output, write_output
 from domicile.data_plane.jobs.input_content import read_lines
 from domicile.data_plane.jobs.line import NotNowError, RunLine
 from domicile.data_plane.jobs.pace import Pace
-from domicile.data_plane.jobs.results import LineReply
+from domicile.data_plane.jobs.results import LineReply, line_id
 from domicile.data_plane.jobs.usage import MeteredUsage
 from domicile.data_plane.jobs.worker import CHUNKS_AT_ONCE
 from domicile.data_plane.metering.entry import LedgerEntry
@@ -127,6 +128,20 @@ async def test_a_batch_cancelled_before_its_validation_names_every_line(shop: Wo
     assert (ended.status, ended.in_progress_at_ms) == (BatchStatus.CANCELLED, None)
     assert await check_invariant(shop, batch, 60) == ([], list(range(1, 61)))
     assert runner.calls_made() == []
+
+
+async def test_lines_that_never_ran_are_numbered_as_in_the_input(shop: Workshop) -> None:
+    # Blank lines count, and those between two chunks belong to neither.
+    content = b"\n".join([b"", lines(25), b"\r\n", lines(75)[len(lines(25)) :], b""])
+    batch = await shop.batch(content)
+    await shop.rows.cancel(PROJECT, batch.batch_id)
+    async with shop.working(shop.runner()):
+        await shop.ended(batch)
+    _, errors = await shop.results(batch)
+    numbered = [(number, line) for number, line in enumerate(content.split(b"\n"), start=1) if line.strip()]
+    expected = [(line_id(batch.batch_id, number), json.loads(line)["custom_id"]) for number, line in numbered]
+    assert [(record["id"], record["custom_id"]) for record in errors] == expected
+    assert len(expected) == 75
 
 
 async def test_a_batch_expires_with_what_is_done(shop: Workshop) -> None:

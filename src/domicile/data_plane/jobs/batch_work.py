@@ -98,7 +98,7 @@ class BatchWork:
                 await asyncio.sleep(self._pace.retry_s)
             else:
                 log.info("batch_ended", batch=claimed.batch_id)
-                self._observer.lines_ended(unrun=output.failed_unrun)
+                self._observer.lines_ended(unrun=(claimed.total or 0) - claimed.completed - claimed.failed)
                 self._observer.batch_ended(status)
                 return
 
