@@ -83,6 +83,24 @@ def listening_sockets(process: Process) -> int:
     return sum(row[3] == LISTENING and row[9] in mine for row in rows)
 
 
+def operator_url(eu: Installation, *, other_than: str = "") -> str:
+    """The URL of the operator listener of the worker that was started last, once it has one."""
+    file = eu.folder / "eu" / "worker-operator-url"
+
+    def new() -> str | None:
+        url = file.read_text().strip()
+        return url if url != other_than else None
+
+    return str(eventually(new, what="the worker listens"))
+
+
+def lines_of(eu: Installation, url: str) -> float:
+    """The lines that a worker has completed."""
+    key = (eu.folder / "eu" / "operator-key").read_text().strip()
+    text = httpx2.get(f"{url}/metrics", headers={"authorization": f"Bearer {key}"}).text
+    return float(text.partition('domicile_batch_lines_total{outcome="completed"} ')[2].split()[0])
+
+
 def test_batches_wait_for_a_worker_which_has_no_listener_but_the_operators(eu: Installation, client: OpenAI) -> None:
     batch = new_batch(client, 60)
     with worker(eu, "worker-1") as process:
@@ -111,3 +129,31 @@ def test_when_a_worker_is_killed_for_good_another_completes_its_batch(eu: Instal
     with worker(eu, "worker-3"):
         check_completed(client, batch, count, within_s=110)
     assert client.batches.retrieve(batch.id).usage.total_tokens > 0  # type: ignore[union-attr]
+
+
+def test_a_worker_that_is_told_to_stop_gives_its_chunks_back(eu: Installation, client: OpenAI) -> None:
+    batch = new_batch(client, 300, "do:slow")
+    with worker(eu, "worker-6") as process:
+        eventually(lambda: done_lines(client, batch) > 0, within_s=60, what="the worker commits lines")
+        assert process.stop() == 0
+    chunks = [line for line in eu.region_operator("eu", "/metrics").text.splitlines() if "_chunks{" in line]
+    assert 'domicile_batch_chunks{status="running"} 0.0' in chunks
+    assert done_lines(client, batch) < 300
+    client.batches.cancel(batch.id)
+
+
+@pytest.mark.long
+def test_of_two_workers_that_share_a_batch_one_is_killed_and_the_other_ends_it_within_a_minute(
+    eu: Installation, client: OpenAI
+) -> None:
+    count = 600
+    with worker(eu, "worker-4") as killed:
+        first = operator_url(eu)
+        with worker(eu, "worker-5"):
+            second = operator_url(eu, other_than=first)
+            batch = new_batch(client, count, "do:slow")
+            eventually(lambda: lines_of(eu, first) and lines_of(eu, second), within_s=60, what="both complete lines")
+            killed.kill()
+            # A lease of 30 s, and the rest of the lines.
+            check_completed(client, batch, count, within_s=60)
+            assert lines_of(eu, second) < count
