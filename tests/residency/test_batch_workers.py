@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -17,6 +19,7 @@ from tests.platform.processes import Process, eventually
 # The workers of one test end before the next begins.
 pytestmark = pytest.mark.in_order
 LISTENING = "0A"
+PLACES = 16
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,7 @@ def eu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
         running = Installation(
             tmp_path_factory.mktemp("workers"),
             database_urls=postgresql.planes("control", "eu"),
+            engine_extra=f"max_concurrency = {PLACES}",
             region_extra={"eu": "batches = { in_region = false, lines_at_once = 4 }"},
         )
         try:
@@ -94,11 +98,16 @@ def operator_url(eu: Installation, *, other_than: str = "") -> str:
     return str(eventually(new, what="the worker listens"))
 
 
-def lines_of(eu: Installation, url: str) -> float:
-    """The lines that a worker has completed."""
+def metric(eu: Installation, url: str, sample: str) -> float:
+    """A metric of the worker with this operator listener."""
     key = (eu.folder / "eu" / "operator-key").read_text().strip()
     text = httpx2.get(f"{url}/metrics", headers={"authorization": f"Bearer {key}"}).text
-    return float(text.partition('domicile_batch_lines_total{outcome="completed"} ')[2].split()[0])
+    return float(text.partition(f"{sample} ")[2].split()[0])
+
+
+def lines_of(eu: Installation, url: str) -> float:
+    """The lines that a worker has completed."""
+    return metric(eu, url, 'domicile_batch_lines_total{outcome="completed"}')
 
 
 def test_batches_wait_for_a_worker_which_has_no_listener_but_the_operators(eu: Installation, client: OpenAI) -> None:
@@ -129,6 +138,22 @@ def test_when_a_worker_is_killed_for_good_another_completes_its_batch(eu: Instal
     with worker(eu, "worker-3"):
         check_completed(client, batch, count, within_s=110)
     assert client.batches.retrieve(batch.id).usage.total_tokens > 0  # type: ignore[union-attr]
+
+
+def test_a_worker_takes_fewer_places_once_interactive_requests_wait_in_the_region(
+    eu: Installation, client: OpenAI
+) -> None:
+    def ask(_: int) -> None:
+        messages: list[Any] = [{"role": "user", "content": "do:slow"}]
+        client.chat.completions.create(model="gpt-4o-mini-2024-07-18", messages=messages)
+
+    places = 'domicile_engine_batch_places{country="DE",engine="stub"}'
+    with worker(eu, "worker-7"):
+        url = operator_url(eu)
+        assert metric(eu, url, places) == PLACES // 4
+        with ThreadPoolExecutor(3 * PLACES) as pool:
+            list(pool.map(ask, range(3 * PLACES)))
+        eventually(lambda: metric(eu, url, places) < PLACES // 4, what="the worker hears of it")
 
 
 def test_a_worker_that_is_told_to_stop_gives_its_chunks_back(eu: Installation, client: OpenAI) -> None:

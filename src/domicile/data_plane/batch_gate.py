@@ -24,6 +24,8 @@ class BatchGate:
         self._monotonic = monotonic
         self._quiet_since = monotonic()
         self._halved_at = float("-inf")
+        self.waits = 0
+        """How often an interactive request of this process has begun or ended to wait."""
 
     def places(self) -> int:
         """The places that lines may hold now."""
@@ -34,7 +36,12 @@ class BatchGate:
         return self._places
 
     def interactive_waits(self) -> None:
-        """Record that an interactive request begins to wait for a place, or has waited until now."""
+        """Record that an interactive request of this process begins to wait for a place, or has waited until now."""
+        self.waits += 1
+        self.narrow()
+
+    def narrow(self) -> None:
+        """Give way to an interactive request that waits, in this process or in another one of the region."""
         places, now = self.places(), self._monotonic()
         self._quiet_since = now
         if not self._is_fixed and now - self._halved_at >= HALVING_S:

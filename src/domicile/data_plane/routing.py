@@ -183,6 +183,11 @@ class Router:
         """Health and load of one engine. Raises KeyError for an unknown name."""
         return self._engines[engine].condition
 
+    @property
+    def batch_gates(self) -> dict[str, BatchGate]:
+        """The gate of each engine, by name."""
+        return {name: engine.condition.batch_gate for name, engine in self._engines.items()}
+
     def report(self, engine: str, *, healthy: bool) -> bool:
         """Record a probe's result. Returns whether the engine's health has changed."""
         condition = self._engines[engine].condition

@@ -173,6 +173,15 @@ batch_chunk = Table(
     Index("ix_batch_chunk_status", "status", "project_id", "batch_id", "number"),
 )
 
+engine_wait = Table(
+    "engine_wait",
+    region_metadata,
+    # When interactive requests last waited for a place at an engine, in any process of the region.
+    Column("engine", String, primary_key=True),
+    Column("process", String, primary_key=True),
+    Column("waited_at_ms", BigInteger, nullable=False),
+)
+
 project_key = Table(
     "project_key",
     keys_metadata,

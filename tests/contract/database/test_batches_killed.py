@@ -34,10 +34,10 @@ async def worker_process(shop: Workshop, *, answers: int) -> AsyncIterator[Proce
         process.kill()
 
 
-async def until_called(shop: Workshop, count: int) -> None:
+async def until_called(shop: Workshop, count: int, *, within_s: float = 120) -> None:
     """Until so many lines have been begun, by any worker."""
     runner = shop.runner()
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(within_s):
         while len(runner.calls_made()) < count:
             await asyncio.sleep(0.05)
 
@@ -58,7 +58,7 @@ async def killed_through(shop: Workshop, *, total: int, kills: int, within_s: fl
     for _ in range(kills):
         answers, made = chance.randrange(1, total // kills), len(shop.runner().calls_made())
         async with worker_process(shop, answers=answers) as process:
-            await until_called(shop, made + answers + 1)
+            await until_called(shop, made + answers + 1, within_s=within_s)
             process.kill()
         assert (await shop.now(batch)).status is BatchStatus.IN_PROGRESS
     async with worker_process(shop, answers=total):

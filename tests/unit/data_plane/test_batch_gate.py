@@ -77,6 +77,14 @@ def test_a_part_of_a_quiet_minute_is_not_lost_by_looking() -> None:
     assert gate.places() == 5
 
 
+def test_a_wait_in_another_process_narrows_it_and_is_not_counted_as_its_own() -> None:
+    gate = Gate(16)
+    gate.narrow()
+    assert (gate.places(), gate.waits) == (8, 0)
+    gate.interactive_waits()
+    assert (gate.places(), gate.waits) == (8, 1)
+
+
 def test_a_fixed_one_stays_at_its_share() -> None:
     gate = Gate(16, is_fixed=True)
     gate.interactive_waits()

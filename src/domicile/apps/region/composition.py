@@ -14,6 +14,7 @@ from domicile.apps.region.subscription import build_destruction, build_outside_c
 from domicile.catalogue.catalogue import load_catalogue
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.engines.waits import EngineWaits
 from domicile.data_plane.metering.repository import MeteringRepository
 from domicile.data_plane.metering.sender import OutboxSender
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -59,6 +60,7 @@ async def compose_region(
     notices = (destruction.notice, checks.notice)
     subscription = await restore_subscription(base, path, link, enrollment, notices)
     operator.show(replica, base, path)
+    waits = EngineWaits(path.engines.router.batch_gates, storage.region, clock, replica)
     background = (
         subscription.run,
         subscription.watch_root_key,
@@ -73,5 +75,6 @@ async def compose_region(
         path.content.objects.run,
         path.content.keys.run,
         *((path.batches.worker.run,) if runs_batches else ()),
+        *((waits.run,) if storage.region.is_shared else ()),
     )
     return Region(path, operator, background)
