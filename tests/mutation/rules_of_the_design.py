@@ -560,9 +560,9 @@ MUTANTS = [
     Mutant(
         "decision 0037",
         "lines of batches give way as soon as an interactive request waits",
-        "BatchGate.interactive_waits",
-        "self._places, self._halved_at = max(1, places // 2), now",
-        "self._places, self._halved_at = places, now",
+        "BatchGate.narrow",
+        "max(1, self._places // 2)",
+        "self._places",
         "tests/unit/data_plane/test_batch_gate.py",
     ),
 ]

@@ -1,6 +1,7 @@
 """The places of an engine that lines of batches may take, adapted by what interactive requests wait."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 QUIET_S = 60.0
 """For how long no interactive request may have waited before the gate opens further."""
@@ -24,25 +25,46 @@ class BatchGate:
         self._monotonic = monotonic
         self._quiet_since = monotonic()
         self._halved_at = float("-inf")
+        self._waiting = 0
         self.waits = 0
-        """How often an interactive request of this process has begun or ended to wait."""
+        """How often an interactive request of this process has begun to wait."""
+
+    @property
+    def is_waited_at(self) -> bool:
+        """Whether an interactive request of this process waits now."""
+        return self._waiting > 0
 
     def places(self) -> int:
         """The places that lines may hold now."""
+        if self._waiting:
+            self.narrow()
+        else:
+            self._open()
+        return self._places
+
+    @contextmanager
+    def interactive_waits(self) -> Iterator[None]:
+        """Halve the places, and again for each second in which the block runs: an interactive request waits in it."""
+        self.narrow()
+        self.waits += 1
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self.narrow()
+            self._waiting -= 1
+
+    def narrow(self) -> None:
+        """Give way to an interactive request that waits, in this process or in another one of the region."""
+        if not self._waiting:
+            self._open()
+        now = self._monotonic()
+        self._quiet_since = now
+        if not self._is_fixed and now - self._halved_at >= HALVING_S:
+            self._places, self._halved_at = max(1, self._places // 2), now
+
+    def _open(self) -> None:
         minutes = int((self._monotonic() - self._quiet_since) // QUIET_S)
         if minutes:
             self._places = min(self._share, self._places + minutes * self._step)
             self._quiet_since += minutes * QUIET_S
-        return self._places
-
-    def interactive_waits(self) -> None:
-        """Record that an interactive request of this process begins to wait for a place, or has waited until now."""
-        self.waits += 1
-        self.narrow()
-
-    def narrow(self) -> None:
-        """Give way to an interactive request that waits, in this process or in another one of the region."""
-        places, now = self.places(), self._monotonic()
-        self._quiet_since = now
-        if not self._is_fixed and now - self._halved_at >= HALVING_S:
-            self._places, self._halved_at = max(1, places // 2), now

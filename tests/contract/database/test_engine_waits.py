@@ -28,6 +28,10 @@ class Process:
         self.gates = {name: BatchGate(16, lambda: self.now) for name in ("one", "two")}
         self.waits = EngineWaits(self.gates, self.database, self.clock, self.name)
 
+    def wait(self, engine: str) -> None:
+        with self.gates[engine].interactive_waits():
+            pass
+
     async def places(self) -> tuple[int, int]:
         """Of both engines, after an exchange a second later."""
         self.now += HALVING_S
@@ -40,14 +44,26 @@ async def test_lines_of_all_processes_give_way_at_the_engine_where_one_has_waite
     region = Process("rep_region", database, clock)
     workers = [Process(f"rep_{each}", await databases("region", database.url), clock) for each in ("a", "b")]
     assert [await each.places() for each in (region, *workers)] == [(16, 16)] * 3
-    region.gates["one"].interactive_waits()
+    region.wait("one")
     assert [await each.places() for each in (region, *workers)] == [(8, 16)] * 3
     assert [await each.places() for each in (region, *workers)] == [(8, 16)] * 3, "one wait is one sign"
-    workers[0].gates["one"].interactive_waits()
+    workers[0].wait("one")
     clock.ms = NOW_MS + 1
     assert (await workers[0].places(), await region.places()) == ((4, 16), (4, 16))
     late = Process("rep_late", database, clock)
     assert await late.places() == (8, 16), "a process that starts hears of the last minute"
+
+
+async def test_a_request_that_still_waits_is_told_again(databases: Open) -> None:
+    clock, database = SetClock(), await databases("region")
+    region, worker = Process("rep_region", database, clock), Process("rep_worker", database, clock)
+    seen = []
+    with region.gates["one"].interactive_waits():
+        for each in range(3):
+            clock.ms = NOW_MS + each
+            await region.waits.exchange()
+            seen.append(await worker.places())
+    assert seen == [(8, 16), (4, 16), (2, 16)]
 
 
 async def test_a_wait_is_forgotten_after_a_minute(databases: Open) -> None:
@@ -55,11 +71,11 @@ async def test_a_wait_is_forgotten_after_a_minute(databases: Open) -> None:
     if database.is_shared:
         pytest.skip("the server's clock cannot be set")
     region, worker = Process("rep_region", database, clock), Process("rep_worker", database, clock)
-    region.gates["one"].interactive_waits()
+    region.wait("one")
     await region.places()
     clock.ms = NOW_MS + int(QUIET_S * 1000) + 1
     assert await worker.places() == (16, 16)
-    region.gates["two"].interactive_waits()
+    region.wait("two")
     await region.places()
     async with database.reading() as connection:
         rows = (await connection.execute(select(engine_wait.c.engine, func.count()).group_by("engine"))).all()

@@ -5,7 +5,7 @@ The router checks for room first. The queue also reports each request's end to t
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import replace
 from types import TracebackType
 
@@ -128,23 +128,18 @@ class _Turn:
         self._trial = self._condition.breaker.began()
         if turns.begin(self._project):
             return self
-        self._interactive_waits()
+        gate = self._condition.batch_gate
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await turns.wait(self._project, self._priority)
+            with gate.interactive_waits() if self._priority == _INTERACTIVE else nullcontext():
+                async with asyncio.timeout(self._timeout_s):
+                    await turns.wait(self._project, self._priority)
         except (TimeoutError, NoRoomError):
             self._condition.breaker.ended(self._trial)
             raise EngineBusyError(region_errors.engine_unavailable(busy=True)) from None
         except asyncio.CancelledError:
             self._condition.breaker.ended(self._trial)
             raise LeftQueueError from None
-        finally:
-            self._interactive_waits()
         return self
-
-    def _interactive_waits(self) -> None:
-        if self._priority == _INTERACTIVE:
-            self._condition.batch_gate.interactive_waits()
 
     def answered(self) -> None:
         """Record that the engine has begun its answer, which counts as success for the breaker."""

@@ -37,8 +37,10 @@ class EngineWaits:
         """By engine and process, the time of the last wait that has narrowed a gate here."""
 
     async def exchange(self) -> None:
-        """Write what this process has seen since the last call, and narrow the gates by what the others have. Raises the
-        database's errors."""
+        """Write what this process has seen since the last call, and narrow the gates by what the others have.
+
+        Raises the database's errors.
+        """
         await self._tell()
         await self._hear()
 
@@ -53,7 +55,7 @@ class EngineWaits:
 
     async def _tell(self) -> None:
         waits = {name: gate.waits for name, gate in self._gates.items()}
-        new = [name for name, count in waits.items() if count != self._told[name]]
+        new = [name for name, gate in self._gates.items() if gate.is_waited_at or waits[name] != self._told[name]]
         if not new:
             return
         now, table = self._database.time_ms(self._clock.now_ms()), engine_wait
