@@ -337,8 +337,8 @@ MUTANTS = [
         "design 1",
         "one project's recordings do not hold every inspector",
         "FairTurns._may_begin",
-        "        return self._running < self._places and self._held[project] < self._places_of_one",
-        "        return self._running < self._places",
+        "        return self._running < self._places() and self._held[project] < self._places_of_one",
+        "        return self._running < self._places()",
         "tests/unit/kernel/test_fair_turns.py",
     ),
     Mutant(
@@ -564,5 +564,21 @@ MUTANTS = [
         "max(1, self._places // 2)",
         "self._places",
         "tests/unit/data_plane/test_batch_gate.py",
+    ),
+    Mutant(
+        "decision 0037",
+        "lines give way to requests that wait in other processes",
+        "EngineWaits._hear",
+        "                self._gates[engine].narrow()",
+        "                pass",
+        "tests/contract/database/test_engine_waits.py -k sqlite",
+    ),
+    Mutant(
+        "decision 0034",
+        "a process that starts spares what others upload",
+        "LocalObjectStore._remove_unfinished",
+        "if path.stat().st_mtime < dead:",
+        "if dead:",
+        "tests/contract/objects/test_object_store.py -k sweep",
     ),
 ]
