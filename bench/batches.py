@@ -31,8 +31,8 @@ ROUNDS = 3
 BURSTS = 60
 BURST_OF, BURST_EVERY_S, REQUEST_MS = 10, 0.25, 100
 IDLE_S = 3.0
-LONG_LINE_MS = 3_000
-"""The case that "what is free" fails at: lines that hold their places for long (docs/jobs.md)."""
+BESIDE_MS = (3_000, 10)
+"""Lines that hold their places for long, which "what is free" fails at (docs/jobs.md), and lines that keep the region busy."""
 _ENDED = frozenset({"completed", "failed", "cancelled", "expired"})
 _CHAT = "/v1/chat/completions"
 
@@ -45,7 +45,8 @@ def batches(folder: Path) -> None:
         large_batch(region)
         cancellation(region)
     with _running(folder / "beside", "max_concurrency = 16") as region:
-        beside_interactive(region)
+        for line_ms in BESIDE_MS:
+            beside_interactive(region, line_ms)
 
 
 def throughput(region: "_Region") -> None:
@@ -97,10 +98,10 @@ def cancellation(region: "_Region") -> None:
     print(f"longest answer of /healthz meanwhile {longest * 1000:.0f} ms, while idle {idle * 1000:.0f} ms")
 
 
-def beside_interactive(region: "_Region") -> None:
-    """Interactive requests in bursts, without and with a batch of long lines, in turns."""
-    print(f"\nInteractive requests of {REQUEST_MS} ms in bursts of {BURST_OF}, 16 places; lines of {LONG_LINE_MS} ms")
-    file_id, alone, beside = region.upload(4 * LINES, f"do:wait-{LONG_LINE_MS}"), [], []
+def beside_interactive(region: "_Region", line_ms: int) -> None:
+    """Interactive requests in bursts, without and with a batch of such lines, in turns."""
+    print(f"\nInteractive requests of {REQUEST_MS} ms in bursts of {BURST_OF}, 16 places; lines of {line_ms} ms")
+    file_id, alone, beside = region.upload(4 * LINES, f"do:wait-{line_ms}"), [], []
     for _ in range(ROUNDS):
         alone.append(asyncio.run(_bursts(region)))
         batch_id = region.create(file_id)
