@@ -182,6 +182,8 @@ class Worker:
             if result is not None and await self._committed(claim, result):
                 self._observer.lines_ended(completed=result.completed, failed=result.failed)
                 self._meter_soon(UnmeteredChunk(claim, result.entries))
+                # A look for endings during the commit finds no running chunk.
+                chunk.is_lost = False
             else:
                 chunk.is_lost = True
         except asyncio.CancelledError:
