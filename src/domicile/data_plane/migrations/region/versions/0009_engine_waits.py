@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009_engine_waits"
-down_revision = "0007_key_exports"
+down_revision = "0008_outside_services"
 
 
 def upgrade() -> None:
