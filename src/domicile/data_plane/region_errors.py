@@ -1,5 +1,7 @@
 """Errors that only regions raise. `kernel.errors` states the rules for their texts."""
 
+from enum import StrEnum
+
 from domicile.kernel.errors import Category, DomicileError
 
 
@@ -152,28 +154,52 @@ def content_unreadable() -> DomicileError:
     )
 
 
+class Unavailability(StrEnum):
+    """Why a customer's own key or bucket cannot be used. The first three are outcomes of a check too."""
+
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    NOT_OFFERED = "not_offered"
+    CONTRADICTORY = "contradictory"
+    """The snapshot names another key than the one that wrapped the project's key, or another organization's, or no bucket for a
+    project that has objects in one."""
+
+
 _KEY_REMEDIES = {
-    "refused": "its key service refuses it. Your organization must enable the key and let this platform's account use it",
-    "unreachable": "its key service does not answer. Send the request again; if this lasts, your organization must ask its key "
-    "service's provider",
-    "not_offered": "this region's operator has not configured its key service. Ask the operator to add its signing region",
-    "contradictory": "it is not the key that wrapped this project's key. Tell the operator the x-request-id of this answer",
+    Unavailability.REFUSED: (
+        "its key service refuses it. Your organization must enable the key and let this platform's account use it"
+    ),
+    Unavailability.UNREACHABLE: (
+        "its key service does not answer. Send the request again; if this lasts, your organization must ask its key service's "
+        "provider"
+    ),
+    Unavailability.NOT_OFFERED: (
+        "this region's operator has not configured its key service. Ask the operator to add its signing region"
+    ),
+    Unavailability.CONTRADICTORY: (
+        "it is not the key that wrapped this project's key. Tell the operator the x-request-id of this answer"
+    ),
 }
 _STORAGE_REMEDIES = {
-    "refused": "its service refuses it. Your organization must let this platform's account read, write and "
-    "delete in the bucket",
-    "unreachable": "its service does not answer. Send the request again; if this lasts, your organization must ask the "
-    "bucket's provider",
-    "not_offered": "this region's operator has not configured its service. Ask the operator to add its signing region "
-    "and country",
-    "contradictory": "the platform does not know it any more. Tell the operator the x-request-id of this answer",
+    Unavailability.REFUSED: (
+        "its service refuses it. Your organization must let this platform's account read, write and delete in the bucket"
+    ),
+    Unavailability.UNREACHABLE: (
+        "its service does not answer. Send the request again; if this lasts, your organization must ask the bucket's provider"
+    ),
+    Unavailability.NOT_OFFERED: (
+        "this region's operator has not configured its service. Ask the operator to add its signing region and country"
+    ),
+    Unavailability.CONTRADICTORY: (
+        "the platform does not know it any more. Tell the operator the x-request-id of this answer"
+    ),
 }
 _RETRY_OUTSIDE_S = 30
 """Someone has to act first, so a quick retry is in vain."""
 
 
-def external_key_unavailable(reason: str) -> DomicileError:
-    """503: the organization's own key cannot be used. `reason`: a value of `Unavailability`."""
+def external_key_unavailable(reason: Unavailability) -> DomicileError:
+    """503: the organization's own key cannot be used."""
     return DomicileError(
         Category.UNAVAILABLE,
         "external_key_unavailable",
@@ -182,8 +208,8 @@ def external_key_unavailable(reason: str) -> DomicileError:
     )
 
 
-def external_storage_unavailable(reason: str) -> DomicileError:
-    """503: the organization's own bucket cannot be used. `reason`: a value of `Unavailability`."""
+def external_storage_unavailable(reason: Unavailability) -> DomicileError:
+    """503: the organization's own bucket cannot be used."""
     return DomicileError(
         Category.UNAVAILABLE,
         "external_storage_unavailable",

@@ -29,9 +29,9 @@ from domicile.data_plane.jobs.results import LineReply, line_id
 from domicile.data_plane.jobs.usage import MeteredUsage
 from domicile.data_plane.jobs.worker import CHUNKS_AT_ONCE
 from domicile.data_plane.metering.entry import LedgerEntry
+from domicile.data_plane.region_errors import Unavailability
 from domicile.data_plane.storage.object_store import ObjectStore, ObjectStoreUnavailableError
 from domicile.data_plane.storage.object_stores import CustomerBucket, ExternalStorageUnavailableError, OwnStoreOnly
-from domicile.data_plane.storage.unavailability import Unavailability
 from domicile.data_plane.tables import batch as batch_table
 from domicile.data_plane.tables import batch_chunk, stored_object
 from domicile.openai_api.batches import BatchRequest

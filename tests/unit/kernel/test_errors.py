@@ -8,6 +8,7 @@ import pytest
 
 from domicile.control_plane import control_errors
 from domicile.data_plane import region_errors
+from domicile.data_plane.region_errors import Unavailability
 from domicile.kernel import errors
 from domicile.kernel.errors import Category, DomicileError
 from domicile.web import error_rendering, http_errors
@@ -34,7 +35,14 @@ def test_one_situation_is_made_in_one_place() -> None:
 
 def made(factory: Callable[..., DomicileError]) -> DomicileError:
     """An error whose every text came from a caller, except its code: that is the platform's own word."""
-    values = {str: SENT, int: 7, bool: True, list[str]: [SENT], str | None: SENT}
+    values = {
+        str: SENT,
+        int: 7,
+        Unavailability: Unavailability.REFUSED,
+        bool: True,
+        list[str]: [SENT],
+        str | None: SENT,
+    }
     parameters = inspect.signature(factory, eval_str=True).parameters.items()
     return factory(
         **{name: "code" if name == "code" else values[parameter.annotation] for name, parameter in parameters}

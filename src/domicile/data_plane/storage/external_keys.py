@@ -12,10 +12,11 @@ import msgspec
 
 from domicile.boundary.outside_services import CheckOutcome, ExternalKeyRecord
 from domicile.data_plane import region_errors
+from domicile.data_plane.region_errors import Unavailability
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.storage.key_store import ProjectDestroyedError
 from domicile.data_plane.storage.kms import KmsRefusedError, KmsService, KmsUnreachableError
-from domicile.data_plane.storage.unavailability import OutsideServiceUnavailableError, Unavailability
+from domicile.data_plane.storage.unavailability import OutsideServiceUnavailableError
 from domicile.data_plane.storage.wrapping import WRAPPING_KEY_BYTES, WrongKeyError
 from domicile.kernel.errors import DomicileError
 
@@ -28,7 +29,7 @@ class ExternalKeyUnavailableError(OutsideServiceUnavailableError):
 
     def as_error(self) -> DomicileError:
         """503 that says who must do what."""
-        return region_errors.external_key_unavailable(self.reason.value)
+        return region_errors.external_key_unavailable(self.reason)
 
 
 class _Wrapped(msgspec.Struct, forbid_unknown_fields=True):

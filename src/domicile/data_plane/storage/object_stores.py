@@ -10,10 +10,11 @@ from sqlalchemy import select
 
 from domicile.boundary.outside_services import CheckOutcome, ExternalStorageRecord
 from domicile.data_plane import region_errors
+from domicile.data_plane.region_errors import Unavailability
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.storage.key_store import ProjectDestroyedError
 from domicile.data_plane.storage.object_store import ObjectMissingError, ObjectStore, ObjectStoreUnavailableError
-from domicile.data_plane.storage.unavailability import OutsideServiceUnavailableError, Unavailability
+from domicile.data_plane.storage.unavailability import OutsideServiceUnavailableError
 from domicile.data_plane.tables import stored_object
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.ids import new_id
@@ -37,7 +38,7 @@ class ExternalStorageUnavailableError(OutsideServiceUnavailableError, ObjectStor
 
     def as_error(self) -> DomicileError:
         """503 that says who must do what."""
-        return region_errors.external_storage_unavailable(self.reason.value)
+        return region_errors.external_storage_unavailable(self.reason)
 
 
 class BucketService(Protocol):

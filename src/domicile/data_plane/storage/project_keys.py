@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from domicile.data_plane.region_errors import Unavailability
 from domicile.data_plane.storage.external_keys import (
     ExternalKeys,
     ExternalKeyUnavailableError,
@@ -15,7 +16,6 @@ from domicile.data_plane.storage.external_keys import (
 )
 from domicile.data_plane.storage.key_store import KeyStore, ProjectDestroyedError
 from domicile.data_plane.storage.region_key import RegionKeyProvider
-from domicile.data_plane.storage.unavailability import Unavailability
 from domicile.data_plane.storage.wrapping import WRAPPING_KEY_BYTES, WrongKeyError, unwrap, wrap
 from domicile.kernel.clock import Clock
 from domicile.kernel.dependency import DependencyUnavailableError

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from obstore.store import AzureStore, S3Store
 
+from domicile.data_plane.region_errors import Unavailability
 from domicile.data_plane.storage.aws_signature import AwsCredentials
 from domicile.data_plane.storage.object_store import ObjectStore, ObstoreObjectStore
 from domicile.data_plane.storage.object_stores import ExternalStorageUnavailableError
-from domicile.data_plane.storage.unavailability import Unavailability
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
