@@ -42,10 +42,10 @@ check: lint ## in about a minute: format, lint, types, import contracts and the 
 	@$(BIN)/python -m pytest -q -n 2 tests/unit
 
 test: lint ## lint, types, imports and all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long"
+	@$(BIN)/python -m pytest -n 2 -m "not long"
 
 test-shuffled: install ## all tests in random order; SEED=1 repeats an order
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" --shuffle $(SEED)
+	@$(BIN)/python -m pytest -n 2 -m "not long" --shuffle $(SEED)
 
 test-long: install ## the tests that take minutes each
 	@$(BIN)/python -m pytest -m long

@@ -10,8 +10,6 @@ import pytest
 
 from tests.architecture.source import ROOT, SOURCE
 
-pytestmark = pytest.mark.xdist_group("import-contracts")
-
 # (module that is made to sin, what it imports, the contract that must break)
 VIOLATIONS = [
     ("domicile/kernel/ids.py", "domicile.catalogue.endpoints", "planes"),

@@ -18,7 +18,7 @@ from tests.platform.postgresql import PostgresServer, running_server
 from tests.platform.processes import eventually
 from tests.residency.relay import CapturingRelay
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300), pytest.mark.xdist_group("installations")]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 DAY_S = 3.0
 

@@ -20,7 +20,6 @@ from tests.platform.recorder import Call, Recorder
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the kernel that is asked is Linux'"),
-    pytest.mark.xdist_group("recorded-installation"),
     pytest.mark.timeout(900),
 ]
 
@@ -113,13 +112,14 @@ def test_no_process_but_control_and_regions_asks_for_a_network(recorded: Recorde
 
 def test_each_process_connects_to_what_is_its_own_alone(recorded: Recorded) -> None:
     loopback = {f"127.0.0.1:{port}" for port in recorded.ports}
+    boundary = boundary_addresses(recorded)
     for process, call in recorded.of("connect", "sendto", "sendmsg", "sendmmsg"):
         if call.target.startswith("unix:"):
             plane = recorded.folder / process.plane
             assert Path(call.target.removeprefix("unix:")).is_relative_to(plane), (process, call)
         elif process.kind == "region":
             # The boundary listener, whose port is the kernel's choice: the control plane's own.
-            assert call.target in boundary_addresses(recorded), (process, call)
+            assert call.target in boundary, (process, call)
         else:
             assert process.kind == "supervisor" and call.target in loopback, (process, call)
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.platform.installation import Installation
 from tests.platform.lock_files import pinned
+from tests.platform.processes import consecutive_ports
 
 BYTES_MAX = 300_000_000
 
@@ -85,7 +86,10 @@ COMMAND = "-m pip install --no-deps --require-hashes --only-binary :all: -r requ
 
 
 def test_up_names_the_command_that_installs_them(base: Environment, tmp_path: Path) -> None:
-    outcome = run(base.python, "-P", "-m", "domicile.apps.local", "--data", str(tmp_path / "data"))
+    ports = str(consecutive_ports(3))
+    outcome = run(
+        base.python, "-P", "-m", "domicile.apps.local", "--data", str(tmp_path / "data"), "--port-base", ports
+    )
     assert outcome.returncode == 1
     assert f"{base.python} {COMMAND}" in outcome.stdout + outcome.stderr
     assert "Traceback" not in outcome.stderr

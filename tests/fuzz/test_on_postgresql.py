@@ -1,5 +1,6 @@
 """The same attacks where the control plane keeps its rows in PostgreSQL, which holds no NUL and is strict about types."""
 
+import json
 from collections.abc import Iterator
 
 import httpx2
@@ -38,7 +39,8 @@ def test_a_hostile_request(targets: Targets) -> None:
 def test_a_name_that_no_database_holds(endpoint: Endpoint, targets: Targets, text: str) -> None:
     headers = {"authorization": f"Bearer {targets.secret(endpoint)}", "content-type": "application/json"}
     url = f"http://127.0.0.1:{targets.port('control')}{targets.path(endpoint)}"
-    answer = httpx2.post(url, content=f'{{"name": "{text}"}}'.encode(), headers=headers)
+    body = json.dumps(VALID[endpoint.path] | {"name": "NAME"}).replace("NAME", text)
+    answer = httpx2.post(url, content=body.encode(), headers=headers)
     error = check_answer(answer.status_code, answer.headers, answer.content)
     assert error is not None and (error["code"], error["param"]) == ("invalid_value", "name")
 

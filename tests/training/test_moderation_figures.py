@@ -14,8 +14,6 @@ from domicile_engines.models.moderation.categories import CATEGORIES, LEARNED
 from domicile_engines.models.moderation.features import FEATURES
 from domicile_engines.models.moderation.text_model import load_heads
 
-pytestmark = pytest.mark.xdist_group("minilm")
-
 PAGE = Path(__file__).parents[2] / "docs" / "moderation.md"
 TEXTS = read(TEST_SET)
 # Processors multiply 8-bit numbers in different ways, and a text near a threshold may fall on its other side.

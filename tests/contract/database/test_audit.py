@@ -1,6 +1,3 @@
 """The control plane's own tests of the audit log, once more: here the fixtures run it on PostgreSQL."""
 
-import pytest
 from tests.component.control_plane.audit.test_audit import *  # noqa: F403
-
-pytestmark = pytest.mark.xdist_group("postgresql")

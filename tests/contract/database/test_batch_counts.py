@@ -16,8 +16,6 @@ from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.jobs.queue_state import QueueState, read_queue_state
 from domicile.data_plane.tables import batch_chunk
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 
 class Counted(JobObserver):
     """Keeps what it is told."""

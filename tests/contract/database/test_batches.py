@@ -38,8 +38,6 @@ from domicile.openai_api.batches import BatchRequest
 
 OTHER = "proj_" + "Q" * 24
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 
 @pytest.fixture
 async def shop(databases: Open, tmp_path: Path) -> AsyncIterator[Workshop]:

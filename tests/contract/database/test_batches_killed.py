@@ -18,8 +18,6 @@ from domicile.data_plane.jobs.batch import Batch, BatchStatus
 from domicile.persistence.database import Database
 from domicile.persistence.migration import migrate
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 LEASE_MS = 1_500
 
 

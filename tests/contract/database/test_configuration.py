@@ -15,8 +15,6 @@ from domicile.apps.databases import open_database
 from domicile.persistence.unavailable import DatabaseUnavailableError
 from domicile.settings.database import DatabaseSettings
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 SERVER = "postgresql+asyncpg://domicile@db.example.com/eu"
 
 

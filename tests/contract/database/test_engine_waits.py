@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import pytest
 from sqlalchemy import select, update
 from tests.contract.database.conftest import Open
 from tests.unit.data_plane.region_parts import NOW_MS, SetClock
@@ -11,8 +10,6 @@ from domicile.data_plane.batch_gate import HALVING_S, QUIET_S, BatchGate
 from domicile.data_plane.engines.waits import EngineWaits
 from domicile.data_plane.tables import engine_wait
 from domicile.persistence.database import Database
-
-pytestmark = pytest.mark.xdist_group("postgresql")
 
 
 @dataclass

@@ -17,8 +17,6 @@ from domicile.kernel.errors import DomicileError
 from domicile.kernel.paging import Order, Window
 from domicile.openai_api.uploads import CompleteUploadRequest, UploadRequest
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 T = TypeVar("T")
 
 

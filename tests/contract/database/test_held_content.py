@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from sqlalchemy import insert
 from starlette.requests import Request
 from tests.contract.database.conftest import Open
@@ -11,8 +10,6 @@ from tests.unit.data_plane.region_parts import NOW_MS, PROJECT
 from domicile.data_plane.operator.held_content import HeldContent
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.tables import image_link, stored_object
-
-pytestmark = pytest.mark.xdist_group("postgresql")
 
 
 async def test_kinds_with_and_without_a_purpose_and_a_bucket(databases: Open) -> None:

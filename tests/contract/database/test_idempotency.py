@@ -1,6 +1,3 @@
 """The control plane's own tests of idempotency, once more: here the fixtures run it on PostgreSQL."""
 
-import pytest
 from tests.component.control_plane.test_idempotency import *  # noqa: F403
-
-pytestmark = pytest.mark.xdist_group("postgresql")

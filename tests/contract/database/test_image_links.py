@@ -13,8 +13,6 @@ from domicile.data_plane.tables import image_link
 from domicile.kernel.errors import DomicileError
 from domicile.persistence.database import Database
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 PICTURE = bytes(range(256)) * 4000
 
 

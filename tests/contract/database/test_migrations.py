@@ -15,8 +15,6 @@ from domicile.control_plane.database.tables import metadata as control_metadata
 from domicile.data_plane.tables import metering_metadata, region_metadata
 from domicile.persistence.migration import alembic_config, migrate
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 METADATA = {"control": control_metadata, "region": region_metadata, "metering": metering_metadata}
 VERSION_TABLES = {
     "control": "alembic_version",

@@ -25,8 +25,6 @@ from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.data_plane.snapshot.verification import Position, SnapshotRefusedError
 from domicile.persistence.database import Database
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 FIRST, SECOND, THIRD = ("wr_" + letter * 24 for letter in "ABC")
 GAP, STARTED = RegionEventType.METERING_GAP, RegionEventType.STARTED
 

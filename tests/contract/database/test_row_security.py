@@ -14,7 +14,7 @@ from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION, OWNED_
 from domicile.persistence.database import Database
 from domicile.settings.load import SettingsError
 
-pytestmark = [pytest.mark.xdist_group("postgresql"), SHARED_LOOP]
+pytestmark = [SHARED_LOOP]
 
 
 @dataclass

@@ -15,8 +15,6 @@ from domicile.kernel.geography import country_set
 from domicile.persistence.database import Database
 from domicile.persistence.unavailable import DatabaseUnavailableError
 
-pytestmark = pytest.mark.xdist_group("postgresql")
-
 TIMES = 60
 
 

@@ -7,8 +7,6 @@ import openai
 import pytest
 from tests.contract.engine.conftest import MODEL, EngineProcess
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 _WEATHER: Any = {
     "type": "function",
     "function": {

@@ -6,8 +6,6 @@ import openai
 import pytest
 from tests.contract.engine.conftest import MODEL, EngineProcess
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 COUNTING = "one, two, three, four,"
 
 

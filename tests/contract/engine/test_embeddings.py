@@ -3,8 +3,6 @@
 import openai
 import pytest
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 @pytest.mark.contract("C25")
 def test_the_sdk_reads_its_vectors(sdk: openai.OpenAI) -> None:

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from tests.contract.engine.conftest import EngineProcess
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 ANSWERED_WITHIN_S = 5.0
 # What one schema may leave behind: grammars are compiled in the engine's own process.
 MEMORY_MAX_BYTES = 150_000_000

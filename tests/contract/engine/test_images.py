@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from tests.contract.engine.conftest import EngineProcess
 
-pytestmark = pytest.mark.xdist_group("engine")
 MODEL = "procedural-sketch"
 
 

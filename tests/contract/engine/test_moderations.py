@@ -6,9 +6,6 @@ import openai
 import pytest
 from tests.pictures import PNG_URL
 
-pytestmark = pytest.mark.xdist_group("engine")
-
-
 PARTS: Any = [
     {"type": "text", "text": "I will find you and break your legs."},
     {"type": "image_url", "image_url": {"url": PNG_URL}},

@@ -6,10 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
 from tests.contract.engine.conftest import ENDLESS, MODEL, EngineProcess, start
-
-pytestmark = pytest.mark.xdist_group("engine")
 
 _STOP_SECONDS_MAX = 60.0
 

@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from tests.contract.engine.conftest import MODEL, EngineProcess
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 
 def _shape(schema: Any) -> Any:
     return {"type": "json_schema", "json_schema": {"name": "s", "strict": True, "schema": schema}}

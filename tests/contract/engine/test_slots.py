@@ -10,8 +10,6 @@ import httpx2
 import pytest
 from tests.contract.engine.conftest import ENDLESS, MODEL, EngineProcess
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 _SLOTS = 4
 
 

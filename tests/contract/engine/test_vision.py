@@ -17,8 +17,6 @@ from tests.platform.vision_projector import PICTURE_TOKENS, write_projector
 
 from domicile_engines.models.smollm2.weights import model_file
 
-pytestmark = pytest.mark.xdist_group("vision")
-
 
 @pytest.fixture(scope="module")
 def seeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:

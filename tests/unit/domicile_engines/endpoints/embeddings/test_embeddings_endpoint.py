@@ -12,8 +12,6 @@ from domicile.web.application import Application
 from domicile_engines.endpoints.embeddings.endpoint import CHARACTERS_MAX, EmbeddingsService
 from domicile_engines.models.minilm.model import MODEL_ID, WINDOW_TOKENS
 
-pytestmark = pytest.mark.xdist_group("minilm")
-
 Client = httpx2.AsyncClient
 
 

@@ -13,8 +13,6 @@ from domicile_engines.endpoints.moderations.capability import MODEL_ID
 from domicile_engines.endpoints.moderations.endpoint import ModerationsService
 from domicile_engines.models.moderation.categories import CATEGORIES
 
-pytestmark = pytest.mark.xdist_group("minilm")
-
 Client = httpx2.AsyncClient
 THREAT = "I will find you and break your legs."
 CALM = "The committee met on Tuesday and spoke about the new timetable of the trams."
