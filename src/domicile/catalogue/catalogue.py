@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.parameters import EndpointParameters, ParameterRule, endpoint_parameters
+from domicile.catalogue.rate_limits import RateLimits
 from domicile.catalogue.tables import (
     CatalogueError,
     ModelsFile,
@@ -45,6 +46,9 @@ class ModelEntry:
     """The inputs of the original model. What an engine reads is in the engine's settings."""
     features: frozenset[str]
     aliases: tuple[str, ...]
+    rate_limits: RateLimits = RateLimits()  # noqa: RUF009 - frozen
+    """Of each project that has none of its own."""
+    output_tokens_max: int = 16_384
 
 
 class Ineligible(StrEnum):
@@ -167,6 +171,8 @@ def _entries(models: Iterable[ModelTable]) -> dict[str, ModelEntry]:
             frozenset(model.modalities),
             frozenset(model.features),
             model.aliases,
+            model.rate_limits,
+            model.output_tokens_max,
         )
         for name in (model.name, *model.aliases):
             if name in entries:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from domicile.catalogue.endpoints import Endpoint
+from domicile.catalogue.rate_limits import RateLimits
 from domicile.kernel.ids import RegionCode
 
 # A snapshot's name crosses the boundary with usage, so it must not be free text (`boundary.usage.ModelSnapshot`).
@@ -40,6 +41,9 @@ class ModelTable(_Table, frozen=True):
     modalities: Annotated[tuple[Modality, ...], Meta(min_length=1)]
     features: tuple[Feature, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    rate_limits: RateLimits = RateLimits()
+    output_tokens_max: Annotated[int, Meta(ge=1)] = 16_384
+    """What an answer may have at most: reserved for a request that sets no limit itself."""
 
 
 class RowTable(_Table, frozen=True):

@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from domicile.kernel.errors import Category, DomicileError
+from domicile.kernel.rate_limits import RateLimitStanding
 
 
 def unsupported_by_model(param: str, instead: str | None) -> DomicileError:
@@ -94,6 +95,34 @@ def enhanced_zdr_required(param: str, region: str, *, is_readable: bool) -> Domi
 def rate_limit_exceeded(message: str, retry_after_s: int) -> DomicileError:
     """429. `message` is the whole text."""
     return DomicileError(Category.RATE_LIMITED, "rate_limit_exceeded", message, retry_after_s=retry_after_s)
+
+
+def rate_limited(
+    model: str, limit_name: str, limit: int, used: int, requested: int, *, wait_s: float, standing: RateLimitStanding
+) -> DomicileError:
+    """429: a limit of the project has less left than the request may use."""
+    return DomicileError(
+        Category.RATE_LIMITED,
+        "rate_limit_exceeded",
+        f"Rate limit reached for {model} in your project on {limit_name}: Limit {limit}, Used {used}, Requested {requested}. "
+        f"Please try again in {wait_s:.3f}s, or ask your organization's admin for a higher limit.",
+        retry_after_s=wait_s,
+        standing=standing,
+    )
+
+
+def request_over_rate_limit(
+    model: str, limit_name: str, limit: int, requested: int, standing: RateLimitStanding
+) -> DomicileError:
+    """429 for a request that alone is more than the limit. Waiting does not help."""
+    return DomicileError(
+        Category.RATE_LIMITED,
+        "rate_limit_exceeded",
+        f"Request too large for {model} in your project on {limit_name}: Limit {limit}, Requested {requested}. "
+        "Send a smaller input or set a smaller output, or ask your organization's admin for a higher limit.",
+        is_final=True,
+        standing=standing,
+    )
 
 
 def engine_unavailable(retry_after_s: int = 1, *, busy: bool = False) -> DomicileError:

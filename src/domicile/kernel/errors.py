@@ -7,6 +7,8 @@ of one part are in that part: `web.http_errors`, `control_plane.control_errors`,
 
 from enum import Enum
 
+from domicile.kernel.rate_limits import RateLimitStanding
+
 
 class Category(Enum):
     """The kind of an error, with its HTTP status and its type in OpenAI's API."""
@@ -38,14 +40,19 @@ class DomicileError(Exception):
         message: str,
         *,
         param: str | None = None,
-        retry_after_s: int | None = None,
+        retry_after_s: float | None = None,
+        is_final: bool = False,
+        standing: RateLimitStanding | None = None,
     ) -> None:
+        """`is_final`: the same request sent again fails again. `standing`: where the caller stands at the rate limits."""
         super().__init__(code)
         self.category = category
         self.code = code
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
+        self.is_final = is_final
+        self.standing = standing
 
 
 def invalid_key(key: str) -> DomicileError:

@@ -17,6 +17,8 @@ MAX_COMPLETIONS = 2048
 """Maximum of prompts times `n` or `best_of` in a request. The specification bounds each factor, but not the product."""
 
 Token = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+DEFAULT_MAX_TOKENS = 16
+"""Of a request that sets no `max_tokens`, as the specification says."""
 _FINISH_REASONS = frozenset({"stop", "length", "content_filter"})
 
 
@@ -43,6 +45,12 @@ class CompletionRequest(ModelRequest, frozen=True, kw_only=True):
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     user: str | None = None
+
+    @property
+    def prompts(self) -> int:
+        """How many texts are completed, apart from `n`."""
+        is_several = isinstance(self.prompt, list) and not isinstance(self.prompt[0], int)
+        return len(self.prompt) if is_several and self.prompt is not None else 1
 
     @property
     def streams(self) -> bool:

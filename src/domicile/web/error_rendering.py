@@ -1,10 +1,12 @@
 """Renders a `DomicileError` as an HTTP answer: OpenAI's error body, the status and headers."""
 
+import math
 from dataclasses import dataclass
 
 import msgspec
 
 from domicile.kernel.errors import Category, DomicileError
+from domicile.web.rate_limit_headers import rate_limit_headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,14 @@ def render(error: DomicileError) -> RenderedError:
     """
     headers: list[tuple[str, str]] = [("content-type", "application/json")]
     if error.retry_after_s is not None:
-        headers.append(("retry-after", str(error.retry_after_s)))
-    if error.category in {Category.CONFLICT, Category.TIMEOUT}:
+        headers.append(("retry-after", str(math.ceil(error.retry_after_s))))
+        if error.retry_after_s % 1:
+            # OpenAI's clients take it before the other one.
+            headers.append(("retry-after-ms", str(math.ceil(error.retry_after_s * 1000))))
+    if error.is_final or error.category in {Category.CONFLICT, Category.TIMEOUT}:
         headers.append(("x-should-retry", "false"))
     if error.category is Category.UNAUTHENTICATED:
         headers.append(("www-authenticate", "Bearer"))
+    if error.standing is not None:
+        headers.extend(rate_limit_headers(error.standing).items())
     return RenderedError(error.category.value[0], envelope(error), tuple(headers), error.code)

@@ -16,6 +16,7 @@ from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.request_path import RequestPath, build_request_path
 from domicile.apps.region.serving import build_server
 from domicile.boundary.snapshot import Shard
+from domicile.catalogue.catalogue import Catalogue
 from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.operator.metrics import WorkMetrics
@@ -162,10 +163,14 @@ async def region_under_test(
     limits: Mapping[str, int] | None = None,
     requires: frozenset[str] = frozenset(),
     customer_services: Sequence[Mapping[str, Any]] = (),
+    catalogue: Catalogue | None = None,
 ) -> AsyncIterator[RegionUnderTest]:
-    """Serves while the block runs, built as the process builds it. Every engine counts as healthy until the test or a request
-    says otherwise. `inspector`: another program in the place of the region's. `limits`, `requires` and `customer_services` are
-    the region's settings."""
+    """Serves while the block runs, built as the process builds it.
+
+    Every engine counts as healthy until the test or a request says otherwise. `inspector`: another program in the place of the
+    region's. `limits`, `requires`, `customer_services`: the region's settings. `catalogue`: another than the
+    shipped one.
+    """
     settings = region_settings(
         folder,
         engines=tuple(engines),
@@ -177,7 +182,7 @@ async def region_under_test(
         customer_services=list(customer_services),
     )
     async with AsyncExitStack() as stack:
-        base = await foundation(settings, stack)
+        base = await foundation(settings, stack, catalogue=catalogue)
         if with_snapshot:
             records = Shard("eu", 0, (organization_record(),), (project_record(),), (key_record(SECRET),))
             base.snapshots.swap(snapshot_table(records))

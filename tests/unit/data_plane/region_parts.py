@@ -274,12 +274,14 @@ def shipped_catalogue() -> Catalogue:
     return load_catalogue()
 
 
-async def foundation(settings: RegionSettings, stack: AsyncExitStack, *, clock: Clock | None = None) -> Foundation:
+async def foundation(
+    settings: RegionSettings, stack: AsyncExitStack, *, clock: Clock | None = None, catalogue: Catalogue | None = None
+) -> Foundation:
     """As the process lays it, with databases from `database_in`, the clock of the tests, and no snapshot yet."""
     folder = settings.data
     return Foundation(
         settings=settings,
-        catalogue=shipped_catalogue(),
+        catalogue=catalogue or shipped_catalogue(),
         installation_id=INSTALLATION,
         clock=RegionClock(clock or SetClock()),
         egress=EgressPolicy(country_set(settings.countries)),

@@ -11,6 +11,7 @@ from domicile.data_plane import region_errors
 from domicile.data_plane.region_errors import Unavailability
 from domicile.kernel import errors
 from domicile.kernel.errors import Category, DomicileError
+from domicile.kernel.rate_limits import LimitStanding, RateLimitStanding
 from domicile.web import error_rendering, http_errors
 
 SENT = "something that a caller sent"
@@ -35,9 +36,12 @@ def test_one_situation_is_made_in_one_place() -> None:
 
 def made(factory: Callable[..., DomicileError]) -> DomicileError:
     """An error whose every text came from a caller, except its code: that is the platform's own word."""
+    standing = RateLimitStanding(LimitStanding(1, 0, 60.0), None)
     values = {
         str: SENT,
         int: 7,
+        float: 7.5,
+        RateLimitStanding: standing,
         Unavailability: Unavailability.REFUSED,
         bool: True,
         list[str]: [SENT],

@@ -15,7 +15,7 @@ from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inference.recording_length import RecordingLength
 from domicile.data_plane.inference.remote_images import FetchedImages
 from domicile.data_plane.inspection.inspector import Inspector
-from domicile.data_plane.limits.reservation import Unlimited
+from domicile.data_plane.limits.reservation import Limits, Unlimited
 from domicile.data_plane.metering.recorder import UsageRecorder
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
@@ -30,6 +30,7 @@ def build_inference(
     meter: UsageRecorder,
     image_links: ImageLinks,
     inspector: Inspector,
+    limits: Limits,
     preparations: Sequence[Preparation] | None = None,
 ) -> Inference:
     """Build the lifecycle. `preparations`: steps after admission; None fetches images that requests name by URL.
@@ -40,7 +41,7 @@ def build_inference(
         preparations = (FetchedImages(ImageFetcher(base.settings.fetch_hosts, base.egress)),)
     inference = Inference(
         policy=policy,
-        limits=Unlimited(),
+        limits=limits,
         router=engines.router,
         engines=engines.queued,
         meter=meter,
@@ -48,8 +49,9 @@ def build_inference(
         salted_engines=base.settings.salted_engines,
     )
     length = RecordingLength(inspector)
-    # A step that calls an engine itself uses a lifecycle without that step.
-    transcripts = AudioTranscripts(policy=policy, router=engines.router, inference=inference.with_steps(length))
+    # A step that calls an engine itself uses a lifecycle without that step. The caller's own request is reserved already.
+    inner = inference.with_steps(length).with_limits(Unlimited())
+    transcripts = AudioTranscripts(policy=policy, router=engines.router, inference=inner)
     return inference.with_steps(
         RoomForLinks(image_links), *preparations, length, transcripts, completions=(LinkedImages(image_links),)
     )

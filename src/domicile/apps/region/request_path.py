@@ -20,6 +20,8 @@ from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.jobs.observer import JobObserver
+from domicile.data_plane.limits.rate_limiter import RateLimiter
+from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter, MeterObserver
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
@@ -76,13 +78,13 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    inference = build(meter=meter)
+    inference = build(meter=meter, limits=RateLimiter(lambda admission: admission.model.rate_limits))
     batches = build_batches(
         base,
         content=content,
         policy=policy,
         blocks=blocks,
-        inference=build(meter=LineMeter()),
+        inference=build(meter=LineMeter(), limits=Unlimited()),
         meter=meter,
         observer=job_observer or JobObserver(),
     )

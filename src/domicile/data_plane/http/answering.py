@@ -15,6 +15,7 @@ from domicile.openai_api.closed import ModelRequest
 from domicile.web.bodies.json_body import MAX_VALUES
 from domicile.web.bodies.reading import read_json_by
 from domicile.web.bodies.tolerant_json import decode_dropping
+from domicile.web.rate_limit_headers import rate_limit_headers
 
 ENGINE_HEADER = "domicile-engine"
 IGNORED_HEADER = "domicile-ignored"
@@ -82,8 +83,11 @@ async def streamed_answer(
 
 
 def _headers(reply: Reply | ReplyStream, dropped: frozenset[str]) -> dict[str, str]:
-    """The engines' labels, and the parameters they were not sent. Both come from closed lists, so the headers stay short."""
-    headers = {ENGINE_HEADER: reply.engines}
+    """The rate limits, the engines' labels, and the parameters they were not sent. The last two come from closed lists, so the
+    headers stay short.
+    """
+    headers = {} if reply.standing is None else rate_limit_headers(reply.standing)
+    headers[ENGINE_HEADER] = reply.engines
     ignored = reply.ignored | dropped
     if ignored:
         headers[IGNORED_HEADER] = ", ".join(sorted(ignored))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from domicile.boundary.usage import ImageSize, Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
+from domicile.data_plane.limits.demand import Demand
 
 RequestT = TypeVar("RequestT")
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
@@ -84,6 +86,10 @@ class EndpointAdapter(Protocol[RequestT_contra]):
 
     def encode(self, request: RequestT_contra, *, model: str, cache_salt: str | None) -> EngineRequest:
         """Encode the admitted request for an engine. `model`: the engine's own name. `cache_salt`: None for no salt."""
+        ...
+
+    def demand(self, request: RequestT_contra, model: ModelEntry, body_bytes: int) -> Demand:
+        """What the request may use at most. `body_bytes`: the size of the body, or of the file in a form."""
         ...
 
     def request_usage(self, request: RequestT_contra, sent: EngineRequest) -> Usage:

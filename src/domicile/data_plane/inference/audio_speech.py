@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.adapter import EVENT_STREAM, ReplyNames, ReplyPart, event
+from domicile.data_plane.limits.demand import NOTHING, Demand
 from domicile.openai_api.audio_speech import SpeechRequest, check_speech_request, encode_for_engine, shown_event
 
 
@@ -25,6 +27,10 @@ class SpeechAdapter:
     def encode(self, request: SpeechRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
         """Encode as JSON. The salt is dropped: speech uses no prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
+
+    def demand(self, _request: SpeechRequest, _model: ModelEntry, _body_bytes: int) -> Demand:
+        """Nothing but the request itself: no limit counts characters."""
+        return NOTHING
 
     def request_usage(self, request: SpeechRequest, sent: EngineRequest) -> Usage:
         """The characters of the text. This is the whole count: no engine reports characters."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.adapter import EVENT_STREAM, JSON, ReplyNames, ReplyPart, event, plausible
+from domicile.data_plane.limits.demand import Demand
 from domicile.openai_api import audio_transcript
 from domicile.openai_api.audio_transcription import (
     PLAIN_FORMATS,
@@ -38,6 +40,10 @@ class TranslationAdapter:
         """Encode as a new multipart form. The salt is dropped: audio uses no prompt cache."""
         return _form(request, model)
 
+    def demand(self, _request: TranslationRequest, _model: ModelEntry, body_bytes: int) -> Demand:
+        """The bytes of the recording."""
+        return Demand(audio_bytes=body_bytes)
+
     def request_usage(self, _request: TranslationRequest, sent: EngineRequest) -> Usage:
         """Empty: the preparation `RecordingLength` counts the seconds."""
         return Usage()
@@ -63,6 +69,10 @@ class TranscriptionAdapter:
     def encode(self, request: TranscriptionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
         """Encode as a new multipart form. The salt is dropped: audio uses no prompt cache."""
         return _form(request, model)
+
+    def demand(self, _request: TranscriptionRequest, _model: ModelEntry, body_bytes: int) -> Demand:
+        """The bytes of the recording."""
+        return Demand(audio_bytes=body_bytes)
 
     def request_usage(self, _request: TranscriptionRequest, sent: EngineRequest) -> Usage:
         """Empty: the preparation `RecordingLength` counts the seconds."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.adapter import (
@@ -15,6 +16,7 @@ from domicile.data_plane.inference.adapter import (
     event,
     plausible,
 )
+from domicile.data_plane.limits.demand import Demand
 from domicile.openai_api import chat_reply
 from domicile.openai_api.chat import ChatCompletionRequest, encode_for_engine
 from domicile.openai_api.chat_messages import AudioPart, ImagePart, UserMessage
@@ -38,6 +40,12 @@ class ChatAdapter:
         """Encode as JSON. Raises RuntimeError for an image that is still a URL: an engine would fetch it itself."""
         _check_no_address(request)
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
+
+    def demand(self, request: ChatCompletionRequest, model: ModelEntry, body_bytes: int) -> Demand:
+        """Tokens of the text, and the longest answer of each choice. Only an engine can count images and sound."""
+        asked = request.max_completion_tokens or request.max_tokens or model.output_tokens_max
+        output = min(asked, model.output_tokens_max) * (request.n or 1)
+        return Demand(estimated_tokens(max(0, body_bytes - sum(_media_bytes(request)))) + output)
 
     def request_usage(self, request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
         """Tokens estimated from the text alone: only an engine can count the tokens of images and sound."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.adapter import (
@@ -14,7 +15,9 @@ from domicile.data_plane.inference.adapter import (
     event,
 )
 from domicile.data_plane.inference.chat import engine_tokens
+from domicile.data_plane.limits.demand import Demand
 from domicile.openai_api.completions import (
+    DEFAULT_MAX_TOKENS,
     CompletionRequest,
     check_completion_request,
     decode_reply,
@@ -40,6 +43,12 @@ class CompletionsAdapter:
     def encode(self, request: CompletionRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
         """Encode as JSON, with the cache salt."""
         return EngineRequest(encode_for_engine(request, model=model, cache_salt=cache_salt))
+
+    def demand(self, request: CompletionRequest, model: ModelEntry, body_bytes: int) -> Demand:
+        """Tokens of the body, and the longest text of each completion."""
+        asked = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
+        completions = max(request.n or 1, request.best_of or 1) * request.prompts
+        return Demand(estimated_tokens(body_bytes) + min(asked, model.output_tokens_max) * completions)
 
     def request_usage(self, _request: CompletionRequest, sent: EngineRequest) -> Usage:
         """Tokens estimated from the size of the encoded body."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart, estimated_tokens, plausible
+from domicile.data_plane.limits.demand import Demand
 from domicile.openai_api.embeddings import (
     EmbeddingRequest,
     check_embedding_request,
@@ -31,6 +33,10 @@ class EmbeddingsAdapter:
     def encode(self, request: EmbeddingRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
         """Encode as JSON. The salt is dropped: embeddings use no prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
+
+    def demand(self, _request: EmbeddingRequest, _model: ModelEntry, body_bytes: int) -> Demand:
+        """Tokens of the body."""
+        return Demand(estimated_tokens(body_bytes))
 
     def request_usage(self, _request: EmbeddingRequest, sent: EngineRequest) -> Usage:
         """Tokens estimated from the size of the encoded body."""

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from domicile.boundary.usage import ImageSize, Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart
+from domicile.data_plane.limits.demand import Demand
 from domicile.data_plane.policy.image_input import ImageHeader, read_header
 from domicile.openai_api.images import (
     ImageRequest,
@@ -33,6 +35,10 @@ class ImagesAdapter:
     def encode(self, request: ImageRequest, *, model: str, cache_salt: str | None) -> EngineRequest:
         """Encode as JSON. The salt is dropped: images use no prompt cache."""
         return EngineRequest(encode_for_engine(request, model=model))
+
+    def demand(self, request: ImageRequest, _model: ModelEntry, _body_bytes: int) -> Demand:
+        """The images."""
+        return Demand(images=request.images)
 
     def request_usage(self, _request: ImageRequest, _sent: EngineRequest) -> Usage:
         """Empty: usage counts the images of the reply, not the prompt."""

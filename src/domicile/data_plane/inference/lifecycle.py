@@ -42,6 +42,7 @@ from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Placement, Router
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
+from domicile.kernel.rate_limits import RateLimitStanding
 from domicile.openai_api.closed import ModelRequest
 from domicile.process.off_loop import off_loop
 from domicile.web import error_rendering
@@ -63,6 +64,8 @@ class Reply:
     media_type: str
     ignored: frozenset[str] = frozenset()
     """Parameters that the caller set and the engine was not sent. The caller is told their names."""
+    standing: RateLimitStanding | None = None
+    """Where the project stood at its rate limits when the request began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class ReplyStream:
     media_type: str
     ignored: frozenset[str] = frozenset()
     """Parameters that the caller set and the engine was not sent. The caller is told their names."""
+    standing: RateLimitStanding | None = None
+    """Where the project stood at its rate limits when the request began."""
 
 
 class Inference:
@@ -108,6 +113,12 @@ class Inference:
         copied._preparations, copied._completions = preparations, completions
         return copied
 
+    def with_limits(self, limits: Limits) -> "Inference":
+        """A copy that reserves from other limits."""
+        copied = copy(self)
+        copied._limits = limits
+        return copied
+
     def droppable(self, endpoint: Endpoint) -> DroppedMembers:
         """The members that the endpoint accepts in a request and drops."""
         return self._policy.rules[endpoint].dropped
@@ -136,13 +147,20 @@ class Inference:
             if isinstance(left, LeftQueueError):
                 usage.nothing_ran()
             raise
-        except DomicileError:
+        except DomicileError as error:
             usage.nothing_ran()
+            error.standing = reservation.standing
             raise
         finally:
             entry = await self._finish(reservation, usage, outcome)
         part = await self._complete(placement, entry, part)
-        return Reply(_labels(placement, prepared), part.body, adapter.media_type(request), placement.ignored)
+        return Reply(
+            _labels(placement, prepared),
+            part.body,
+            adapter.media_type(request),
+            placement.ignored,
+            reservation.standing,
+        )
 
     async def stream(
         self,
@@ -173,15 +191,19 @@ class Inference:
                 usage.nothing_ran()
             await self._finish(reservation, usage, context.cancellation.outcome)
             raise
-        except BaseException:
+        except BaseException as error:
             usage.nothing_ran()
             await self._finish(reservation, usage, Outcome.ENGINE_BROKE_OFF)
+            if isinstance(error, DomicileError):
+                error.standing = reservation.standing
             raise
         reader = adapter.begin(request, _names(reservation))
         pieces = self._pieces(reader, placement, usage, incoming, context, is_raw=is_raw)
         # Advance to the first, empty, yield: Python runs the `finally` of a closed generator only if it has started.
         await anext(pieces)
-        return ReplyStream(_labels(placement, prepared), pieces, adapter.media_type(request), placement.ignored)
+        return ReplyStream(
+            _labels(placement, prepared), pieces, adapter.media_type(request), placement.ignored, reservation.standing
+        )
 
     async def _admit_and_reserve(
         self, adapter: EndpointAdapter[ModelRequestT], caller: Caller, request: ModelRequestT, context: RequestContext
@@ -192,7 +214,7 @@ class Inference:
 
         # Off the event loop: policy decodes images and recordings.
         admission = await off_loop(check_and_admit, context.body_bytes, caller.project.project_id)
-        return await self._limits.reserve(admission)
+        return await self._limits.reserve(admission, adapter.demand(request, admission.model, context.body_bytes))
 
     async def _prepare(
         self, reservation: Reservation, request: ModelRequestT, context: RequestContext

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from domicile.boundary.usage import Usage
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineRequest
 from domicile.data_plane.inference.adapter import JSON, ReplyNames, ReplyPart, estimated_tokens
+from domicile.data_plane.limits.demand import Demand
 from domicile.openai_api.moderations import (
     ModerationRequest,
     check_moderation_request,
@@ -37,13 +39,21 @@ class ModerationsAdapter:
             raise RuntimeError("an image's address would have reached an engine")
         return EngineRequest(encode_for_engine(request, model=model))
 
+    def demand(self, request: ModerationRequest, _model: ModelEntry, _body_bytes: int) -> Demand:
+        """Tokens of the texts. Images have none."""
+        return Demand(_tokens(request))
+
     def request_usage(self, request: ModerationRequest, _sent: EngineRequest) -> Usage:
         """Tokens estimated from the texts, at least one each. The reply has no count, and images have no tokens."""
-        return Usage(input_tokens=sum(estimated_tokens(len(text.encode())) or 1 for text in request.texts()))
+        return Usage(input_tokens=_tokens(request))
 
     def begin(self, request: ModerationRequest, names: ReplyNames) -> "_ModerationsReader":
         """A reader of the results."""
         return _ModerationsReader(request, names)
+
+
+def _tokens(request: ModerationRequest) -> int:
+    return sum(estimated_tokens(len(text.encode())) or 1 for text in request.texts())
 
 
 @dataclass(frozen=True, slots=True)

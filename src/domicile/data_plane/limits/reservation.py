@@ -1,10 +1,12 @@
-"""The port of rate limits. This version enforces none. The stage exists so that no request can bypass later limits."""
+"""The port of rate limits. The stage stands before every engine, so that no request can bypass them."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 from domicile.boundary.usage import ServiceTier, Usage
+from domicile.data_plane.limits.demand import NOTHING, Demand
 from domicile.data_plane.policy.admit import Admission
+from domicile.kernel.rate_limits import RateLimitStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,12 +15,15 @@ class Reservation:
 
     admission: Admission
     tier: ServiceTier
+    demand: Demand = NOTHING
+    standing: RateLimitStanding | None = None
+    """Where the project stood after this reservation. None without limits."""
 
 
 class Limits(Protocol):
     """Reserves a share of the limits for each request, and takes back the unused rest."""
 
-    async def reserve(self, admission: Admission) -> Reservation:
+    async def reserve(self, admission: Admission, demand: Demand) -> Reservation:
         """Reserve a share. Raises `DomicileError` 429 when a limit is reached."""
         ...
 
@@ -28,9 +33,9 @@ class Limits(Protocol):
 
 
 class Unlimited:
-    """The `Limits` without limits. Every request runs at the default tier."""
+    """The `Limits` of what was reserved before: the lines of a batch, and the platform's own calls for a request."""
 
-    async def reserve(self, admission: Admission) -> Reservation:
+    async def reserve(self, admission: Admission, demand: Demand) -> Reservation:
         """Never waits and never refuses."""
         return Reservation(admission, ServiceTier.DEFAULT)
 

@@ -11,6 +11,7 @@ from domicile.boundary.usage import ServiceTier, Usage
 from domicile.data_plane.engines.port import EngineCall
 from domicile.data_plane.inference.completion import Completion
 from domicile.data_plane.inference.lifecycle import Inference
+from domicile.data_plane.limits.demand import Demand
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.repository import MeteringRepository
@@ -70,7 +71,7 @@ class InferenceUnderTest:
     inference: Inference = field(init=False)
     meter: Meter = field(init=False)
 
-    async def reserve(self, admission: Admission) -> Reservation:
+    async def reserve(self, admission: Admission, _demand: Demand) -> Reservation:
         return Reservation(admission, ServiceTier.DEFAULT)
 
     async def settle(self, _reservation: Reservation, usage: Usage) -> None:
