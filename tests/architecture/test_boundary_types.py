@@ -15,6 +15,7 @@ from domicile.boundary import (
     enrollment,
     outside_services,
     publisher_key,
+    rate_limits,
     retention,
     signing,
     snapshot,
@@ -23,7 +24,19 @@ from domicile.boundary import (
     usage,
 )
 
-MODULES = (audit, enrollment, outside_services, publisher_key, retention, signing, snapshot, snapshot_v2, time, usage)
+MODULES = (
+    audit,
+    enrollment,
+    outside_services,
+    publisher_key,
+    rate_limits,
+    retention,
+    signing,
+    snapshot,
+    snapshot_v2,
+    time,
+    usage,
+)
 # What a person might want to smuggle: each text type that crosses must refuse it.
 FREE_TEXT = ("The patient in room 4 asked", "Grüße aus Köln", "a b", "line\nbreak", "", '{"role":"user"}')
 

@@ -64,6 +64,7 @@ class Callers:
             "file_id": "file-" + "1" * 24,
             "upload_id": "upload_" + "1" * 24,
             "batch_id": "batch_" + "1" * 24,
+            "rate_limit_id": "rl_gpt-4o-2024-08-06",
         }
         if "admin_api_keys/" in entry.path:
             return others | {"key_id": made(self.admin.post(ADMIN_KEYS, json={"name": "object"}))["id"]}

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.publisher_key import SignedCertificate, SignedSuccession
+from domicile.boundary.rate_limits import ProjectRateLimit
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import ExternalKeyId, InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
@@ -49,13 +50,15 @@ class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True):
 class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An active project of this region. An archived one is absent: absence disables a project, and never destroys it.
 
-    `external_key_id`: the key of the organization's own that wraps the project's key.
+    `external_key_id`: the key of the organization's own that wraps the project's key. `rate_limits`: those of its own, which a
+    region that reads schema 2 only does not know.
     """
 
     project_id: ProjectId
     organization_id: OrganizationId
     retention: ProjectRetention
     external_key_id: ExternalKeyId | None = None
+    rate_limits: tuple[ProjectRateLimit, ...] = ()
 
 
 class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True):

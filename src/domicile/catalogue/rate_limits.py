@@ -4,15 +4,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-_Limit = Annotated[int, Meta(ge=1, le=2**40)]
+Limit = Annotated[int, Meta(ge=1, le=2**40)]
 
 
 class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """OpenAI's limits of a project and model. None: no such limit."""
 
-    requests_per_minute: _Limit = 10_000
-    tokens_per_minute: _Limit | None = 10_000_000
-    requests_per_day: _Limit | None = None
-    images_per_minute: _Limit | None = None
-    audio_megabytes_per_minute: _Limit | None = None
+    requests_per_minute: Limit = 10_000
+    tokens_per_minute: Limit | None = 10_000_000
+    requests_per_day: Limit | None = None
+    images_per_minute: Limit | None = None
+    audio_megabytes_per_minute: Limit | None = None
     """Of 1,000,000 bytes."""

@@ -50,6 +50,16 @@ def _not_granted(code: str, retention: str, needed: str) -> DomicileError:
     return DomicileError(Category.FORBIDDEN, code, message, param="retention_type")
 
 
+def rate_limit_too_high(name: str, model: str, highest: int) -> DomicileError:
+    """400: a project's limit may be lower than the catalogue's, and never higher. `name`: of the body's member."""
+    return DomicileError(
+        Category.INVALID,
+        "rate_limit_too_high",
+        f"'{name}' of {model} may be at most {highest} here. Ask the operator of this platform for more.",
+        param=name,
+    )
+
+
 def residency_immutable() -> DomicileError:
     """400: a request names another region for a project that exists (C10)."""
     return DomicileError(

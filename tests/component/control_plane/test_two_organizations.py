@@ -39,6 +39,8 @@ PREFIXES = {
     "external_key_id": "extkey_",
     "external_storage_id": "extstore_",
 }
+RATE_LIMIT = "rl_gpt-4o-2024-08-06"
+"""The same in every project."""
 NO_PROJECT = "proj_" + "0" * 24
 """In the bodies of the table; each organization puts a project of its own there."""
 DAY = 1_767_225_600
@@ -72,6 +74,7 @@ async def furnished(platform: Platform) -> Organization:
         "key_id": account["api_key"]["id"],
         "external_key_id": (await platform.external_key(key=key))["id"],
         "external_storage_id": (await platform.external_storage(project["id"], key=key))["id"],
+        "rate_limit_id": RATE_LIMIT,
     }
     # One request of each kind of usage.
     deltas = tuple(_delta(tenant.id, ids, kind.endpoints[0]) for kind in KINDS)
@@ -107,7 +110,7 @@ async def mine(shared: Platform) -> Organization:
 
 
 def absent() -> dict[str, str]:
-    return {name: new_id(prefix) for name, prefix in PREFIXES.items()}
+    return {name: new_id(prefix) for name, prefix in PREFIXES.items()} | {"rate_limit_id": RATE_LIMIT}
 
 
 async def dump(platform: Platform, organization: Organization) -> dict[str, list[Any]]:
@@ -147,7 +150,7 @@ async def test_every_path_of_the_admin_api_is_tried(shared: Platform) -> None:
         if method != "HEAD" and route.path.startswith("/v1/organization")
     }
     assert served == {entry.where for entry in ENTRIES}
-    assert {name for entry in OWNED for name in re.findall(r"{(\w+)}", entry.path)} == set(PREFIXES)
+    assert {name for entry in OWNED for name in re.findall(r"{(\w+)}", entry.path)} == {*PREFIXES, "rate_limit_id"}
 
 
 @SHARED_LOOP
@@ -164,7 +167,7 @@ async def test_what_is_theirs_looks_like_nothing_and_stays_as_it_is(
     assert await ask(shared, entry, theirs.of(entry), mine.admin_key) == nothing
     # And below a project of one's own, with one id of theirs at a time.
     named = re.findall(r"{(\w+)}", entry.path)
-    for foreign in named[1:]:
+    for foreign in set(named[1:]) & set(PREFIXES):
         own = mine.of(entry)
         expected = await ask(shared, entry, own | {foreign: new_id(PREFIXES[foreign])}, mine.admin_key)
         assert expected[0] == 404

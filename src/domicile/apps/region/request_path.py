@@ -20,7 +20,7 @@ from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.jobs.observer import JobObserver
-from domicile.data_plane.limits.rate_limiter import RateLimiter
+from domicile.data_plane.limits.rate_limiter import RateLimiter, rate_limits_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter, MeterObserver
 from domicile.data_plane.policy.residency import ResidencyPolicy
@@ -78,7 +78,7 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    inference = build(meter=meter, limits=RateLimiter(lambda admission: admission.model.rate_limits))
+    inference = build(meter=meter, limits=RateLimiter(rate_limits_of))
     batches = build_batches(
         base,
         content=content,

@@ -22,6 +22,7 @@ SHOWN_AS: Mapping[str, str] = {
     "service_account.created": "service_account.created",
     "service_account.updated": "service_account.updated",
     "service_account.deleted": "service_account.deleted",
+    "rate_limit.updated": "rate_limit.updated",
     "external_key.registered": "external_key.registered",
     "external_key.check_requested": "organization.updated",
     "external_key.removed": "external_key.removed",

@@ -156,6 +156,8 @@ project = Table(
     Column("archived_at_ms", BigInteger),
     # The key of the organization's own, in the same region, that wraps the project's key.
     Column("external_key_id", String),
+    # Limits of its own, a JSON array of `boundary.rate_limits.ProjectRateLimit`.
+    Column("rate_limits", String, nullable=False, server_default="[]"),
     UniqueConstraint("id", "organization_id"),
     ForeignKeyConstraint(
         ("external_key_id", "organization_id", "region"),

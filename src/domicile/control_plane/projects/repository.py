@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from domicile.boundary.rate_limits import ProjectRateLimit, decode_rate_limits, encode_rate_limits
 from domicile.boundary.retention import ProjectRetention
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading, Writing
@@ -26,6 +27,8 @@ class Project:
     archived_at_ms: int | None = None
     external_key_id: str | None = None
     """The organization's own key that wraps the project's key. It never changes."""
+    rate_limits: tuple[ProjectRateLimit, ...] = ()
+    """Those of its own, by model."""
 
     @property
     def status(self) -> str:
@@ -80,6 +83,11 @@ async def rename_project(writing: Writing, project: Project, name: str) -> None:
     await _update(writing, project, {"name": name})
 
 
+async def set_rate_limits(writing: Writing, project: Project) -> None:
+    """Sets the limits of the project's own."""
+    await _update(writing, project, {"rate_limits": encode_rate_limits(project.rate_limits)})
+
+
 async def archive_project(writing: Writing, project: Project, at_ms: int) -> None:
     """Sets the status and the time."""
     await _update(writing, project, {"status": "archived", "archived_at_ms": at_ms})
@@ -102,4 +110,5 @@ def project_of(row: Row[*tuple[Any, ...]]) -> Project:
         created_at_ms=row.created_at_ms,
         archived_at_ms=row.archived_at_ms,
         external_key_id=row.external_key_id,
+        rate_limits=decode_rate_limits(row.rate_limits),
     )

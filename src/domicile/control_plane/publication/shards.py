@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
+from domicile.boundary.rate_limits import decode_rate_limits
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.boundary.snapshot import (
     KeyRecord,
@@ -102,11 +103,16 @@ async def _organizations(reading: Reading, region: str, ids: Collection[str]) ->
 
 async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tuple[ProjectRecord, ...]:
     table = tables.project
-    query = select(table.c.id, table.c.organization_id, table.c.retention, table.c.external_key_id).where(
-        table.c.id.in_(ids), _is_active_in(region)
-    )
+    columns = (table.c.id, table.c.organization_id, table.c.retention, table.c.external_key_id, table.c.rate_limits)
+    query = select(*columns).where(table.c.id.in_(ids), _is_active_in(region))
     return tuple(
-        ProjectRecord(row.id, row.organization_id, ProjectRetention(row.retention), row.external_key_id)
+        ProjectRecord(
+            row.id,
+            row.organization_id,
+            ProjectRetention(row.retention),
+            row.external_key_id,
+            decode_rate_limits(row.rate_limits),
+        )
         for row in await _pages(reading, query, table.c.id)
     )
 

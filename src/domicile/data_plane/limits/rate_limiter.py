@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from enum import IntEnum
 
+from domicile.boundary.rate_limits import effective_rate_limits
 from domicile.boundary.usage import ServiceTier, Usage
 from domicile.catalogue.rate_limits import RateLimits
 from domicile.data_plane import region_errors
@@ -123,6 +124,12 @@ class RateLimiter:
             if not oldest.is_idle(now_s):
                 return
             del self._held[name]
+
+
+def rate_limits_of(admission: Admission) -> RateLimits:
+    """The limits in force for the project and model, by the snapshot that admitted the request."""
+    own, model = admission.caller.project.rate_limits, admission.model
+    return effective_rate_limits(own, model.name, model.rate_limits) if own else model.rate_limits
 
 
 def _limits(limits: RateLimits) -> tuple[int | None, ...]:

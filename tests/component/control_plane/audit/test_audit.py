@@ -74,7 +74,8 @@ async def _objects(platform: Platform, method: str, template: str) -> dict[str, 
         assert (await platform.ask("POST", f"{PROJECTS}/{project['id']}/archive"))[0] == 200
     if (method, template) == ("DELETE", "/operator/v1/projects/{project_id}/destroy"):
         await platform.operate("POST", f"/projects/{project['id']}/destroy")
-    return {"project_id": project["id"], "account_id": account["id"], "key_id": account["api_key"]["id"]}
+    ids = {"project_id": project["id"], "account_id": account["id"], "key_id": account["api_key"]["id"]}
+    return ids | {"rate_limit_id": "rl_gpt-4o-2024-08-06"}
 
 
 BODIES: dict[tuple[str, str], Any] = {
@@ -82,6 +83,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", PROJECTS + "/{project_id}"): {"name": "other"},
     ("POST", PROJECTS + "/{project_id}/archive"): None,
     ("POST", PROJECTS + "/{project_id}/data_retention"): {"retention_type": "none"},
+    ("POST", PROJECTS + "/{project_id}/rate_limits/{rate_limit_id}"): {"max_requests_per_1_minute": 7},
     ("POST", PROJECTS + "/{project_id}/service_accounts"): {"name": "new"},
     ("POST", PROJECTS + "/{project_id}/service_accounts/{account_id}"): {"name": "other"},
     ("DELETE", PROJECTS + "/{project_id}/service_accounts/{account_id}"): None,

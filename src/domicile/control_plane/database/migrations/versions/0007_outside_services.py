@@ -1,4 +1,4 @@
-"""Customers' own keys and buckets, and the exports that a destruction's region reports."""
+"""Customers' own keys and buckets, rate limits of projects, and the exports that a destruction's region reports."""
 
 from typing import Any, Literal
 
@@ -35,6 +35,7 @@ def upgrade() -> None:
     _external_key()
     with op.batch_alter_table("project", recreate=recreate) as table:
         table.add_column(sa.Column("external_key_id", sa.String(), nullable=True))
+        table.add_column(sa.Column("rate_limits", sa.String(), nullable=False, server_default="[]"))
         table.create_foreign_key(
             "fk_project_external_key_id_organization_id_region",
             "external_key",
