@@ -224,6 +224,7 @@ class Targets:
             "project_id": key.project_id,
             "account_id": key.service_account_id,
             "key_id": key.key_id,
+            "rate_limit_id": "rl_gpt-4o-2024-08-06",
             "model": MODEL,
             "image_id": "img_" + "0" * 24,
             # Of no object: for each call of /validate, a region tries the key or the bucket.

@@ -72,6 +72,7 @@ def target(request: pytest.FixtureRequest, installation: Installation, us_key: I
     bearer = {"Authorization": f"Bearer {admin_key}"}
     made = installation.new_key("us")
     objects = {"project_id": made.project_id, "service_account_id": made.service_account_id, "api_key_id": made.key_id}
+    objects["rate_limit_id"] = "rl_gpt-4o-2024-08-06"
     if "{key_id}" in operation.path:
         keys = installation.admin().admin.organization.admin_api_keys
         objects["key_id"] = keys.create(name="to be read or deleted").id

@@ -128,6 +128,8 @@ def test_batches_wait_for_a_worker_which_has_no_listener_but_the_operators(eu: I
     client.batches.cancel(after.id)
 
 
+# Its lease has to run out.
+@pytest.mark.long
 def test_when_a_worker_is_killed_for_good_another_completes_its_batch(eu: Installation, client: OpenAI) -> None:
     count = 300
     batch = new_batch(client, count, "do:slow")
