@@ -1,7 +1,9 @@
 """All that crosses between the planes is ids, enums, integers, times and hashes; frozen; no free text (contract C07)."""
 
 import enum
+import importlib
 import inspect
+import pkgutil
 import re
 import types
 from collections.abc import Iterator
@@ -10,33 +12,13 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
-from domicile.boundary import (
-    audit,
-    enrollment,
-    outside_services,
-    publisher_key,
-    rate_limits,
-    retention,
-    signing,
-    snapshot,
-    snapshot_v2,
-    time,
-    usage,
-)
+from domicile import boundary
 
-MODULES = (
-    audit,
-    enrollment,
-    outside_services,
-    publisher_key,
-    rate_limits,
-    retention,
-    signing,
-    snapshot,
-    snapshot_v2,
-    time,
-    usage,
-)
+MODULES = [
+    importlib.import_module(f"{boundary.__name__}.{each.name}") for each in pkgutil.iter_modules(boundary.__path__)
+]
+"""All of the package: a new module cannot be forgotten here."""
+
 # What a person might want to smuggle: each text type that crosses must refuse it.
 FREE_TEXT = ("The patient in room 4 asked", "Grüße aus Köln", "a b", "line\nbreak", "", '{"role":"user"}')
 
