@@ -54,8 +54,6 @@ class RegionBlock:
     requires: str = "[]"
     port: int = 0
     rows_of: str | None = None
-    extra: str = ""
-    """More of its block."""
 
 
 @dataclass
@@ -145,7 +143,6 @@ usage.report_every_s = 0.5
 data = "{region.code}"
 {self._database(region.code, region.engine_country)}
 enrollment.token_file = "{region.code}/enrollment-token"
-{region.extra}
 {self.region_extra.get(region.code, "")}
 
 [[regions.engines]]

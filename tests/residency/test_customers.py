@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from openai import APIStatusError, OpenAI
 
-from tests.platform.installation import Installation, RegionBlock
+from tests.platform.installation import Installation
 from tests.platform.object_servers import S3_KEY_ID, S3_REGION, S3_SECRET, S3Server, s3_server
 from tests.platform.processes import eventually
 from tests.residency.memory import forms, in_files
@@ -58,8 +58,7 @@ def customer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Customer]:
     with s3_server(folder / "s3") as s3:
         service = f'{{ url = "{s3.url}", credentials_file = "{credentials}", ca_file = "{s3.issuer.ca_file}" }}'
         services = f'{{ signing_region = "{S3_REGION}", country = "DE", kms = {service}, s3 = {service} }}'
-        eu = RegionBlock("eu", '["EEA+CH"]', "DE", '["enterprise", "zdr"]', extra=f"customer_services = [{services}]")
-        installation = Installation(folder / "installation", regions=[RegionBlock("us", '["US"]', "US"), eu])
+        installation = Installation(folder / "installation", region_extra={"eu": f"customer_services = [{services}]"})
         try:
             yield Customer(installation.start(), s3)
         finally:
