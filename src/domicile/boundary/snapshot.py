@@ -14,10 +14,12 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from domicile.boundary.entitlements import Entitlement
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.publisher_key import SignedCertificate, SignedSuccession
 from domicile.boundary.rate_limits import ProjectRateLimit
 from domicile.boundary.retention import ProjectRetention, Retention
+from domicile.boundary.spending import SpendingLimit
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.ids import ExternalKeyId, InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
 
@@ -36,8 +38,8 @@ Count = Annotated[int, Meta(ge=0)]
 SchemaNumber = Annotated[int, Meta(ge=1)]
 
 
-class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """An organization's agreements and retention. Without its name, which is free text."""
+class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """An organization's agreements, retention and spending limit. Without its name, which is free text."""
 
     organization_id: OrganizationId
     enterprise_agreement: bool
@@ -45,13 +47,14 @@ class OrganizationRecord(Struct, frozen=True, forbid_unknown_fields=True):
     zdr_endpoints: tuple[Endpoint, ...]
     enhanced_zdr: bool
     retention: Retention
+    spending: SpendingLimit | None = None
 
 
 class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An active project of this region. An archived one is absent: absence disables a project, and never destroys it.
 
-    `external_key_id`: the key of the organization's own that wraps the project's key. `rate_limits`: those of its own, which a
-    region that reads schema 2 only does not know.
+    `external_key_id`: the key of the organization's own that wraps the project's key. `rate_limits`: those of its own.
+    `entitlements`: those that are in force or will be. A region that reads schema 2 only knows none of the three.
     """
 
     project_id: ProjectId
@@ -59,6 +62,8 @@ class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     retention: ProjectRetention
     external_key_id: ExternalKeyId | None = None
     rate_limits: tuple[ProjectRateLimit, ...] = ()
+    entitlements: tuple[Entitlement, ...] = ()
+    spending: SpendingLimit | None = None
 
 
 class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,8 +112,11 @@ class DirectoryEntry(Struct, frozen=True, forbid_unknown_fields=True):
     host: PublicHost
 
 
-class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The signed content. (`epoch`, `number`) only grows; the operator declares a new epoch after a restore."""
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The signed content. (`epoch`, `number`) only grows; the operator declares a new epoch after a restore.
+
+    `replicas`: the processes of the region that were in contact when it was signed. 0: not known, as in schema 2.
+    """
 
     schema: int
     installation_id: InstallationId
@@ -120,6 +128,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     catalogue_version: CatalogueVersion
     directory: tuple[DirectoryEntry, ...]
     shards: tuple[ShardReference, ...]
+    replicas: Count = 0
 
 
 class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -1,7 +1,7 @@
 """Schema 2 of the snapshot, for regions and control planes of the previous version.
 
-Only the shard differs. The manifest is the same in both schemas. Without records of outside services, both schemas' shards are
-the same bytes, so an upgraded region fetches nothing again.
+The shard differs, and the manifest of schema 2 leaves out `replicas`. Without records of what schema 3 has added, both schemas'
+shards are the same bytes, so an upgraded region fetches nothing again.
 """
 
 import msgspec
@@ -49,8 +49,9 @@ def encode_shard_of_schema_2(shard: Shard) -> bytes | None:
     keys = tuple(key for key in shard.keys if key.project_id in served)
     if not (shard.organizations or projects or keys or shard.tombstones):
         return None
+    organizations = tuple(msgspec.structs.replace(each, spending=None) for each in shard.organizations)
     return msgspec.json.encode(
-        ShardOfSchema2(shard.region, shard.index, shard.organizations, projects, keys, shard.tombstones)
+        ShardOfSchema2(shard.region, shard.index, organizations, projects, keys, shard.tombstones)
     )
 
 

@@ -32,6 +32,7 @@ EventId = Annotated[str, Meta(pattern=r"^audit_log-[0-9A-Za-z]{24}\Z")]
 ExternalKeyId = Annotated[str, Meta(pattern=r"^extkey_[0-9A-Za-z]{24}\Z")]
 ExternalStorageId = Annotated[str, Meta(pattern=r"^extstore_[0-9A-Za-z]{24}\Z")]
 OutsideServiceId = Annotated[str, Meta(pattern=r"^ext(?:key|store)_[0-9A-Za-z]{24}\Z")]
+EntitlementId = Annotated[str, Meta(pattern=r"^ent_[0-9A-Za-z]{24}\Z")]
 FineTunedModelId = Annotated[str, Meta(pattern=r"^ftm_[0-9A-Za-z]{24}\Z")]
 PublicKeyId = Annotated[str, Meta(pattern=r"^pk_[0-9a-f]{16}\Z")]
 

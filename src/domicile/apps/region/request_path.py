@@ -20,6 +20,7 @@ from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.jobs.observer import JobObserver
+from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter, rate_limits_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter, MeterObserver
@@ -78,7 +79,7 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    inference = build(meter=meter, limits=RateLimiter(rate_limits_of))
+    inference = build(meter=meter, limits=RateLimiter(rate_limits_of, LocalQuotas()))
     batches = build_batches(
         base,
         content=content,

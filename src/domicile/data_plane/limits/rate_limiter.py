@@ -1,21 +1,18 @@
-"""Rate limits of a project and model, held in the memory of this process.
+"""Rate limits of a project and model: what a request asks of them, and what its caller is told.
 
 A request takes what it may use at most before it runs, and gives back the rest once its usage is known. So the limits hold
 whatever runs at the same time, and a stream that is cut pays for what it used.
 """
 
 import math
-import time
-from collections import OrderedDict
 from collections.abc import Callable
-from enum import IntEnum
 
 from domicile.boundary.rate_limits import effective_rate_limits
 from domicile.boundary.usage import ServiceTier, Usage
 from domicile.catalogue.rate_limits import RateLimits
 from domicile.data_plane import region_errors
-from domicile.data_plane.limits.bucket import Bucket
 from domicile.data_plane.limits.demand import Demand
+from domicile.data_plane.limits.quotas import Answer, Kind, Limit, Owner, Quotas, Refusal, Standing
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel.errors import DomicileError
@@ -24,20 +21,8 @@ from domicile.kernel.rate_limits import LimitStanding, RateLimitStanding
 _MINUTE_S = 60.0
 _DAY_S = 86_400.0
 _MEGABYTE = 1_000_000
-HELD_MAX = 20_000
-"""Projects and models whose buckets are held. Beyond it the one that asked longest ago is forgotten, once it is full."""
-
-
-class _Kind(IntEnum):
-    """A limit: its place in a request's demands and in `_limits`."""
-
-    REQUESTS = 0
-    TOKENS = 1
-    REQUESTS_A_DAY = 2
-    IMAGES = 3
-    AUDIO = 4
-
-
+_PREPARED_MAX = 4096
+"""Sets of limits whose tuples are kept. There are a few dozen, unless many projects have limits of their own."""
 _NAMES = (
     "requests per min (RPM)",
     "tokens per min (TPM)",
@@ -45,85 +30,40 @@ _NAMES = (
     "images per min",
     "bytes of audio per min",
 )
-_WINDOWS_S = (_MINUTE_S, _MINUTE_S, _DAY_S, _MINUTE_S, _MINUTE_S)
-
-
-class _Held:
-    """The buckets of one project and model, under the limits that were in force when it last asked."""
-
-    __slots__ = ("buckets", "limits")
-
-    def __init__(self, limits: RateLimits, now_s: float) -> None:
-        self.limits = limits
-        self.buckets: dict[int, Bucket] = {}
-        self.change(limits, now_s)
-
-    def change(self, limits: RateLimits, now_s: float) -> None:
-        """Other limits from now on. What was taken stays taken."""
-        self.limits = limits
-        for kind, limit in enumerate(_limits(limits)):
-            bucket = self.buckets.get(kind)
-            if limit is None:
-                self.buckets.pop(kind, None)
-            elif bucket is None:
-                self.buckets[kind] = Bucket(limit, _WINDOWS_S[kind], now_s)
-            else:
-                bucket.change(limit, now_s)
-
-    def is_idle(self, now_s: float) -> bool:
-        """Whether all of it is left, as if it had never asked."""
-        return all(bucket.left(now_s) >= bucket.limit for bucket in self.buckets.values())
 
 
 class RateLimiter:
-    """The `Limits` of one process."""
+    """The `Limits` of a region's requests."""
 
-    def __init__(
-        self, limits_of: Callable[[Admission], RateLimits], now_s: Callable[[], float] = time.monotonic
-    ) -> None:
-        """`limits_of`: those in force for the project and model now. `now_s`: a monotonic clock, in seconds."""
+    def __init__(self, limits_of: Callable[[Admission], RateLimits], quotas: Quotas) -> None:
+        """`limits_of`: those in force for the project and model now. `quotas`: counts them."""
         self._limits_of = limits_of
-        self._now_s = now_s
-        self._held: OrderedDict[tuple[str, str], _Held] = OrderedDict()
+        self._quotas = quotas
+        self._prepared: dict[RateLimits, tuple[Limit, ...]] = {}
 
     async def reserve(self, admission: Admission, demand: Demand) -> Reservation:
         """Take what the request may use at most. Raises 429 when a limit has less left; nothing is taken then."""
-        now_s = self._now_s()
-        buckets = self._of(admission, now_s).buckets
-        demands = (1, demand.tokens, 1, demand.images, demand.audio_bytes)
-        for kind, bucket in buckets.items():
-            if demands[kind] > bucket.left(now_s):
-                raise _refusal(admission.model.name, buckets, kind, demands[kind], now_s)
-        for kind, bucket in buckets.items():
-            bucket.take(demands[kind])
-        return Reservation(admission, ServiceTier.DEFAULT, demand, _standing(buckets, now_s))
+        amounts = (1, demand.tokens, 1, demand.images, demand.audio_bytes)
+        answer = await self._quotas.take(_owner(admission), self._limits(admission), amounts)
+        if answer.refusal is not None:
+            raise _refusal(admission.model.name, answer, answer.refusal, amounts[answer.refusal.kind])
+        return Reservation(admission, ServiceTier.DEFAULT, demand, _shown(answer.standings))
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Give back the tokens that were not used, or take those that were used beyond the reservation."""
-        now_s = self._now_s()
-        tokens = self._of(reservation.admission, now_s).buckets.get(_Kind.TOKENS)
-        if tokens is not None:
-            tokens.left(now_s)
-            tokens.take(usage.input_tokens + usage.output_tokens - reservation.demand.tokens)
+        admission = reservation.admission
+        rest = reservation.demand.tokens - usage.input_tokens - usage.output_tokens
+        if rest:
+            await self._quotas.give_back(_owner(admission), self._limits(admission), Kind.TOKENS, rest)
 
-    def _of(self, admission: Admission, now_s: float) -> _Held:
-        name, limits = (admission.caller.project.project_id, admission.model.name), self._limits_of(admission)
-        held = self._held.get(name)
-        if held is None:
-            held = self._held[name] = _Held(limits, now_s)
-            self._forget_idle(now_s)
-            return held
-        self._held.move_to_end(name)
-        if held.limits is not limits and held.limits != limits:
-            held.change(limits, now_s)
-        return held
-
-    def _forget_idle(self, now_s: float) -> None:
-        while len(self._held) > HELD_MAX:
-            name, oldest = next(iter(self._held.items()))
-            if not oldest.is_idle(now_s):
-                return
-            del self._held[name]
+    def _limits(self, admission: Admission) -> tuple[Limit, ...]:
+        limits = self._limits_of(admission)
+        prepared = self._prepared.get(limits)
+        if prepared is None:
+            if len(self._prepared) >= _PREPARED_MAX:
+                self._prepared.clear()
+            prepared = self._prepared[limits] = _limits(limits)
+        return prepared
 
 
 def rate_limits_of(admission: Admission) -> RateLimits:
@@ -132,32 +72,35 @@ def rate_limits_of(admission: Admission) -> RateLimits:
     return effective_rate_limits(own, model.name, model.rate_limits) if own else model.rate_limits
 
 
-def _limits(limits: RateLimits) -> tuple[int | None, ...]:
+def _owner(admission: Admission) -> Owner:
+    return admission.caller.project.project_id, admission.model.name
+
+
+def _limits(limits: RateLimits) -> tuple[Limit, ...]:
     megabytes = limits.audio_megabytes_per_minute
-    return (
-        limits.requests_per_minute,
-        limits.tokens_per_minute,
-        limits.requests_per_day,
-        limits.images_per_minute,
-        None if megabytes is None else megabytes * _MEGABYTE,
+    values = (
+        (Kind.REQUESTS, limits.requests_per_minute, _MINUTE_S),
+        (Kind.TOKENS, limits.tokens_per_minute, _MINUTE_S),
+        (Kind.REQUESTS_A_DAY, limits.requests_per_day, _DAY_S),
+        (Kind.IMAGES, limits.images_per_minute, _MINUTE_S),
+        (Kind.AUDIO_BYTES, None if megabytes is None else megabytes * _MEGABYTE, _MINUTE_S),
     )
+    return tuple(Limit(kind, limit, window_s) for kind, limit, window_s in values if limit is not None)
 
 
-def _refusal(model: str, buckets: dict[int, Bucket], kind: int, amount: int, now_s: float) -> DomicileError:
-    bucket, standing = buckets[kind], _standing(buckets, now_s)
-    wait_s = bucket.wait_s(amount, now_s)
-    if wait_s is None:
-        return region_errors.request_over_rate_limit(model, _NAMES[kind], bucket.limit, amount, standing)
-    used = bucket.limit - math.floor(bucket.left(now_s))
-    return region_errors.rate_limited(model, _NAMES[kind], bucket.limit, used, amount, wait_s=wait_s, standing=standing)
+def _refusal(model: str, answer: Answer, refusal: Refusal, amount: int) -> DomicileError:
+    name, shown = _NAMES[refusal.kind], _shown(answer.standings)
+    limit, left, _ = answer.standings[refusal.kind]
+    if refusal.wait_s is None:
+        return region_errors.request_over_rate_limit(model, name, limit, amount, shown)
+    used = limit - math.floor(left)
+    return region_errors.rate_limited(model, name, limit, used, amount, wait_s=refusal.wait_s, standing=shown)
 
 
-def _standing(buckets: dict[int, Bucket], now_s: float) -> RateLimitStanding:
-    tokens = buckets.get(_Kind.TOKENS)
-    return RateLimitStanding(
-        _limit_standing(buckets[_Kind.REQUESTS], now_s), None if tokens is None else _limit_standing(tokens, now_s)
-    )
+def _shown(standings: dict[Kind, Standing]) -> RateLimitStanding:
+    tokens = standings.get(Kind.TOKENS)
+    return RateLimitStanding(_shown_one(standings[Kind.REQUESTS]), None if tokens is None else _shown_one(tokens))
 
 
-def _limit_standing(bucket: Bucket, now_s: float) -> LimitStanding:
-    return LimitStanding(bucket.limit, max(0, math.floor(bucket.left(now_s))), bucket.reset_s(now_s))
+def _shown_one(standing: Standing) -> LimitStanding:
+    return LimitStanding(standing.limit, max(0, math.floor(standing.left)), standing.reset_s)

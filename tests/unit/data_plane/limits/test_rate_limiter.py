@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from domicile.boundary.usage import Usage
 from domicile.catalogue.rate_limits import RateLimits
-from domicile.data_plane.limits import rate_limiter
+from domicile.data_plane.limits import quotas
 from domicile.data_plane.limits.bucket import Bucket
 from domicile.data_plane.limits.demand import Demand
+from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
@@ -28,7 +29,8 @@ class Limited:
     def __init__(self, limits: RateLimits = SMALL) -> None:
         self.now_s = 1000.0
         self.limits = limits
-        self.limiter = RateLimiter(lambda _admission: self.limits, lambda: self.now_s)
+        self.quotas = LocalQuotas(lambda: self.now_s)
+        self.limiter = RateLimiter(lambda _admission: self.limits, self.quotas)
 
     def reserve(self, tokens: int = 0, *, project: str = "", model: str = "gpt-4", **demand: int) -> Reservation:
         return asyncio.run(self.limiter.reserve(admission(model, project), Demand(tokens, **demand)))
@@ -146,7 +148,7 @@ def test_other_limits_act_at_once_and_what_was_taken_stays_taken() -> None:
 
 
 def test_only_what_is_full_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limiter, "HELD_MAX", 2)
+    monkeypatch.setattr(quotas, "HELD_MAX", 2)
     limited = Limited(RateLimits(requests_per_minute=1))
     models = ["gpt-4", "gpt-4o", "o1"]
     for model in models:
@@ -156,7 +158,7 @@ def test_only_what_is_full_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
             limited.reserve(model=model)
     limited.now_s += 60
     limited.reserve(model="o3")
-    assert len(limited.limiter._held) <= 2
+    assert len(limited.quotas._held) <= 2
 
 
 @given(st.lists(st.tuples(st.floats(0, 90), st.integers(0, 40)), max_size=60))

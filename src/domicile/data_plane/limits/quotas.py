@@ -1,0 +1,150 @@
+"""The port of counted limits: how much of each quantity an owner may still take.
+
+`RateLimiter` says who may use what, and puts refusals into words. A `Quotas` counts, alone or together with the other processes
+of the region.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+from domicile.data_plane.limits.bucket import Bucket
+
+HELD_MAX = 20_000
+"""Owners whose buckets are held. Beyond it the one that asked longest ago is forgotten, once it is full."""
+
+Owner = tuple[str, ...]
+"""Who has the limits: a project and a model, and a word where the two have several sets of limits."""
+
+
+class Kind(IntEnum):
+    """What a limit counts: its place in a request's amounts."""
+
+    REQUESTS = 0
+    TOKENS = 1
+    REQUESTS_A_DAY = 2
+    IMAGES = 3
+    AUDIO_BYTES = 4
+
+
+class Limit(NamedTuple):
+    """At most `limit` of a kind in each window. It fills up continuously."""
+
+    kind: Kind
+    limit: int
+    window_s: float
+
+
+class Standing(NamedTuple):
+    """Where an owner stands at one limit."""
+
+    limit: int
+    left: float
+    """Negative after requests that used more than they had reserved."""
+    reset_s: float
+    """Seconds until it is full again."""
+
+
+class Refusal(NamedTuple):
+    """The first limit that has less left than was asked for."""
+
+    kind: Kind
+    wait_s: float | None
+    """Seconds until the amount is left. None: it is more than the limit, so it never will be."""
+
+
+class Answer(NamedTuple):
+    """What became of an attempt to take amounts. With a refusal nothing was taken."""
+
+    standings: dict[Kind, Standing]
+    refusal: Refusal | None = None
+
+
+class Quotas(Protocol):
+    """Counts what owners take of their limits."""
+
+    async def take(self, owner: Owner, limits: tuple[Limit, ...], amounts: tuple[int, ...]) -> Answer:
+        """Take all amounts, or nothing. `amounts`: by kind. `limits`: those in force now; what was taken stays taken."""
+        ...
+
+    async def give_back(self, owner: Owner, limits: tuple[Limit, ...], kind: Kind, amount: int) -> None:
+        """Give back what was taken but not used. A negative amount takes what was used beyond it, whatever is left."""
+        ...
+
+
+class LocalQuotas:
+    """The `Quotas` of one process, in its memory. `take` and `give_back` never wait."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """`now_s`: a monotonic clock, in seconds."""
+        self._now_s = now_s
+        self._held: OrderedDict[Owner, _Held] = OrderedDict()
+
+    async def take(self, owner: Owner, limits: tuple[Limit, ...], amounts: tuple[int, ...]) -> Answer:
+        """See `Quotas`."""
+        now_s = self._now_s()
+        buckets = self._of(owner, limits, now_s)
+        for kind, bucket in buckets.items():
+            if amounts[kind] > bucket.left(now_s):
+                return Answer(_standings(buckets, now_s), Refusal(kind, bucket.wait_s(amounts[kind], now_s)))
+        for kind, bucket in buckets.items():
+            bucket.take(amounts[kind])
+        return Answer(_standings(buckets, now_s))
+
+    async def give_back(self, owner: Owner, limits: tuple[Limit, ...], kind: Kind, amount: int) -> None:
+        """See `Quotas`."""
+        now_s = self._now_s()
+        bucket = self._of(owner, limits, now_s).get(kind)
+        if bucket is not None:
+            bucket.left(now_s)
+            bucket.take(-amount)
+
+    def _of(self, owner: Owner, limits: tuple[Limit, ...], now_s: float) -> dict[Kind, Bucket]:
+        held = self._held.get(owner)
+        if held is None:
+            held = self._held[owner] = _Held(limits, now_s)
+            self._forget_idle(now_s)
+            return held.buckets
+        self._held.move_to_end(owner)
+        if held.limits is not limits and held.limits != limits:
+            held.change(limits, now_s)
+        return held.buckets
+
+    def _forget_idle(self, now_s: float) -> None:
+        while len(self._held) > HELD_MAX:
+            owner, oldest = next(iter(self._held.items()))
+            if not oldest.is_idle(now_s):
+                return
+            del self._held[owner]
+
+
+class _Held:
+    """The buckets of one owner, under the limits that were in force when it last asked."""
+
+    __slots__ = ("buckets", "limits")
+
+    def __init__(self, limits: tuple[Limit, ...], now_s: float) -> None:
+        self.buckets: dict[Kind, Bucket] = {}
+        self.change(limits, now_s)
+
+    def change(self, limits: tuple[Limit, ...], now_s: float) -> None:
+        """Other limits from now on. What was taken stays taken."""
+        self.limits = limits
+        before, self.buckets = self.buckets, {}
+        for limit in limits:
+            bucket = before.get(limit.kind)
+            if bucket is None:
+                bucket = Bucket(limit.limit, limit.window_s, now_s)
+            else:
+                bucket.change(limit.limit, now_s)
+            self.buckets[limit.kind] = bucket
+
+    def is_idle(self, now_s: float) -> bool:
+        """Whether all of it is left, as if it had never asked."""
+        return all(bucket.left(now_s) >= bucket.limit for bucket in self.buckets.values())
+
+
+def _standings(buckets: dict[Kind, Bucket], now_s: float) -> dict[Kind, Standing]:
+    return {kind: Standing(bucket.limit, bucket.left(now_s), bucket.reset_s(now_s)) for kind, bucket in buckets.items()}
