@@ -144,6 +144,8 @@ VALID: dict[str, dict[str, Any]] = {
         "provider": {"type": "aws", "bucket": "a-bucket", "region": "us-east-1", "country": "US"},
     },
     "/v1/organization/projects/{project_id}/rate_limits/{rate_limit_id}": {"max_requests_per_1_minute": 100},
+    "/v1/organization/projects/{project_id}/model_permissions": {"mode": "deny_list", "model_ids": ["gpt-4-0613"]},
+    "/v1/organization/projects/{project_id}/ip_allowlist": {"allowed_ips": ["127.0.0.0/8"]},
     "/v1/organization/data_retention": {"retention_type": "modified_abuse_monitoring"},
     "/v1/organization/projects/{project_id}/data_retention": {"retention_type": "organization_default"},
     "/operator/v1/organization": {"enterprise_agreement": True, "zdr_endpoints": ["/v1/chat/completions"]},

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from domicile.boundary.entitlements import Entitlement
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
+from domicile.boundary.permissions import IpNetwork, KeyScope, ModelPermissions
 from domicile.boundary.publisher_key import SignedCertificate, SignedSuccession
 from domicile.boundary.rate_limits import ProjectRateLimit
 from domicile.boundary.retention import ProjectRetention, Retention
@@ -54,7 +55,8 @@ class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """An active project of this region. An archived one is absent: absence disables a project, and never destroys it.
 
     `external_key_id`: the key of the organization's own that wraps the project's key. `rate_limits`: those of its own.
-    `entitlements`: those that are in force or will be. A region that reads schema 2 only knows none of the three.
+    `entitlements`: those that are in force or will be. `models`: None for all models. `networks`: those from which its keys
+    may be used; none for all. A region that reads schema 2 only knows none of these.
     """
 
     project_id: ProjectId
@@ -64,15 +66,18 @@ class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     rate_limits: tuple[ProjectRateLimit, ...] = ()
     entitlements: tuple[Entitlement, ...] = ()
     spending: SpendingLimit | None = None
+    models: ModelPermissions | None = None
+    networks: tuple[IpNetwork, ...] = ()
 
 
-class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True):
-    """A live key of an active project, by the SHA-256 of the whole key."""
+class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A live key of an active project, by the SHA-256 of the whole key. `scopes`: None for a key that may do everything."""
 
     key_id: KeyId
     project_id: ProjectId
     sha256: Sha256
     expires_at_ms: Milliseconds | None
+    scopes: tuple[KeyScope, ...] | None = None
 
 
 class Tombstone(Struct, frozen=True, forbid_unknown_fields=True):

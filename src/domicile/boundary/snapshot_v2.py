@@ -37,16 +37,20 @@ def encode_shard_of_schema_2(shard: Shard) -> bytes | None:
     """The shard in schema 2; None when nothing is left of it.
 
     A project with an external key or an external storage is left out together with its keys, which disables it: an older
-    region would keep its content under the region's own key, in the region's own store.
+    region would keep its content under the region's own key, in the region's own store. A project whose models or networks are
+    restricted and a restricted key are left out too: an older region would not know of it.
     """
     stored_outside = {storage.project_id for storage in shard.external_storages}
     projects = tuple(
         ProjectOfSchema2(project.project_id, project.organization_id, project.retention)
         for project in shard.projects
-        if project.external_key_id is None and project.project_id not in stored_outside
+        if project.external_key_id is None
+        and project.project_id not in stored_outside
+        and project.models is None
+        and not project.networks
     )
     served = {project.project_id for project in projects}
-    keys = tuple(key for key in shard.keys if key.project_id in served)
+    keys = tuple(key for key in shard.keys if key.project_id in served and key.scopes is None)
     if not (shard.organizations or projects or keys or shard.tombstones):
         return None
     organizations = tuple(msgspec.structs.replace(each, spending=None) for each in shard.organizations)

@@ -21,6 +21,7 @@ from domicile.control_plane.principals.authentication import Authentication
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion, Operator
 from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
+from domicile.control_plane.projects.permission_endpoints import PermissionEndpoints
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
@@ -46,6 +47,7 @@ class Endpoints:
     organizations: OrganizationEndpoints
     projects: ProjectEndpoints
     rate_limits: RateLimitEndpoints
+    permissions: PermissionEndpoints
     destruction: DestructionEndpoints
     external_keys: ExternalKeyEndpoints
     external_storage: ExternalStorageEndpoints
@@ -83,6 +85,18 @@ def admin_routes(
         admin(f"{project}/archive", POST=of.projects.archive),
         admin(f"{project}/rate_limits", GET=of.rate_limits.page),
         admin(f"{project}/rate_limits/{{rate_limit_id}}", POST=of.rate_limits.modify),
+        admin(
+            f"{project}/model_permissions",
+            GET=of.permissions.get_models,
+            POST=of.permissions.set_models,
+            DELETE=of.permissions.delete_models,
+        ),
+        admin(
+            f"{project}/ip_allowlist",
+            GET=of.permissions.get_networks,
+            POST=of.permissions.set_networks,
+            DELETE=of.permissions.delete_networks,
+        ),
         admin(f"{project}/data_retention", GET=of.retention.get_of_project, POST=of.retention.modify_of_project),
         admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
         admin(account, GET=of.accounts.get, POST=of.accounts.modify, DELETE=of.accounts.delete),

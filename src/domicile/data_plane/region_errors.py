@@ -45,6 +45,37 @@ def model_not_found(model: str) -> DomicileError:
     )
 
 
+def model_not_permitted(project_id: str, model: str) -> DomicileError:
+    """403 in OpenAI's words: the project's list of models does not allow this one."""
+    return DomicileError(
+        Category.FORBIDDEN,
+        "model_not_found",
+        f"Project `{project_id}` does not have access to model `{model}`. Use a model that GET /v1/models lists, or ask your "
+        "organization's admin to change the project's model permissions.",
+        param="model",
+    )
+
+
+def missing_scope(scope: str) -> DomicileError:
+    """401 in OpenAI's words and with its status: the key is restricted, and may not do this."""
+    return DomicileError(
+        Category.UNAUTHENTICATED,
+        "missing_scope",
+        f"You have insufficient permissions for this operation. Missing scopes: {scope}. Use another key of the project, or "
+        "ask your organization's admin for a key with this scope.",
+    )
+
+
+def ip_not_authorized() -> DomicileError:
+    """401, OpenAI's status: the project's keys may not be used from the client's address."""
+    return DomicileError(
+        Category.UNAUTHENTICATED,
+        "ip_not_authorized",
+        "Your IP address is not on the IP allowlist of this project. Send the request from an allowed address, or ask your "
+        "organization's admin to change the list.",
+    )
+
+
 def model_not_eligible(model: str, endpoint: str, region: str, eligible: list[str]) -> DomicileError:
     """400 for a known model that the catalogue does not allow for the endpoint in this region. `eligible`: those it allows."""
     names = ", ".join(eligible) if eligible else "none"

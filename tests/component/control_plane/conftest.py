@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from domicile.apps.control.composition import control_plane
+from domicile.control_plane.publication import snapshot_feed
 from domicile.settings.database import DatabaseSettings
 from domicile.settings.installation import Installation
 from tests.component.control_plane.platform_under_test import (
@@ -21,6 +22,12 @@ from tests.component.control_plane.platform_under_test import (
 
 NewDatabase = Callable[[], DatabaseSettings]
 TakeAway = Callable[[Platform], AbstractAsyncContextManager[None]]
+
+
+@pytest.fixture(autouse=True)
+def brief_acknowledgements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A double of a region polls only when a test asks, so a change would wait for its whole patience."""
+    monkeypatch.setattr(snapshot_feed, "ACKNOWLEDGEMENT_S", 0.05)
 
 
 @pytest.fixture(scope="session")

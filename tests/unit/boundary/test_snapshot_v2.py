@@ -1,13 +1,27 @@
 """What a region of the previous version is told, and what it is not."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from domicile.boundary.entitlements import Entitlement
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
+from domicile.boundary.permissions import KeyScope, ModelPermissions, PermissionMode
+from domicile.boundary.rate_limits import ProjectRateLimit
 from domicile.boundary.snapshot import Shard, Tombstone, digest, encode_shard
 from domicile.boundary.snapshot_v2 import decode_shard_of_schema_2, encode_shard_of_schema_2
-from tests.unit.data_plane.region_parts import NOW_MS, ORGANIZATION, PROJECT, key_record, new_key, project_record
+from domicile.boundary.spending import SpendingLimit
+from tests.unit.data_plane.region_parts import (
+    NOW_MS,
+    ORGANIZATION,
+    PROJECT,
+    key_record,
+    new_key,
+    organization_record,
+    project_record,
+)
 
 OTHER = "proj_" + "D" * 24
 EXTERNAL_KEY = "extkey_" + "K" * 24
@@ -48,6 +62,31 @@ def test_a_project_with_an_external_key_is_absent_with_its_keys() -> None:
 def test_a_project_with_an_external_storage_is_absent_with_its_keys() -> None:
     """An older region would keep its content in the region's own store."""
     assert read(encode_shard_of_schema_2(replace(TWO, external_storages=STORAGES))) == OTHER_ALONE
+
+
+@pytest.mark.parametrize(
+    "restriction",
+    [{"models": ModelPermissions(PermissionMode.DENY_LIST, ("gpt-4-0613",))}, {"networks": ("10.0.0.0/8",)}],
+)
+def test_a_restricted_project_is_absent_with_its_keys(restriction: dict[str, Any]) -> None:
+    """An older region would let it do what is forbidden."""
+    restricted = replace(TWO, projects=(replace(TWO.projects[0], **restriction), TWO.projects[1]))
+    assert read(encode_shard_of_schema_2(restricted)) == OTHER_ALONE
+
+
+def test_a_restricted_key_is_absent() -> None:
+    restricted = replace(TWO, keys=(replace(TWO.keys[0], scopes=(KeyScope.ALL_READ,)), TWO.keys[1]))
+    assert read(encode_shard_of_schema_2(restricted)) == replace(TWO, keys=TWO.keys[1:])
+
+
+def test_what_an_older_region_cannot_read_is_left_out() -> None:
+    limit = SpendingLimit(limit=5, month=600, elsewhere=1)
+    entitlement = Entitlement("ent_" + "1" * 24, ("gpt-4-0613",), 1, 1, 0, 1)
+    rate_limit = ProjectRateLimit("gpt-4-0613", requests_per_minute=1)
+    with_all = replace(TWO.projects[0], spending=limit, entitlements=(entitlement,), rate_limits=(rate_limit,))
+    organization = organization_record(spending=limit)
+    shard = replace(TWO, organizations=(organization,), projects=(with_all, TWO.projects[1]))
+    assert read(encode_shard_of_schema_2(shard)) == replace(TWO, organizations=(replace(organization, spending=None),))
 
 
 def test_a_shard_of_which_nothing_is_left_is_not_served() -> None:

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from starlette.routing import Route
@@ -16,6 +17,7 @@ from domicile.catalogue.catalogue import Catalogue
 from domicile.control_plane import secret_files
 from domicile.control_plane.first_start import InstallationIdentity
 from domicile.control_plane.grace import GraceCounter
+from domicile.control_plane.keys.last_used import AdminKeyUses
 from domicile.control_plane.publication.publisher import Publisher
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
@@ -37,6 +39,7 @@ class ControlPlane:
     publisher: Publisher
     database: Database
     grace: GraceCounter
+    admin_key_uses: AdminKeyUses
 
 
 @contextlib.asynccontextmanager
@@ -54,9 +57,10 @@ async def control_plane(
         base = await build_foundation(installation, database, catalogue, clock)
         regions = await open_regions(base)
         await base.publisher.open()
-        listeners = build_listeners(base, build_endpoints(base, regions), regions, operator_keys)
+        uses = AdminKeyUses(database, clock)
+        listeners = build_listeners(base, build_endpoints(base, regions), regions, operator_keys, uses.used)
         grace = GraceCounter(database, monotonic)
-        async with _serving(listeners.servers, base.publisher, grace):
+        async with _serving(listeners.servers, base.publisher, (grace.run(), uses.run())):
             log.info(
                 "started",
                 installation=base.identity.installation_id,
@@ -71,18 +75,23 @@ async def control_plane(
                 publisher=base.publisher,
                 database=database,
                 grace=grace,
+                admin_key_uses=uses,
             )
 
 
 @contextlib.asynccontextmanager
-async def _serving(servers: Sequence[HttpServer], publisher: Publisher, grace: GraceCounter) -> AsyncIterator[None]:
+async def _serving(
+    servers: Sequence[HttpServer], publisher: Publisher, jobs: Iterable[Coroutine[Any, Any, None]]
+) -> AsyncIterator[None]:
+    """`jobs`: run until the end, and are cancelled then."""
     async with asyncio.TaskGroup() as group:
         group.create_task(publisher.run())
-        counting = group.create_task(grace.run())
+        running = [group.create_task(job) for job in jobs]
         async with serving(servers):
             try:
                 yield
             finally:
                 # Otherwise open polls would keep the listeners draining until the drain timeout.
                 publisher.close()
-                counting.cancel()
+                for job in running:
+                    job.cancel()

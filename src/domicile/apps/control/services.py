@@ -23,6 +23,8 @@ from domicile.control_plane.organizations.service import Organizations
 from domicile.control_plane.projects.destruction import Destructions
 from domicile.control_plane.projects.destruction_endpoints import DestructionEndpoints
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
+from domicile.control_plane.projects.permission_endpoints import PermissionEndpoints
+from domicile.control_plane.projects.permissions import ProjectPermissions
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
 from domicile.control_plane.projects.rate_limits import ProjectRateLimits
 from domicile.control_plane.projects.service import Projects
@@ -115,6 +117,7 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
         projects=ProjectEndpoints(Projects(reader, changes, base.installation)),
         rate_limits=RateLimitEndpoints(ProjectRateLimits(reader, changes, base.installation, base.catalogue)),
+        permissions=PermissionEndpoints(ProjectPermissions(reader, changes, base.installation, base.catalogue)),
         destruction=DestructionEndpoints(Destructions(reader, changes), base.clock),
         external_keys=ExternalKeyEndpoints(external_keys),
         external_storage=ExternalStorageEndpoints(external_storages),

@@ -1,6 +1,6 @@
 """Builds the two listeners of the control plane: the Admin and operator API, and the boundary."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.routing import Route
@@ -36,12 +36,23 @@ class Listeners:
 
 
 def build_listeners(
-    base: ControlFoundation, endpoints: Endpoints, regions: Regions, operator_keys: OperatorKeys
+    base: ControlFoundation,
+    endpoints: Endpoints,
+    regions: Regions,
+    operator_keys: OperatorKeys,
+    used: Callable[[str], None],
 ) -> Listeners:
-    """Bind both listeners. Raises OSError if a port is taken, `CertificateError` for an unusable certificate."""
+    """Bind both listeners. `used`: told the id of each accepted admin key.
+
+    Raises OSError if a port is taken, `CertificateError` for an unusable certificate.
+    """
     settings = base.installation.control
     authentication = Authentication(
-        base.reader, base.clock, installation_id=base.identity.installation_id, operator_keys=operator_keys
+        base.reader,
+        base.clock,
+        installation_id=base.identity.installation_id,
+        operator_keys=operator_keys,
+        used=used,
     )
     registry = new_registry()
     observer = HttpMetrics(registry)

@@ -158,6 +158,10 @@ project = Table(
     Column("external_key_id", String),
     # Limits of its own, a JSON array of `boundary.rate_limits.ProjectRateLimit`.
     Column("rate_limits", String, nullable=False, server_default="[]"),
+    # A JSON object (`boundary.permissions.ModelPermissions`). Absent where all models may be used.
+    Column("model_permissions", String),
+    # Networks from which its keys may be used, a JSON array. Empty: all.
+    Column("networks", String, nullable=False, server_default="[]"),
     UniqueConstraint("id", "organization_id"),
     ForeignKeyConstraint(
         ("external_key_id", "organization_id", "region"),
@@ -236,6 +240,10 @@ api_key = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger),
     Column("revoked_at_ms", BigInteger),
+    # A JSON array of `boundary.permissions.KeyScope`. Absent for a key that may do everything.
+    Column("scopes", String),
+    # The minute of the last usage that its region has reported.
+    Column("last_used_at_ms", BigInteger),
     ForeignKeyConstraint(
         ("service_account_id", "project_id", "organization_id"),
         ("service_account.id", "service_account.project_id", "service_account.organization_id"),
@@ -257,6 +265,8 @@ admin_key = Table(
     Column("expires_at_ms", BigInteger),
     # A deleted key stays as a row: it is a cursor for clients that page through the list.
     Column("deleted_at_ms", BigInteger),
+    # Exact to the minute.
+    Column("last_used_at_ms", BigInteger),
     CheckConstraint("length(sha256) = 32", name="sha256"),
     CheckConstraint("length(last_four) = 4", name="last_four"),
     Index(None, "organization_id", "created_at_ms", "id"),

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from domicile.boundary.permissions import KeyScope
 from domicile.control_plane.idempotency import read_attempt
 from domicile.control_plane.keys.repository import AdminKey, ProjectKey, ServiceAccount
 from domicile.control_plane.keys.service import AdminKeys, Expiry, NewProjectKey, ProjectKeys, ServiceAccounts
@@ -102,7 +103,6 @@ class ServiceAccountEndpoints:
     async def create_key(self, administrator: Administrator, request: Request) -> Response:
         """Creates a key for the account. Only this answer shows its value."""
         body = await read_json(request, _CreateKey, limit_bytes=BODY_LIMIT)
-        _refuse_scopes(body.scopes)
         path = request.path_params
         key = await self._accounts.create_key(
             administrator,
@@ -110,6 +110,7 @@ class ServiceAccountEndpoints:
             path["account_id"],
             name=body.name or "Secret Key",
             expiry=Expiry(body.expires_at, body.expires_in_seconds),
+            scopes=_scopes(body.scopes),
             attempt=read_attempt(administrator, request, body),
         )
         return json_response(_new_key(key))
@@ -186,12 +187,22 @@ class AdminKeyEndpoints:
         return json_response(_deleted("organization.admin_api_key", key_id))
 
 
-def _refuse_scopes(scopes: list[str] | None) -> None:
-    if scopes and scopes != ["all"]:
-        raise errors.unsupported_parameter(
-            "scopes",
-            "Keys cannot be restricted yet. Leave 'scopes' out: the key may then do everything in its project.",
+def _scopes(names: list[str] | None) -> tuple[KeyScope, ...] | None:
+    """The scopes of a new key. None for a key that may do everything: with no list, an empty one, or `all`."""
+    if not names or names == ["all"]:
+        return None
+    if not set(names) <= set(KeyScope):
+        raise errors.invalid_value(
+            f"'scopes' may hold: {', '.join(KeyScope)}. Leave it out for a key that may do everything.", "scopes"
         )
+    return tuple(sorted(KeyScope(name) for name in set(names)))
+
+
+def _permissions(scopes: tuple[KeyScope, ...] | None) -> dict[str, Any]:
+    """What the key may do, as OpenAI's key pages name it, and its scopes."""
+    if scopes is None:
+        return {"permissions": "all", "scopes": ["all"]}
+    return {"permissions": "read_only" if scopes == (KeyScope.ALL_READ,) else "restricted", "scopes": list(scopes)}
 
 
 def _account(account: ServiceAccount) -> dict[str, Any]:
@@ -212,6 +223,7 @@ def _new_key(new: NewProjectKey) -> dict[str, Any]:
         "value": new.secret.value,
         "created_at": seconds(new.key.created_at_ms),
         "expires_at": _seconds(new.key.expires_at_ms),
+        **_permissions(new.key.scopes),
     }
 
 
@@ -225,7 +237,8 @@ def _key(project: Project, key: ProjectKey) -> dict[str, Any]:
         "redacted_value": api_keys.redacted(project.region, key.last_four),
         "created_at": seconds(key.created_at_ms),
         "expires_at": _seconds(key.expires_at_ms),
-        "last_used_at": None,
+        "last_used_at": _seconds(key.last_used_at_ms),
+        **_permissions(key.scopes),
         "owner_project_access": _access(project),
         "owner": {"type": "service_account", "service_account": account},
     }
@@ -239,7 +252,7 @@ def _admin_key(key: AdminKey) -> dict[str, Any]:
         "redacted_value": api_keys.redacted(api_keys.ADMIN, key.last_four),
         "created_at": seconds(key.created_at_ms),
         "expires_at": _seconds(key.expires_at_ms),
-        "last_used_at": None,
+        "last_used_at": _seconds(key.last_used_at_ms),
         # OpenAI's shape, in which a person owns the key. Domicile has no persons, so their members are absent: the
         # specification allows that, but not null.
         "owner": {"type": "user", "object": "organization.user", "role": "owner"},

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 
+from domicile.boundary.permissions import KeyScope, decode_scopes, encode_scopes
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.paging import read_page
@@ -36,6 +37,9 @@ class ProjectKey:
     last_four: str
     created_at_ms: int
     expires_at_ms: int | None
+    scopes: tuple[KeyScope, ...] | None = None
+    """None: the key may do everything."""
+    last_used_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class AdminKey:
     last_four: str
     created_at_ms: int
     expires_at_ms: int | None
+    last_used_at_ms: int | None = None
 
 
 async def get_account(reading: Reading, project: Project, account_id: str) -> ServiceAccount:
@@ -129,6 +134,7 @@ async def insert_key(writing: Writing, key: ProjectKey, sha256: bytes) -> None:
             last_four=key.last_four,
             created_at_ms=key.created_at_ms,
             expires_at_ms=key.expires_at_ms,
+            scopes=None if key.scopes is None else encode_scopes(key.scopes),
         )
     )
 
@@ -239,8 +245,26 @@ def _key(row: Row[*tuple[Any, ...]]) -> ProjectKey:
         row.account_role,
         row.account_created_at_ms,
     )
-    return ProjectKey(row.id, row.project_id, account, row.name, row.last_four, row.created_at_ms, row.expires_at_ms)
+    return ProjectKey(
+        row.id,
+        row.project_id,
+        account,
+        row.name,
+        row.last_four,
+        row.created_at_ms,
+        row.expires_at_ms,
+        None if row.scopes is None else decode_scopes(row.scopes),
+        row.last_used_at_ms,
+    )
 
 
 def _admin_key(row: Row[*tuple[Any, ...]]) -> AdminKey:
-    return AdminKey(row.id, row.organization_id, row.name, row.last_four, row.created_at_ms, row.expires_at_ms)
+    return AdminKey(
+        row.id,
+        row.organization_id,
+        row.name,
+        row.last_four,
+        row.created_at_ms,
+        row.expires_at_ms,
+        row.last_used_at_ms,
+    )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from domicile.boundary.permissions import KeyScope
 from domicile.control_plane.audit.repository import Event
 from domicile.control_plane.changes import Change, Changes
 from domicile.control_plane.database.transactions import Reader, Writing
@@ -138,9 +139,13 @@ class ServiceAccounts:
         *,
         name: str,
         expiry: Expiry,
+        scopes: tuple[KeyScope, ...] | None = None,
         attempt: Attempt | None = None,
     ) -> NewProjectKey:
-        """Creates a key for the account. A repeated call returns the same key with a fresh secret."""
+        """Creates a key for the account. A repeated call returns the same key with a fresh secret.
+
+        `scopes`: all that the key may do. None: everything.
+        """
         async with self._changes.begin(administrator) as change:
             project = await get_project(change, administrator.organization_id, project_id)
             account = await get_account(change, project, account_id)
@@ -148,7 +153,7 @@ class ServiceAccounts:
             made = await find_made(change, attempt, change.now_ms)
             if made is not None:
                 return await self._show_again(change, project, made.resource_id)
-            return await self._make_key(change, project, account, name, expiry, attempt)
+            return await self._make_key(change, project, account, name, expiry, scopes, attempt)
 
     async def modify(
         self, administrator: Administrator, project_id: str, account_id: str, *, name: str | None, role: str | None
@@ -182,12 +187,15 @@ class ServiceAccounts:
         account: ServiceAccount,
         name: str,
         expiry: Expiry,
+        scopes: tuple[KeyScope, ...] | None = None,
         attempt: Attempt | None = None,
     ) -> NewProjectKey:
         expires_at_ms = expiry.at_ms(change.now_ms)
         secret = api_keys.generate(project.region, self._installation_id)
-        key = ProjectKey(new_id("key_"), project.id, account, name, secret.last_four, change.now_ms, expires_at_ms)
-        detail = {"data": {"scopes": []}, "service_account_id": account.id}
+        key = ProjectKey(
+            new_id("key_"), project.id, account, name, secret.last_four, change.now_ms, expires_at_ms, scopes
+        )
+        detail = {"data": {"scopes": list(scopes or ())}, "service_account_id": account.id}
         writing = await change.record(_event("api_key.created", key.id, project, detail))
         await insert_key(writing, key, secret.sha256)
         await remember(writing, attempt, change.now_ms, key.id)

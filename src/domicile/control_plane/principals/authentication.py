@@ -1,5 +1,7 @@
 """Turns a key or a signature into a principal. Services take principals as arguments, so no check can be skipped."""
 
+from collections.abc import Callable
+
 import msgspec
 from sqlalchemy import or_, select
 from starlette.datastructures import Headers
@@ -20,11 +22,21 @@ from domicile.web.presented_key import presented_key
 class Authentication:
     """Checks the keys and signatures of both listeners."""
 
-    def __init__(self, reader: Reader, clock: Clock, *, installation_id: str, operator_keys: OperatorKeys) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        clock: Clock,
+        *,
+        installation_id: str,
+        operator_keys: OperatorKeys,
+        used: Callable[[str], None] = lambda _key_id: None,
+    ) -> None:
+        """`used`: told the id of each accepted admin key."""
         self._reader = reader
         self._clock = clock
         self._installation_id = installation_id
         self._operator_keys = operator_keys
+        self._used = used
 
     def admin_key(self, headers: Headers) -> str:
         """The request's admin key, checked by its form only. Raises 401 for a malformed key, 403 for a project's key."""
@@ -54,6 +66,7 @@ class Authentication:
         organization = headers.get("openai-organization")
         if organization is not None and organization != found.organization_id:
             raise errors.mismatched_project("OpenAI-Organization")
+        self._used(found.admin_key_id)
         return found
 
     def operator(self, headers: Headers) -> Operator:

@@ -5,6 +5,13 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
+from domicile.boundary.permissions import (
+    ModelPermissions,
+    decode_model_permissions,
+    decode_networks,
+    encode_model_permissions,
+    encode_networks,
+)
 from domicile.boundary.rate_limits import ProjectRateLimit, decode_rate_limits, encode_rate_limits
 from domicile.boundary.retention import ProjectRetention
 from domicile.control_plane.database import tables
@@ -29,6 +36,10 @@ class Project:
     """The organization's own key that wraps the project's key. It never changes."""
     rate_limits: tuple[ProjectRateLimit, ...] = ()
     """Those of its own, by model."""
+    model_permissions: ModelPermissions | None = None
+    """None: it may use every model."""
+    networks: tuple[str, ...] = ()
+    """Those from which its keys may be used. Empty: all."""
 
     @property
     def status(self) -> str:
@@ -88,6 +99,13 @@ async def set_rate_limits(writing: Writing, project: Project) -> None:
     await _update(writing, project, {"rate_limits": encode_rate_limits(project.rate_limits)})
 
 
+async def set_permissions(writing: Writing, project: Project) -> None:
+    """Sets the models and the networks of the project."""
+    models = project.model_permissions
+    column = None if models is None else encode_model_permissions(models)
+    await _update(writing, project, {"model_permissions": column, "networks": encode_networks(project.networks)})
+
+
 async def archive_project(writing: Writing, project: Project, at_ms: int) -> None:
     """Sets the status and the time."""
     await _update(writing, project, {"status": "archived", "archived_at_ms": at_ms})
@@ -111,4 +129,6 @@ def project_of(row: Row[*tuple[Any, ...]]) -> Project:
         archived_at_ms=row.archived_at_ms,
         external_key_id=row.external_key_id,
         rate_limits=decode_rate_limits(row.rate_limits),
+        model_permissions=decode_model_permissions(row.model_permissions),
+        networks=decode_networks(row.networks),
     )

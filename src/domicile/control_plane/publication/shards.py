@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
+from domicile.boundary.permissions import decode_model_permissions, decode_networks, decode_scopes
 from domicile.boundary.rate_limits import decode_rate_limits
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.boundary.snapshot import (
@@ -103,8 +104,8 @@ async def _organizations(reading: Reading, region: str, ids: Collection[str]) ->
 
 async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tuple[ProjectRecord, ...]:
     table = tables.project
-    columns = (table.c.id, table.c.organization_id, table.c.retention, table.c.external_key_id, table.c.rate_limits)
-    query = select(*columns).where(table.c.id.in_(ids), _is_active_in(region))
+    columns = ("id", "organization_id", "retention", "external_key_id", "rate_limits", "model_permissions", "networks")
+    query = select(*(table.c[name] for name in columns)).where(table.c.id.in_(ids), _is_active_in(region))
     return tuple(
         ProjectRecord(
             row.id,
@@ -112,6 +113,8 @@ async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tupl
             ProjectRetention(row.retention),
             row.external_key_id,
             decode_rate_limits(row.rate_limits),
+            models=decode_model_permissions(row.model_permissions),
+            networks=decode_networks(row.networks),
         )
         for row in await _pages(reading, query, table.c.id)
     )
@@ -120,7 +123,7 @@ async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tupl
 async def _keys(reading: Reading, region: str, ids: Collection[str], now_ms: int) -> tuple[KeyRecord, ...]:
     key, project = tables.api_key, tables.project
     query = (
-        select(key.c.id, key.c.project_id, key.c.sha256, key.c.expires_at_ms)
+        select(key.c.id, key.c.project_id, key.c.sha256, key.c.expires_at_ms, key.c.scopes)
         .join(project, project.c.id == key.c.project_id)
         .where(
             key.c.project_id.in_(ids),
@@ -130,7 +133,16 @@ async def _keys(reading: Reading, region: str, ids: Collection[str], now_ms: int
         )
     )
     rows = await _pages(reading, query, key.c.id)
-    return tuple(KeyRecord(row.id, row.project_id, row.sha256, row.expires_at_ms) for row in rows)
+    return tuple(
+        KeyRecord(
+            row.id,
+            row.project_id,
+            row.sha256,
+            row.expires_at_ms,
+            None if row.scopes is None else decode_scopes(row.scopes),
+        )
+        for row in rows
+    )
 
 
 async def _tombstones(reading: Reading, region: str, ids: Collection[str], now_ms: int) -> tuple[Tombstone, ...]:

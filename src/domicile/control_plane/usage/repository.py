@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select, update
 
 from domicile.boundary.usage import Usage, UsageDelta
 from domicile.control_plane.database import tables
@@ -50,6 +50,19 @@ async def add_usage(writing: Writing, region: str, deltas: Iterable[UsageDelta],
         set_={name: case((sum_ > MINUTE_MAX, MINUTE_MAX), else_=sum_) for name, sum_ in sums.items()},
     )
     await writing.execute_many(statement, rows)
+    await _mark_used(writing, rows)
+
+
+async def _mark_used(writing: Writing, rows: Iterable[dict[str, Any]]) -> None:
+    """Sets when each key was last used: one statement for each minute of the report, of which there are one or two."""
+    keys: dict[int, set[str]] = {}
+    for row in rows:
+        keys.setdefault(row["minute"], set()).add(row["key_id"])
+    key = tables.api_key
+    for minute, ids in sorted(keys.items()):
+        at_ms = minute * 60_000
+        earlier = or_(key.c.last_used_at_ms.is_(None), key.c.last_used_at_ms < at_ms)
+        await writing.execute(update(key).where(key.c.id.in_(sorted(ids)), earlier).values(last_used_at_ms=at_ms))
 
 
 def _summed(region: str, deltas: Iterable[UsageDelta], now: int) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from starlette.routing import Route
 
+from domicile.boundary.permissions import KeyScope
 from domicile.data_plane.files.service import FileService
 from domicile.data_plane.files.uploads import UploadService
 from domicile.data_plane.http.audio import Audio
@@ -47,6 +48,7 @@ class RegionEndpoints:
 def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     """The route of each path, in the order of matching."""
     inference = endpoints.inference
+    chat = ChatCompletions(inference)
     images = Images(inference, endpoints.image_links)
     audio = Audio(inference)
     files = Files(endpoints.policy, endpoints.files)
@@ -55,30 +57,34 @@ def region_routes(endpoints: RegionEndpoints) -> list[Route]:
     return [
         Route("/healthz", for_anybody(endpoints.health.alive), methods=["GET"]),
         Route("/readyz", for_anybody(endpoints.health.ready), methods=["GET"]),
-        Route("/v1/models", for_caller(endpoints.models.list), methods=["GET"]),
-        Route("/v1/models/{model:path}", for_caller(endpoints.models.get), methods=["GET"]),
-        Route("/v1/chat/completions", for_caller(ChatCompletions(inference).create), methods=["POST"]),
-        Route("/v1/audio/transcriptions", for_caller(audio.transcribe), methods=["POST"]),
-        Route("/v1/audio/translations", for_caller(audio.translate), methods=["POST"]),
-        Route("/v1/audio/speech", for_caller(audio.speak), methods=["POST"]),
-        Route("/v1/completions", for_caller(Completions(inference).create), methods=["POST"]),
-        Route("/v1/embeddings", for_caller(Embeddings(inference).create), methods=["POST"]),
-        Route("/v1/files", for_caller(files.list), methods=["GET"]),
-        Route("/v1/files", for_caller(files.create), methods=["POST"]),
-        Route("/v1/files/{file_id}", for_caller(files.get), methods=["GET"]),
-        Route("/v1/files/{file_id}", for_caller(files.delete), methods=["DELETE"]),
-        Route("/v1/files/{file_id}/content", for_caller(files.content), methods=["GET"]),
-        Route("/v1/uploads", for_caller(uploads.create), methods=["POST"]),
-        Route("/v1/uploads/{upload_id}/parts", for_caller(uploads.add_part), methods=["POST"]),
-        Route("/v1/uploads/{upload_id}/complete", for_caller(uploads.complete), methods=["POST"]),
-        Route("/v1/uploads/{upload_id}/cancel", for_caller(uploads.cancel), methods=["POST"]),
-        Route("/v1/images/generations", for_caller(images.create), methods=["POST"]),
+        Route("/v1/models", for_caller(KeyScope.MODEL_READ, endpoints.models.list), methods=["GET"]),
+        Route("/v1/models/{model:path}", for_caller(KeyScope.MODEL_READ, endpoints.models.get), methods=["GET"]),
+        Route(
+            "/v1/chat/completions",
+            for_caller(KeyScope.CHAT_COMPLETIONS, chat.create),
+            methods=["POST"],
+        ),
+        Route("/v1/audio/transcriptions", for_caller(KeyScope.AUDIO, audio.transcribe), methods=["POST"]),
+        Route("/v1/audio/translations", for_caller(KeyScope.AUDIO, audio.translate), methods=["POST"]),
+        Route("/v1/audio/speech", for_caller(KeyScope.AUDIO, audio.speak), methods=["POST"]),
+        Route("/v1/completions", for_caller(KeyScope.COMPLETIONS, Completions(inference).create), methods=["POST"]),
+        Route("/v1/embeddings", for_caller(KeyScope.EMBEDDINGS, Embeddings(inference).create), methods=["POST"]),
+        Route("/v1/files", for_caller(KeyScope.FILES_READ, files.list), methods=["GET"]),
+        Route("/v1/files", for_caller(KeyScope.FILES_WRITE, files.create), methods=["POST"]),
+        Route("/v1/files/{file_id}", for_caller(KeyScope.FILES_READ, files.get), methods=["GET"]),
+        Route("/v1/files/{file_id}", for_caller(KeyScope.FILES_WRITE, files.delete), methods=["DELETE"]),
+        Route("/v1/files/{file_id}/content", for_caller(KeyScope.FILES_READ, files.content), methods=["GET"]),
+        Route("/v1/uploads", for_caller(KeyScope.FILES_WRITE, uploads.create), methods=["POST"]),
+        Route("/v1/uploads/{upload_id}/parts", for_caller(KeyScope.FILES_WRITE, uploads.add_part), methods=["POST"]),
+        Route("/v1/uploads/{upload_id}/complete", for_caller(KeyScope.FILES_WRITE, uploads.complete), methods=["POST"]),
+        Route("/v1/uploads/{upload_id}/cancel", for_caller(KeyScope.FILES_WRITE, uploads.cancel), methods=["POST"]),
+        Route("/v1/images/generations", for_caller(KeyScope.IMAGES, images.create), methods=["POST"]),
         Route("/v1/images/content/{image_id}", for_anybody(images.content), methods=["GET"]),
-        Route("/v1/batches", for_caller(batches.create), methods=["POST"]),
-        Route("/v1/batches", for_caller(batches.list), methods=["GET"]),
-        Route("/v1/batches/{batch_id}", for_caller(batches.get), methods=["GET"]),
-        Route("/v1/batches/{batch_id}/cancel", for_caller(batches.cancel), methods=["POST"]),
-        Route("/v1/moderations", for_caller(Moderations(inference).create), methods=["POST"]),
+        Route("/v1/batches", for_caller(KeyScope.BATCHES_WRITE, batches.create), methods=["POST"]),
+        Route("/v1/batches", for_caller(KeyScope.BATCHES_READ, batches.list), methods=["GET"]),
+        Route("/v1/batches/{batch_id}", for_caller(KeyScope.BATCHES_READ, batches.get), methods=["GET"]),
+        Route("/v1/batches/{batch_id}/cancel", for_caller(KeyScope.BATCHES_WRITE, batches.cancel), methods=["POST"]),
+        Route("/v1/moderations", for_caller(KeyScope.MODERATIONS, Moderations(inference).create), methods=["POST"]),
     ]
 
 

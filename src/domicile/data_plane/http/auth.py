@@ -5,7 +5,10 @@ such a key.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from domicile.data_plane import region_errors
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
@@ -14,6 +17,7 @@ from domicile.kernel.api_keys import ParsedKey
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
 from domicile.web.presented_key import presented_key
+from domicile.web.server.trusted_proxies import IpAddress
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -90,7 +94,21 @@ class Authenticator:
         organization = None if project is None else table.organizations.get(project.organization_id)
         if project is None or organization is None:
             raise refused
-        return Caller(organization=organization, project=project, key_id=record.key_id, region=self._region)
+        return Caller(
+            organization=organization, project=project, key_id=record.key_id, region=self._region, scopes=record.scopes
+        )
+
+
+def check_network(caller: Caller, address: IpAddress | None) -> None:
+    """Raises 401 when the caller's project lists networks and the client's address is in none. None: an unknown address."""
+    networks = caller.project.networks
+    if networks and (address is None or not any(address in network for network in _parsed(networks))):
+        raise region_errors.ip_not_authorized()
+
+
+@lru_cache(maxsize=1024)
+def _parsed(networks: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(network) for network in networks)
 
 
 def _no_snapshot() -> DomicileError:

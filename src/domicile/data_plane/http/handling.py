@@ -6,11 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from domicile.boundary.permissions import KeyScope
 from domicile.data_plane.http.answer import AnyAnswer, StreamedAnswer
 from domicile.data_plane.http.middleware import CALLER
 from domicile.data_plane.http.streaming import StreamedResponse
 from domicile.data_plane.inference.request_context import RequestContext
 from domicile.data_plane.policy.caller import Caller
+from domicile.data_plane.policy.scopes import require_scope
 
 Handler = Callable[[Request, Caller, RequestContext], Awaitable[AnyAnswer]]
 """Answers an authenticated caller. It uses the request's body, path and query, and its disconnect message."""
@@ -18,11 +20,12 @@ PublicHandler = Callable[[Request], Awaitable[AnyAnswer]]
 """Answers without authentication."""
 
 
-def for_caller(handle: Handler) -> ASGIApp:
-    """The handler as an ASGI application. The caller comes from the scope, where the head gate put it."""
+def for_caller(scope: KeyScope, handle: Handler) -> ASGIApp:
+    """The handler as an ASGI application, for keys with this scope. The head gate has put the caller into ASGI's scope."""
 
     def handle_request(request: Request) -> Awaitable[AnyAnswer]:
         caller: Caller = request.scope[CALLER]
+        require_scope(caller, scope)
         return handle(request, caller, RequestContext(request.scope["request_id"]))
 
     return _Application(handle_request)

@@ -2,11 +2,12 @@
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.auth import Authenticator, check_network
 from domicile.data_plane.policy.caller import Caller
 from domicile.web.application import BODY_HOLD, add_answer_header, log_caller
 from domicile.web.bodies.body_memory import BodyHold
 from domicile.web.server.head_judgement import HeadGate
+from domicile.web.server.trusted_proxies import client_address
 
 # Served without a key. Every other path needs one, unknown paths included.
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})
@@ -30,7 +31,9 @@ def head_gate(authenticator: Authenticator) -> HeadGate:
         if _is_public(scope):
             authenticator.refuse_other_regions(scope["headers"])
         else:
-            scope[CALLER] = authenticator.authenticate(scope["headers"])
+            scope[CALLER] = caller = authenticator.authenticate(scope["headers"])
+            if caller.project.networks:
+                check_network(caller, client_address(scope))
 
     return judge
 

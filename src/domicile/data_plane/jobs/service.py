@@ -15,6 +15,7 @@ from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.policy.retention import check_zdr
+from domicile.data_plane.policy.scopes import REQUEST_SCOPES, require_scope
 from domicile.data_plane.policy.storing import admit_storing
 from domicile.kernel import errors
 from domicile.kernel.clock import seconds
@@ -56,10 +57,12 @@ class BatchService:
     async def create(self, caller: Caller, request: CreateBatchRequest, idempotency_key: str | None) -> BatchObject:
         """Create a batch, or return the one that the same key created.
 
-        Raises 400 for a file that cannot be an input, 403 without the agreement, 404 for an unknown file, 409 for a key that
-        was used for another request, and 429 when too many batches of the project have not ended.
+        Raises 400 for a file that cannot be an input, 401 for a key without the endpoint's scope, 403 without the agreement,
+        404 for an unknown file, 409 for a key that was used for another request, and 429 when too many batches of the project
+        have not ended.
         """
         endpoint, project_id = Endpoint(request.endpoint), caller.project.project_id
+        require_scope(caller, REQUEST_SCOPES[endpoint])
         self._admit(caller, endpoint)
         body_sha256 = hashlib.sha256(msgspec.json.encode(request, order="deterministic")).digest()
         key_sha256 = None if idempotency_key is None else hashlib.sha256(idempotency_key.encode()).digest()

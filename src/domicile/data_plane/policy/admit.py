@@ -8,7 +8,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.model_limits import check_model_limits
 from domicile.data_plane.policy.remote_image import RemoteImage, allowed_images
-from domicile.data_plane.policy.residency import ResidencyPolicy
+from domicile.data_plane.policy.residency import ResidencyPolicy, check_model_permission
 from domicile.data_plane.policy.retention import check_agreement, check_enhanced_zdr, check_store, check_zdr
 from domicile.data_plane.policy.wishes import Wishes
 from domicile.openai_api.closed import ModelRequest
@@ -40,6 +40,7 @@ def admit(policy: ResidencyPolicy, caller: Caller, endpoint: Endpoint, request: 
     """Check a request against all rules of the region. Raises `DomicileError` for the first rule that it breaks."""
     # 1. Endpoint and snapshot.
     model = policy.eligible_model(endpoint, request.model)
+    check_model_permission(caller, request.model, model)
     # 2. Every parameter, and all content that fetches from or refers to another place.
     rules = policy.rules[endpoint]
     wishes = rules.wishes.wishes(request, model.features)

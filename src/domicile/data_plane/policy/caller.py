@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from domicile.boundary.permissions import KeyScope
 from domicile.boundary.retention import Retention, effective_retention
 from domicile.boundary.snapshot import OrganizationRecord, ProjectRecord
 
@@ -15,6 +16,8 @@ class Caller:
     key_id: str
     region: str
     """The code of the key's region, which is always this region."""
+    scopes: tuple[KeyScope, ...] | None = None
+    """All that the key may do. None: everything."""
 
     @property
     def retention(self) -> Retention:

@@ -7,6 +7,7 @@ from typing import Any
 from domicile.catalogue.catalogue import Catalogue, Ineligible, ModelEntry
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
+from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.content import refusal
 from domicile.data_plane.policy.endpoint_rules import EndpointRules, endpoint_rules
 from domicile.openai_api.closed import ModelRequest
@@ -88,6 +89,18 @@ class ResidencyPolicy:
         for name, rule in rules.refused_values:
             if _holds(getattr(request, name), rule.refused_values):
                 raise refusal(rule, name)
+
+
+def may_use(caller: Caller, model: ModelEntry) -> bool:
+    """Whether the project's list of models, if it has one, allows the model."""
+    permissions = caller.project.models
+    return permissions is None or permissions.allow(model.name)
+
+
+def check_model_permission(caller: Caller, requested: str, model: ModelEntry) -> None:
+    """Raises 403 for a model that the caller's project may not use. `requested`: its name in the request."""
+    if not may_use(caller, model):
+        raise region_errors.model_not_permitted(caller.project.project_id, requested)
 
 
 def _holds(value: Any, refused: frozenset[str]) -> bool:

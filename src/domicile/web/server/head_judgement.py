@@ -8,7 +8,7 @@ from starlette.types import Scope
 from domicile.kernel.errors import DomicileError
 from domicile.web import http_errors
 from domicile.web.server.request_head import check_head, read_target
-from domicile.web.server.trusted_proxies import came_without_tls, https_required
+from domicile.web.server.trusted_proxies import TRUSTED_PROXIES, TrustedProxies, came_without_tls, https_required
 
 log = structlog.get_logger("http")
 
@@ -17,7 +17,7 @@ HeadGate = Callable[[Scope], None]
 
 
 def judge_head(
-    scope: Scope, *, method: bytes, version: str, url: bytes, is_behind_proxy: bool, gate: HeadGate | None
+    scope: Scope, *, method: bytes, version: str, url: bytes, proxies: TrustedProxies | None, gate: HeadGate | None
 ) -> DomicileError | None:
     """Check the head and complete the scope, which holds the headers. Returns the error that refuses it, or None."""
     try:
@@ -25,8 +25,10 @@ def judge_head(
         path, raw_path, query = read_target(url)
         scope["method"], scope["http_version"] = method.decode("ascii"), version
         scope["path"], scope["raw_path"], scope["query_string"] = path, raw_path, query
-        if is_behind_proxy and came_without_tls(scope["headers"]):
-            raise https_required()
+        if proxies is not None:
+            scope[TRUSTED_PROXIES] = proxies
+            if came_without_tls(scope["headers"]):
+                raise https_required()
         if gate is not None:
             gate(scope)
     except DomicileError as error:

@@ -232,7 +232,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             method=method,
             version=version,
             url=self.url,
-            is_behind_proxy=self.trusted_proxies is not None,
+            proxies=self.trusted_proxies,
             gate=self.head_gate,
         )
 

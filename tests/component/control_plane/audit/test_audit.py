@@ -74,6 +74,10 @@ async def _objects(platform: Platform, method: str, template: str) -> dict[str, 
         assert (await platform.ask("POST", f"{PROJECTS}/{project['id']}/archive"))[0] == 200
     if (method, template) == ("DELETE", "/operator/v1/projects/{project_id}/destroy"):
         await platform.operate("POST", f"/projects/{project['id']}/destroy")
+    for name in ("model_permissions", "ip_allowlist"):
+        if (method, template) == ("DELETE", f"{PROJECTS}/{{project_id}}/{name}"):
+            body = BODIES["POST", template]
+            assert (await platform.ask("POST", f"{PROJECTS}/{project['id']}/{name}", body))[0] == 200
     ids = {"project_id": project["id"], "account_id": account["id"], "key_id": account["api_key"]["id"]}
     return ids | {"rate_limit_id": "rl_gpt-4o-2024-08-06"}
 
@@ -84,6 +88,10 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", PROJECTS + "/{project_id}/archive"): None,
     ("POST", PROJECTS + "/{project_id}/data_retention"): {"retention_type": "none"},
     ("POST", PROJECTS + "/{project_id}/rate_limits/{rate_limit_id}"): {"max_requests_per_1_minute": 7},
+    ("POST", PROJECTS + "/{project_id}/model_permissions"): {"mode": "deny_list", "model_ids": ["gpt-4-0613"]},
+    ("DELETE", PROJECTS + "/{project_id}/model_permissions"): None,
+    ("POST", PROJECTS + "/{project_id}/ip_allowlist"): {"allowed_ips": ["10.0.0.1"]},
+    ("DELETE", PROJECTS + "/{project_id}/ip_allowlist"): None,
     ("POST", PROJECTS + "/{project_id}/service_accounts"): {"name": "new"},
     ("POST", PROJECTS + "/{project_id}/service_accounts/{account_id}"): {"name": "other"},
     ("DELETE", PROJECTS + "/{project_id}/service_accounts/{account_id}"): None,
@@ -390,4 +398,5 @@ def test_writing_transactions_begin_in_these_places_only() -> None:
         "audit/service.py",
         "publication/publisher.py",  # the number of a snapshot
         "grace.py",  # time that has gone by
+        "keys/last_used.py",  # the same
     }

@@ -64,7 +64,8 @@ async def test_an_account_alone_has_no_role_and_no_key(shared: Platform) -> None
 @pytest.mark.parametrize(
     ("members", "code", "param"),
     [
-        ({"scopes": ["api.model.request"]}, "unsupported_parameter", "scopes"),
+        ({"scopes": ["api.everything"]}, "invalid_value", "scopes"),
+        ({"scopes": ["all", "api.files.read"]}, "invalid_value", "scopes"),
         ({"expires_at": 1}, "invalid_value", "expires_at"),
         ({"expires_at": 2**60}, "invalid_value", "expires_at"),
         ({"expires_at": 4_000_000_000, "expires_in_seconds": 5}, "invalid_value", "expires_at"),

@@ -12,7 +12,7 @@ from domicile.control_plane import service_checks
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.row_rules import EVERY_ORGANIZATION
 from domicile.control_plane.database.transactions import Principal, Reader, Reading
-from domicile.control_plane.publication import region_shards, shards, snapshot_feed
+from domicile.control_plane.publication import region_shards, shards
 from domicile.control_plane.publication.region_shards import RegionShards
 from tests.component.control_plane.platform_under_test import Platform, ShiftedClock
 from tests.component.control_plane.region_double import RegionDouble
@@ -39,9 +39,8 @@ async def test_every_change_is_published_as_if_all_had_been_read(
     platform: Platform, clock: ShiftedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One step for each call of the two APIs that changes what a region is told."""
-    # The regions report on no check, and acknowledge no snapshot.
+    # The regions report on no check.
     monkeypatch.setattr(service_checks, "PATIENCE_S", 0.05)
-    monkeypatch.setattr(snapshot_feed, "ACKNOWLEDGEMENT_S", 0.05)
     us, eu = await platform.enrolled("us"), await platform.enrolled("eu")
     made: dict[str, Any] = {}
 
@@ -101,6 +100,10 @@ async def test_every_change_is_published_as_if_all_had_been_read(
         key,
         lambda: ask("DELETE", f"{_path()}/service_accounts/{made['account']['id']}/api_keys/{made['key']['id']}"),
         lambda: ask("POST", f"{_path()}/rate_limits/rl_gpt-4o-2024-08-06", {"max_requests_per_1_minute": 5}),
+        lambda: ask("POST", f"{_path()}/model_permissions", {"mode": "allow_list", "model_ids": ["gpt-4o"]}),
+        lambda: ask("DELETE", f"{_path()}/model_permissions"),
+        lambda: ask("POST", f"{_path()}/ip_allowlist", {"allowed_ips": ["10.0.0.0/8"]}),
+        lambda: ask("DELETE", f"{_path()}/ip_allowlist"),
         lambda: ask("POST", f"{_path()}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: ask("POST", f"{ORGANIZATION}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: platform.operate("POST", "/organization", {"enhanced_zdr": True}),

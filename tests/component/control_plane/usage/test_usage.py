@@ -248,3 +248,30 @@ async def test_a_minute_that_cannot_be_true_is_booked_to_now(shared: Platform) -
     assert status == 200
     assert sum(each["num_model_requests"] for bucket in page["data"] for each in bucket["results"]) == 3
     assert (await who.report(who.delta(minute=2**33))).status == 400
+
+
+@SHARED_LOOP
+async def test_a_key_was_last_used_in_the_latest_minute_that_was_reported(shared: Platform) -> None:
+    who = await consumer(shared, shared.regions["us"])
+    path = f"/v1/organization/projects/{who.project_id}/api_keys/{who.key_id}"
+
+    async def last_used() -> int | None:
+        return (await shared.ask("GET", path, key=who.admin_key))[1]["last_used_at"]  # type: ignore[no-any-return]
+
+    assert await last_used() is None
+    await who.report(who.delta(DAY + 90), who.delta(DAY))
+    assert await last_used() == DAY + 60
+    # A late report of an earlier minute.
+    await who.report(who.delta(DAY - 600))
+    assert await last_used() == DAY + 60
+    await who.report(who.delta(DAY + 7200))
+    assert await last_used() == DAY + 7200
+
+
+async def test_an_admin_key_was_last_used_when_it_was_accepted(platform: Platform) -> None:
+    keys = platform.sdk().admin.organization.admin_api_keys
+    (key,) = (await keys.list()).data
+    assert key.last_used_at is None
+    await platform.running.admin_key_uses.write()
+    (key,) = (await keys.list()).data
+    assert key.last_used_at is not None

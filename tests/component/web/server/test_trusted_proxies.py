@@ -3,14 +3,14 @@
 import asyncio
 import json
 import socket
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from domicile.web.error_rendering import RenderedError
-from domicile.web.server.trusted_proxies import TrustedProxies, came_without_tls
+from domicile.web.server.trusted_proxies import TRUSTED_PROXIES, TrustedProxies, came_without_tls, client_address
 from tests.component.web.live_server import DEADLINE_S, LOOPS, RecordingApplication, live_server
 from tests.platform.certificates import Issuer
 
@@ -47,6 +47,38 @@ class Peer:
 def test_only_named_networks_are_trusted(peer: object, is_trusted: bool) -> None:
     networks = [ip_network(each) for each in ("10.0.0.7", "10.1.0.0/16", "fd00::/64", "fe80::7")]
     assert TrustedProxies(networks).include(cast(asyncio.BaseTransport, Peer(peer))) is is_trusted
+
+
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ([], None),
+        ([b"203.0.113.7"], "203.0.113.7"),
+        ([b"203.0.113.7:4711"], "203.0.113.7"),
+        ([b"[2001:db8::1]:4711"], "2001:db8::1"),
+        ([b"2001:db8::1"], "2001:db8::1"),
+        # Before what the first proxy saw stands what the client claims.
+        ([b"192.0.2.1, 203.0.113.7"], "203.0.113.7"),
+        ([b"192.0.2.1, 203.0.113.7, 10.0.0.7"], "203.0.113.7"),
+        ([b"192.0.2.1", b"203.0.113.7 , 10.0.0.7"], "203.0.113.7"),
+        ([b"10.0.0.7"], None),
+        ([b"192.0.2.1, unknown"], None),
+        ([b"192.0.2.1, "], None),
+        ([b""], None),
+    ],
+)
+def test_behind_proxies_the_client_is_the_last_address_that_is_no_proxys(
+    headers: list[bytes], found: str | None
+) -> None:
+    lines = [(b"host", b"h"), *((b"x-forwarded-for", value) for value in headers)]
+    scope = {"headers": lines, "client": ("10.0.0.7", 1), TRUSTED_PROXIES: TrustedProxies([ip_network("10.0.0.7")])}
+    assert client_address(scope) == (None if found is None else ip_address(found))
+
+
+def test_without_proxies_the_client_is_the_peer_whatever_it_claims() -> None:
+    claims = [(b"x-forwarded-for", b"203.0.113.7")]
+    assert client_address({"headers": claims, "client": ("::ffff:192.0.2.1", 5)}) == ip_address("192.0.2.1")
+    assert client_address({"headers": claims, "client": None}) is None
 
 
 @pytest.mark.parametrize(

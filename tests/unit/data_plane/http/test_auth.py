@@ -1,13 +1,15 @@
 """Who asks: every row of the design's table for keys (design 4.1 and 7, contract C12 and C14)."""
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any, NoReturn
 
 import pytest
 
 from domicile.boundary.snapshot import KeyRecord, Shard
-from domicile.data_plane.http.auth import Authenticator
+from domicile.data_plane.http.auth import Authenticator, check_network
 from domicile.data_plane.http.middleware import CALLER, head_gate
+from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.kernel.errors import Category, DomicileError
 from tests.unit.data_plane.region_parts import (
@@ -42,6 +44,30 @@ class Region:
         with pytest.raises(DomicileError) as caught:
             self.authenticator.authenticate(headers)
         return caught.value
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "is_let_in"),
+    [
+        ((), None, True),
+        ((), "192.0.2.1", True),
+        (("192.0.2.0/24",), "192.0.2.1", True),
+        (("10.0.0.0/8", "2001:db8::/32"), "2001:db8::1", True),
+        (("192.0.2.0/24",), "192.0.3.1", False),
+        (("192.0.2.0/24",), "2001:db8::1", False),
+        # Nobody knows it, so it is on no list.
+        (("0.0.0.0/0",), None, False),
+    ],
+)
+def test_the_networks_of_a_project(networks: tuple[str, ...], address: str | None, is_let_in: bool) -> None:
+    caller = Caller(organization_record(), project_record(networks=networks), KEY_ID, "eu")
+    client = None if address is None else ip_address(address)
+    if is_let_in:
+        check_network(caller, client)
+        return
+    with pytest.raises(DomicileError) as refused:
+        check_network(caller, client)
+    assert (refused.value.category, refused.value.code) == (Category.UNAUTHENTICATED, "ip_not_authorized")
 
 
 def bearer(secret: str) -> Headers:

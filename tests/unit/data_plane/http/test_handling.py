@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from domicile.boundary.permissions import KeyScope
 from domicile.data_plane.http.answer import Answer, AnyAnswer, StreamedAnswer, json_answer
 from domicile.data_plane.http.handling import for_anybody, for_caller
 from domicile.data_plane.http.middleware import CALLER
@@ -51,7 +52,7 @@ async def test_a_handler_is_given_the_caller_of_the_head_and_a_context_of_its_ow
 
     client = Client()
     for request_id in ("req_1", "req_2"):
-        await client.get(for_caller(handle), **{CALLER: KNOWN, "request_id": request_id})
+        await client.get(for_caller(KeyScope.MODEL_READ, handle), **{CALLER: KNOWN, "request_id": request_id})
     assert [(caller, context.request_id) for caller, context in given] == [(KNOWN, "req_1"), (KNOWN, "req_2")]
     assert given[0][1].cancellation is not given[1][1].cancellation
     assert (client.messages[0]["status"], client.headers[b"content-type"]) == (200, b"application/json")

@@ -1,10 +1,13 @@
 """Admission: who may ask what where, each refusal with its code and member, in the design's order (4.3)."""
 
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from domicile.boundary.permissions import ModelPermissions, PermissionMode
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.policy.admit import Admission, admit
@@ -431,3 +434,22 @@ def test_no_refusal_says_in_its_str_what_was_sent() -> None:
     error = refused(EU, caller(), request(part))
     assert "secret" not in str(error)
     assert "secret" not in error.message
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "gpt-4o-2024-08-06"])
+def test_a_project_may_use_the_models_of_its_list_only(name: str) -> None:
+    who = caller()
+    for mode, models, is_admitted in (
+        (PermissionMode.ALLOW_LIST, ("gpt-4o-2024-08-06",), True),
+        (PermissionMode.ALLOW_LIST, ("gpt-4-0613",), False),
+        (PermissionMode.DENY_LIST, ("gpt-4o-2024-08-06",), False),
+        (PermissionMode.DENY_LIST, ("gpt-4-0613",), True),
+    ):
+        project = structs.replace(who.project, models=ModelPermissions(mode, models))
+        asking = replace(who, project=project)
+        if is_admitted:
+            assert admit_chat(EU, asking, request(model=name)).model.name == "gpt-4o-2024-08-06"
+            continue
+        error = refused(EU, asking, request(model=name))
+        assert (error.category, error.code, error.param) == (Category.FORBIDDEN, "model_not_found", "model")
+        assert f"does not have access to model `{name}`" in error.message
