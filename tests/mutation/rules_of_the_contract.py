@@ -225,8 +225,8 @@ MUTANTS = [
         "C12",
         "every request that is not public is judged on its head",
         "head_gate.judge",
-        '            scope[CALLER] = authenticator.authenticate(scope["headers"])',
-        "            pass",
+        '            scope[CALLER] = caller = authenticator.authenticate(scope["headers"])',
+        "            return",
         "tests/unit/data_plane/http tests/component/data_plane/http",
     ),
     Mutant(
