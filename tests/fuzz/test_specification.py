@@ -179,6 +179,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /audio/transcriptions": {"model": "whisper-1", "file": LEISURE.content, "prompt": "hello"},
     "POST /audio/translations": {"model": "whisper-1", "file": LEISURE.content, "prompt": "hello"},
     "POST /embeddings": {"model": "text-embedding-3-small", "input": ["hello", "there"]},
+    "POST /organization/projects/{project_id}/model_permissions": {"mode": "deny_list", "model_ids": ["gpt-4-0613"]},
     "POST /files": {"purpose": "batch", "file": b"content"},
     "POST /uploads": {"filename": "a.jsonl", "purpose": "batch", "bytes": 7, "mime_type": "application/jsonl"},
     "POST /uploads/{upload_id}/parts": {"data": b"content"},
