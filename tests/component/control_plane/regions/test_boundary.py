@@ -14,6 +14,7 @@ from domicile.apps.control import serving
 from domicile.boundary import protocol, signing
 from domicile.boundary.snapshot import SNAPSHOT_SCHEMA, digest, encode_shard
 from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.publication import snapshot_feed
 from domicile.control_plane.publication.region_shards import RegionShards
 from domicile.kernel.ids import new_id
 from tests.component.control_plane.platform_under_test import CATALOGUE, Platform, Start
@@ -168,6 +169,7 @@ async def test_a_change_waits_for_every_replica_in_contact_but_not_for_long(
     second.token = us.token
     held = await us.current()
     await second.current()
+    monkeypatch.setattr(snapshot_feed, "ACKNOWLEDGEMENT_S", 1.0)
     async with _polling(us, held):
         started = time.monotonic()
         await platform.project()
@@ -175,7 +177,7 @@ async def test_a_change_waits_for_every_replica_in_contact_but_not_for_long(
         assert 0.9 <= time.monotonic() - started < 20
         async with _polling(second, held):
             # Both poll, so it returns by their word, and would not by the clock.
-            monkeypatch.setattr("domicile.control_plane.publication.snapshot_feed.ACKNOWLEDGEMENT_S", 3600.0)
+            monkeypatch.setattr(snapshot_feed, "ACKNOWLEDGEMENT_S", 3600.0)
             await platform.project()
 
 
