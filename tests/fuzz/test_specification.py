@@ -79,7 +79,11 @@ def target(request: pytest.FixtureRequest, installation: Installation, us_key: I
     return Target(f"{installation.control_url}/v1", bearer, objects)
 
 
-USAGE = [str(operation.label) for operation in OPERATIONS if operation.path.startswith("/organization/usage/")]
+USAGE = [
+    str(operation.label)
+    for operation in OPERATIONS
+    if operation.path.startswith(("/organization/usage/", "/organization/costs"))
+]
 # Here schemathesis calls `?models=1` a number where a string must stand. In a query everything is a string.
 LISTS_OF_ANY_STRING = {"GET /organization/audit_logs", *USAGE}
 # In a form everything is a string, too.

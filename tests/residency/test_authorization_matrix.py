@@ -158,7 +158,7 @@ def url_of(installation: Installation, listener: str) -> str:
 def answer_to(callers: Callers, entry: Entry, kind: str, objects: dict[str, str]) -> str:
     """Status, and the error's code where there is one."""
     target = re.sub(r"\{(\w+)(?::path)?\}", lambda name: objects[name[1]], entry.path)
-    if "/organization/usage/" in entry.path:
+    if "/organization/usage/" in entry.path or entry.path.endswith("/organization/costs"):
         target += "?start_time=1"
     body = (entry.body or "").encode()
     headers = callers.headers(kind, entry, target, body) | {"content-type": "application/json"}

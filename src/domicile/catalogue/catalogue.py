@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.parameters import EndpointParameters, ParameterRule, endpoint_parameters
+from domicile.catalogue.price_tables import load_prices
+from domicile.catalogue.prices import PriceList
 from domicile.catalogue.rate_limits import RateLimits
 from domicile.catalogue.tables import (
     CatalogueError,
@@ -96,6 +98,8 @@ class Catalogue:
     served: Mapping[tuple[Endpoint, str], tuple[str, ...]]
     """The snapshots of an endpoint in a region, in the table's order."""
     parameters: Mapping[Endpoint, EndpointParameters]
+    prices: PriceList
+    """Only the control plane's: a region computes with the prices of its snapshot."""
 
     def find_model(self, name: str) -> ModelEntry | None:
         """The snapshot of a name or an alias, the same in every region. None when the name is unknown."""
@@ -123,8 +127,8 @@ class Catalogue:
         return rules.parameters.get(name) if rules is not None else None
 
 
-def load_catalogue(operator_file: Path | None = None) -> Catalogue:
-    """The shipped catalogue, with the operator's rows added. Raises `CatalogueError`.
+def load_catalogue(operator_file: Path | None = None, prices_file: Path | None = None) -> Catalogue:
+    """The shipped catalogue, with the operator's rows and prices added. Raises `CatalogueError`.
 
     An operator's file adds models and rows in the same form. It cannot reuse a name, an alias or a row, nor claim a line of
     the contract.
@@ -154,6 +158,7 @@ def load_catalogue(operator_file: Path | None = None) -> Catalogue:
         entries=MappingProxyType(entries),
         served=MappingProxyType(served),
         parameters=MappingProxyType({each.endpoint: each for each in rules}),
+        prices=load_prices([entry.name for entry in entries.values()], prices_file),
     )
 
 

@@ -28,11 +28,11 @@ class CatalogueError(ValueError):
     """The catalogue cannot be used. The text says which file and why."""
 
 
-class _Table(Struct, frozen=True, forbid_unknown_fields=True):
-    pass
+class Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of a file: a member that it does not have is an error."""
 
 
-class ModelTable(_Table, frozen=True):
+class ModelTable(Table, frozen=True):
     """One `[[models]]` entry."""
 
     name: SnapshotName
@@ -46,7 +46,7 @@ class ModelTable(_Table, frozen=True):
     """What an answer may have at most: reserved for a request that sets no limit itself."""
 
 
-class RowTable(_Table, frozen=True):
+class RowTable(Table, frozen=True):
     """One `[[rows]]` entry: each of its models at each of its endpoints in each of its regions."""
 
     endpoints: Annotated[tuple[Endpoint, ...], Meta(min_length=1)]
@@ -58,21 +58,21 @@ class RowTable(_Table, frozen=True):
     """Whether the row ships with Domicile although the contract does not list it."""
 
 
-class ModelsFile(_Table, frozen=True):
+class ModelsFile(Table, frozen=True):
     """A file of models and rows."""
 
     models: tuple[ModelTable, ...] = ()
     rows: tuple[RowTable, ...] = ()
 
 
-class RefusalTable(_Table, frozen=True):
+class RefusalTable(Table, frozen=True):
     """Why a parameter is refused."""
 
     code: RefusalCode
     reason: Annotated[str, Meta(min_length=1)]
 
 
-class RefusedValuesTable(_Table, frozen=True):
+class RefusedValuesTable(Table, frozen=True):
     """Why some values of a parameter are refused."""
 
     values: Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -80,7 +80,7 @@ class RefusedValuesTable(_Table, frozen=True):
     reason: Annotated[str, Meta(min_length=1)]
 
 
-class MemberTable(_Table, frozen=True, rename={"kind": "class"}):
+class MemberTable(Table, frozen=True, rename={"kind": "class"}):
     """The rule of a nested member."""
 
     kind: Literal["platform", "refuse", "inline"]
@@ -88,7 +88,7 @@ class MemberTable(_Table, frozen=True, rename={"kind": "class"}):
     reason: str = ""
 
 
-class FeatureLimitsTable(_Table, frozen=True):
+class FeatureLimitsTable(Table, frozen=True):
     """What a model with a feature refuses although its endpoint accepts it. The default value is never refused."""
 
     refuse: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ class FeatureLimitsTable(_Table, frozen=True):
     """Roles that no message may have."""
 
 
-class ParametersFile(_Table, frozen=True, rename={"passed": "pass"}):
+class ParametersFile(Table, frozen=True, rename={"passed": "pass"}):
     """The classes of one endpoint's parameters."""
 
     endpoint: Endpoint

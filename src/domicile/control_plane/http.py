@@ -25,6 +25,7 @@ from domicile.control_plane.projects.permission_endpoints import PermissionEndpo
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
+from domicile.control_plane.usage.cost_endpoints import CostEndpoints
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.kinds import KINDS
 from domicile.kernel import errors
@@ -58,6 +59,7 @@ class Endpoints:
     regions: OperatorRegionEndpoints
     boundary: BoundaryEndpoints
     usage: UsageEndpoints
+    costs: CostEndpoints
     audit: AuditEndpoints
 
 
@@ -114,6 +116,7 @@ def admin_routes(
         admin(f"{external_storage}/validate", POST=of.external_storage.validate),
         admin(f"{organization}/data_retention", GET=of.retention.get, POST=of.retention.modify),
         *(admin(f"{organization}/usage/{kind.name}", GET=of.usage.of(kind)) for kind in KINDS),
+        admin(f"{organization}/costs", GET=of.costs.page),
         admin(f"{organization}/audit_logs", GET=of.audit.page),
         operate(f"{operator}/organization", GET=of.organizations.get, POST=of.organizations.merge),
         operate(f"{operator}/organizations", GET=of.organizations.page, POST=of.organizations.create),

@@ -255,6 +255,8 @@ class Installation(SettingsBlock):
     """The region of a new project that names none (C11)."""
     catalogue_file: ConfigPath | None = None
     """A file with the operator's own rows, added to the shipped catalogue."""
+    prices_file: ConfigPath | None = None
+    """A file with the operator's own prices, for all regions alike. Only the control plane reads it."""
     control: ControlSettings
     regions: Annotated[tuple[RegionSettings, ...], Field(min_length=1)]
 

@@ -36,7 +36,7 @@ _OPERATOR_ERRORS = (
 async def serve(installation: Installation) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = stop_event()
-    catalogue = load_catalogue(installation.catalogue_file)
+    catalogue = load_catalogue(installation.catalogue_file, installation.prices_file)
     async with control_plane(installation, clock=SystemClock(), catalogue=catalogue):
         await stop.wait()
 

@@ -36,6 +36,8 @@ from domicile.control_plane.regions.service import Regions
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.retention.service import RetentionControls
 from domicile.control_plane.service_checks import CheckReports
+from domicile.control_plane.usage.cost_endpoints import CostEndpoints
+from domicile.control_plane.usage.costs import Costs
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.service import UsageTotals
 from domicile.kernel.clock import Clock
@@ -128,6 +130,7 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         regions=OperatorRegionEndpoints(regions, Epochs(changes, base.publisher)),
         boundary=BoundaryEndpoints(regions),
         usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models), base.clock),
+        costs=CostEndpoints(Costs(reader, base.catalogue.prices), base.clock),
         audit=AuditEndpoints(AuditLog(reader, base.database, checks, base.clock)),
     )
 

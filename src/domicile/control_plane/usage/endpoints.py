@@ -8,29 +8,23 @@ from starlette.responses import Response
 
 from domicile.boundary.usage import Received, UsageReport
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion
-from domicile.control_plane.usage.kinds import IMAGE_SIZES, IMAGE_SOURCES, Grouping, ImageSource, UsageKind
+from domicile.control_plane.usage.buckets import BucketWidth, page, read_window
+from domicile.control_plane.usage.kinds import (
+    CONTEXT_LEVELS,
+    IMAGE_SIZES,
+    IMAGE_SOURCES,
+    Grouping,
+    ImageSource,
+    UsageKind,
+)
 from domicile.control_plane.usage.repository import UsageSum
-from domicile.control_plane.usage.service import Bucket, BucketWidth, UsageQuestion, UsageTotals
-from domicile.kernel import errors
+from domicile.control_plane.usage.service import UsageQuestion, UsageTotals
 from domicile.kernel.clock import Clock, seconds
 from domicile.web.bodies.json_body import decode_json
 from domicile.web.bodies.reading import json_response
-from domicile.web.query import MAX_TIME_S, Query
+from domicile.web.query import Query
 
 _LIMITS = {BucketWidth.MINUTE: (60, 1440), BucketWidth.HOUR: (24, 168), BucketWidth.DAY: (7, 31)}
-_PARAMETERS_OF_ALL = {
-    "start_time",
-    "end_time",
-    "bucket_width",
-    "project_ids",
-    "user_ids",
-    "api_key_ids",
-    "models",
-    "group_by",
-    "limit",
-    "page",
-}
-_PAGE = "page_"
 
 
 class UsageEndpoints:
@@ -44,17 +38,10 @@ class UsageEndpoints:
         """The handler of one kind: sums by bucket and group."""
 
         async def answer(administrator: Administrator, request: Request) -> Response:
-            query = Query(request, _PARAMETERS_OF_ALL | kind.filters)
+            query = Query(request, kind.parameters)
             question = _question(kind, query, seconds(self._clock.now_ms()))
-            buckets, next_start = await self._usage.sums(administrator, question)
-            return json_response(
-                {
-                    "object": "page",
-                    "data": [_bucket(kind, bucket) for bucket in buckets],
-                    "has_more": next_start is not None,
-                    "next_page": None if next_start is None else f"{_PAGE}{next_start:x}",
-                }
-            )
+            buckets = await self._usage.sums(administrator, question)
+            return json_response(page(question.window, buckets, lambda each: _result(kind, each)))
 
         return answer
 
@@ -64,24 +51,13 @@ class UsageEndpoints:
 
 
 def _question(kind: UsageKind, query: Query, now_s: int) -> UsageQuestion:
-    start = query.time("start_time")
-    if start is None:
-        raise errors.missing_parameter("start_time")
     width = query.choice("bucket_width", BucketWidth, BucketWidth.DAY)
-    end = query.time("end_time")
-    if end is None:
-        # Up to the end of the present bucket, with the usage known so far. A client whose clock is ahead may start later
-        # than that, and gets no buckets.
-        end = max((now_s // width.seconds + 1) * width.seconds, start)
-    elif end <= start:
-        raise errors.invalid_value("'end_time' must be later than 'start_time'.", "end_time")
     default, maximum = _LIMITS[width]
+    # A filter of a kind that is not served: its buckets are empty anyway, and a wrong value is refused all the same.
+    query.choices("context_levels", CONTEXT_LEVELS)
     return UsageQuestion(
         kind=kind,
-        start=_page_start(query, start, end, width),
-        end=end,
-        width=width,
-        limit=query.integer("limit", minimum=1, maximum=maximum) or default,
+        window=read_window(query, width, now_s, default=default, maximum=maximum),
         project_ids=query.texts("project_ids"),
         api_key_ids=query.texts("api_key_ids"),
         user_ids=query.texts("user_ids"),
@@ -91,28 +67,6 @@ def _question(kind: UsageKind, query: Query, now_s: int) -> UsageQuestion:
         sizes=query.choices("sizes", IMAGE_SIZES),
         group_by=query.choices("group_by", kind.groupings),
     )
-
-
-def _page_start(query: Query, start: int, end: int, width: BucketWidth) -> int:
-    page = query.text("page")
-    if page is None:
-        return start
-    try:
-        position = int(page.removeprefix(_PAGE), 16) if page.startswith(_PAGE) else -1
-    except ValueError:
-        position = -1
-    if not (start <= position < end <= MAX_TIME_S and position % width.seconds == 0):
-        raise errors.invalid_value("'page' must be the 'next_page' of an answer to the same query.", "page")
-    return position
-
-
-def _bucket(kind: UsageKind, bucket: Bucket) -> dict[str, Any]:
-    return {
-        "object": "bucket",
-        "start_time": bucket.start,
-        "end_time": bucket.end,
-        "results": [_result(kind, each) for each in bucket.results],
-    }
 
 
 def _result(kind: UsageKind, each: UsageSum) -> dict[str, Any]:

@@ -19,6 +19,8 @@ class Grouping(StrEnum):
     TIER = "service_tier"
     SIZE = "size"
     SOURCE = "source"
+    CONTEXT = "context_level"
+    VECTOR_STORE = "vector_store_id"
 
 
 class ImageSource(StrEnum):
@@ -30,6 +32,7 @@ class ImageSource(StrEnum):
 
 
 IMAGE_SOURCES: Mapping[Endpoint, ImageSource] = {Endpoint.IMAGES_GENERATIONS: ImageSource.GENERATION}
+CONTEXT_LEVELS = ("low", "medium", "high")
 IMAGE_SIZES = (*ImageSize, "1792x1792")
 """The sizes that a filter may name. The last one is in the specification's list, and no endpoint makes it."""
 
@@ -41,14 +44,27 @@ class UsageKind:
     name: str
     """The path's last part, and the middle of `organization.usage.NAME.result`."""
     endpoints: tuple[Endpoint, ...]
+    """Empty for what Domicile does not serve: all buckets of such a kind are empty."""
     groupings: tuple[Grouping, ...]
     filters: frozenset[str]
     """Query parameters of this kind alone."""
     quantities: Callable[[Usage], dict[str, int]]
     """The sums in a result, besides `num_model_requests`."""
 
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Its query parameters. A kind that is not grouped by user, key or model has no filter of these either."""
+        return _WINDOW | self.filters | {_FILTERS[each] for each in self.groupings if each in _FILTERS}
 
-_OF_ALL = (Grouping.PROJECT, Grouping.USER, Grouping.KEY, Grouping.MODEL)
+
+_WINDOW = frozenset({"start_time", "end_time", "bucket_width", "group_by", "limit", "page"})
+_FILTERS = {
+    Grouping.PROJECT: "project_ids",
+    Grouping.USER: "user_ids",
+    Grouping.KEY: "api_key_ids",
+    Grouping.MODEL: "models",
+}
+_OF_ALL = tuple(_FILTERS)
 
 
 def _completions(usage: Usage) -> dict[str, int]:
@@ -64,6 +80,10 @@ def _completions(usage: Usage) -> dict[str, int]:
 
 def _input_tokens(usage: Usage) -> dict[str, int]:
     return {"input_tokens": usage.input_tokens}
+
+
+def _nothing(_usage: Usage) -> dict[str, int]:
+    return {}
 
 
 KINDS = (
@@ -98,4 +118,14 @@ KINDS = (
         # Whole seconds, rounded up once for the sum: rounding each request up would add up to a second for each.
         lambda usage: {"seconds": -(-usage.audio_milliseconds // 1000)},
     ),
+    UsageKind("vector_stores", (), (Grouping.PROJECT,), frozenset(), _nothing),
+    UsageKind("code_interpreter_sessions", (), (Grouping.PROJECT,), frozenset(), _nothing),
+    UsageKind(
+        "file_search_calls",
+        (),
+        (Grouping.PROJECT, Grouping.USER, Grouping.KEY, Grouping.VECTOR_STORE),
+        frozenset({"vector_store_ids"}),
+        _nothing,
+    ),
+    UsageKind("web_search_calls", (), (*_OF_ALL, Grouping.CONTEXT), frozenset({"context_levels"}), _nothing),
 )

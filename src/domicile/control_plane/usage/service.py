@@ -1,7 +1,6 @@
 """Usage: counted once when a region reports it, summed when an admin queries it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, false
@@ -11,6 +10,7 @@ from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion
 from domicile.control_plane.reports import receive, require_own
+from domicile.control_plane.usage.buckets import Bucket, Window
 from domicile.control_plane.usage.kinds import IMAGE_SOURCES, Grouping, ImageSource, UsageKind
 from domicile.control_plane.usage.repository import UsageSum, add_usage, all_belong, sum_usage
 from domicile.kernel import errors
@@ -18,34 +18,12 @@ from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 
 
-class BucketWidth(StrEnum):
-    """The length of a bucket. Buckets begin at whole minutes, hours or days, UTC."""
-
-    MINUTE = "1m"
-    HOUR = "1h"
-    DAY = "1d"
-
-    @property
-    def minutes(self) -> int:
-        """The length in minutes."""
-        return {"1m": 1, "1h": 60, "1d": 1440}[self.value]
-
-    @property
-    def seconds(self) -> int:
-        """The length in seconds."""
-        return self.minutes * 60
-
-
 @dataclass(frozen=True, slots=True)
 class UsageQuestion:
-    """The parameters of a usage query. Times are Unix seconds; an empty list filters nothing."""
+    """The parameters of a usage query. An empty list filters nothing."""
 
     kind: UsageKind
-    start: int
-    end: int
-    width: BucketWidth
-    limit: int
-    """Buckets in one answer."""
+    window: Window
     project_ids: list[str]
     api_key_ids: list[str]
     user_ids: list[str]
@@ -54,15 +32,6 @@ class UsageQuestion:
     sources: list[ImageSource]
     sizes: list[str]
     group_by: list[Grouping]
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """One bucket, from `start` to before `end` in Unix seconds. `results` is empty without usage."""
-
-    start: int
-    end: int
-    results: list[UsageSum]
 
 
 class UsageTotals:
@@ -98,22 +67,13 @@ class UsageTotals:
             await add_usage(writing, report.region, report.deltas, self._clock.now_ms())
         return True
 
-    async def sums(self, administrator: Administrator, question: UsageQuestion) -> tuple[list[Bucket], int | None]:
-        """Up to `limit` buckets from `start` on, and the start of the next page (None: there is none).
-
-        Without buckets when `start` is not before `end`.
-        """
-        if question.start >= question.end:
-            return [], None
-        width = question.width.seconds
-        first = question.start // width
-        beyond = min(first + question.limit, -(-question.end // width))
-        end = min(question.end, beyond * width)
-        table = tables.usage_minute
+    async def sums(self, administrator: Administrator, question: UsageQuestion) -> list[Bucket[UsageSum]]:
+        """The buckets of the question's window."""
+        table, window = tables.usage_minute, question.window
         conditions = [
             table.c.organization_id == administrator.organization_id,
-            table.c.minute >= question.start // 60,
-            table.c.minute < -(-end // 60),
+            table.c.minute >= window.first_minute,
+            table.c.minute < window.end_minute,
             table.c.endpoint.in_(question.kind.endpoints),
             *_filters(question),
         ]
@@ -129,16 +89,12 @@ class UsageTotals:
         dimensions = {name.value: columns[name] for name in dict.fromkeys(question.group_by) if name in columns}
         async with self._reader.reading(administrator) as reading:
             sums = await sum_usage(
-                reading, width_minutes=question.width.minutes, dimensions=dimensions, conditions=conditions
+                reading, width_minutes=window.width.minutes, dimensions=dimensions, conditions=conditions
             )
         found: dict[int, list[UsageSum]] = {}
         for each in sums:
             found.setdefault(each.bucket, []).append(each)
-        buckets = [
-            Bucket(max(number * width, question.start), min((number + 1) * width, question.end), found.get(number, []))
-            for number in range(first, beyond)
-        ]
-        return buckets, beyond * width if beyond * width < question.end else None
+        return window.buckets(found)
 
 
 def _filters(question: UsageQuestion) -> list[ColumnElement[bool]]:

@@ -107,7 +107,36 @@ async def test_what_another_kind_is_asked_is_refused(shared: Platform, kind: str
 
 
 @SHARED_LOOP
-@pytest.mark.parametrize("kind", ["vector_stores", "code_interpreter_sessions", "file_search_calls"])
-async def test_of_what_is_not_served_there_is_no_usage(shared: Platform, kind: str) -> None:
-    status, answer = await shared.ask("GET", f"/v1/organization/usage/{kind}?start_time={DAY}")
-    assert (status, answer["error"]["code"]) == (404, "unknown_url")
+async def test_of_what_is_not_served_the_official_client_reads_empty_buckets(shared: Platform) -> None:
+    who = await heavy_user(shared)
+    usage = shared.sdk(who.admin_key).admin.organization.usage
+    asked: dict[str, Any] = {"start_time": DAY, "end_time": DAY + 86400, "group_by": ["project_id"], "limit": 3}
+    for ask, more in (
+        (usage.vector_stores, {}),
+        (usage.code_interpreter_sessions, {}),
+        (usage.file_search_calls, {"group_by": ["vector_store_id"], "extra_query": {"vector_store_ids": ["vs_x"]}}),
+        (usage.web_search_calls, {"group_by": ["context_level"], "extra_query": {"context_levels": ["low"]}}),
+    ):
+        page: Any = await ask(**{**asked, "bucket_width": "1h", **more})
+        assert [bucket.results for bucket in page.data] == [[], [], []]
+        assert (page.has_more, page.next_page) == (True, f"page_{DAY + 3 * 3600:x}")
+
+
+@SHARED_LOOP
+@pytest.mark.parametrize(
+    ("kind", "query", "param"),
+    [
+        ("vector_stores", "models=gpt-4o-2024-08-06", "models"),
+        ("vector_stores", "group_by=user_id", "group_by"),
+        ("code_interpreter_sessions", "api_key_ids=key_x", "api_key_ids"),
+        ("file_search_calls", "group_by=model", "group_by"),
+        ("file_search_calls", "context_levels=low", "context_levels"),
+        ("web_search_calls", "context_levels=huge", "context_levels"),
+        ("web_search_calls", "vector_store_ids=vs_x", "vector_store_ids"),
+    ],
+)
+async def test_they_have_parameters_of_their_own(shared: Platform, kind: str, query: str, param: str) -> None:
+    path = f"/v1/organization/usage/{kind}?start_time={DAY}"
+    assert (await shared.ask("GET", path))[0] == 200
+    status, answer = await shared.ask("GET", f"{path}&{query}")
+    assert (status, answer["error"]["param"]) == (400, param)
