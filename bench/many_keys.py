@@ -127,6 +127,7 @@ async def measure(keys: int) -> Figures:
             keys=PublisherKeys(Path(folder), new_id("inst_"), 1),
             directory={"us": "us.domicile.example"},
             catalogue_version="0" * 16,
+            prices=load_catalogue().prices,
         )
         try:
             return await _measure(database, publisher, projects, ids)
@@ -163,7 +164,7 @@ async def _changed(publisher: Publisher, region: Region, project: str) -> None:
 
 
 async def _report(database: Database, models: frozenset[str], number: int, ids: list[tuple[str, str]]) -> None:
-    service = UsageTotals(Reader(database), database, SystemClock(), models)
+    service = UsageTotals(Reader(database), database, SystemClock(), models, load_catalogue().prices)
     minute = SystemClock().now_ms() // 60_000
     start = number * DELTAS_OF_A_REPORT
     chosen = [ids[(start + each) % len(ids)] for each in range(min(DELTAS_OF_A_REPORT, len(ids)))]

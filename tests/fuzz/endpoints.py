@@ -53,6 +53,12 @@ CHAT: dict[str, Any] = {
     "user": CANARY,
 }
 
+LIMIT: dict[str, Any] = {"threshold_amount": 10_000_000, "currency": "USD", "interval": "month"}
+ALERT: dict[str, Any] = {
+    **LIMIT,
+    "notification_channel": {"type": "email", "recipients": [CANARY], "subject_prefix": CANARY},
+}
+
 VALID: dict[str, dict[str, Any]] = {
     "/v1/chat/completions": CHAT,
     "/v1/completions": {
@@ -146,6 +152,12 @@ VALID: dict[str, dict[str, Any]] = {
     "/v1/organization/projects/{project_id}/rate_limits/{rate_limit_id}": {"max_requests_per_1_minute": 100},
     "/v1/organization/projects/{project_id}/model_permissions": {"mode": "deny_list", "model_ids": ["gpt-4-0613"]},
     "/v1/organization/projects/{project_id}/ip_allowlist": {"allowed_ips": ["127.0.0.0/8"]},
+    "/v1/organization/spend_limit": LIMIT,
+    "/v1/organization/projects/{project_id}/spend_limit": LIMIT,
+    "/v1/organization/spend_alerts": ALERT,
+    "/v1/organization/spend_alerts/{alert_id}": ALERT,
+    "/v1/organization/projects/{project_id}/spend_alerts": ALERT,
+    "/v1/organization/projects/{project_id}/spend_alerts/{alert_id}": ALERT,
     "/v1/organization/data_retention": {"retention_type": "modified_abuse_monitoring"},
     "/v1/organization/projects/{project_id}/data_retention": {"retention_type": "organization_default"},
     "/operator/v1/organization": {"enterprise_agreement": True, "zdr_endpoints": ["/v1/chat/completions"]},
@@ -207,6 +219,19 @@ def new_file_and_upload(client: OpenAI) -> dict[str, str]:
     return {"file_id": file.id, "upload_id": upload.id, "part_id": part.id}
 
 
+def new_alert(installation: Installation, project_id: str) -> str:
+    """An alert of the project."""
+    alerts = installation.admin().admin.organization.projects.spend_alerts
+    made = alerts.create(
+        project_id,
+        threshold_amount=10_000_000,
+        currency="USD",
+        interval="month",
+        notification_channel={"type": "email", "recipients": []},
+    )
+    return made.id
+
+
 @dataclass
 class Targets:
     """A running installation as an attacker with valid keys sees it."""
@@ -232,6 +257,7 @@ class Targets:
             # Of no object: for each call of /validate, a region tries the key or the bucket.
             "external_key_id": "extkey_" + "0" * 24,
             "external_storage_id": "extstore_" + "0" * 24,
+            "alert_id": new_alert(installation, key.project_id),
             **new_file_and_upload(installation.client("us", key.secret)),
             **new_batch(installation.client("us", key.secret)),
             "code": "us",

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.fuzz.answers import check_answer
-from tests.fuzz.endpoints import new_batch, new_file_and_upload
+from tests.fuzz.endpoints import LIMIT, new_alert, new_batch, new_file_and_upload
 from tests.fuzz.specification.cut import SUBSET
 from tests.platform.installation import Installation, IssuedKey
 from tests.recordings import LEISURE
@@ -73,6 +73,10 @@ def target(request: pytest.FixtureRequest, installation: Installation, us_key: I
     made = installation.new_key("us")
     objects = {"project_id": made.project_id, "service_account_id": made.service_account_id, "api_key_id": made.key_id}
     objects["rate_limit_id"] = "rl_gpt-4o-2024-08-06"
+    if "spend_limit" in operation.path:
+        installation.admin().admin.organization.projects.spend_limit.update(made.project_id, **LIMIT)
+    if "{alert_id}" in operation.path:
+        objects["alert_id"] = new_alert(installation, made.project_id)
     if "{key_id}" in operation.path:
         keys = installation.admin().admin.organization.admin_api_keys
         objects["key_id"] = keys.create(name="to be read or deleted").id

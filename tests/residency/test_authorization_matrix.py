@@ -73,11 +73,23 @@ class Callers:
             return others | {"external_key_id": made(self.admin.post(EXTERNAL_KEYS, json=key))["id"]}
         if "{external_storage_id}" in entry.path:
             return others | {"external_storage_id": self._storage(is_to_go=entry.method == "DELETE")}
+        owner, _, spending = entry.path.partition("/spend_")
         if "{project_id}" not in entry.path:
-            return others
+            return others | self._spending(owner, spending)
         project = made(self.admin.post(PROJECTS, json={"name": "object"}))["id"]
+        others |= self._spending(owner.format(project_id=project), spending)
         account = made(self.admin.post(f"{PROJECTS}/{project}/service_accounts", json={"name": "object"}))
         return others | {"project_id": project, "account_id": account["id"], "key_id": account["api_key"]["id"]}
+
+    def _spending(self, owner: str, path: str) -> dict[str, str]:
+        """A limit that is not in the others' way, or an alert."""
+        limit = {"threshold_amount": 10_000_000, "currency": "USD", "interval": "month"}
+        if path == "limit":
+            made(self.admin.post(f"{owner}/spend_limit", json=limit))
+        if path.startswith("alerts/"):
+            alert = {**limit, "notification_channel": {"type": "email", "recipients": []}}
+            return {"alert_id": made(self.admin.post(f"{owner}/spend_alerts", json=alert))["id"]}
+        return {}
 
     def _storage(self, *, is_to_go: bool) -> str:
         project = made(self.admin.post(PROJECTS, json={"name": "object"}))["id"]

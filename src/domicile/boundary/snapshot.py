@@ -22,6 +22,7 @@ from domicile.boundary.rate_limits import ProjectRateLimit
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.boundary.spending import SpendingLimit
 from domicile.catalogue.endpoints import Endpoint
+from domicile.catalogue.prices import ModelPrice
 from domicile.kernel.ids import ExternalKeyId, InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
 
 SNAPSHOT_SCHEMA = 3
@@ -121,6 +122,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     """The signed content. (`epoch`, `number`) only grows; the operator declares a new epoch after a restore.
 
     `replicas`: the processes of the region that were in contact when it was signed. 0: not known, as in schema 2.
+    `prices`: the control plane's, so that a region computes its spending with no others. Absent in schema 2.
     """
 
     schema: int
@@ -134,6 +136,7 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, om
     directory: tuple[DirectoryEntry, ...]
     shards: tuple[ShardReference, ...]
     replicas: Count = 0
+    prices: tuple[ModelPrice, ...] = ()
 
 
 class SignedManifest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

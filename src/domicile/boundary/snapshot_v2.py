@@ -33,19 +33,20 @@ class ShardOfSchema2(Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     tombstones: tuple[Tombstone, ...] = ()
 
 
-def encode_shard_of_schema_2(shard: Shard) -> bytes | None:
+def encode_shard_of_schema_2(shard: Shard, exhausted: frozenset[str] = frozenset()) -> bytes | None:
     """The shard in schema 2; None when nothing is left of it.
 
     A project with an external key or an external storage is left out together with its keys, which disables it: an older
     region would keep its content under the region's own key, in the region's own store. A project whose models or networks are
-    restricted and a restricted key are left out too: an older region would not know of it.
+    restricted and a restricted key are left out too: an older region would not know of it. So is each project in `exhausted`,
+    whose spending limit is reached: an older region would spend more.
     """
     stored_outside = {storage.project_id for storage in shard.external_storages}
     projects = tuple(
         ProjectOfSchema2(project.project_id, project.organization_id, project.retention)
         for project in shard.projects
         if project.external_key_id is None
-        and project.project_id not in stored_outside
+        and project.project_id not in stored_outside | exhausted
         and project.models is None
         and not project.networks
     )

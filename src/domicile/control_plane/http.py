@@ -25,6 +25,8 @@ from domicile.control_plane.projects.permission_endpoints import PermissionEndpo
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
+from domicile.control_plane.spending.alert_endpoints import SpendAlertEndpoints
+from domicile.control_plane.spending.limit_endpoints import SpendLimitEndpoints
 from domicile.control_plane.usage.cost_endpoints import CostEndpoints
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.kinds import KINDS
@@ -60,6 +62,8 @@ class Endpoints:
     boundary: BoundaryEndpoints
     usage: UsageEndpoints
     costs: CostEndpoints
+    spend_limits: SpendLimitEndpoints
+    spend_alerts: SpendAlertEndpoints
     audit: AuditEndpoints
 
 
@@ -117,6 +121,7 @@ def admin_routes(
         admin(f"{organization}/data_retention", GET=of.retention.get, POST=of.retention.modify),
         *(admin(f"{organization}/usage/{kind.name}", GET=of.usage.of(kind)) for kind in KINDS),
         admin(f"{organization}/costs", GET=of.costs.page),
+        *(route for owner in (organization, project) for route in _spending_routes(owner, admin, of)),
         admin(f"{organization}/audit_logs", GET=of.audit.page),
         operate(f"{operator}/organization", GET=of.organizations.get, POST=of.organizations.merge),
         operate(f"{operator}/organizations", GET=of.organizations.page, POST=of.organizations.create),
@@ -131,6 +136,16 @@ def admin_routes(
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
         operate("/metrics", GET=metrics),
         _route("/healthz", {"GET": health}),
+    ]
+
+
+def _spending_routes(owner: str, admin: Callable[..., Route], of: Endpoints) -> list[Route]:
+    """The limit and the alerts of an organization, or of a project."""
+    limits, alerts = of.spend_limits, of.spend_alerts
+    return [
+        admin(f"{owner}/spend_limit", GET=limits.get, POST=limits.put, DELETE=limits.remove),
+        admin(f"{owner}/spend_alerts", GET=alerts.page, POST=alerts.create),
+        admin(f"{owner}/spend_alerts/{{alert_id}}", GET=alerts.get, POST=alerts.modify, DELETE=alerts.remove),
     ]
 
 

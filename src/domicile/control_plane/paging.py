@@ -25,10 +25,17 @@ class Rows:
     has_more: bool
 
 
-def window(query: Query) -> Window:
-    """`limit`, `after` and, where the query allows it, `order`. Lists are in ascending order by default."""
-    limit = query.integer("limit", minimum=1, maximum=MAX_LIMIT)
-    return Window(limit or DEFAULT_LIMIT, query.text("after"), query.choice("order", Order, Order.ASCENDING))
+def window(query: Query, *, limit_min: int = 1, backwards: bool = False) -> Window:
+    """`limit`, `after` and, where the query allows it, `order`. Lists are in ascending order by default.
+
+    `backwards`: `before` as well. Raises 400 for both cursors at once.
+    """
+    limit = query.integer("limit", minimum=limit_min, maximum=MAX_LIMIT)
+    after, before = query.text("after"), query.text("before") if backwards else None
+    if after is not None and before is not None:
+        raise errors.invalid_value("Give 'after' or 'before', not both.", "before")
+    order = query.choice("order", Order, Order.ASCENDING)
+    return Window(DEFAULT_LIMIT if limit is None else limit, after, order, before)
 
 
 async def read_page(
@@ -45,18 +52,21 @@ async def read_page(
     objects of a page can still ask for the next page.
     """
     position = tuple_(table.c.created_at_ms, table.c.id)
-    ascending = part.order is Order.ASCENDING
+    ascending = (part.order is Order.ASCENDING) is (part.before is None)
     query = query.where(*scope)
-    if part.after is not None:
-        cursor = await reading.first(select(table.c.created_at_ms, table.c.id).where(table.c.id == part.after, *scope))
+    name, cursor_id = ("before", part.before) if part.before is not None else ("after", part.after)
+    if cursor_id is not None:
+        cursor = await reading.first(select(table.c.created_at_ms, table.c.id).where(table.c.id == cursor_id, *scope))
         if cursor is None:
-            raise errors.invalid_value("'after' must be the id of an object of this list.", "after")
+            raise errors.invalid_value(f"'{name}' must be the id of an object of this list.", name)
         edge = tuple_(cursor.created_at_ms, cursor.id)
         query = query.where(position > edge if ascending else position < edge)
     columns = (table.c.created_at_ms, table.c.id)
     query = query.order_by(*(column.asc() if ascending else column.desc() for column in columns)).limit(part.limit + 1)
     rows = await reading.all(query)
-    return Rows(rows[: part.limit], len(rows) > part.limit)
+    found = rows[: part.limit]
+    # Read backwards from `before`, and shown in the list's order.
+    return Rows(found if part.before is None else found[::-1], len(rows) > part.limit)
 
 
 def listing(objects: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:

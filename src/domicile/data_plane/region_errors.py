@@ -1,7 +1,9 @@
 """Errors that only regions raise. `kernel.errors` states the rules for their texts."""
 
+from datetime import UTC, datetime
 from enum import StrEnum
 
+from domicile.boundary.spending import NANODOLLARS
 from domicile.kernel.errors import Category, DomicileError
 from domicile.kernel.rate_limits import RateLimitStanding
 
@@ -153,6 +155,21 @@ def request_over_rate_limit(
         "Send a smaller input or set a smaller output, or ask your organization's admin for a higher limit.",
         is_final=True,
         standing=standing,
+    )
+
+
+def insufficient_quota(noun: str, owner_id: str, limit: int, resets_at_ms: int) -> DomicileError:
+    """429 in OpenAI's code and type: a hard spending limit is reached. Waiting for seconds does not help.
+
+    `noun`: project or organization. `limit`: in nanodollars. `resets_at_ms`: when the next month begins.
+    """
+    day = datetime.fromtimestamp(resets_at_ms / 1000, UTC).date()
+    return DomicileError(
+        Category.QUOTA_SPENT,
+        "insufficient_quota",
+        f"You exceeded your current quota: {noun} '{owner_id}' has reached its spending limit of ${limit / NANODOLLARS:,.2f} "
+        f"for this month. Ask your organization's admin to raise the limit, or wait until {day} (UTC).",
+        is_final=True,
     )
 
 

@@ -24,6 +24,7 @@ class Category(Enum):
     UNSUPPORTED_MEDIA_TYPE = (415, "invalid_request_error")
     RANGE_NOT_SATISFIABLE = (416, "invalid_request_error")
     RATE_LIMITED = (429, "rate_limit_error")
+    QUOTA_SPENT = (429, "insufficient_quota")
     HEADERS_TOO_LARGE = (431, "invalid_request_error")
     INTERNAL = (500, "server_error")
     UNAVAILABLE = (503, "service_unavailable_error")

@@ -20,6 +20,7 @@ IDS = {
     "external_key_id": new_id("extkey_"),
     "external_storage_id": new_id("extstore_"),
     "rate_limit_id": "rl_gpt-4o-2024-08-06",
+    "alert_id": new_id("alert_"),
     "organization_id": new_id("org-"),
     "code": "us",
     "sha256": "0" * 64,

@@ -43,6 +43,7 @@ MADE = (
     "idempotency",
     "external_key",
     "external_storage",
+    "spend_alert",
 )
 
 
@@ -62,7 +63,7 @@ class Creation:
         return await platform.ask("POST", self.path, sent, key=self.key, headers={"Idempotency-Key": key})
 
 
-async def creation(platform: Platform, noun: str) -> Creation:
+async def creation(platform: Platform, noun: str) -> Creation:  # noqa: PLR0911
     """A new organization's, so that no test meets another's objects."""
     name, other = {"name": "a"}, {"name": "b"}
     if noun == "organization":
@@ -73,6 +74,10 @@ async def creation(platform: Platform, noun: str) -> Creation:
     if noun in OF_THE_ORGANIZATION:
         required = {"type": "aws", "kms_arn": KMS_ARN} if noun == "external key" else {}
         return Creation(OF_THE_ORGANIZATION[noun], name | required, other | required, tenant.admin_key)
+    if noun == "spend alert":
+        alert = {"currency": "USD", "interval": "month", "notification_channel": {"type": "email", "recipients": []}}
+        one, other_one = ({"threshold_amount": cents, **alert} for cents in (1, 2))
+        return Creation("/v1/organization/spend_alerts", one, other_one, tenant.admin_key)
     _, project = await platform.ask("POST", PROJECTS, {"name": "p"}, key=tenant.admin_key)
     if noun == "external storage":
         body = {"project_id": project["id"], "provider": BUCKET}
@@ -110,6 +115,7 @@ ONE_EACH = ("external storage",)
 """Of these a second one is refused, so they cannot be made again under another key."""
 NOUNS = (
     *("project", "account", "account alone", "key", "admin key", "organization", "enrollment token", "external key"),
+    "spend alert",
     *ONE_EACH,
 )
 WITH_SECRET = ("account", "key", "admin key", "organization", "enrollment token")

@@ -43,9 +43,12 @@ PREFIXES = {
     "key_id": "key_",
     "external_key_id": "extkey_",
     "external_storage_id": "extstore_",
+    "alert_id": "alert_",
 }
 RATE_LIMIT = "rl_gpt-4o-2024-08-06"
 """The same in every project."""
+LIMIT = {"threshold_amount": 10_000_000, "currency": "USD", "interval": "month"}
+ALERT = {**LIMIT, "notification_channel": {"type": "email", "recipients": ["finance@example.com"]}}
 NO_PROJECT = "proj_" + "0" * 24
 """In the bodies of the table; each organization puts a project of its own there."""
 DAY = 1_767_225_600
@@ -61,10 +64,12 @@ class Organization:
     admin_key: str
     admin_key_id: str
     ids: dict[str, str]
+    alert_id: str
 
     def of(self, entry: Entry) -> dict[str, str]:
-        """The ids that the path asks for: a `key_id` may be that of an admin's key."""
-        return self.ids | ({"key_id": self.admin_key_id} if "admin_api_keys" in entry.path else {})
+        """The ids that the path asks for: a `key_id` may be that of an admin's key, an alert the organization's own."""
+        alert = {} if "{project_id}" in entry.path else {"alert_id": self.alert_id}
+        return self.ids | alert | ({"key_id": self.admin_key_id} if "admin_api_keys" in entry.path else {})
 
 
 async def furnished(platform: Platform) -> Organization:
@@ -81,11 +86,18 @@ async def furnished(platform: Platform) -> Organization:
         "external_storage_id": (await platform.external_storage(project["id"], key=key))["id"],
         "rate_limit_id": RATE_LIMIT,
     }
+    alerts = []
+    for owner in ("/v1/organization", f"{PROJECTS}/{project['id']}"):
+        for name, body in (("spend_limit", LIMIT), ("spend_alerts", ALERT)):
+            status, made = await platform.ask("POST", f"{owner}/{name}", body, key=key)
+            assert status == 200, made
+        alerts.append(made["id"])
+    ids["alert_id"] = alerts[1]
     # One request of each kind of usage.
     deltas = tuple(_delta(tenant.id, ids, kind.endpoints[0]) for kind in KINDS if kind.endpoints)
     report = msgspec.json.encode(UsageReport("us", new_id("wr_"), 1, deltas))
     assert (await platform.regions["us"].call("POST", protocol.USAGE, report)).status == 200
-    return Organization(tenant.id, key, tenant.admin_key_id, ids)
+    return Organization(tenant.id, key, tenant.admin_key_id, ids, alerts[0])
 
 
 def _delta(organization_id: str, ids: dict[str, str], endpoint: Endpoint) -> UsageDelta:

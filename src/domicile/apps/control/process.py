@@ -16,6 +16,7 @@ from domicile.control_plane import secret_files
 from domicile.control_plane.publisher_key_rotation import RegionsLeftBehindError
 from domicile.control_plane.regions.service import RegionChangedError
 from domicile.control_plane.secret_files import SecretFileError
+from domicile.control_plane.usage.price_history import PricesChangedError
 from domicile.kernel.clock import SystemClock
 from domicile.process.descriptors import raise_descriptor_limit
 from domicile.process.lifeline import follow_parent
@@ -29,7 +30,7 @@ from domicile.web.server.tls_certificate import CertificateError
 # Errors that an operator can correct. They are shown in one line, without a traceback.
 _OPERATOR_ERRORS = (
     *(SettingsError, CertificateError, OperatorKeyFileError, SecretFileError, RegionChangedError, CatalogueError),
-    RegionsLeftBehindError,
+    *(RegionsLeftBehindError, PricesChangedError),
 )
 
 

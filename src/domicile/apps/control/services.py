@@ -36,9 +36,14 @@ from domicile.control_plane.regions.service import Regions
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.retention.service import RetentionControls
 from domicile.control_plane.service_checks import CheckReports
+from domicile.control_plane.spending.alert_endpoints import SpendAlertEndpoints
+from domicile.control_plane.spending.alerts import SpendAlerts
+from domicile.control_plane.spending.limit_endpoints import SpendLimitEndpoints
+from domicile.control_plane.spending.limits import SpendLimits
 from domicile.control_plane.usage.cost_endpoints import CostEndpoints
 from domicile.control_plane.usage.costs import Costs
 from domicile.control_plane.usage.endpoints import UsageEndpoints
+from domicile.control_plane.usage.price_history import record_prices
 from domicile.control_plane.usage.service import UsageTotals
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
@@ -70,7 +75,7 @@ async def build_foundation(
     """Build the shared parts.
 
     The first start also creates the installation's identity, the first organization and its first admin key. Raises
-    `SecretFileError` if a key file cannot be used.
+    `SecretFileError` if a key file cannot be used, and `PricesChangedError` for a price list that changes old invoices.
     """
     settings = installation.control
     identity = await open_installation(
@@ -79,6 +84,7 @@ async def build_foundation(
         with_agreement=settings.first_organization.agreement,
         hand_over=lambda secret: _hand_over(settings, secret),
     )
+    await record_prices(database, catalogue.prices, clock.now_ms())
     publisher = Publisher(
         database,
         clock,
@@ -86,6 +92,7 @@ async def build_foundation(
         keys=PublisherKeys(settings.data, identity.installation_id, clock.now_ms()),
         directory=_directory(installation),
         catalogue_version=catalogue.version,
+        prices=catalogue.prices,
     )
     return ControlFoundation(
         installation=installation,
@@ -129,8 +136,10 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         admin_keys=AdminKeyEndpoints(AdminKeys(reader, changes, installation_id)),
         regions=OperatorRegionEndpoints(regions, Epochs(changes, base.publisher)),
         boundary=BoundaryEndpoints(regions),
-        usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models), base.clock),
+        usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models, base.catalogue.prices), base.clock),
         costs=CostEndpoints(Costs(reader, base.catalogue.prices), base.clock),
+        spend_limits=SpendLimitEndpoints(SpendLimits(reader, changes)),
+        spend_alerts=SpendAlertEndpoints(SpendAlerts(reader, changes)),
         audit=AuditEndpoints(AuditLog(reader, base.database, checks, base.clock)),
     )
 

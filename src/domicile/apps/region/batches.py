@@ -19,6 +19,7 @@ from domicile.data_plane.jobs.sealed_texts import SealedTexts
 from domicile.data_plane.jobs.service import BatchService
 from domicile.data_plane.jobs.usage import MeteredUsage
 from domicile.data_plane.jobs.worker import Worker
+from domicile.data_plane.limits.spending import SpendingGate
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.policy.residency import ResidencyPolicy
 
@@ -40,6 +41,7 @@ def build_batches(
     blocks: Blocks,
     inference: Inference,
     meter: Meter,
+    gate: SpendingGate,
     observer: JobObserver,
 ) -> Batches:
     """`inference` records usage with a `LineMeter`; `meter` gets it once the lines are committed."""
@@ -59,4 +61,4 @@ def build_batches(
         observer=observer,
         pace=pace,
     )
-    return Batches(BatchService(rows, files, texts, policy, worker.wake), worker, rows)
+    return Batches(BatchService(rows, files, texts, policy, gate, worker.wake), worker, rows)

@@ -59,12 +59,15 @@ async def compose_region(
     destruction, checks = build_destruction(base, path), build_outside_checks(base, path)
     notices = (destruction.notice, checks.notice)
     subscription = await restore_subscription(base, path, link, enrollment, notices)
+    # Before the first request, so that none passes a limit that was reached before the start.
+    await path.spending.follow()
     operator.show(replica, base, path)
     waits = EngineWaits(path.engines.router.batch_gates, storage.region, clock, replica)
     background = (
         subscription.run,
         subscription.watch_root_key,
         OutboxSender(MeteringRepository(storage.metering), link, path.meter).run,
+        path.spending.run,
         path.engines.probe.run,
         path.blocks.run,
         destruction.run,

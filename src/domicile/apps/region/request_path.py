@@ -23,7 +23,9 @@ from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter, rate_limits_of
 from domicile.data_plane.limits.reservation import Unlimited
-from domicile.data_plane.metering.meter import Meter, MeterObserver
+from domicile.data_plane.limits.spending import SpendingGate, SpendingLimits, Spent
+from domicile.data_plane.metering.meter import Meter, MeterObserver, Observers
+from domicile.data_plane.metering.spending_ledger import SpendingLedger, SpendingObserver
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
 
@@ -39,6 +41,7 @@ class RequestPath:
     image_links: ImageLinks
     content: Content
     batches: Batches
+    spending: SpendingLedger
 
 
 async def build_request_path(
@@ -55,7 +58,10 @@ async def build_request_path(
     `inspector`, `preparations`: replace the region's own.
     """
     settings, clock = base.settings, base.clock
-    meter = await open_meter(base, observer)
+    spent = Spent(clock)
+    gate = SpendingGate(spent)
+    meter = await open_meter(base, Observers(observer, SpendingObserver(spent, base.snapshots)))
+    spending = SpendingLedger(spent, base.storage.metering, base.snapshots, meter, clock)
     blocks = Blocks(base.storage.region, clock)
     # Do not serve until the block list is loaded.
     await blocks.load()
@@ -79,14 +85,15 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    inference = build(meter=meter, limits=RateLimiter(rate_limits_of, LocalQuotas()))
+    inference = build(meter=meter, limits=SpendingLimits(RateLimiter(rate_limits_of, LocalQuotas()), gate))
     batches = build_batches(
         base,
         content=content,
         policy=policy,
         blocks=blocks,
-        inference=build(meter=LineMeter(), limits=Unlimited()),
+        inference=build(meter=LineMeter(), limits=SpendingLimits(Unlimited(), gate)),
         meter=meter,
+        gate=gate,
         observer=job_observer or JobObserver(),
     )
     endpoints = RegionEndpoints(
@@ -101,4 +108,4 @@ async def build_request_path(
         batches=batches.service,
         region=settings.code,
     )
-    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches)
+    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches, spending)

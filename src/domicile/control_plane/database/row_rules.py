@@ -22,6 +22,10 @@ OWNED_ROWS: Mapping[str, str] = {
     "destruction": "organization_id",
     "audit_event": "organization_id",
     "usage_minute": "organization_id",
+    "spending": "organization_id",
+    "spend_limit": "organization_id",
+    "spend_alert": "organization_id",
+    "webhook_delivery": "organization_id",
 }
 """Tables with rows of organizations, and the column with the organization's id."""
 

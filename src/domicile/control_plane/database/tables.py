@@ -7,31 +7,21 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Connection,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     UniqueConstraint,
-    event,
 )
 
 from domicile.boundary.outside_services import CheckOutcome
-from domicile.control_plane.database.row_rules import statements
+from domicile.control_plane.database.metadata import metadata
+from domicile.control_plane.database.spending_tables import price, spend_alert, spend_limit, spending, webhook_delivery
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+__all__ = ["metadata", "price", "spend_alert", "spend_limit", "spending", "webhook_delivery"]
 
 _RETENTION = (
     "'modified_abuse_monitoring', 'zero_data_retention', "
@@ -347,9 +337,3 @@ usage_minute = Table(
     Column("images", BigInteger, nullable=False),
     CheckConstraint("tier IN ('default', 'scale')", name="tier"),
 )
-
-
-@event.listens_for(metadata, "after_create")
-def _enforce(_metadata: MetaData, connection: Connection, **_options: object) -> None:
-    for statement in statements(connection.dialect.name):
-        connection.exec_driver_sql(statement)

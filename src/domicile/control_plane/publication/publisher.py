@@ -15,6 +15,7 @@ from domicile.boundary.snapshot import (
 )
 from domicile.boundary.snapshot_v2 import SCHEMA_2
 from domicile.boundary.time import SignedTime
+from domicile.catalogue.prices import PriceList
 from domicile.control_plane import control_errors
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reader
@@ -41,6 +42,7 @@ class Publisher:
         keys: PublisherKeys,
         directory: Mapping[str, str],
         catalogue_version: str,
+        prices: PriceList,
         renewal_s: float = protocol.RENEWAL_S,
     ) -> None:
         """`directory`: each region's code and public host. `catalogue_version`: 16 hex digits."""
@@ -51,6 +53,7 @@ class Publisher:
         self._keys = keys
         self._directory = tuple(DirectoryEntry(code, host) for code, host in sorted(directory.items()))
         self._catalogue_version = catalogue_version
+        self._prices = prices.prices
         self._renewal_s = renewal_s
         self._feeds = {code: SnapshotFeed() for code in directory}
         self._shards = {code: RegionShards(code) for code in directory}
@@ -199,6 +202,7 @@ class Publisher:
                     catalogue_version=self._catalogue_version,
                     directory=self._directory,
                     shards=shards.references(schema),
+                    prices=self._prices if schema == SNAPSHOT_SCHEMA else (),
                 ),
                 signer.certificate,
             )

@@ -2,7 +2,8 @@
 
 Reading 100,000 keys takes a second. So a change names the ids that it touches, and only their shards are read again. A renewal
 reads the shards in which a key has expired or a project's grace period is over. It also reads one more shard, in turn: if a
-change ever failed to name an id, its shard would be right again within about ten minutes.
+change ever failed to name an id, its shard would be right again within about ten minutes. Each reading also compares the
+spending limits: what was spent in other regions changes a shard at the next renewal, and not with each report.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from domicile.boundary.snapshot import (
 )
 from domicile.boundary.snapshot_v2 import SCHEMA_2, encode_shard_of_schema_2
 from domicile.control_plane.database.transactions import Platform, Reader
+from domicile.control_plane.publication.budgets import Budgets, read_budgets
 from domicile.control_plane.publication.shards import Members, read_destroyed, read_members, read_shard
 
 REREAD_EVERY_S = 9.0
@@ -45,6 +47,7 @@ class RegionShards:
         self._members: Members = {}
         self._touched: set[str] = set()
         self._destroyed: frozenset[str] = frozenset()
+        self._budgets = Budgets()
         self._encoded: dict[int, _Encoded] = {}
         self._is_whole = False
         self._reread_index = 0
@@ -61,18 +64,21 @@ class RegionShards:
         try:
             async with reader.reading(Platform()) as reading:
                 destroyed = await read_destroyed(reading, self._region, now_ms)
+                budgets = await read_budgets(reading, self._region, now_ms)
                 if not self._is_whole:
                     self._members = await read_members(reading, self._region, now_ms)
                 fresh = {}
-                for index in self._stale(touched | (destroyed ^ self._destroyed), now_ms):
-                    shard = await read_shard(reading, self._region, index, self._members.get(index, ()), now_ms)
+                changed = budgets.changed_since(self._budgets)
+                for index in self._stale(touched | changed | (destroyed ^ self._destroyed), now_ms):
+                    members = self._members.get(index, ())
+                    shard = await read_shard(reading, self._region, index, members, now_ms, budgets)
                     # In a thread: a large shard takes milliseconds.
-                    fresh[index] = await asyncio.to_thread(_encode, shard)
+                    fresh[index] = await asyncio.to_thread(_encode, shard, budgets.exhausted)
         except BaseException:
             self._touched |= touched
             raise
         self._encoded.update(fresh)
-        self._destroyed, self._is_whole = destroyed, True
+        self._destroyed, self._budgets, self._is_whole = destroyed, budgets, True
 
     def references(self, schema: int) -> tuple[ShardReference, ...]:
         """The shards for a manifest of this schema, in the order of their index."""
@@ -100,10 +106,10 @@ class RegionShards:
         return stale
 
 
-def _encode(shard: Shard) -> _Encoded:
+def _encode(shard: Shard, exhausted: frozenset[str]) -> _Encoded:
     references, bodies = {}, {}
     whole = None if shard == Shard(shard.region, shard.index, (), (), ()) else encode_shard(shard)
-    for schema, body in ((SCHEMA_2, encode_shard_of_schema_2(shard)), (SNAPSHOT_SCHEMA, whole)):
+    for schema, body in ((SCHEMA_2, encode_shard_of_schema_2(shard, exhausted)), (SNAPSHOT_SCHEMA, whole)):
         if body is not None:
             name = digest(body)
             references[schema] = ShardReference(shard.index, name)

@@ -23,6 +23,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading
 from domicile.control_plane.grace import is_over
+from domicile.control_plane.publication.budgets import Budgets
 
 Members = dict[int, set[str]]
 """By shard index, the ids of its projects and organizations."""
@@ -49,13 +50,15 @@ async def read_members(reading: Reading, region: str, now_ms: int) -> Members:
     return members
 
 
-async def read_shard(reading: Reading, region: str, index: int, ids: Collection[str], now_ms: int) -> Shard:
+async def read_shard(
+    reading: Reading, region: str, index: int, ids: Collection[str], now_ms: int, budgets: Budgets
+) -> Shard:
     """The shard with those of these projects and organizations that belong to the region. Equal content has equal order."""
     return Shard(
         region,
         index,
-        await _organizations(reading, region, ids),
-        await _projects(reading, region, ids),
+        await _organizations(reading, region, ids, budgets),
+        await _projects(reading, region, ids, budgets),
         await _keys(reading, region, ids, now_ms),
         await _tombstones(reading, region, ids, now_ms),
         await _external_keys(reading, region, ids),
@@ -81,7 +84,9 @@ async def regions_of(reading: Reading, organization_id: str) -> list[str]:
     return [row.region for row in await reading.all(query.distinct())]
 
 
-async def _organizations(reading: Reading, region: str, ids: Collection[str]) -> tuple[OrganizationRecord, ...]:
+async def _organizations(
+    reading: Reading, region: str, ids: Collection[str], budgets: Budgets
+) -> tuple[OrganizationRecord, ...]:
     organization, agreement, project = tables.organization, tables.agreement, tables.project
     owners = select(project.c.organization_id).where(_is_active_in(region))
     query = (
@@ -97,12 +102,13 @@ async def _organizations(reading: Reading, region: str, ids: Collection[str]) ->
             zdr_endpoints=tuple(sorted(msgspec.json.decode(row.zdr_endpoints, type=list[Endpoint]))),
             enhanced_zdr=row.enhanced_zdr,
             retention=Retention(row.retention),
+            spending=budgets.limits.get(row.id),
         )
         for row in await _pages(reading, query, organization.c.id)
     )
 
 
-async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tuple[ProjectRecord, ...]:
+async def _projects(reading: Reading, region: str, ids: Collection[str], budgets: Budgets) -> tuple[ProjectRecord, ...]:
     table = tables.project
     columns = ("id", "organization_id", "retention", "external_key_id", "rate_limits", "model_permissions", "networks")
     query = select(*(table.c[name] for name in columns)).where(table.c.id.in_(ids), _is_active_in(region))
@@ -115,6 +121,7 @@ async def _projects(reading: Reading, region: str, ids: Collection[str]) -> tupl
             decode_rate_limits(row.rate_limits),
             models=decode_model_permissions(row.model_permissions),
             networks=decode_networks(row.networks),
+            spending=budgets.limits.get(row.id),
         )
         for row in await _pages(reading, query, table.c.id)
     )

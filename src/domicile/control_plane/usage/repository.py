@@ -18,6 +18,8 @@ _KEY = [column.name for column in tables.usage_minute.primary_key.columns]
 MINUTE_MAX = 2**40
 """The maximum of each quantity in one row, so that the sum of eight million rows still fits into 64 bits."""
 
+MINUTES_IN_DAY = 24 * 60
+
 # A region may have been offline for a year. A region's clock may be a day ahead until its first snapshot corrects it.
 _OLDEST_MINUTES = 400 * 24 * 60
 _NEWEST_MINUTES = 24 * 60
@@ -39,7 +41,7 @@ async def add_usage(writing: Writing, region: str, deltas: Iterable[UsageDelta],
     A sum stops at `MINUTE_MAX`, so that no report can make a column overflow. An implausible minute is booked to the present
     one: a region whose clock was wrong keeps its usage.
     """
-    rows = _summed(region, deltas, now_ms // 60_000)
+    rows = _summed(region, deltas, now_ms)
     if not rows:
         return
     table = tables.usage_minute
@@ -65,13 +67,13 @@ async def _mark_used(writing: Writing, rows: Iterable[dict[str, Any]]) -> None:
         await writing.execute(update(key).where(key.c.id.in_(sorted(ids)), earlier).values(last_used_at_ms=at_ms))
 
 
-def _summed(region: str, deltas: Iterable[UsageDelta], now: int) -> list[dict[str, Any]]:
+def _summed(region: str, deltas: Iterable[UsageDelta], now_ms: int) -> list[dict[str, Any]]:
     """One row for each key of the table: PostgreSQL refuses a statement that touches a row twice."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for delta in deltas:
         place = (
             delta.organization_id,
-            _plausible(delta.minute, now),
+            plausible(delta.minute, now_ms),
             region,
             delta.project_id,
             delta.key_id,
@@ -91,7 +93,9 @@ def _summed(region: str, deltas: Iterable[UsageDelta], now: int) -> list[dict[st
     return list(rows.values())
 
 
-def _plausible(minute: int, now: int) -> int:
+def plausible(minute: int, now_ms: int) -> int:
+    """The minute to which usage is booked: the present one in the place of one that cannot be right."""
+    now = now_ms // 60_000
     return minute if now - _OLDEST_MINUTES <= minute <= now + _NEWEST_MINUTES else now
 
 

@@ -1,18 +1,30 @@
 """Usage: counted once when a region reports it, summed when an admin queries it."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, false
 
+from domicile.boundary.costs import Consumption, cost
+from domicile.boundary.spending import month_of
 from domicile.boundary.usage import UsageReport
+from domicile.catalogue.prices import PriceList
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.principals.principal import Administrator, EnrolledRegion
 from domicile.control_plane.reports import receive, require_own
+from domicile.control_plane.spent import Spender, add_spending
 from domicile.control_plane.usage.buckets import Bucket, Window
 from domicile.control_plane.usage.kinds import IMAGE_SOURCES, Grouping, ImageSource, UsageKind
-from domicile.control_plane.usage.repository import UsageSum, add_usage, all_belong, sum_usage
+from domicile.control_plane.usage.repository import (
+    MINUTES_IN_DAY,
+    UsageSum,
+    add_usage,
+    all_belong,
+    plausible,
+    sum_usage,
+)
 from domicile.kernel import errors
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
@@ -37,9 +49,12 @@ class UsageQuestion:
 class UsageTotals:
     """Adds the regions' reports to totals by the minute, and sums these for admins."""
 
-    def __init__(self, reader: Reader, database: Database, clock: Clock, models: frozenset[str]) -> None:
+    def __init__(
+        self, reader: Reader, database: Database, clock: Clock, models: frozenset[str], prices: PriceList
+    ) -> None:
         """`models`: the catalogue's snapshots. Other names are refused, so that a report carries no free text."""
         self._models = models
+        self._prices = prices
         self._reader = reader
         self._database = database
         self._clock = clock
@@ -64,8 +79,22 @@ class UsageTotals:
                 raise errors.forbidden(
                     "foreign_usage", "A delta of this report names a project or key that is not of this region."
                 )
-            await add_usage(writing, report.region, report.deltas, self._clock.now_ms())
+            now_ms = self._clock.now_ms()
+            await add_usage(writing, report.region, report.deltas, now_ms)
+            await add_spending(writing, self._costs(report, now_ms))
         return True
+
+    def _costs(self, report: UsageReport, now_ms: int) -> dict[Spender, int]:
+        """What the report's usage costs, in femtodollars."""
+        costs: dict[Spender, int] = defaultdict(int)
+        for delta in report.deltas:
+            minute = plausible(delta.minute, now_ms)
+            consumption = Consumption(delta.model, delta.usage, delta.tier, delta.batch, delta.image_size)
+            amount = cost(consumption, self._prices.at(delta.model, minute // MINUTES_IN_DAY))
+            if amount:
+                month = month_of(minute * 60_000)
+                costs[Spender(delta.organization_id, month, report.region, delta.project_id)] += amount
+        return costs
 
     async def sums(self, administrator: Administrator, question: UsageQuestion) -> list[Bucket[UsageSum]]:
         """The buckets of the question's window."""

@@ -12,6 +12,7 @@ from domicile.data_plane.jobs.batch import Batch, BatchStatus
 from domicile.data_plane.jobs.batch_files import INPUT_PURPOSE, BatchFiles, InputFile
 from domicile.data_plane.jobs.batch_rows import UNFINISHED_MAX, BatchRows, InputGoneError, NewBatch, TooManyBatchesError
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
+from domicile.data_plane.limits.spending import SpendingGate
 from domicile.data_plane.policy.caller import Caller
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.policy.retention import check_zdr
@@ -45,6 +46,7 @@ class BatchService:
         files: BatchFiles,
         texts: SealedTexts,
         policy: ResidencyPolicy,
+        gate: SpendingGate,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """`wake`: called when there is a new batch, so that it need not wait until a worker looks."""
@@ -52,14 +54,15 @@ class BatchService:
         self._files = files
         self._texts = texts
         self._policy = policy
+        self._gate = gate
         self._wake = wake
 
     async def create(self, caller: Caller, request: CreateBatchRequest, idempotency_key: str | None) -> BatchObject:
         """Create a batch, or return the one that the same key created.
 
         Raises 400 for a file that cannot be an input, 401 for a key without the endpoint's scope, 403 without the agreement,
-        404 for an unknown file, 409 for a key that was used for another request, and 429 when too many batches of the project
-        have not ended.
+        404 for an unknown file, 409 for a key that was used for another request, and 429 when a spending limit is
+        reached, or too many batches of the project have not ended.
         """
         endpoint, project_id = Endpoint(request.endpoint), caller.project.project_id
         require_scope(caller, REQUEST_SCOPES[endpoint])
@@ -69,6 +72,7 @@ class BatchService:
         earlier = await self._earlier(project_id, key_sha256, body_sha256)
         if earlier is not None:
             return await self._shown(earlier)
+        self._gate.require(caller)
         file = await self._input(project_id, request.input_file_id)
         batch_id, expiry = new_id(_PREFIX), request.output_expires_after
         metadata = None

@@ -40,6 +40,23 @@ class MeterObserver(Protocol):
         ...
 
 
+class Observers:
+    """Several observers as one."""
+
+    def __init__(self, *observers: MeterObserver) -> None:
+        self._observers = observers
+
+    def recorded(self, entry: LedgerEntry) -> None:
+        """See `MeterObserver`."""
+        for observer in self._observers:
+            observer.recorded(entry)
+
+    def happened(self, kind: RegionEventType) -> None:
+        """See `MeterObserver`."""
+        for observer in self._observers:
+            observer.happened(kind)
+
+
 class Meter:
     """One writer of the ledger. It numbers its usage and audit reports in one sequence, from 1 without gaps."""
 
@@ -165,6 +182,11 @@ class Meter:
         """Make `run` write the remaining entries, close the writer and return."""
         self._stopping = True
         self._wake.set()
+
+    @property
+    def recorded_count(self) -> int:
+        """How many entries this writer has recorded: the number of the last one."""
+        return self._recorded_count
 
     @property
     def backlog(self) -> int:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.snapshot import KeyRecord, Manifest, OrganizationRecord, ProjectRecord, Shard
+from domicile.catalogue.prices import PriceList
 from domicile.kernel.clock import Clock
 
 
@@ -26,11 +27,13 @@ class SnapshotTable:
     """Keys of organizations' own, by their id."""
     external_storages: MappingProxyType[str, ExternalStorageRecord]
     """Buckets of customers' own, by their project."""
+    prices: PriceList
+    """The control plane's. Empty from one that reads schema 2 only, and so knows no spending limit."""
 
     @classmethod
     def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
         """Build a table from verified parts."""
-        return cls._of(manifest, _Indexes(), shards)
+        return cls._of(manifest, _Indexes(), shards, PriceList(manifest.prices))
 
     def replaced(self, manifest: Manifest, gone: Collection[Shard], new: Collection[Shard]) -> "SnapshotTable":
         """The table of the next snapshot. `gone`: shards that it no longer names; `new`: shards that it adds.
@@ -38,6 +41,7 @@ class SnapshotTable:
         Without changed shards the new table shares all records with this one. Otherwise the indexes are copied and updated:
         1 ms for 100,000 keys, where a new build takes 300 ms.
         """
+        prices = self.prices if manifest.prices == self.prices.prices else PriceList(manifest.prices)
         if not gone and not new:
             return replace(
                 self,
@@ -45,6 +49,7 @@ class SnapshotTable:
                 number=manifest.number,
                 issued_at_ms=manifest.issued_at_ms,
                 directory=_directory(manifest),
+                prices=prices,
             )
         indexes = _Indexes(
             self.keys.copy(),
@@ -56,10 +61,12 @@ class SnapshotTable:
         )
         for shard in gone:
             indexes.remove(shard)
-        return self._of(manifest, indexes, new)
+        return self._of(manifest, indexes, new, prices)
 
     @classmethod
-    def _of(cls, manifest: Manifest, indexes: "_Indexes", shards: Iterable[Shard]) -> "SnapshotTable":
+    def _of(
+        cls, manifest: Manifest, indexes: "_Indexes", shards: Iterable[Shard], prices: PriceList
+    ) -> "SnapshotTable":
         for shard in shards:
             indexes.add(shard)
         return cls(
@@ -73,6 +80,7 @@ class SnapshotTable:
             MappingProxyType(indexes.tombstones),
             MappingProxyType(indexes.external_keys),
             MappingProxyType(indexes.external_storages),
+            prices,
         )
 
 

@@ -42,6 +42,8 @@ WRITTEN = (
     "destruction",
     "external_key",
     "external_storage",
+    "spend_limit",
+    "spend_alert",
     "(SELECT region, epoch FROM publication)",
 )
 
@@ -53,7 +55,7 @@ async def _rows(platform: Platform) -> tuple[int, str]:
     return events, repr(tables)
 
 
-async def _objects(platform: Platform, method: str, template: str) -> dict[str, str]:
+async def _objects(platform: Platform, method: str, template: str) -> dict[str, str]:  # noqa: PLR0911
     if "{external_key_id}" in template:
         return {"external_key_id": (await platform.external_key())["id"]}
     if template.startswith(STORAGES):
@@ -64,6 +66,8 @@ async def _objects(platform: Platform, method: str, template: str) -> dict[str, 
         if method == "DELETE":
             await platform.ask("POST", f"{PROJECTS}/{project_id}/archive")
         return {"external_storage_id": storage["id"]}
+    if "/spend_" in template:
+        return await _spending(platform, method, template)
     if "admin_api_keys/" in template:
         return {"key_id": (await platform.sdk().admin.organization.admin_api_keys.create(name="second")).id}
     if "{project_id}" not in template:
@@ -82,6 +86,19 @@ async def _objects(platform: Platform, method: str, template: str) -> dict[str, 
     return ids | {"rate_limit_id": "rl_gpt-4o-2024-08-06"}
 
 
+async def _spending(platform: Platform, method: str, template: str) -> dict[str, str]:
+    ids = {"project_id": (await platform.project())["id"]}
+    owner = template.partition("/spend_")[0].format(**ids)
+    if (method, template.endswith("spend_limit")) == ("DELETE", True):
+        assert (await platform.ask("POST", f"{owner}/spend_limit", LIMIT))[0] == 200
+    if "{alert_id}" in template:
+        ids["alert_id"] = (await platform.ask("POST", f"{owner}/spend_alerts", ALERT))[1]["id"]
+    return ids
+
+
+LIMIT = {"threshold_amount": 500, "currency": "USD", "interval": "month"}
+ALERT = {**LIMIT, "notification_channel": {"type": "email", "recipients": ["finance@example.com"]}}
+OTHER_ALERT = {**ALERT, "threshold_amount": 0}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", PROJECTS): {"name": "new"},
     ("POST", PROJECTS + "/{project_id}"): {"name": "other"},
@@ -106,6 +123,16 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", STORAGES): {"provider": BUCKET},
     ("POST", STORAGES + "/{external_storage_id}/validate"): None,
     ("DELETE", STORAGES + "/{external_storage_id}"): None,
+    ("POST", "/v1/organization/spend_limit"): LIMIT,
+    ("DELETE", "/v1/organization/spend_limit"): None,
+    ("POST", PROJECTS + "/{project_id}/spend_limit"): LIMIT,
+    ("DELETE", PROJECTS + "/{project_id}/spend_limit"): None,
+    ("POST", "/v1/organization/spend_alerts"): ALERT,
+    ("POST", "/v1/organization/spend_alerts/{alert_id}"): OTHER_ALERT,
+    ("DELETE", "/v1/organization/spend_alerts/{alert_id}"): None,
+    ("POST", PROJECTS + "/{project_id}/spend_alerts"): ALERT,
+    ("POST", PROJECTS + "/{project_id}/spend_alerts/{alert_id}"): OTHER_ALERT,
+    ("DELETE", PROJECTS + "/{project_id}/spend_alerts/{alert_id}"): None,
     ("POST", "/v1/organization/data_retention"): {"retention_type": "zero_data_retention"},
     ("POST", "/operator/v1/organization"): {"enhanced_zdr": True},
     ("POST", "/operator/v1/organizations"): {"name": "new"},
@@ -395,6 +422,7 @@ def test_writing_transactions_begin_in_these_places_only() -> None:
         "publisher_key_rotation.py",  # the same, while nobody or somebody else serves
         "reports.py",  # usage and audit events of regions: facts, not changes
         "usage/service.py",
+        "usage/price_history.py",  # the prices in force, at the start
         "audit/service.py",
         "publication/publisher.py",  # the number of a snapshot
         "grace.py",  # time that has gone by

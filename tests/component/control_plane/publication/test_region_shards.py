@@ -19,6 +19,7 @@ from tests.component.control_plane.region_double import RegionDouble
 
 ORGANIZATION = "/v1/organization"
 DAY_MS = 24 * 3_600_000
+LIMIT = {"threshold_amount": 500, "currency": "USD", "interval": "month"}
 
 
 def _reader(platform: Platform) -> Reader:
@@ -104,6 +105,9 @@ async def test_every_change_is_published_as_if_all_had_been_read(
         lambda: ask("DELETE", f"{_path()}/model_permissions"),
         lambda: ask("POST", f"{_path()}/ip_allowlist", {"allowed_ips": ["10.0.0.0/8"]}),
         lambda: ask("DELETE", f"{_path()}/ip_allowlist"),
+        lambda: ask("POST", f"{_path()}/spend_limit", LIMIT),
+        lambda: ask("POST", f"{ORGANIZATION}/spend_limit", LIMIT),
+        lambda: ask("DELETE", f"{ORGANIZATION}/spend_limit"),
         lambda: ask("POST", f"{_path()}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: ask("POST", f"{ORGANIZATION}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: platform.operate("POST", "/organization", {"enhanced_zdr": True}),
@@ -127,9 +131,9 @@ async def test_a_change_moves_its_own_shards_only(platform: Platform, monkeypatc
     read: list[int] = []
     real = shards.read_shard
 
-    async def recorded(reading: Reading, region: str, index: int, ids: Any, now_ms: int) -> Any:
+    async def recorded(reading: Reading, region: str, index: int, ids: Any, now_ms: int, budgets: Any) -> Any:
         read.append(index)
-        return await real(reading, region, index, ids, now_ms)
+        return await real(reading, region, index, ids, now_ms, budgets)
 
     monkeypatch.setattr(region_shards, "read_shard", recorded)
     monkeypatch.setattr(region_shards, "REREAD_EVERY_S", 3600.0)

@@ -40,6 +40,7 @@ def publisher(database: Database, folder: Path) -> Publisher:
         keys=PublisherKeys(folder, INSTALLATION, 1),
         directory={"us": "us.domicile.example"},
         catalogue_version=CATALOGUE.version,
+        prices=CATALOGUE.prices,
         renewal_s=0.01,
     )
 

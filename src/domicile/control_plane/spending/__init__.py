@@ -1,0 +1,1 @@
+"""Spending: what projects have spent in a month, hard limits, and alerts."""

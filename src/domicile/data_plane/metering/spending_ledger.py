@@ -1,0 +1,143 @@
+"""Counts what a region spends: from the ledger at the start, then from each entry, and from those of other replicas."""
+
+import asyncio
+
+import structlog
+from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, literal_column, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from domicile.boundary.audit import RegionEventType
+from domicile.boundary.costs import Consumption, cost
+from domicile.boundary.spending import month_start_ms
+from domicile.boundary.usage import ImageSize, ServiceTier, Usage
+from domicile.catalogue.prices import PriceList
+from domicile.data_plane.limits.spending import Spent
+from domicile.data_plane.metering.entry import LedgerEntry
+from domicile.data_plane.metering.meter import Meter
+from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.data_plane.tables import ledger, metering_writer
+from domicile.kernel.clock import Clock
+from domicile.persistence.database import Database
+
+log = structlog.get_logger("spending")
+
+FOLLOW_EVERY_S = 1.0
+"""Seconds after which a replica knows what the others have spent. They write twice a second."""
+_LATELY_MS = 600_000
+_DAY_MS = 86_400_000
+_QUANTITIES = tuple(ledger.c[name] for name in Usage.__struct_fields__)
+
+
+class SpendingObserver:
+    """The meter's observer that counts each entry of this process."""
+
+    def __init__(self, spent: Spent, snapshots: CurrentSnapshot) -> None:
+        self._spent = spent
+        self._snapshots = snapshots
+
+    def recorded(self, entry: LedgerEntry) -> None:
+        """Count what the request costs."""
+        table = self._snapshots.table
+        if table is not None:
+            consumption = Consumption(entry.model, entry.usage, entry.tier, entry.batch, entry.image_size)
+            amount = cost(consumption, table.prices.at(entry.model, entry.at_ms // _DAY_MS))
+            self._spent.add(entry.project_id, entry.organization_id, entry.at_ms, amount)
+
+    def happened(self, kind: RegionEventType) -> None:
+        """Events cost nothing."""
+
+
+class SpendingLedger:
+    """Completes what the observer counts by what the ledger holds."""
+
+    def __init__(
+        self, spent: Spent, database: Database, snapshots: CurrentSnapshot, meter: Meter, clock: Clock
+    ) -> None:
+        """`database`: the metering database."""
+        self._clock = clock
+        self._spent = spent
+        self._database = database
+        self._snapshots = snapshots
+        self._meter = meter
+        self._through: dict[str, int] = {}
+        """By writer, the number of its last entry that was read."""
+        self._writing: set[str] = set()
+        """The other writers when they were last looked up."""
+
+    async def run(self) -> None:
+        """Read until cancelled. While the database cannot be read, the last count stays."""
+        while True:
+            await asyncio.sleep(FOLLOW_EVERY_S)
+            try:
+                await self.follow()
+            except SQLAlchemyError as error:
+                log.error("spending_not_read", type=type(error).__name__)
+
+    async def follow(self) -> None:
+        """Read what was spent before, once there is a price list, and then what other replicas have spent since."""
+        table = self._snapshots.table
+        if table is None or not table.prices.prices:
+            # Without prices there are no limits either: the control plane knows neither.
+            return
+        if not self._spent.is_known:
+            await self._begin(table.prices)
+        elif self._database.is_shared:
+            await self._read_others(table.prices)
+
+    async def _begin(self, prices: PriceList) -> None:
+        """Count anew: all entries of the ledger, and the own ones that are recorded from now on."""
+        self._spent.forget()
+        recorded = self._meter.recorded_count
+        await self._meter.written()
+        own = (ledger.c.writer == self._meter.writer) & (ledger.c.sequence > recorded)
+        self._writing = await self._writers()
+        month_start = ledger.c.at_ms >= month_start_ms(self._spent.month())
+        await self._add(prices, month_start & (ledger.c.writer.is_(None) | ~own))
+        self._spent.is_known = True
+
+    async def _read_others(self, prices: PriceList) -> None:
+        now_writing = await self._writers()
+        # A writer that has ended meanwhile is read once more: it wrote its last entries before.
+        chosen = [
+            and_(ledger.c.writer == writer, ledger.c.sequence > self._through.get(writer, 0))
+            for writer in self._writing | now_writing
+        ]
+        if chosen:
+            await self._add(prices, or_(*chosen))
+        self._writing = now_writing
+
+    async def _writers(self) -> set[str]:
+        """The other writers that may write, and those that have started lately: one may have ended already."""
+        table = metering_writer
+        lately = self._clock.now_ms() - _LATELY_MS
+        query = select(table.c.writer).where(
+            table.c.writer != self._meter.writer, or_(table.c.is_settled.is_(False), table.c.started_at_ms >= lately)
+        )
+        async with self._database.reading() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    async def _add(self, prices: PriceList, chosen: ColumnElement[bool]) -> None:
+        # A literal: PostgreSQL would take two bound parameters, in SELECT and in GROUP BY, for two different expressions.
+        day = ledger.c.at_ms // literal_column(str(_DAY_MS), BigInteger)
+        kinds = (
+            ledger.c.writer,
+            day,
+            ledger.c.organization_id,
+            ledger.c.project_id,
+            ledger.c.model,
+            ledger.c.tier,
+            ledger.c.batch,
+            ledger.c.image_size,
+        )
+        sums = (cast(func.sum(column), BigInteger) for column in _QUANTITIES)
+        query = select(*kinds, func.max(ledger.c.sequence), *sums).where(chosen).group_by(*kinds)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        for writer, on_day, organization, project, model, tier, batch, size, through, *quantities in rows:
+            consumption = Consumption(
+                model, Usage(*quantities), ServiceTier(tier), bool(batch), ImageSize(size) if size else None
+            )
+            amount = cost(consumption, prices.at(model, on_day))
+            self._spent.add(project, organization, on_day * _DAY_MS, amount)
+            if writer is not None:
+                self._through[writer] = max(through, self._through.get(writer, 0))
