@@ -86,6 +86,10 @@ class Callers:
         limit = {"threshold_amount": 10_000_000, "currency": "USD", "interval": "month"}
         if path == "limit":
             made(self.admin.post(f"{owner}/spend_limit", json=limit))
+            if owner == "/v1/organization":
+                # The other organization's admin is served too, with that organization's own limit.
+                with client(self.installation, self.bearers["another organization's admin key"]) as other:
+                    made(other.post(f"{owner}/spend_limit", json=limit))
         if path.startswith("alerts/"):
             alert = {**limit, "notification_channel": {"type": "email", "recipients": []}}
             return {"alert_id": made(self.admin.post(f"{owner}/spend_alerts", json=alert))["id"]}

@@ -12,6 +12,7 @@ from domicile.settings.engines import EngineSettings, group_problems
 from domicile.settings.fetch_hosts import FetchHost
 from domicile.settings.listener import Listener
 from domicile.settings.paths import ConfigPath
+from domicile.settings.spend_alerts import SpendAlertSettings
 from domicile.settings.values import Country, HttpUrl, RegionCode, SettingsBlock
 
 
@@ -244,6 +245,7 @@ class ControlSettings(SettingsBlock):
     operator: ControlOperatorSettings
     first_organization: FirstOrganizationSettings = FirstOrganizationSettings()
     database: DatabaseSettings = DatabaseSettings()
+    spend_alerts: SpendAlertSettings = SpendAlertSettings()
 
 
 class Installation(SettingsBlock):

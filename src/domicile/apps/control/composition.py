@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from domicile.apps.control.services import build_endpoints, build_foundation, open_regions
 from domicile.apps.control.serving import build_listeners
+from domicile.apps.control.spending import open_spending
 from domicile.apps.control.storage import storage
 from domicile.catalogue.catalogue import Catalogue
 from domicile.control_plane import secret_files
@@ -22,6 +24,7 @@ from domicile.control_plane.publication.publisher import Publisher
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 from domicile.settings.installation import Installation
+from domicile.web.observability.http_metrics import new_registry
 from domicile.web.operator_keys import OperatorKeys
 from domicile.web.server.http_server import HttpServer, serving
 
@@ -53,14 +56,18 @@ async def control_plane(
     settings = installation.control
     secret_files.make_folder(settings.data)
     operator_keys = OperatorKeys(settings.operator.key_file)
-    async with storage(settings) as database:
+    async with AsyncExitStack() as stack, storage(settings) as database:
         base = await build_foundation(installation, database, catalogue, clock)
         regions = await open_regions(base)
         await base.publisher.open()
+        registry = new_registry()
         uses = AdminKeyUses(database, clock)
-        listeners = build_listeners(base, build_endpoints(base, regions), regions, operator_keys, uses.used)
+        endpoints = build_endpoints(base, regions)
+        listeners = build_listeners(base, endpoints, regions, operator_keys, uses.used, registry)
         grace = GraceCounter(database, monotonic)
-        async with _serving(listeners.servers, base.publisher, (grace.run(), uses.run())):
+        spending = await open_spending(base, registry, stack)
+        jobs = (grace.run(), uses.run(), *(task() for task in spending))
+        async with _serving(listeners.servers, base.publisher, jobs):
             log.info(
                 "started",
                 installation=base.identity.installation_id,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
 from starlette.routing import Route
 
 from domicile.apps.control.services import ControlFoundation
@@ -15,7 +16,7 @@ from domicile.control_plane.regions.service import Regions
 from domicile.process.descriptors import CONTROL_LINK_CONNECTIONS, connections_of_a_listener
 from domicile.web.application import Application
 from domicile.web.bodies.body_memory import BodyMemory
-from domicile.web.observability.http_metrics import HttpMetrics, new_registry
+from domicile.web.observability.http_metrics import HttpMetrics
 from domicile.web.operator_keys import OperatorKeys
 from domicile.web.server.http_server import HttpServer
 
@@ -41,6 +42,7 @@ def build_listeners(
     regions: Regions,
     operator_keys: OperatorKeys,
     used: Callable[[str], None],
+    registry: CollectorRegistry,
 ) -> Listeners:
     """Bind both listeners. `used`: told the id of each accepted admin key.
 
@@ -54,7 +56,6 @@ def build_listeners(
         operator_keys=operator_keys,
         used=used,
     )
-    registry = new_registry()
     observer = HttpMetrics(registry)
     routes = admin_routes(authentication, endpoints, health_check(base.reader), ControlMetrics(registry, regions).show)
     admin, boundary = BoundListener(settings.listen), BoundListener(settings.boundary.listen)

@@ -422,6 +422,7 @@ def test_writing_transactions_begin_in_these_places_only() -> None:
         "publisher_key_rotation.py",  # the same, while nobody or somebody else serves
         "reports.py",  # usage and audit events of regions: facts, not changes
         "usage/service.py",
+        "spending/webhooks.py",  # what became of a delivery
         "usage/price_history.py",  # the prices in force, at the start
         "audit/service.py",
         "publication/publisher.py",  # the number of a snapshot
