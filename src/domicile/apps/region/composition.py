@@ -57,7 +57,7 @@ async def compose_region(
     )
     path = await build_request_path(base, stack, observer=operator.work, job_observer=operator.jobs)
     destruction, checks = build_destruction(base, path), build_outside_checks(base, path)
-    notices = (destruction.notice, checks.notice)
+    notices = (destruction.notice, checks.notice, path.spending.notice)
     subscription = await restore_subscription(base, path, link, enrollment, notices)
     # Before the first request, so that none passes a limit that was reached before the start.
     await path.spending.follow()

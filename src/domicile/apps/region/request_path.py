@@ -60,7 +60,8 @@ async def build_request_path(
     settings, clock = base.settings, base.clock
     spent = Spent(clock)
     gate = SpendingGate(spent)
-    meter = await open_meter(base, Observers(observer, SpendingObserver(spent, base.snapshots)))
+    counter = SpendingObserver(spent, base.snapshots)
+    meter = await open_meter(base, Observers(observer, counter))
     spending = SpendingLedger(spent, base.storage.metering, base.snapshots, meter, clock)
     blocks = Blocks(base.storage.region, clock)
     # Do not serve until the block list is loaded.
@@ -91,7 +92,7 @@ async def build_request_path(
         content=content,
         policy=policy,
         blocks=blocks,
-        inference=build(meter=LineMeter(), limits=SpendingLimits(Unlimited(), gate)),
+        inference=build(meter=LineMeter(counter.line_ended), limits=SpendingLimits(Unlimited(), gate)),
         meter=meter,
         gate=gate,
         observer=job_observer or JobObserver(),

@@ -1,6 +1,6 @@
 """Collects the usage of one line. It is counted when the line's result is committed: a line that runs twice counts once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -12,8 +12,13 @@ _collected: ContextVar[list[LedgerEntry]] = ContextVar("collected")
 class LineMeter:
     """The `UsageRecorder` of the lifecycle that runs lines. Each line has a task, and so a list, of its own."""
 
+    def __init__(self, ended: Callable[[LedgerEntry], None]) -> None:
+        """`ended`: called with each entry at once, for what cannot wait until the commit, as a spending limit."""
+        self._ended = ended
+
     def record(self, entry: LedgerEntry) -> None:
         _collected.get().append(entry)
+        self._ended(entry)
 
     async def settled(self) -> None:
         """Nothing to wait for: the commit of the chunk comes later."""

@@ -1,6 +1,7 @@
 """Counts what a region spends: from the ledger at the start, then from each entry, and from those of other replicas."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from sqlalchemy import BigInteger, ColumnElement, and_, cast, func, literal_column, or_, select
@@ -14,7 +15,7 @@ from domicile.catalogue.prices import PriceList
 from domicile.data_plane.limits.spending import Spent
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.meter import Meter
-from domicile.data_plane.snapshot.table import CurrentSnapshot
+from domicile.data_plane.snapshot.table import CurrentSnapshot, SnapshotTable
 from domicile.data_plane.tables import ledger, metering_writer
 from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
@@ -24,6 +25,7 @@ log = structlog.get_logger("spending")
 FOLLOW_EVERY_S = 1.0
 """Seconds after which a replica knows what the others have spent. They write twice a second."""
 _LATELY_MS = 600_000
+_COUNTED_MAX = 100_000
 _DAY_MS = 86_400_000
 _QUANTITIES = tuple(ledger.c[name] for name in Usage.__struct_fields__)
 
@@ -34,9 +36,26 @@ class SpendingObserver:
     def __init__(self, spent: Spent, snapshots: CurrentSnapshot) -> None:
         self._spent = spent
         self._snapshots = snapshots
+        self._counted: dict[str, None] = {}
+        """Lines that were counted when they ended, before their chunk's commit records them: their request ids."""
+
+    def line_ended(self, entry: LedgerEntry) -> None:
+        """Count a line of a batch at once: its entry is recorded with its chunk's. A line that runs again counts once."""
+        if entry.request_id not in self._counted:
+            self._counted[entry.request_id] = None
+            if len(self._counted) > _COUNTED_MAX:
+                # Of a chunk that another worker has taken over: it is never recorded here.
+                del self._counted[next(iter(self._counted))]
+            self._count(entry)
 
     def recorded(self, entry: LedgerEntry) -> None:
         """Count what the request costs."""
+        if self._counted and entry.request_id in self._counted:
+            del self._counted[entry.request_id]
+            return
+        self._count(entry)
+
+    def _count(self, entry: LedgerEntry) -> None:
         table = self._snapshots.table
         if table is not None:
             consumption = Consumption(entry.model, entry.usage, entry.tier, entry.batch, entry.image_size)
@@ -61,13 +80,22 @@ class SpendingLedger:
         self._meter = meter
         self._through: dict[str, int] = {}
         """By writer, the number of its last entry that was read."""
+        self._first_prices = asyncio.Event()
         self._writing: set[str] = set()
         """The other writers when they were last looked up."""
+
+    def notice(self, table: SnapshotTable) -> None:
+        """A new snapshot: with the first price list begin to count at once, since nobody with a limit is served before."""
+        if table.prices.prices and not self._spent.is_known:
+            self._first_prices.set()
 
     async def run(self) -> None:
         """Read until cancelled. While the database cannot be read, the last count stays."""
         while True:
-            await asyncio.sleep(FOLLOW_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FOLLOW_EVERY_S):
+                    await self._first_prices.wait()
+            self._first_prices.clear()
             try:
                 await self.follow()
             except SQLAlchemyError as error:

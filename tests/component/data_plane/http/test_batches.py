@@ -12,6 +12,8 @@ import pytest_asyncio
 from sqlalchemy import func, select
 
 from domicile.boundary.snapshot import Shard
+from domicile.boundary.spending import SpendingLimit, month_of
+from domicile.catalogue.catalogue import load_catalogue
 from domicile.data_plane.jobs import batch_rows, inference_lines, service
 from domicile.data_plane.jobs.worker import Worker
 from domicile.data_plane.tables import batch_chunk
@@ -151,6 +153,24 @@ async def test_the_official_client_walks_through_a_batch(batching: Batching, stu
         (True, PROJECT, KEY_ID, "/v1/chat/completions")
     }
     assert sum(row.input_tokens for row in rows) == ended.usage.input_tokens
+
+
+async def test_lines_beyond_a_spending_limit_stand_in_the_error_file(batching: Batching) -> None:
+    """The limit is reached while the batch runs: what has begun ends, and no other line begins."""
+    region = batching.region
+    limit = SpendingLimit(1, month_of(region.clock.ms), 0)
+    records = Shard("eu", 0, (organization_record(),), (project_record(spending=limit),), (key_record(SECRET),))
+    region.snapshots.swap(snapshot_table(records, prices=load_catalogue().prices.prices))
+    await region.path.spending.follow()
+    made = (await batching.post(jsonl(*(chat(each) for each in range(1, 101))))).json()
+    ended = await batching.run_to_end(made["id"])
+    counts = ended["request_counts"]
+    assert 1 <= counts["completed"] <= region.base.settings.batches.lines_at_once
+    assert counts["completed"] + counts["failed"] == 100
+    refused = await batching.records(ended["error_file_id"])
+    assert {(each["response"]["status_code"], each["response"]["body"]["error"]["code"]) for each in refused} == {
+        (429, "insufficient_quota")
+    }
 
 
 async def test_lines_that_are_refused_stand_in_the_error_file(batching: Batching) -> None:

@@ -169,6 +169,23 @@ async def test_without_prices_nothing_is_known_and_with_them_what_was_before_cou
     assert replica.found == recounted(entries)
 
 
+async def test_a_line_of_a_batch_counts_when_it_ends_and_once(database: Database) -> None:
+    snapshots = current_snapshot(prices=PRICES.prices)
+    replica = Replica(database, "A", snapshots)
+    observer = SpendingObserver(replica.spent, snapshots)
+    line, other = ledger_entry("a", batch=True), ledger_entry("b", batch=True)
+    once = recounted([line])
+    observer.line_ended(line)
+    assert replica.found == once
+    # It runs again, because its chunk's first commit failed; then the commit records it.
+    observer.line_ended(line)
+    observer.recorded(line)
+    assert replica.found == once
+    # Of a chunk that another process has run.
+    observer.recorded(other)
+    assert replica.found == recounted([line, other])
+
+
 @pytest.mark.parametrize("at_ms", [month_start_ms(month_of(NOW_MS)) - 1, month_start_ms(month_of(NOW_MS) + 1)])
 async def test_another_months_entry_counts_nothing(database: Database, at_ms: int) -> None:
     replica = Replica(database, "A", current_snapshot(prices=PRICES.prices))
