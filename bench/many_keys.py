@@ -151,8 +151,10 @@ async def _measure(
             async with database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
                 await connection.execute(text("UPDATE api_key SET revoked_at_ms = 1 WHERE id = :id"), {"id": key_id})
             changes.append(await _timed(_changed(publisher, region, project)))
-        models = frozenset(entry.name for entry in load_catalogue().entries.values())
-        reports = [await _timed(_report(database, models, number, ids)) for number in range(1, ROUNDS + 1)]
+        catalogue = load_catalogue()
+        models = frozenset(entry.name for entry in catalogue.entries.values())
+        service = UsageTotals(Reader(database), database, SystemClock(), models, catalogue.prices)
+        reports = [await _timed(_report(service, number, ids)) for number in range(1, ROUNDS + 1)]
     return Figures(
         len(ids), first_ms, table_ms, _median(renewals), _median(changes), stalls.longest_ms, _median(reports)
     )
@@ -163,8 +165,7 @@ async def _changed(publisher: Publisher, region: Region, project: str) -> None:
     await region.take()
 
 
-async def _report(database: Database, models: frozenset[str], number: int, ids: list[tuple[str, str]]) -> None:
-    service = UsageTotals(Reader(database), database, SystemClock(), models, load_catalogue().prices)
+async def _report(service: UsageTotals, number: int, ids: list[tuple[str, str]]) -> None:
     minute = SystemClock().now_ms() // 60_000
     start = number * DELTAS_OF_A_REPORT
     chosen = [ids[(start + each) % len(ids)] for each in range(min(DELTAS_OF_A_REPORT, len(ids)))]

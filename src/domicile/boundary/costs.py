@@ -3,7 +3,6 @@
 Costs are in femtodollars (10**-15 of a dollar), which are exact for every price. No sum is ever a float.
 """
 
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,43 +47,59 @@ def charges(consumption: Consumption, price: ModelPrice | None) -> list[Charge]:
 
     Lines of a batch cost half. Tokens of the Scale Tier cost nothing themselves: its units are paid by the day.
     """
-    model, _, tier, batch, _ = consumption
+    model, usage, tier, batch, size = consumption
+    price = price or ModelPrice(model=model)
+    cached = _cached(usage)
+    rates = (
+        ("input", Unit.TOKENS, usage.input_tokens - cached, price.input_tokens),
+        ("cached input", Unit.TOKENS, cached, _cached_price(price)),
+        ("output", Unit.TOKENS, usage.output_tokens, price.output_tokens),
+        ("characters", Unit.CHARACTERS, usage.characters, price.characters),
+        ("audio", Unit.SECONDS, usage.audio_milliseconds, price.audio_milliseconds),
+        (f"image {size or 'of another size'}", Unit.IMAGES, usage.images, _image_price(price, size)),
+    )
     prefix = "batch | " if batch else "scale tier | " if tier is ServiceTier.SCALE else ""
+    is_free = {Unit.TOKENS} if tier is ServiceTier.SCALE else set()
     return [
-        Charge(f"{prefix}{model}, {name}", unit, quantity, amount)
-        for name, unit, quantity, amount in _amounts(consumption, price or ModelPrice(model=model))
+        Charge(
+            f"{prefix}{model}, {name}", unit, quantity, 0 if unit in is_free else _amount(quantity * each, batch=batch)
+        )
+        for name, unit, quantity, each in rates
+        if quantity
     ]
 
 
 def cost(consumption: Consumption, price: ModelPrice | None) -> int:
-    """What was consumed costs so much, in femtodollars: the sum of its `charges`."""
-    return 0 if price is None else sum(amount for _, _, _, amount in _amounts(consumption, price))
-
-
-def _amounts(consumption: Consumption, price: ModelPrice) -> Iterator[tuple[str, Unit, int, int]]:
-    _, usage, tier, batch, image_size = consumption
-    for name, unit, quantity, each in _rates(usage, price, image_size):
-        if quantity:
-            amount = quantity * each
-            if unit is Unit.TOKENS and tier is ServiceTier.SCALE:
-                amount = 0
-            # Prices are even, so half of a price is exact.
-            yield name, unit, quantity, amount // 2 if batch else amount
-
-
-def _rates(usage: Usage, price: ModelPrice, image_size: ImageSize | None) -> Iterator[tuple[str, Unit, int, int]]:
-    cached = min(usage.input_cached_tokens, usage.input_tokens)
-    cached_price = price.input_tokens if price.cached_input_tokens is None else price.cached_input_tokens
-    yield "input", Unit.TOKENS, usage.input_tokens - cached, price.input_tokens
-    yield "cached input", Unit.TOKENS, cached, cached_price
-    yield "output", Unit.TOKENS, usage.output_tokens, price.output_tokens
-    yield "characters", Unit.CHARACTERS, usage.characters, price.characters
-    yield "audio", Unit.SECONDS, usage.audio_milliseconds, price.audio_milliseconds
+    """What was consumed costs so much, in femtodollars: the sum of its `charges`, in a microsecond."""
+    if price is None:
+        return 0
+    usage = consumption.usage
+    amount = usage.characters * price.characters + usage.audio_milliseconds * price.audio_milliseconds
     if usage.images:
-        yield f"image {image_size or 'of another size'}", Unit.IMAGES, usage.images, _of_size(price, image_size)
+        amount += usage.images * _image_price(price, consumption.image_size)
+    if consumption.tier is not ServiceTier.SCALE:
+        cached = _cached(usage)
+        amount += (usage.input_tokens - cached) * price.input_tokens + usage.output_tokens * price.output_tokens
+        if cached:
+            amount += cached * _cached_price(price)
+    return _amount(amount, batch=consumption.batch)
 
 
-def _of_size(price: ModelPrice, size: ImageSize | None) -> int:
+def _amount(femtodollars: int, *, batch: bool) -> int:
+    # Prices are even, so half of an amount is exact.
+    return femtodollars // 2 if batch else femtodollars
+
+
+def _cached(usage: Usage) -> int:
+    """Cached tokens are a part of the input's."""
+    return min(usage.input_cached_tokens, usage.input_tokens)
+
+
+def _cached_price(price: ModelPrice) -> int:
+    return price.input_tokens if price.cached_input_tokens is None else price.cached_input_tokens
+
+
+def _image_price(price: ModelPrice, size: ImageSize | None) -> int:
     for image in price.images:
         if image.size == size:
             return image.images

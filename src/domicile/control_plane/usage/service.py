@@ -92,8 +92,9 @@ class UsageTotals:
             consumption = Consumption(delta.model, delta.usage, delta.tier, delta.batch, delta.image_size)
             amount = cost(consumption, self._prices.at(delta.model, minute // MINUTES_IN_DAY))
             if amount:
-                month = month_of(minute * 60_000)
-                costs[Spender(delta.organization_id, month, report.region, delta.project_id)] += amount
+                costs[Spender(delta.organization_id, month_of(minute * 60_000), report.region, delta.project_id)] += (
+                    amount
+                )
         return costs
 
     async def sums(self, administrator: Administrator, question: UsageQuestion) -> list[Bucket[UsageSum]]:
