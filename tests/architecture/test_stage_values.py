@@ -20,6 +20,8 @@ MADE_ONLY_IN = {
     "ClientSession": (
         "domicile/data_plane/egress.py",
         "domicile_engines/runtime/llama/server.py",
+        # To the one host of the operator's webhook, without any content.
+        "domicile/apps/control/spending.py",
         "domicile/apps/local/",
         "domicile/cli/",
     ),

@@ -30,6 +30,7 @@ from domicile.control_plane.spending.limit_endpoints import SpendLimitEndpoints
 from domicile.control_plane.usage.cost_endpoints import CostEndpoints
 from domicile.control_plane.usage.endpoints import UsageEndpoints
 from domicile.control_plane.usage.kinds import KINDS
+from domicile.control_plane.usage.operator_endpoints import OperatorUsageEndpoints
 from domicile.kernel import errors
 from domicile.web.application import log_caller
 from domicile.web.bodies.body_limits import body_limit
@@ -62,6 +63,7 @@ class Endpoints:
     boundary: BoundaryEndpoints
     usage: UsageEndpoints
     costs: CostEndpoints
+    operator_usage: OperatorUsageEndpoints
     spend_limits: SpendLimitEndpoints
     spend_alerts: SpendAlertEndpoints
     audit: AuditEndpoints
@@ -133,6 +135,8 @@ def admin_routes(
             f"{operator}/projects/{{project_id}}/destroy", POST=of.destruction.request, DELETE=of.destruction.cancel
         ),
         operate(f"{operator}/deletion_records", GET=of.destruction.records),
+        operate(f"{operator}/usage", GET=of.operator_usage.usage),
+        operate(f"{operator}/costs", GET=of.operator_usage.costs),
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
         operate("/metrics", GET=metrics),
         _route("/healthz", {"GET": health}),

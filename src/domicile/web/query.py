@@ -1,6 +1,9 @@
 """Query parameters, as a closed list: a misspelt filter must not silently answer with everything."""
 
+import datetime
+import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from enum import StrEnum
 from typing import TypeVar
 
@@ -13,6 +16,9 @@ Enumerated = TypeVar("Enumerated", bound=StrEnum)
 
 MAX_TIME_S = 253_402_300_799
 """The last second of the year 9999: times beyond it are typing errors."""
+
+
+_FIRST_YEAR = 1970
 
 
 class Query:
@@ -55,6 +61,18 @@ class Query:
     def time(self, name: str) -> int | None:
         """Unix seconds, or None when it is absent."""
         return self.integer(name, minimum=0, maximum=MAX_TIME_S)
+
+    def date(self, name: str) -> datetime.date | None:
+        """A day, as `2026-11-30`, or None when it is absent."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is not None:
+            with suppress(ValueError):
+                found = datetime.date.fromisoformat(text)
+                if found.year >= _FIRST_YEAR:
+                    return found
+        raise errors.invalid_value(f"'{name}' must be a day since {_FIRST_YEAR}, such as 2026-11-30.", name)
 
     def boolean(self, name: str) -> bool | None:
         """`true` or `false`, in Python's spelling too, or None when it is absent."""

@@ -43,6 +43,7 @@ from domicile.control_plane.spending.limits import SpendLimits
 from domicile.control_plane.usage.cost_endpoints import CostEndpoints
 from domicile.control_plane.usage.costs import Costs
 from domicile.control_plane.usage.endpoints import UsageEndpoints
+from domicile.control_plane.usage.operator_endpoints import OperatorUsageEndpoints
 from domicile.control_plane.usage.price_history import record_prices
 from domicile.control_plane.usage.service import UsageTotals
 from domicile.kernel.clock import Clock
@@ -138,6 +139,7 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         boundary=BoundaryEndpoints(regions),
         usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models, base.catalogue.prices), base.clock),
         costs=CostEndpoints(Costs(reader, base.catalogue.prices), base.clock),
+        operator_usage=OperatorUsageEndpoints(reader, base.catalogue.prices),
         spend_limits=SpendLimitEndpoints(SpendLimits(reader, changes)),
         spend_alerts=SpendAlertEndpoints(SpendAlerts(reader, changes)),
         audit=AuditEndpoints(AuditLog(reader, base.database, checks, base.clock)),

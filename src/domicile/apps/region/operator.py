@@ -16,6 +16,7 @@ from domicile.data_plane.operator.blocks import BlockEndpoints
 from domicile.data_plane.operator.health import HealthDetail
 from domicile.data_plane.operator.held_content import HeldContent
 from domicile.data_plane.operator.job_metrics import JobMetrics
+from domicile.data_plane.operator.ledger_sums import LedgerSums
 from domicile.data_plane.operator.metrics import Metrics, WorkMetrics
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
@@ -70,6 +71,7 @@ class RegionOperator:
             metrics=Metrics(self._registry, jobs=self.jobs, queue=base.storage.region, **parts),
             blocks=BlockEndpoints(path.blocks),
             held_content=HeldContent(base.storage.region, base.snapshots),
+            ledger_sums=LedgerSums(base.storage.metering),
             region=self._settings.code,
         )
 

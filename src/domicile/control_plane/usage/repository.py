@@ -1,6 +1,6 @@
 """Usage by the minute in the database. Reports add to a row and never overwrite it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,7 +115,7 @@ async def sum_usage(
     reading: Reading,
     *,
     width_minutes: int,
-    dimensions: dict[str, ColumnElement[Any]],
+    dimensions: Mapping[str, ColumnElement[Any]],
     conditions: list[ColumnElement[bool]],
 ) -> list[UsageSum]:
     """Sums by bucket (counted from the Unix epoch) and dimension, in a stable order."""

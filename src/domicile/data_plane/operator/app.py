@@ -7,6 +7,7 @@ from starlette.routing import Route
 from domicile.data_plane.operator.blocks import BlockEndpoints
 from domicile.data_plane.operator.health import HealthDetail
 from domicile.data_plane.operator.held_content import HeldContent
+from domicile.data_plane.operator.ledger_sums import LedgerSums
 from domicile.data_plane.operator.metrics import Metrics
 from domicile.web.application import Application
 from domicile.web.operator_keys import OperatorGate, OperatorKeys
@@ -20,6 +21,7 @@ class OperatorEndpoints:
     metrics: Metrics
     blocks: BlockEndpoints
     held_content: HeldContent
+    ledger_sums: LedgerSums
     region: str
 
 
@@ -28,6 +30,7 @@ def operator_routes(endpoints: OperatorEndpoints) -> list[Route]:
     return [
         Route("/operator/v1/health", endpoints.health.show, methods=["GET"]),
         Route("/operator/v1/held_content", endpoints.held_content.show, methods=["GET"]),
+        Route("/operator/v1/usage", endpoints.ledger_sums.show, methods=["GET"]),
         Route("/operator/v1/blocks", endpoints.blocks.list, methods=["GET"]),
         Route("/operator/v1/blocks", endpoints.blocks.add, methods=["POST"]),
         Route("/operator/v1/blocks/{subject}", endpoints.blocks.remove, methods=["DELETE"]),
