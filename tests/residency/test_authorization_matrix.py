@@ -176,8 +176,6 @@ def answer_to(callers: Callers, entry: Entry, kind: str, objects: dict[str, str]
     target = re.sub(r"\{(\w+)(?::path)?\}", lambda name: objects[name[1]], entry.path)
     if "/organization/usage/" in entry.path or entry.path.endswith("/organization/costs"):
         target += "?start_time=1"
-    if entry.path in {"/operator/v1/usage", "/operator/v1/costs"}:
-        target += "?day=2026-01-01"
     body = (entry.body or "").encode()
     headers = callers.headers(kind, entry, target, body) | {"content-type": "application/json"}
     url = url_of(callers.installation, entry.listener) + target

@@ -52,6 +52,12 @@ class PriceList:
         for price in self.prices:
             self._versions.setdefault(price.model, []).insert(0, price)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PriceList) and other.prices == self.prices
+
+    def __hash__(self) -> int:
+        return hash(self.prices)
+
     def at(self, model: str, day: int) -> ModelPrice | None:
         """The price of a model on a day, in days since 1970-01-01. None for a model without one, which costs nothing."""
         for price in self._versions.get(model, ()):

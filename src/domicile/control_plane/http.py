@@ -78,7 +78,6 @@ def admin_routes(
     account = f"{project}/service_accounts/{{account_id}}"
     external_key = f"{organization}/external_keys/{{external_key_id}}"
     external_storage = f"{organization}/external_storage/{{external_storage_id}}"
-    operator = "/operator/v1"
     of = endpoints
 
     def admin(path: str, **handlers: AdminHandler) -> Route:
@@ -125,6 +124,16 @@ def admin_routes(
         admin(f"{organization}/costs", GET=of.costs.page),
         *(route for owner in (organization, project) for route in _spending_routes(owner, admin, of)),
         admin(f"{organization}/audit_logs", GET=of.audit.page),
+        *_operator_routes(operate, of),
+        operate("/metrics", GET=metrics),
+        _route("/healthz", {"GET": health}),
+    ]
+
+
+def _operator_routes(operate: Callable[..., Route], of: Endpoints) -> list[Route]:
+    """The operator API."""
+    operator = "/operator/v1"
+    return [
         operate(f"{operator}/organization", GET=of.organizations.get, POST=of.organizations.merge),
         operate(f"{operator}/organizations", GET=of.organizations.page, POST=of.organizations.create),
         operate(f"{operator}/organizations/{{organization_id}}", GET=of.organizations.get, POST=of.organizations.merge),
@@ -138,8 +147,6 @@ def admin_routes(
         operate(f"{operator}/usage", GET=of.operator_usage.usage),
         operate(f"{operator}/costs", GET=of.operator_usage.costs),
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
-        operate("/metrics", GET=metrics),
-        _route("/healthz", {"GET": health}),
     ]
 
 

@@ -30,8 +30,6 @@ IDS = {
 async def ask(platform: Platform, entry: Entry, region: RegionDouble) -> tuple[int, str | None, str | None]:
     """Status, code and Retry-After of a call by somebody who may make it."""
     path, body = entry.path.format(**IDS), (entry.body or "").encode()
-    if path in {"/operator/v1/usage", "/operator/v1/costs"}:
-        path += "?day=2026-01-01"
     url = platform.running.admin_url
     if entry.listener == "boundary":
         url = platform.running.boundary_url

@@ -48,11 +48,29 @@ async def two(shared: Platform) -> AsyncIterator[Two]:
             )
         await shared.external_key(key=tenant.admin_key)
         await shared.external_storage(project.id, key=tenant.admin_key)
+        await _spend(shared, tenant.id, tenant.admin_key, project.id)
         gone = await sdk.create(name="gone")
         await sdk.archive(gone.id)
         await shared.operate("POST", f"/projects/{gone.id}/destroy")
         ids.append(tenant.id)
     yield Two(shared.running.database, *ids)
+
+
+async def _spend(shared: Platform, organization_id: str, key: str, project_id: str) -> None:
+    """A limit, an alert that has fired, and spending."""
+    limit = {"threshold_amount": 5, "currency": "USD", "interval": "month"}
+    await shared.ask("POST", "/v1/organization/spend_limit", limit, key=key)
+    alert = {**limit, "notification_channel": {"type": "email", "recipients": []}}
+    _, made = await shared.ask("POST", "/v1/organization/spend_alerts", alert, key=key)
+    async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
+        await connection.execute(
+            text("INSERT INTO spending VALUES (:organization, 1, 'us', :project, 1, 1)"),
+            {"organization": organization_id, "project": project_id},
+        )
+        await connection.execute(
+            text("INSERT INTO webhook_delivery VALUES (:id, :organization, :alert, 1, 1, 1, 0, 1)"),
+            {"id": f"evt_{organization_id}", "organization": organization_id, "alert": made["id"]},
+        )
 
 
 @pytest.mark.parametrize("table", OWNED_ROWS)

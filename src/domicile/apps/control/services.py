@@ -139,7 +139,7 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         boundary=BoundaryEndpoints(regions),
         usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models, base.catalogue.prices), base.clock),
         costs=CostEndpoints(Costs(reader, base.catalogue.prices), base.clock),
-        operator_usage=OperatorUsageEndpoints(reader, base.catalogue.prices),
+        operator_usage=OperatorUsageEndpoints(reader, base.catalogue.prices, base.clock),
         spend_limits=SpendLimitEndpoints(SpendLimits(reader, changes)),
         spend_alerts=SpendAlertEndpoints(SpendAlerts(reader, changes)),
         audit=AuditEndpoints(AuditLog(reader, base.database, checks, base.clock)),

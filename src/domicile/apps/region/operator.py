@@ -71,7 +71,7 @@ class RegionOperator:
             metrics=Metrics(self._registry, jobs=self.jobs, queue=base.storage.region, **parts),
             blocks=BlockEndpoints(path.blocks),
             held_content=HeldContent(base.storage.region, base.snapshots),
-            ledger_sums=LedgerSums(base.storage.metering),
+            ledger_sums=LedgerSums(base.storage.metering, base.clock),
             region=self._settings.code,
         )
 

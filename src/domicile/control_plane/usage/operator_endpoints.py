@@ -15,17 +15,18 @@ from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.principals.principal import Operator
 from domicile.control_plane.usage.costs import PRICED_BY, consumption_of
 from domicile.control_plane.usage.repository import MINUTES_IN_DAY, UsageSum, sum_usage
-from domicile.kernel import errors
+from domicile.kernel.clock import Clock
 from domicile.web.bodies.reading import json_response
 from domicile.web.query import Query
 
 
 class OperatorUsageEndpoints:
-    """Handlers of the operator API. Each answers for one day, UTC, which bounds an answer."""
+    """Handlers of the operator API. Each answers for one day, UTC, which bounds an answer: today by default."""
 
-    def __init__(self, reader: Reader, prices: PriceList) -> None:
+    def __init__(self, reader: Reader, prices: PriceList, clock: Clock) -> None:
         self._reader = reader
         self._prices = prices
+        self._clock = clock
 
     async def usage(self, operator: Operator, request: Request) -> Response:
         """Sums by region, project and model."""
@@ -83,9 +84,8 @@ class OperatorUsageEndpoints:
         conditions: list[ColumnElement[bool]],
     ) -> list[UsageSum]:
         date = query.date("day")
-        if date is None:
-            raise errors.missing_parameter("day")
-        table, first = tables.usage_minute, day_of(date) * MINUTES_IN_DAY
+        day = self._clock.now_ms() // 60_000 // MINUTES_IN_DAY if date is None else day_of(date)
+        table, first = tables.usage_minute, day * MINUTES_IN_DAY
         within = [table.c.minute >= first, table.c.minute < first + MINUTES_IN_DAY]
         async with self._reader.reading(operator) as reading:
             return await sum_usage(

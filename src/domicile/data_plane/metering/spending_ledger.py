@@ -41,7 +41,7 @@ class SpendingObserver:
 
     def line_ended(self, entry: LedgerEntry) -> None:
         """Count a line of a batch at once: its entry is recorded with its chunk's. A line that runs again counts once."""
-        if entry.request_id not in self._counted:
+        if self._spent.is_known and entry.request_id not in self._counted:
             self._counted[entry.request_id] = None
             if len(self._counted) > _COUNTED_MAX:
                 # Of a chunk that another worker has taken over: it is never recorded here.

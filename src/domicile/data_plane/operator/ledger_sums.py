@@ -1,7 +1,5 @@
 """GET /operator/v1/usage: the ledger's sums of one day, to be compared with the control plane's. No single request leaves."""
 
-from datetime import date
-
 from sqlalchemy import BigInteger, cast, func, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +8,7 @@ from domicile.boundary.usage import Usage
 from domicile.catalogue.prices import day_of
 from domicile.data_plane.metering.outbox_state import read_outbox_state
 from domicile.data_plane.tables import ledger, metering_writer
-from domicile.kernel import errors
+from domicile.kernel.clock import Clock
 from domicile.persistence.database import Database
 from domicile.web.bodies.reading import json_response
 from domicile.web.query import Query
@@ -22,15 +20,15 @@ _QUANTITIES = Usage.__struct_fields__
 class LedgerSums:
     """The handler."""
 
-    def __init__(self, metering: Database) -> None:
+    def __init__(self, metering: Database, clock: Clock) -> None:
         """`metering`: the metering database."""
         self._metering = metering
+        self._clock = clock
 
     async def show(self, request: Request) -> Response:
-        """Sums by project and model, and what the control plane has not got yet."""
-        day = Query(request, {"day"}).date("day")
-        if day is None:
-            raise errors.missing_parameter("day")
+        """Sums by project and model, of today unless `day` says otherwise; and what the control plane has not got yet."""
+        date = Query(request, {"day"}).date("day")
+        day = self._clock.now_ms() // _DAY_MS if date is None else day_of(date)
         outbox = await read_outbox_state(self._metering)
         return json_response(
             {
@@ -42,8 +40,8 @@ class LedgerSums:
             }
         )
 
-    async def _sums(self, day: date) -> list[dict[str, object]]:
-        since = day_of(day) * _DAY_MS
+    async def _sums(self, day: int) -> list[dict[str, object]]:
+        since = day * _DAY_MS
         sums = (cast(func.sum(ledger.c[name]), BigInteger).label(name) for name in _QUANTITIES)
         query = (
             select(ledger.c.project_id, ledger.c.model, func.count().label("requests"), *sums)

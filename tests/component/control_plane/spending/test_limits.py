@@ -15,7 +15,7 @@ from domicile.boundary.spending import SpendingLimit, month_of, month_start_ms
 from domicile.boundary.usage import Usage
 from domicile.control_plane.database import tables
 from domicile.control_plane.publication.publisher import Publisher
-from tests.component.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
+from tests.component.control_plane.platform_under_test import CATALOGUE, SHARED_LOOP, Platform, code_of
 from tests.component.control_plane.usage.consumer import Consumer, consumer
 
 CENT = 10_000_000
@@ -101,10 +101,17 @@ async def test_limits_go_down_with_what_was_spent_in_other_regions(platform: Pla
         held = await who.region.current()
         organization = held.organizations[who.organization_id]
         assert organization.spending == SpendingLimit(100 * CENT, month, elsewhere * CENT)
-        assert held.manifest.prices, "a region has no prices of its own"
     project = (await american.region.current()).projects[american.project_id]
     assert project.spending == SpendingLimit(50 * CENT, month, 0)
     assert (await european.region.current()).projects[european.project_id].spending is None
+
+
+@SHARED_LOOP
+@pytest.mark.contract("C18")
+async def test_every_region_computes_with_the_control_planes_prices(shared: Platform) -> None:
+    """No region has a price list of its own that could differ."""
+    found = [(await region.current()).manifest.prices for region in shared.regions.values()]
+    assert found == [CATALOGUE.prices.prices] * 2
 
 
 async def test_a_report_alone_changes_no_shard(platform: Platform) -> None:

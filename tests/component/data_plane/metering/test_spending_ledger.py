@@ -175,6 +175,11 @@ async def test_a_line_of_a_batch_counts_when_it_ends_and_once(database: Database
     observer = SpendingObserver(replica.spent, snapshots)
     line, other = ledger_entry("a", batch=True), ledger_entry("b", batch=True)
     once = recounted([line])
+    # Before the ledger is read nothing counts ahead: it would be forgotten then.
+    observer.line_ended(line)
+    assert replica.found == recounted([])
+    await replica.meter.start()
+    await replica.ledger.follow()
     observer.line_ended(line)
     assert replica.found == once
     # It runs again, because its chunk's first commit failed; then the commit records it.
