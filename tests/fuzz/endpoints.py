@@ -219,17 +219,14 @@ def new_file_and_upload(client: OpenAI) -> dict[str, str]:
     return {"file_id": file.id, "upload_id": upload.id, "part_id": part.id}
 
 
-def new_alert(installation: Installation, project_id: str) -> str:
-    """An alert of the project."""
-    alerts = installation.admin().admin.organization.projects.spend_alerts
-    made = alerts.create(
-        project_id,
-        threshold_amount=10_000_000,
-        currency="USD",
-        interval="month",
-        notification_channel={"type": "email", "recipients": []},
-    )
-    return made.id
+def new_alert(admin: OpenAI, project_id: str | None) -> str:
+    """An alert of a project, or of the organization."""
+    terms: Any = {"threshold_amount": 10_000_000, "currency": "USD", "interval": "month"}
+    channel: Any = {"type": "email", "recipients": []}
+    organization = admin.admin.organization
+    if project_id is None:
+        return organization.spend_alerts.create(**terms, notification_channel=channel).id
+    return organization.projects.spend_alerts.create(project_id, **terms, notification_channel=channel).id
 
 
 @dataclass
@@ -240,6 +237,8 @@ class Targets:
     key: IssuedKey
     admin_key: str
     operator_key: str
+    spender: tuple[str, str]
+    """The admin key of another organization and a project of it, for limits: one of a cent would end all other tests."""
     ids: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -257,7 +256,7 @@ class Targets:
             # Of no object: for each call of /validate, a region tries the key or the bucket.
             "external_key_id": "extkey_" + "0" * 24,
             "external_storage_id": "extstore_" + "0" * 24,
-            "alert_id": new_alert(installation, key.project_id),
+            "alert_id": new_alert(installation.admin(), key.project_id),
             **new_file_and_upload(installation.client("us", key.secret)),
             **new_batch(installation.client("us", key.secret)),
             "code": "us",
@@ -265,7 +264,10 @@ class Targets:
             "sha256": "0" * 64,
         }
         admin_key, operator_key = ((control / f"{name}.key").read_text().strip() for name in ("admin", "operator"))
-        return cls(installation, key, admin_key, operator_key, ids)
+        other = installation.operator("POST", "/operator/v1/organizations", {"name": "spender"})
+        spender = other["admin_api_key"]["value"]
+        project_id = installation.new_key("us", admin=installation.admin(spender)).project_id
+        return cls(installation, key, admin_key, operator_key, (spender, project_id), ids)
 
     def port(self, listener: str) -> int:
         ports = {"control": self.installation.control_port, "boundary": self.installation.boundary_port}
@@ -273,9 +275,12 @@ class Targets:
 
     def path(self, endpoint: Endpoint) -> str:
         """With ids of objects that exist."""
-        return endpoint.path.format_map(self.ids)
+        ids = self.ids | {"project_id": self.spender[1]} if endpoint.path.endswith("/spend_limit") else self.ids
+        return endpoint.path.format_map(ids)
 
     def secret(self, endpoint: Endpoint) -> str:
         if endpoint.listener == "region":
             return self.key.secret
+        if endpoint.path.endswith("/spend_limit"):
+            return self.spender[0]
         return self.operator_key if endpoint.path.startswith("/operator") else self.admin_key

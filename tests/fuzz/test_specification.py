@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.fuzz.answers import check_answer
-from tests.fuzz.endpoints import LIMIT, new_alert, new_batch, new_file_and_upload
+from tests.fuzz.endpoints import ALERT, LIMIT, new_alert, new_batch, new_file_and_upload
 from tests.fuzz.specification.cut import SUBSET
 from tests.platform.installation import Installation, IssuedKey
 from tests.recordings import LEISURE
@@ -69,16 +69,22 @@ def target(request: pytest.FixtureRequest, installation: Installation, us_key: I
         if operation.path.startswith("/batches"):
             found |= new_batch(installation.client("us", us_key.secret))
         return Target(f"{installation.region_url('us')}/v1", bearer, found)
+    if "/spend_" in operation.path:
+        # Of an organization of its own: a limit of a cent would end all other tests.
+        made_for = installation.operator("POST", "/operator/v1/organizations", {"name": "spender"})
+        admin_key = made_for["admin_api_key"]["value"]
+    admin = installation.admin(admin_key)
     bearer = {"Authorization": f"Bearer {admin_key}"}
-    made = installation.new_key("us")
+    made = installation.new_key("us", admin=admin)
     objects = {"project_id": made.project_id, "service_account_id": made.service_account_id, "api_key_id": made.key_id}
     objects["rate_limit_id"] = "rl_gpt-4o-2024-08-06"
     if "spend_limit" in operation.path:
-        installation.admin().admin.organization.projects.spend_limit.update(made.project_id, **LIMIT)
+        admin.admin.organization.spend_limit.update(**LIMIT)
+        admin.admin.organization.projects.spend_limit.update(made.project_id, **LIMIT)
     if "{alert_id}" in operation.path:
-        objects["alert_id"] = new_alert(installation, made.project_id)
+        objects["alert_id"] = new_alert(admin, made.project_id if "{project_id}" in operation.path else None)
     if "{key_id}" in operation.path:
-        keys = installation.admin().admin.organization.admin_api_keys
+        keys = admin.admin.organization.admin_api_keys
         objects["key_id"] = keys.create(name="to be read or deleted").id
     return Target(f"{installation.control_url}/v1", bearer, objects)
 
@@ -199,6 +205,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /organization/projects/{project_id}/service_accounts": {"name": "second"},
     "POST /organization/projects/{project_id}/service_accounts/{service_account_id}": {"name": "renamed"},
     "POST /organization/projects/{project_id}/service_accounts/{service_account_id}/api_keys": {"name": "second"},
+    "POST /organization/spend_limit": LIMIT,
+    "POST /organization/projects/{project_id}/spend_limit": LIMIT,
+    "POST /organization/spend_alerts": ALERT,
+    "POST /organization/spend_alerts/{alert_id}": ALERT,
+    "POST /organization/projects/{project_id}/spend_alerts": ALERT,
+    "POST /organization/projects/{project_id}/spend_alerts/{alert_id}": ALERT,
     "POST /organization/data_retention": {"retention_type": "modified_abuse_monitoring"},
     "POST /organization/projects/{project_id}/data_retention": {"retention_type": "modified_abuse_monitoring"},
 }
