@@ -11,6 +11,7 @@ from types import MappingProxyType
 from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.parameters import EndpointParameters, ParameterRule, endpoint_parameters
 from domicile.catalogue.rate_limits import RateLimits
+from domicile.catalogue.scale_unit import ScaleUnit
 from domicile.catalogue.tables import (
     CatalogueError,
     ModelsFile,
@@ -49,6 +50,7 @@ class ModelEntry:
     rate_limits: RateLimits = RateLimits()  # noqa: RUF009 - frozen
     """Of each project that has none of its own."""
     output_tokens_max: int = 16_384
+    scale_unit: ScaleUnit = ScaleUnit()  # noqa: RUF009 - frozen
 
 
 class Ineligible(StrEnum):
@@ -173,6 +175,7 @@ def _entries(models: Iterable[ModelTable]) -> dict[str, ModelEntry]:
             model.aliases,
             model.rate_limits,
             model.output_tokens_max,
+            model.scale_unit,
         )
         for name in (model.name, *model.aliases):
             if name in entries:

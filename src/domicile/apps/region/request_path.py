@@ -20,9 +20,11 @@ from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.jobs.observer import JobObserver
+from domicile.data_plane.limits.entitlements import EntitledModels
 from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter, rate_limits_of
 from domicile.data_plane.limits.reservation import Unlimited
+from domicile.data_plane.limits.scale_tier import ScaleTier
 from domicile.data_plane.metering.meter import Meter, MeterObserver
 from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.storage.image_links import ImageLinks
@@ -68,7 +70,8 @@ async def build_request_path(
         is_live=authenticator.serves,
         outside_key=content.keys.outside_key,
     )
-    engines = open_engines(settings.engines, base.egress, stack)
+    entitled = EntitledModels(base.snapshots, clock)
+    engines = open_engines(settings.engines, base.egress, stack, entitled=entitled.include_any)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     build = partial(
         build_inference,
@@ -79,7 +82,8 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    inference = build(meter=meter, limits=RateLimiter(rate_limits_of, LocalQuotas()))
+    quotas = LocalQuotas()
+    inference = build(meter=meter, limits=RateLimiter(rate_limits_of, quotas, ScaleTier(quotas, clock)))
     batches = build_batches(
         base,
         content=content,

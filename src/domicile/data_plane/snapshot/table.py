@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from domicile.boundary.entitlements import Entitlement
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.snapshot import KeyRecord, Manifest, OrganizationRecord, ProjectRecord, Shard
 from domicile.kernel.clock import Clock
@@ -26,6 +27,8 @@ class SnapshotTable:
     """Keys of organizations' own, by their id."""
     external_storages: MappingProxyType[str, ExternalStorageRecord]
     """Buckets of customers' own, by their project."""
+    entitlements: MappingProxyType[str, tuple[Entitlement, ...]]
+    """Those of the projects that have any, also such as are not in force."""
 
     @classmethod
     def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
@@ -53,6 +56,7 @@ class SnapshotTable:
             self.tombstones.copy(),
             self.external_keys.copy(),
             self.external_storages.copy(),
+            self.entitlements.copy(),
         )
         for shard in gone:
             indexes.remove(shard)
@@ -73,6 +77,7 @@ class SnapshotTable:
             MappingProxyType(indexes.tombstones),
             MappingProxyType(indexes.external_keys),
             MappingProxyType(indexes.external_storages),
+            MappingProxyType(indexes.entitlements),
         )
 
 
@@ -86,6 +91,7 @@ class _Indexes:
     tombstones: dict[str, int] = field(default_factory=dict)
     external_keys: dict[str, ExternalKeyRecord] = field(default_factory=dict)
     external_storages: dict[str, ExternalStorageRecord] = field(default_factory=dict)
+    entitlements: dict[str, tuple[Entitlement, ...]] = field(default_factory=dict)
 
     def add(self, shard: Shard) -> None:
         self.keys.update((key.sha256, key) for key in shard.keys)
@@ -94,12 +100,14 @@ class _Indexes:
         self.tombstones.update((stone.project_id, stone.destroyed_at_ms) for stone in shard.tombstones)
         self.external_keys.update((key.external_key_id, key) for key in shard.external_keys)
         self.external_storages.update((storage.project_id, storage) for storage in shard.external_storages)
+        self.entitlements.update((each.project_id, each.entitlements) for each in shard.projects if each.entitlements)
 
     def remove(self, shard: Shard) -> None:
         for key in shard.keys:
             self.keys.pop(key.sha256, None)
         for project in shard.projects:
             self.projects.pop(project.project_id, None)
+            self.entitlements.pop(project.project_id, None)
         for record in shard.organizations:
             self.organizations.pop(record.organization_id, None)
         for stone in shard.tombstones:
