@@ -13,6 +13,7 @@ from domicile.boundary import protocol
 from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Platform, Reader
+from domicile.control_plane.entitlements.endpoints import EntitlementEndpoints
 from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
 from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
@@ -23,6 +24,7 @@ from domicile.control_plane.projects.destruction_endpoints import DestructionEnd
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.projects.permission_endpoints import PermissionEndpoints
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
+from domicile.control_plane.projects.service_tier_settings_endpoints import ServiceTierSettingsEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.usage.endpoints import UsageEndpoints
@@ -48,6 +50,8 @@ class Endpoints:
     projects: ProjectEndpoints
     rate_limits: RateLimitEndpoints
     permissions: PermissionEndpoints
+    service_tier: ServiceTierSettingsEndpoints
+    entitlements: EntitlementEndpoints
     destruction: DestructionEndpoints
     external_keys: ExternalKeyEndpoints
     external_storage: ExternalStorageEndpoints
@@ -97,6 +101,9 @@ def admin_routes(
             POST=of.permissions.set_networks,
             DELETE=of.permissions.delete_networks,
         ),
+        admin(f"{project}/service_tier_settings", GET=of.service_tier.get, POST=of.service_tier.update),
+        admin(f"{project}/entitlements", GET=of.entitlements.page),
+        admin(f"{project}/entitlements/{{entitlement_id}}", GET=of.entitlements.get),
         admin(f"{project}/data_retention", GET=of.retention.get_of_project, POST=of.retention.modify_of_project),
         admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
         admin(account, GET=of.accounts.get, POST=of.accounts.modify, DELETE=of.accounts.delete),
@@ -124,6 +131,8 @@ def admin_routes(
         operate(
             f"{operator}/projects/{{project_id}}/destroy", POST=of.destruction.request, DELETE=of.destruction.cancel
         ),
+        operate(f"{operator}/entitlements", GET=of.entitlements.page_of_all, POST=of.entitlements.sell),
+        operate(f"{operator}/entitlements/{{entitlement_id}}", GET=of.entitlements.get_any, DELETE=of.entitlements.end),
         operate(f"{operator}/deletion_records", GET=of.destruction.records),
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
         operate("/metrics", GET=metrics),

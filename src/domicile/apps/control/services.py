@@ -10,6 +10,8 @@ from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.audit.service import AuditLog
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.entitlements.endpoints import EntitlementEndpoints
+from domicile.control_plane.entitlements.service import Entitlements
 from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
 from domicile.control_plane.external_keys.service import ExternalKeys
 from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
@@ -28,6 +30,8 @@ from domicile.control_plane.projects.permissions import ProjectPermissions
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
 from domicile.control_plane.projects.rate_limits import ProjectRateLimits
 from domicile.control_plane.projects.service import Projects
+from domicile.control_plane.projects.service_tier_settings import ServiceTierSettings
+from domicile.control_plane.projects.service_tier_settings_endpoints import ServiceTierSettingsEndpoints
 from domicile.control_plane.publication.publisher import Publisher
 from domicile.control_plane.publication.publisher_keys import PublisherKeys
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
@@ -118,6 +122,8 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         projects=ProjectEndpoints(Projects(reader, changes, base.installation)),
         rate_limits=RateLimitEndpoints(ProjectRateLimits(reader, changes, base.installation, base.catalogue)),
         permissions=PermissionEndpoints(ProjectPermissions(reader, changes, base.installation, base.catalogue)),
+        service_tier=ServiceTierSettingsEndpoints(ServiceTierSettings(reader, changes)),
+        entitlements=EntitlementEndpoints(Entitlements(reader, changes, base.installation, base.catalogue), base.clock),
         destruction=DestructionEndpoints(Destructions(reader, changes), base.clock),
         external_keys=ExternalKeyEndpoints(external_keys),
         external_storage=ExternalStorageEndpoints(external_storages),

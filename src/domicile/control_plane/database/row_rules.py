@@ -18,6 +18,7 @@ OWNED_ROWS: Mapping[str, str] = {
     "admin_key": "organization_id",
     "external_key": "organization_id",
     "external_storage": "organization_id",
+    "entitlement": "organization_id",
     "idempotency": "organization_id",
     "destruction": "organization_id",
     "audit_event": "organization_id",

@@ -162,6 +162,8 @@ project = Table(
     Column("model_permissions", String),
     # Networks from which its keys may be used, a JSON array. Empty: all.
     Column("networks", String, nullable=False, server_default="[]"),
+    # What `service_tier: auto` means: `scale` uses entitlements.
+    Column("auto_tier", String, nullable=False, server_default="scale"),
     UniqueConstraint("id", "organization_id"),
     ForeignKeyConstraint(
         ("external_key_id", "organization_id", "region"),
@@ -169,10 +171,37 @@ project = Table(
     ),
     CheckConstraint(f"retention IN ({_RETENTION}, 'organization_default', 'none')", name="retention"),
     CheckConstraint("status IN ('active', 'archived')", name="status"),
+    CheckConstraint("auto_tier IN ('default', 'scale')", name="auto_tier"),
     CheckConstraint("(status = 'archived') = (archived_at_ms IS NOT NULL)", name="archived_at"),
     Index(None, "organization_id", "created_at_ms", "id"),
     Index(None, "region", "status"),
     Index(None, "external_key_id"),
+)
+
+entitlement = Table(
+    "entitlement",
+    metadata,
+    # Scale Tier units that the operator has sold to a project. A row never changes, except that it may end earlier.
+    Column("id", String, primary_key=True),
+    Column("organization_id", String, nullable=False),
+    Column("project_id", String, nullable=False),
+    # A JSON array. One model, as long as none is sold for several.
+    Column("models", String, nullable=False),
+    Column("input_units", BigInteger, nullable=False),
+    Column("output_units", BigInteger, nullable=False),
+    # Of all units together.
+    Column("input_tokens_per_minute", BigInteger, nullable=False),
+    Column("output_tokens_per_minute", BigInteger, nullable=False),
+    # For a unit and day, in nanodollars.
+    Column("input_unit_price", BigInteger, nullable=False),
+    Column("output_unit_price", BigInteger, nullable=False),
+    Column("from_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("cancelled_at_ms", BigInteger),
+    ForeignKeyConstraint(("project_id", "organization_id"), ("project.id", "project.organization_id")),
+    Index(None, "organization_id", "created_at_ms", "id"),
+    Index(None, "project_id", "until_ms"),
 )
 
 external_storage = Table(

@@ -75,6 +75,9 @@ async def test_every_change_is_published_as_if_all_had_been_read(
         await ask("POST", f"{ORGANIZATION}/projects/{made['external']}/archive")
         await ask("DELETE", f"{ORGANIZATION}/external_storage/{made['storage']}")
 
+    async def entitlement() -> None:
+        made["entitlement"] = (await platform.entitlement(made["project"]))["id"]
+
     async def destroy() -> None:
         await platform.operate("POST", f"/projects/{made['project']}/destroy")
         clock.ahead_ms = us.ahead_ms = eu.ahead_ms = 8 * DAY_MS
@@ -104,6 +107,9 @@ async def test_every_change_is_published_as_if_all_had_been_read(
         lambda: ask("DELETE", f"{_path()}/model_permissions"),
         lambda: ask("POST", f"{_path()}/ip_allowlist", {"allowed_ips": ["10.0.0.0/8"]}),
         lambda: ask("DELETE", f"{_path()}/ip_allowlist"),
+        lambda: ask("POST", f"{_path()}/service_tier_settings", {"default": "standard"}),
+        entitlement,
+        lambda: platform.operate("DELETE", f"/entitlements/{made['entitlement']}"),
         lambda: ask("POST", f"{_path()}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: ask("POST", f"{ORGANIZATION}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: platform.operate("POST", "/organization", {"enhanced_zdr": True}),
