@@ -14,6 +14,7 @@ from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Platform, Reader
 from domicile.control_plane.entitlements.endpoints import EntitlementEndpoints
+from domicile.control_plane.entitlements.service_level_endpoints import ServiceLevelEndpoints
 from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
 from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
@@ -52,6 +53,7 @@ class Endpoints:
     permissions: PermissionEndpoints
     service_tier: ServiceTierSettingsEndpoints
     entitlements: EntitlementEndpoints
+    service_levels: ServiceLevelEndpoints
     destruction: DestructionEndpoints
     external_keys: ExternalKeyEndpoints
     external_storage: ExternalStorageEndpoints
@@ -104,6 +106,7 @@ def admin_routes(
         admin(f"{project}/service_tier_settings", GET=of.service_tier.get, POST=of.service_tier.update),
         admin(f"{project}/entitlements", GET=of.entitlements.page),
         admin(f"{project}/entitlements/{{entitlement_id}}", GET=of.entitlements.get),
+        admin(f"{project}/entitlements/{{entitlement_id}}/service_levels", GET=of.service_levels.get),
         admin(f"{project}/data_retention", GET=of.retention.get_of_project, POST=of.retention.modify_of_project),
         admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
         admin(account, GET=of.accounts.get, POST=of.accounts.modify, DELETE=of.accounts.delete),
@@ -133,6 +136,7 @@ def admin_routes(
         ),
         operate(f"{operator}/entitlements", GET=of.entitlements.page_of_all, POST=of.entitlements.sell),
         operate(f"{operator}/entitlements/{{entitlement_id}}", GET=of.entitlements.get_any, DELETE=of.entitlements.end),
+        operate(f"{operator}/entitlements/{{entitlement_id}}/service_levels", GET=of.service_levels.get_any),
         operate(f"{operator}/deletion_records", GET=of.destruction.records),
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
         operate("/metrics", GET=metrics),
@@ -154,6 +158,7 @@ def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> lis
         region(f"{protocol.SHARD}/{{sha256}}", GET=boundary.shard),
         region(protocol.USAGE, POST=endpoints.usage.ingest),
         region(protocol.AUDIT, POST=endpoints.audit.ingest),
+        region(protocol.SERVICE_LEVELS, POST=endpoints.service_levels.ingest),
     ]
 
 

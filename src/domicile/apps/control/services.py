@@ -12,6 +12,8 @@ from domicile.control_plane.changes import Changes
 from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.entitlements.endpoints import EntitlementEndpoints
 from domicile.control_plane.entitlements.service import Entitlements
+from domicile.control_plane.entitlements.service_level_endpoints import ServiceLevelEndpoints
+from domicile.control_plane.entitlements.service_levels import ServiceLevels
 from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
 from domicile.control_plane.external_keys.service import ExternalKeys
 from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
@@ -116,14 +118,18 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
     checks = CheckReports()
     external_keys = ExternalKeys(reader, changes, base.installation, checks)
     external_storages = ExternalStorages(reader, changes, base.installation, checks)
+    entitlements = Entitlements(reader, changes, base.installation, base.catalogue)
     models = frozenset(entry.name for entry in base.catalogue.entries.values())
     return Endpoints(
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
         projects=ProjectEndpoints(Projects(reader, changes, base.installation)),
         rate_limits=RateLimitEndpoints(ProjectRateLimits(reader, changes, base.installation, base.catalogue)),
         permissions=PermissionEndpoints(ProjectPermissions(reader, changes, base.installation, base.catalogue)),
+        service_levels=ServiceLevelEndpoints(
+            entitlements, ServiceLevels(reader, base.database, base.clock), base.clock
+        ),
         service_tier=ServiceTierSettingsEndpoints(ServiceTierSettings(reader, changes)),
-        entitlements=EntitlementEndpoints(Entitlements(reader, changes, base.installation, base.catalogue), base.clock),
+        entitlements=EntitlementEndpoints(entitlements, base.clock),
         destruction=DestructionEndpoints(Destructions(reader, changes), base.clock),
         external_keys=ExternalKeyEndpoints(external_keys),
         external_storage=ExternalStorageEndpoints(external_storages),

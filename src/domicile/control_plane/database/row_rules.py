@@ -23,6 +23,8 @@ OWNED_ROWS: Mapping[str, str] = {
     "destruction": "organization_id",
     "audit_event": "organization_id",
     "usage_minute": "organization_id",
+    "service_level_minute": "organization_id",
+    "first_token_minute": "organization_id",
 }
 """Tables with rows of organizations, and the column with the organization's id."""
 

@@ -377,6 +377,32 @@ usage_minute = Table(
     CheckConstraint("tier IN ('default', 'scale')", name="tier"),
 )
 
+service_level_minute = Table(
+    "service_level_minute",
+    metadata,
+    # What came of an entitlement's requests, as its region reported. Reports add to a row and never overwrite it.
+    Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("entitlement_id", String, ForeignKey("entitlement.id"), primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("streamed_tokens", BigInteger, nullable=False),
+    Column("streaming_milliseconds", BigInteger, nullable=False),
+)
+
+first_token_minute = Table(
+    "first_token_minute",
+    metadata,
+    # Streamed answers by the bucket of their time to the first token (`boundary.service_levels`).
+    Column("organization_id", String, ForeignKey("organization.id"), nullable=False),
+    Column("entitlement_id", String, ForeignKey("entitlement.id"), primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("bucket", Integer, primary_key=True, autoincrement=False),
+    Column("answers", BigInteger, nullable=False),
+)
+
 
 @event.listens_for(metadata, "after_create")
 def _enforce(_metadata: MetaData, connection: Connection, **_options: object) -> None:

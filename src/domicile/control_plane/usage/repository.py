@@ -71,7 +71,7 @@ def _summed(region: str, deltas: Iterable[UsageDelta], now: int) -> list[dict[st
     for delta in deltas:
         place = (
             delta.organization_id,
-            _plausible(delta.minute, now),
+            plausible_minute(delta.minute, now),
             region,
             delta.project_id,
             delta.key_id,
@@ -91,7 +91,8 @@ def _summed(region: str, deltas: Iterable[UsageDelta], now: int) -> list[dict[st
     return list(rows.values())
 
 
-def _plausible(minute: int, now: int) -> int:
+def plausible_minute(minute: int, now: int) -> int:
+    """The reported minute, or the present one if a region's clock was wrong."""
     return minute if now - _OLDEST_MINUTES <= minute <= now + _NEWEST_MINUTES else now
 
 

@@ -149,7 +149,7 @@ class Inference:
                 usage.nothing_ran()
             raise
         except DomicileError as error:
-            usage.nothing_ran()
+            usage.refused(error)
             error.standing = reservation.standing
             raise
         finally:
@@ -193,7 +193,7 @@ class Inference:
             await self._finish(reservation, usage, context.cancellation.outcome)
             raise
         except BaseException as error:
-            usage.nothing_ran()
+            usage.refused(error)
             await self._finish(reservation, usage, Outcome.ENGINE_BROKE_OFF)
             if isinstance(error, DomicileError):
                 error.standing = reservation.standing
@@ -284,7 +284,7 @@ class Inference:
                 yield b""
                 async for data in incoming:
                     part = await _read(reader.piece, data, project_id)
-                    usage.add(part)
+                    usage.add_piece(part)
                     if part.body:
                         yield part.body
             outcome = Outcome.COMPLETE
@@ -309,6 +309,9 @@ class Inference:
         entry = usage.entry(reservation, outcome)
         if entry is not None:
             self._meter.record(entry)
+        served = usage.served(reservation, outcome)
+        if served is not None:
+            self._meter.served(served)
         await self._limits.settle(reservation, usage.usage)
         return entry
 

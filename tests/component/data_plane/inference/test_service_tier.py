@@ -10,6 +10,7 @@ import pytest_asyncio
 from openai import AsyncOpenAI
 
 from domicile.boundary.entitlements import Entitlement
+from domicile.boundary.service_levels import ServiceLevelReport
 from tests.component.data_plane.region_under_test import (
     MODEL,
     RegionUnderTest,
@@ -17,6 +18,7 @@ from tests.component.data_plane.region_under_test import (
     region_under_test,
     stub_engine,
 )
+from tests.unit.data_plane.metering.entries import in_outbox
 from tests.unit.data_plane.region_parts import NOW_MS, engine_settings
 
 pytestmark = pytest.mark.contract("C19")
@@ -96,6 +98,34 @@ async def test_without_an_entitlement_scale_is_400(client: AsyncOpenAI) -> None:
         with pytest.raises(openai.BadRequestError) as refused:
             await client.chat.completions.create(model=MODEL, messages=TALK, service_tier=tier)
         assert refused.value.param == "service_tier"
+
+
+async def test_what_came_of_each_request_is_reported_as_counters(region: RegionUnderTest, client: AsyncOpenAI) -> None:
+    chat = client.chat.completions
+    asked: dict[str, Any] = {"model": MODEL, "max_tokens": 9, "service_tier": "scale"}
+    async for _ in await chat.create(
+        messages=[{"role": "user", "content": "one two three four"}], stream=True, **asked
+    ):
+        pass
+    await chat.create(messages=TALK, **asked)
+    await chat.create(messages=TALK, model=MODEL, service_tier="default")
+    for content in ("do:400", "do:break"):
+        with pytest.raises(openai.APIError):
+            stream = await chat.create(messages=[{"role": "user", "content": content}], stream=True, **asked)
+            async for _ in stream:
+                pass
+    region.router.report("one", healthy=False)
+    with pytest.raises(openai.InternalServerError):
+        await chat.create(messages=TALK, **asked)
+    region.router.report("one", healthy=True)
+    await region.meter.flush()
+    reports = [report for report, _ in await in_outbox(region.database) if isinstance(report, ServiceLevelReport)]
+    deltas = [delta for report in reports for delta in report.deltas]
+    assert {delta.entitlement_id for delta in deltas} == {BOUGHT.entitlement_id}
+    # Of five: what the engine broke off, and what none took. What the engine refused was the caller's own mistake.
+    assert (sum(delta.requests for delta in deltas), sum(delta.failed for delta in deltas)) == (5, 2)
+    assert sum(each.answers for delta in deltas for each in delta.first_tokens) == 2
+    assert sum(delta.streamed_tokens for delta in deltas) >= 4
 
 
 async def test_places_of_the_engine_are_kept_while_it_is_in_force(region: RegionUnderTest) -> None:
