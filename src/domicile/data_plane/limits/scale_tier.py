@@ -35,11 +35,11 @@ class ScaleTier:
 
         A request that insists on the scale tier raises 400 when the project has no entitlement, 429 when none has room.
         """
-        asked = requested_tier(admission)
-        if asked is None and admission.caller.project.auto_tier is ServiceTier.SCALE:
-            return await self._take_any(admission, demand)
+        asked, project = requested_tier(admission), admission.caller.project
         if asked is ServiceTier.SCALE:
             return await self._take_or_raise(admission, demand)
+        if asked is None and project.entitlements and project.auto_tier is ServiceTier.SCALE:
+            return await self._take_any(admission, demand)
         return None
 
     async def settle(self, admission: Admission, entitlement: Entitlement, demand: Demand, usage: Usage) -> None:
@@ -84,10 +84,8 @@ class ScaleTier:
     async def _take(self, admission: Admission, entitlement: Entitlement, demand: Demand) -> Answer | None:
         """None when the entitlement has no tokens of a kind that the request needs."""
         amounts = _amounts(entitlement, demand)
-        if (
-            demand.input_tokens > 0 == amounts[Kind.INPUT_TOKENS]
-            or demand.output_tokens > 0 == amounts[Kind.OUTPUT_TOKENS]
-        ):
+        needed = (demand.input_tokens, amounts[Kind.INPUT_TOKENS]), (demand.output_tokens, amounts[Kind.OUTPUT_TOKENS])
+        if any(asked and not taken for asked, taken in needed):
             return None
         return await self._quotas.take(_owner(admission, entitlement), _limits(entitlement), amounts)
 

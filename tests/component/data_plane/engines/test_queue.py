@@ -272,3 +272,72 @@ async def test_places_are_kept_while_capacity_of_a_model_is_bought(members: dict
 async def test_nothing_is_kept_at_a_preemptive_engine_nor_of_a_single_place() -> None:
     for members in ({"max_concurrency": 8, "preemptive": True}, {"max_concurrency": 1}):
         assert engine_settings("one", **members).scale_places == 0
+
+
+class SteppedEngine:
+    """Each call runs until the test ends it. Says in which order calls began."""
+
+    def __init__(self) -> None:
+        self.began: list[EngineCall] = []
+        self._ends: list[tuple[EngineCall, asyncio.Event]] = []
+
+    async def complete(self, call: EngineCall) -> bytes:
+        self.began.append(call)
+        end = asyncio.Event()
+        self._ends.append((call, end))
+        await end.wait()
+        return b"{}"
+
+    async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
+    async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
+    @property
+    def running(self) -> list[EngineCall]:
+        """The calls that run, oldest first."""
+        return [call for call, _ in self._ends]
+
+    def end_oldest(self, rank: Rank) -> None:
+        """End the oldest call of this rank."""
+        place = next(place for place, (call, _) in enumerate(self._ends) if call.rank is rank)
+        self._ends.pop(place)[1].set()
+
+
+@pytest.mark.contract("C19")
+async def test_under_ten_times_the_load_scale_begins_at_once_projects_share_and_lines_get_the_rest() -> None:
+    settings = engine_settings("one", max_concurrency=8, max_queue=400)
+    router, engine = Router([settings], entitled=lambda _models: True), SteppedEngine()
+    router.report("one", healthy=True)
+    condition = router.condition("one")
+    queued = QueuedEngine(engine, settings, condition)
+    bought = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", "proj_bought", EngineRequest(b"{}"), Rank.SCALE)
+    flood, second = (replace(bought, project_id=name, rank=Rank.DEFAULT) for name in ("proj_flood", "proj_second"))
+    line = replace(bought, project_id="proj_lines", rank=Rank.BATCH)
+    tasks = [asyncio.create_task(queued.complete(call)) for call in [line] * 8 + [flood] * 80 + [second] * 8]
+    await until(lambda: condition.turns.waiting + condition.batch_turns.waiting == 96 - 6, what="the engine is full")
+    assert len(engine.running) == 6, "two of eight places are kept"
+    for _ in range(82):
+        tasks.append(asyncio.create_task(queued.complete(bought)))
+        count = len(engine.began)
+        await until(lambda: len(engine.began) > count, what="a scale request begins although nothing has ended")  # noqa: B023
+        assert engine.began[-1] is bought
+        engine.end_oldest(Rank.SCALE)
+        ending = Rank.BATCH if Rank.BATCH in {call.rank for call in engine.running} else Rank.DEFAULT
+        count = len(engine.began)
+        engine.end_oldest(ending)
+        await until(lambda: len(engine.began) > count, what="the next one begins")  # noqa: B023
+        assert sum(call.rank is Rank.BATCH for call in engine.running) <= condition.batch_gate.places() + 1
+    others = [call for call in engine.began if call.rank is not Rank.SCALE]
+    begun_of_second = [place for place, call in enumerate(others) if call is second]
+    assert len(begun_of_second) == 8
+    assert begun_of_second[-1] < 24, "the second project has its turns, whatever the first one sends"
+    first_lines = sum(call is line for call in others[:8])
+    assert {call.project_id for call in others[first_lines:80]} == {"proj_flood", "proj_second"}, "no line meanwhile"
+    while not all(task.done() for task in tasks):
+        if engine.running:
+            engine.end_oldest(engine.running[0].rank)
+        await asyncio.sleep(0)
+    assert sum(call is line for call in engine.began) == 8
+    assert (condition.outstanding, condition.batch_turns.running) == (0, 0)
