@@ -17,13 +17,13 @@ from tests.platform.installation import Installation, IssuedKey
 
 from bench.batches import Region, chat_body
 
-PLACES, DEFAULT_MS, SCALE_MS = 16, 1_000, 200
+PLACES, DEFAULT_MS, SCALE_MS = 16, 2_000, 500
 FLOOD = 10 * PLACES
 """Clients of the first project, each with one request at a time: ten times as many as the engine has places."""
 SECOND = PLACES
-SCALE_EVERY_S = 0.1
+SCALE_EVERY_S = 0.25
 """Two requests of the scale tier at once on average, which is what is sold."""
-SECONDS = 15.0
+SECONDS = 30.0
 ROUNDS = 3
 SHARES = (0.125, 0.25)
 _CHAT = "/v1/chat/completions"
@@ -81,7 +81,6 @@ async def _saturated(region: Region, keys: dict[str, IssuedKey]) -> tuple[list[f
             answer = await client.post(_CHAT, json=chat_body(f"do:wait-{DEFAULT_MS}"))
             done[name] += answer.status_code == 200
             if answer.status_code != 200:
-                # The queue is full: half of its places is the most that one project may wait with.
                 await asyncio.sleep(0.5)
 
     async with (
@@ -127,7 +126,7 @@ def _client(region: Region, key: IssuedKey) -> httpx2.AsyncClient:
 
 @contextmanager
 def _running(folder: Path, share: float, *, is_sold: bool = True) -> Iterator[tuple[Region, dict[str, IssuedKey]]]:
-    engine = f"max_concurrency = {PLACES}\nscale_share = {share}"
+    engine = f"max_concurrency = {PLACES}\nscale_share = {share}\nmax_queue = {4 * FLOOD}"
     installation = Installation(folder, log_level="warning", engine_extra=engine)
     try:
         installation.start()
