@@ -103,10 +103,7 @@ def admin_routes(
             POST=of.permissions.set_networks,
             DELETE=of.permissions.delete_networks,
         ),
-        admin(f"{project}/service_tier_settings", GET=of.service_tier.get, POST=of.service_tier.update),
-        admin(f"{project}/entitlements", GET=of.entitlements.page),
-        admin(f"{project}/entitlements/{{entitlement_id}}", GET=of.entitlements.get),
-        admin(f"{project}/entitlements/{{entitlement_id}}/service_levels", GET=of.service_levels.get),
+        *_scale_tier_routes(project, admin, of),
         admin(f"{project}/data_retention", GET=of.retention.get_of_project, POST=of.retention.modify_of_project),
         admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
         admin(account, GET=of.accounts.get, POST=of.accounts.modify, DELETE=of.accounts.delete),
@@ -134,13 +131,31 @@ def admin_routes(
         operate(
             f"{operator}/projects/{{project_id}}/destroy", POST=of.destruction.request, DELETE=of.destruction.cancel
         ),
-        operate(f"{operator}/entitlements", GET=of.entitlements.page_of_all, POST=of.entitlements.sell),
-        operate(f"{operator}/entitlements/{{entitlement_id}}", GET=of.entitlements.get_any, DELETE=of.entitlements.end),
-        operate(f"{operator}/entitlements/{{entitlement_id}}/service_levels", GET=of.service_levels.get_any),
+        *_entitlement_routes(f"{operator}/entitlements", operate, of),
         operate(f"{operator}/deletion_records", GET=of.destruction.records),
         operate(f"{operator}/audit_logs", GET=of.audit.page_of_all),
         operate("/metrics", GET=metrics),
         _route("/healthz", {"GET": health}),
+    ]
+
+
+def _scale_tier_routes(project: str, admin: Callable[..., Route], of: Endpoints) -> list[Route]:
+    """What has been sold to a project, for the organization's admin."""
+    sold = f"{project}/entitlements"
+    return [
+        admin(f"{project}/service_tier_settings", GET=of.service_tier.get, POST=of.service_tier.update),
+        admin(sold, GET=of.entitlements.page),
+        admin(f"{sold}/{{entitlement_id}}", GET=of.entitlements.get),
+        admin(f"{sold}/{{entitlement_id}}/service_levels", GET=of.service_levels.get),
+    ]
+
+
+def _entitlement_routes(sold: str, operate: Callable[..., Route], of: Endpoints) -> list[Route]:
+    """What is sold to all projects, for the operator."""
+    return [
+        operate(sold, GET=of.entitlements.page_of_all, POST=of.entitlements.sell),
+        operate(f"{sold}/{{entitlement_id}}", GET=of.entitlements.get_any, DELETE=of.entitlements.end),
+        operate(f"{sold}/{{entitlement_id}}/service_levels", GET=of.service_levels.get_any),
     ]
 
 

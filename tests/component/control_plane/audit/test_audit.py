@@ -402,6 +402,7 @@ def test_writing_transactions_begin_in_these_places_only() -> None:
         "publisher_key_rotation.py",  # the same, while nobody or somebody else serves
         "reports.py",  # usage and audit events of regions: facts, not changes
         "usage/service.py",
+        "entitlements/service_levels.py",
         "audit/service.py",
         "publication/publisher.py",  # the number of a snapshot
         "grace.py",  # time that has gone by
