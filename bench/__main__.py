@@ -1,5 +1,6 @@
 """What the platform adds to a chat request, what TLS costs, what `domicile up` does, and what
-grows with keys, usage and bodies, what sealing costs a file, and what batches do. Loopback only; ten minutes or so.
+grows with keys, usage and bodies, what sealing costs a file, what batches do, and what Scale Tier keeps. Loopback only; a
+quarter of an hour.
 
     make bench            prints the figures
 
@@ -17,6 +18,7 @@ from bench.files import large_files
 from bench.growth import growth
 from bench.latency import added_latency
 from bench.processor_time import processor_time
+from bench.scale_tier import scale_tier
 from bench.tls_cost import cost_of_tls
 from domicile.web.observability.logging import configure_logging
 
@@ -37,6 +39,7 @@ def main() -> None:
         growth(Path(folder) / "growth")
         large_files(Path(folder) / "files")
         batches(Path(folder) / "batches")
+        scale_tier(Path(folder) / "scale")
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def batches(folder: Path) -> None:
             beside_interactive(region, line_ms)
 
 
-def throughput(region: "_Region") -> None:
+def throughput(region: "Region") -> None:
     """A batch from its creation to its end, against the engine alone, in turns."""
     print(f"\nA batch of {LINES} lines of {LINE_MS} ms, {AT_ONCE} at once")
     file_id, rounds = region.upload(LINES, f"do:wait-{LINE_MS}"), []
@@ -62,7 +62,7 @@ def throughput(region: "_Region") -> None:
     print(f"engine {engine:6.1f} lines/s   batch {batch:6.1f} lines/s   {batch / engine:4.0%}")
 
 
-def large_batch(region: "_Region") -> None:
+def large_batch(region: "Region") -> None:
     """Memory and processor time of the region through whole batches, on an engine that answers at once."""
     print("\nA whole batch, on an engine that answers at once")
     for lines in (LARGE // 10, LARGE):
@@ -79,7 +79,7 @@ def large_batch(region: "_Region") -> None:
         )
 
 
-def cancellation(region: "_Region") -> None:
+def cancellation(region: "Region") -> None:
     """How long it takes until the error file names every line, and how long the loop answers nothing meanwhile."""
     print(f"\nThe cancellation of {LARGE} lines")
     file_id, figures = region.upload(LARGE, f"do:wait-{LINE_MS}"), []
@@ -98,7 +98,7 @@ def cancellation(region: "_Region") -> None:
     print(f"longest answer of /healthz meanwhile {longest * 1000:.0f} ms, while idle {idle * 1000:.0f} ms")
 
 
-def beside_interactive(region: "_Region", line_ms: int) -> None:
+def beside_interactive(region: "Region", line_ms: int) -> None:
     """Interactive requests in bursts, without and with a batch of such lines, in turns."""
     print(f"\nInteractive requests of {REQUEST_MS} ms in bursts of {BURST_OF}, 16 places; lines of {line_ms} ms")
     file_id, alone, beside = region.upload(4 * LINES, f"do:wait-{line_ms}"), [], []
@@ -114,7 +114,7 @@ def beside_interactive(region: "_Region", line_ms: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Region:
+class Region:
     """A region that runs, and a client of it."""
 
     http: httpx2.Client
@@ -125,7 +125,7 @@ class _Region:
 
     def upload(self, lines: int, text: str) -> str:
         """The id of a new input file."""
-        request = {"method": "POST", "url": _CHAT, "body": _body(text)}
+        request = {"method": "POST", "url": _CHAT, "body": chat_body(text)}
         content = b"".join(
             json.dumps({"custom_id": f"line-{number}", **request}).encode() + b"\n" for number in range(lines)
         )
@@ -167,7 +167,7 @@ class _Region:
 
 
 @contextmanager
-def _running(folder: Path, engine: str) -> Iterator[_Region]:
+def _running(folder: Path, engine: str) -> Iterator[Region]:
     extra = {"eu": f"batches.lines_at_once = {AT_ONCE}"}
     installation = Installation(folder, log_level="warning", engine_extra=engine, region_extra=extra)
     try:
@@ -176,7 +176,7 @@ def _running(folder: Path, engine: str) -> Iterator[_Region]:
         url = installation.region_url("eu")
         with httpx2.Client(base_url=url, headers=headers, timeout=300) as client:
             pid = installation.processes["region-eu"].pid
-            yield _Region(client, pid, folder / "eu" / "engine.sock", url, headers)
+            yield Region(client, pid, folder / "eu" / "engine.sock", url, headers)
     finally:
         installation.stop()
 
@@ -189,21 +189,21 @@ async def _drive(socket: Path, lines: int, text: str) -> float:
 
         async def one_after_another() -> None:
             for _ in left:
-                (await client.post(_CHAT, json={**_body(text), "model": "stub"})).raise_for_status()
+                (await client.post(_CHAT, json={**chat_body(text), "model": "stub"})).raise_for_status()
 
         began = time.perf_counter()
         await asyncio.gather(*(one_after_another() for _ in range(AT_ONCE)))
         return time.perf_counter() - began
 
 
-async def _bursts(region: _Region) -> float:
+async def _bursts(region: Region) -> float:
     """The p99 of interactive requests, in milliseconds."""
     took: list[float] = []
     async with httpx2.AsyncClient(base_url=region.url, headers=region.headers, timeout=60) as client:
 
         async def ask() -> None:
             began = time.perf_counter()
-            (await client.post(_CHAT, json=_body(f"do:wait-{REQUEST_MS}"))).raise_for_status()
+            (await client.post(_CHAT, json=chat_body(f"do:wait-{REQUEST_MS}"))).raise_for_status()
             took.append((time.perf_counter() - began) * 1000)
 
         asked = []
@@ -219,7 +219,8 @@ def _after(seconds: float) -> Callable[[], bool]:
     return lambda: time.perf_counter() > end
 
 
-def _body(text: str) -> dict[str, Any]:
+def chat_body(text: str) -> dict[str, Any]:
+    """A request of one message."""
     return {"model": MODEL, "messages": [{"role": "user", "content": text}]}
 
 

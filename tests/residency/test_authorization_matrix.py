@@ -73,6 +73,11 @@ class Callers:
             return others | {"external_key_id": made(self.admin.post(EXTERNAL_KEYS, json=key))["id"]}
         if "{external_storage_id}" in entry.path:
             return others | {"external_storage_id": self._storage(is_to_go=entry.method == "DELETE")}
+        if "{entitlement_id}" in entry.path:
+            project = made(self.admin.post(PROJECTS, json={"name": "object"}))["id"]
+            units = {"model": MODEL, "input_units": 1, "output_units": 1, "ends_at": 4_000_000_000}
+            sold = self.installation.operator("POST", "/operator/v1/entitlements", {"project_id": project, **units})
+            return others | {"project_id": project, "entitlement_id": sold["id"]}
         owner, _, spending = entry.path.partition("/spend_")
         if "{project_id}" not in entry.path:
             return others | self._spending(owner, spending)

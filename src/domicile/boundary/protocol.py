@@ -18,6 +18,9 @@ USAGE = "/boundary/v1/usage"
 AUDIT = "/boundary/v1/audit"
 """POST AuditReport -> Received."""
 
+SERVICE_LEVELS = "/boundary/v1/service_levels"
+"""POST ServiceLevelReport -> Received."""
+
 LONG_POLL_S = 25.0
 """How long, in seconds, the control plane may hold a poll. Renewals come every `RENEWAL_S`, so polls end sooner."""
 

@@ -21,6 +21,7 @@ from domicile.boundary.publisher_key import SignedCertificate, SignedSuccession
 from domicile.boundary.rate_limits import ProjectRateLimit
 from domicile.boundary.retention import ProjectRetention, Retention
 from domicile.boundary.spending import SpendingLimit
+from domicile.boundary.usage import ServiceTier
 from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.prices import ModelPrice
 from domicile.kernel.ids import ExternalKeyId, InstallationId, KeyId, OrganizationId, ProjectId, PublicKeyId, RegionCode
@@ -57,7 +58,8 @@ class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     `external_key_id`: the key of the organization's own that wraps the project's key. `rate_limits`: those of its own.
     `entitlements`: those that are in force or will be. `models`: None for all models. `networks`: those from which its keys
-    may be used; none for all. A region that reads schema 2 only knows none of these.
+    may be used; none for all. `auto_tier`: what `service_tier: auto` means; `scale` uses entitlements. A region that reads
+    schema 2 only knows none of these.
     """
 
     project_id: ProjectId
@@ -69,6 +71,7 @@ class ProjectRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     spending: SpendingLimit | None = None
     models: ModelPermissions | None = None
     networks: tuple[IpNetwork, ...] = ()
+    auto_tier: ServiceTier = ServiceTier.SCALE
 
 
 class KeyRecord(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

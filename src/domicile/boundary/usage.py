@@ -16,6 +16,9 @@ ModelSnapshot = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}\Z")]
 Quantity = Annotated[int, Meta(ge=0, le=2**40)]
 
 
+Minute = Annotated[int, Meta(ge=0, le=2**32, description="minutes since the Unix epoch")]
+
+
 class ServiceTier(StrEnum):
     """The processing that was used (contract C19)."""
 
@@ -60,7 +63,7 @@ class Usage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True)
 class UsageDelta(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The usage of one key in one minute, to be added to that minute's total. A minute may arrive in several parts."""
 
-    minute: Annotated[int, Meta(ge=0, le=2**32, description="minutes since the Unix epoch")]
+    minute: Minute
     organization_id: OrganizationId
     project_id: ProjectId
     key_id: KeyId

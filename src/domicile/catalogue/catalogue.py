@@ -13,6 +13,7 @@ from domicile.catalogue.parameters import EndpointParameters, ParameterRule, end
 from domicile.catalogue.price_tables import load_prices
 from domicile.catalogue.prices import PriceList
 from domicile.catalogue.rate_limits import RateLimits
+from domicile.catalogue.scale_unit import ScaleUnit
 from domicile.catalogue.tables import (
     CatalogueError,
     ModelsFile,
@@ -51,6 +52,7 @@ class ModelEntry:
     rate_limits: RateLimits = RateLimits()  # noqa: RUF009 - frozen
     """Of each project that has none of its own."""
     output_tokens_max: int = 16_384
+    scale_unit: ScaleUnit = ScaleUnit()  # noqa: RUF009 - frozen
 
 
 class Ineligible(StrEnum):
@@ -178,6 +180,7 @@ def _entries(models: Iterable[ModelTable]) -> dict[str, ModelEntry]:
             model.aliases,
             model.rate_limits,
             model.output_tokens_max,
+            model.scale_unit,
         )
         for name in (model.name, *model.aliases):
             if name in entries:

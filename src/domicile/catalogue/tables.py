@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.catalogue.rate_limits import RateLimits
+from domicile.catalogue.scale_unit import ScaleUnit
 from domicile.kernel.ids import RegionCode
 
 # A snapshot's name crosses the boundary with usage, so it must not be free text (`boundary.usage.ModelSnapshot`).
@@ -44,6 +45,8 @@ class ModelTable(Table, frozen=True):
     rate_limits: RateLimits = RateLimits()
     output_tokens_max: Annotated[int, Meta(ge=1)] = 16_384
     """What an answer may have at most: reserved for a request that sets no limit itself."""
+    scale_unit: ScaleUnit = ScaleUnit()
+    """What one unit entitles to, where the model has the feature `scale_tier`."""
 
 
 class RowTable(Table, frozen=True):

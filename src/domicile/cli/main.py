@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from domicile.cli import batches, blocks, files, keys, organizations, processes, projects, regions, retention, usage
+from domicile.cli import (
+    batches,
+    blocks,
+    files,
+    keys,
+    organizations,
+    processes,
+    projects,
+    regions,
+    retention,
+    tier,
+    usage,
+)
 from domicile.cli.doctor.command import doctor
 from domicile.cli.failures import CommandError, UsageError
 from domicile.cli.models import models
@@ -28,6 +40,7 @@ app.add_typer(files.app, name="files")
 app.add_typer(batches.app, name="batches")
 app.add_typer(retention.app, name="retention")
 app.add_typer(usage.app, name="usage")
+app.add_typer(tier.app, name="tier")
 blocks.add_to(processes.region_app)
 
 

@@ -60,6 +60,24 @@ def rate_limit_too_high(name: str, model: str, highest: int) -> DomicileError:
     )
 
 
+def no_scale_tier(model: str, region: str, sold: list[str]) -> DomicileError:
+    """400: Scale Tier is not sold for the model in the region. `sold`: the models for which it is."""
+    return DomicileError(
+        Category.INVALID,
+        "no_scale_tier",
+        f"Scale Tier is not sold for '{model}' in region '{region}'. Name one of these snapshots: {', '.join(sold)}.",
+        param="model",
+    )
+
+
+def too_many_entitlements(project_id: str, highest: int) -> DomicileError:
+    """409: the project has as many entitlements in force or to come as it may."""
+    return conflict(
+        "too_many_entitlements",
+        f"Project '{project_id}' has {highest} entitlements that have not ended. End some, and sell one with more units.",
+    )
+
+
 def residency_immutable() -> DomicileError:
     """400: a request names another region for a project that exists (C10)."""
     return DomicileError(

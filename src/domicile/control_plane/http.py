@@ -13,6 +13,8 @@ from domicile.boundary import protocol
 from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Platform, Reader
+from domicile.control_plane.entitlements.endpoints import EntitlementEndpoints
+from domicile.control_plane.entitlements.service_level_endpoints import ServiceLevelEndpoints
 from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
 from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
 from domicile.control_plane.keys.endpoints import AdminKeyEndpoints, ProjectKeyEndpoints, ServiceAccountEndpoints
@@ -23,6 +25,7 @@ from domicile.control_plane.projects.destruction_endpoints import DestructionEnd
 from domicile.control_plane.projects.endpoints import ProjectEndpoints
 from domicile.control_plane.projects.permission_endpoints import PermissionEndpoints
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
+from domicile.control_plane.projects.service_tier_settings_endpoints import ServiceTierSettingsEndpoints
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
 from domicile.control_plane.retention.endpoints import RetentionEndpoints
 from domicile.control_plane.spending.alert_endpoints import SpendAlertEndpoints
@@ -52,6 +55,9 @@ class Endpoints:
     projects: ProjectEndpoints
     rate_limits: RateLimitEndpoints
     permissions: PermissionEndpoints
+    service_tier: ServiceTierSettingsEndpoints
+    entitlements: EntitlementEndpoints
+    service_levels: ServiceLevelEndpoints
     destruction: DestructionEndpoints
     external_keys: ExternalKeyEndpoints
     external_storage: ExternalStorageEndpoints
@@ -104,6 +110,7 @@ def admin_routes(
             POST=of.permissions.set_networks,
             DELETE=of.permissions.delete_networks,
         ),
+        *_scale_tier_routes(project, admin, of),
         admin(f"{project}/data_retention", GET=of.retention.get_of_project, POST=of.retention.modify_of_project),
         admin(f"{project}/service_accounts", GET=of.accounts.page, POST=of.accounts.create),
         admin(account, GET=of.accounts.get, POST=of.accounts.modify, DELETE=of.accounts.delete),
@@ -143,6 +150,7 @@ def _operator_routes(operate: Callable[..., Route], of: Endpoints) -> list[Route
         operate(
             f"{operator}/projects/{{project_id}}/destroy", POST=of.destruction.request, DELETE=of.destruction.cancel
         ),
+        *_entitlement_routes(f"{operator}/entitlements", operate, of),
         operate(f"{operator}/deletion_records", GET=of.destruction.records),
         operate(f"{operator}/usage", GET=of.operator_usage.usage),
         operate(f"{operator}/costs", GET=of.operator_usage.costs),
@@ -160,6 +168,26 @@ def _spending_routes(owner: str, admin: Callable[..., Route], of: Endpoints) -> 
     ]
 
 
+def _scale_tier_routes(project: str, admin: Callable[..., Route], of: Endpoints) -> list[Route]:
+    """What has been sold to a project, for the organization's admin."""
+    sold = f"{project}/entitlements"
+    return [
+        admin(f"{project}/service_tier_settings", GET=of.service_tier.get, POST=of.service_tier.update),
+        admin(sold, GET=of.entitlements.page),
+        admin(f"{sold}/{{entitlement_id}}", GET=of.entitlements.get),
+        admin(f"{sold}/{{entitlement_id}}/service_levels", GET=of.service_levels.get),
+    ]
+
+
+def _entitlement_routes(sold: str, operate: Callable[..., Route], of: Endpoints) -> list[Route]:
+    """What is sold to all projects, for the operator."""
+    return [
+        operate(sold, GET=of.entitlements.page_of_all, POST=of.entitlements.sell),
+        operate(f"{sold}/{{entitlement_id}}", GET=of.entitlements.get_any, DELETE=of.entitlements.end),
+        operate(f"{sold}/{{entitlement_id}}/service_levels", GET=of.service_levels.get_any),
+    ]
+
+
 def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> list[Route]:
     """The regions' calls. All but enrollment and time are signed, and each signed call concerns the signer's region only."""
     boundary = endpoints.boundary
@@ -174,6 +202,7 @@ def boundary_routes(authentication: Authentication, endpoints: Endpoints) -> lis
         region(f"{protocol.SHARD}/{{sha256}}", GET=boundary.shard),
         region(protocol.USAGE, POST=endpoints.usage.ingest),
         region(protocol.AUDIT, POST=endpoints.audit.ingest),
+        region(protocol.SERVICE_LEVELS, POST=endpoints.service_levels.ingest),
     ]
 
 

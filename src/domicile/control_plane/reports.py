@@ -4,20 +4,23 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.boundary.audit import AuditReport
+from domicile.boundary.service_levels import ServiceLevelReport
 from domicile.boundary.usage import UsageReport
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Writing
 from domicile.control_plane.principals.principal import EnrolledRegion
 from domicile.kernel import errors
 
+Report = UsageReport | AuditReport | ServiceLevelReport
 
-def require_own(region: EnrolledRegion, report: UsageReport | AuditReport) -> None:
+
+def require_own(region: EnrolledRegion, report: Report) -> None:
     """Raises 403 unless the report concerns the region that signed it."""
     if report.region != region.code:
         raise errors.forbidden("wrong_region", "This report concerns another region than the one that signed it.")
 
 
-async def receive(connection: AsyncConnection, report: UsageReport | AuditReport, now_ms: int) -> Writing | None:
+async def receive(connection: AsyncConnection, report: Report, now_ms: int) -> Writing | None:
     """Records the report. Returns the transaction, to write its content; None when it has been counted before."""
     table = tables.received_report
     writing = Writing(connection)

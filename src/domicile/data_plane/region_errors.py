@@ -173,6 +173,40 @@ def insufficient_quota(noun: str, owner_id: str, limit: int, resets_at_ms: int) 
     )
 
 
+def scale_tier_not_allowed(model: str) -> DomicileError:
+    """400 in OpenAI's words: the request insists on the scale tier, and its project has bought no capacity of the model."""
+    return DomicileError(
+        Category.INVALID,
+        "service_tier_not_allowed",
+        "Invalid service_tier argument: The requested service tier is not allowed for this project. It has no Scale Tier "
+        f"entitlement for {model}: send 'auto' or 'default', or ask the operator of this platform for one.",
+        param="service_tier",
+    )
+
+
+def scale_tier_not_in_batches() -> DomicileError:
+    """400: a line of a batch insists on the scale tier."""
+    return DomicileError(
+        Category.INVALID,
+        "service_tier_not_allowed",
+        "Invalid service_tier argument: Batches run in the default tier. Leave it out, or send 'auto' or 'default'.",
+        param="service_tier",
+    )
+
+
+def entitlement_used_up(
+    model: str, limit_name: str, limit: int, used: int, requested: int, *, wait_s: float
+) -> DomicileError:
+    """429: the request insists on the scale tier, and no entitlement of the project has room for it now."""
+    return DomicileError(
+        Category.RATE_LIMITED,
+        "rate_limit_exceeded",
+        f"Scale Tier entitlement used up for {model} in your project on {limit_name}: Limit {limit}, Used {used}, Requested "
+        f"{requested}. Please try again in {wait_s:.3f}s, or send service_tier 'auto' to use the default tier beyond it.",
+        retry_after_s=wait_s,
+    )
+
+
 def engine_unavailable(retry_after_s: int = 1, *, busy: bool = False) -> DomicileError:
     """503, for engines that are down or, with `busy`, have no room in their queues."""
     why = "is busy" if busy else "is out of reach at the moment"

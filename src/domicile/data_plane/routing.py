@@ -7,7 +7,7 @@ bound to a snapshot may replace another.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from domicile.catalogue.endpoints import Endpoint
@@ -116,8 +116,11 @@ class Router:
         self,
         engines: Iterable[EngineSettings],
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        entitled: Callable[[Collection[str]], bool] = lambda _models: False,
     ) -> None:
-        self._engines = {engine.name: _Engine(engine, _condition(engine, monotonic)) for engine in engines}
+        """`entitled`: whether capacity has been bought for any of the models now."""
+        self._engines = {engine.name: _Engine(engine, _condition(engine, monotonic, entitled)) for engine in engines}
         self._by_binding: defaultdict[tuple[Endpoint, str], list[_Engine]] = defaultdict(list)
         """The engines of each endpoint and snapshot. The settings never change, so this is computed once."""
         for engine in self._engines.values():
@@ -146,7 +149,7 @@ class Router:
         if not usable or len(tried) > RETRIES:
             raise region_errors.engine_unavailable()
         project = admission.caller.project.project_id
-        free = [engine for engine in usable if engine.condition.turns.has_room(project)]
+        free = [engine for engine in usable if engine.condition.turns.has_room(project, reservation.rank)]
         if not free:
             raise region_errors.engine_unavailable(busy=True)
         chosen = min(free, key=lambda engine: (engine.condition.outstanding, engine.condition.chosen_last))
@@ -255,9 +258,13 @@ class Router:
         return able
 
 
-def _turns(engine: EngineSettings) -> FairTurns:
-    """The engine's queue. One project may use all places to run, and half of the places to wait."""
+def _turns(engine: EngineSettings, entitled: Callable[[Collection[str]], bool]) -> FairTurns:
+    """The engine's queue. One project may use all places to run, and half of the places to wait.
+
+    Places are reserved for scale traffic while capacity is bought for one of the engine's models.
+    """
     return FairTurns(
+        reserved=lambda: engine.scale_places if entitled(engine.models) else 0,
         places=engine.max_concurrency,
         places_of_one=engine.max_concurrency,
         waiting=engine.max_queue,
@@ -265,11 +272,13 @@ def _turns(engine: EngineSettings) -> FairTurns:
     )
 
 
-def _condition(engine: EngineSettings, monotonic: Callable[[], float]) -> EngineCondition:
+def _condition(
+    engine: EngineSettings, monotonic: Callable[[], float], entitled: Callable[[Collection[str]], bool]
+) -> EngineCondition:
     share = engine.max_concurrency if engine.preemptive else max(1, int(engine.max_concurrency * engine.batch_share))
     gate = BatchGate(share, monotonic, is_fixed=engine.preemptive)
     batch_turns = FairTurns(places=gate.places, places_of_one=share)
-    return EngineCondition(engine.name, _turns(engine), CircuitBreaker(monotonic), batch_turns, gate)
+    return EngineCondition(engine.name, _turns(engine, entitled), CircuitBreaker(monotonic), batch_turns, gate)
 
 
 def _param(admission: Admission, missing: list[str]) -> str:

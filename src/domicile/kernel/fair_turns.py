@@ -21,6 +21,7 @@ class NoRoomError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
+    project: Tenant
     priority: int
     called: asyncio.Future[None]
 
@@ -30,6 +31,8 @@ class FairTurns:
 
     A free place goes to the request with the lowest priority number. Among equals it goes to the project that holds the fewest
     places, then to the project that has waited longest for its turn. Within a project the oldest request goes first.
+
+    Requests with a negative priority may have places reserved. In a full queue a lower number takes the room of a higher one.
     """
 
     def __init__(
@@ -39,12 +42,15 @@ class FairTurns:
         places_of_one: int,
         waiting: int = sys.maxsize,
         waiting_of_one: int = sys.maxsize,
+        reserved: Callable[[], int] = lambda: 0,
     ) -> None:
         """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project.
 
-        A function returns the number that holds now, at least 1. A higher one counts from the next `begin` or `leave`.
+        `reserved`: places that only requests with a negative priority may take, fewer than `places`. A function returns the
+        number that holds now, `places` at least 1. More room counts from the next `begin` or `leave`.
         """
         self._places = places if callable(places) else lambda: places
+        self._reserved = reserved
         self._places_of_one = places_of_one
         self._waiting_max = waiting
         self._waiting_of_one = waiting_of_one
@@ -52,6 +58,8 @@ class FairTurns:
         self._queues: dict[Tenant, list[_Waiting]] = {}
         """By project, in the order of the projects' turns. No queue is empty."""
         self._running = 0
+        self._running_unreserved = 0
+        """Those with a priority of 0 or more."""
         self._waiting = 0
 
     @property
@@ -64,28 +72,34 @@ class FairTurns:
         """Requests that wait for a place."""
         return self._waiting
 
-    def has_room(self, project: Tenant) -> bool:
+    def has_room(self, project: Tenant, priority: int = 0) -> bool:
         """Whether one more request of the project can run or wait now."""
-        return self._may_begin(project) or self._may_wait(project)
+        return (
+            self._may_begin(project, priority)
+            or not self._is_full_for(project)
+            or self._giving_way_to(project, priority) is not None
+        )
 
-    def begin(self, project: Tenant) -> bool:
+    def begin(self, project: Tenant, priority: int = 0) -> bool:
         """Take a place if one is free. False when the request has to `wait`. Give the place back with `leave`."""
         # `leave` has given every free place that a waiting request may take. So this request overtakes none.
-        if not self._may_begin(project):
+        if not self._may_begin(project, priority):
             return False
-        self._take(project)
+        self._take(project, priority)
         return True
 
     async def wait(self, project: Tenant, priority: int = 0) -> None:
         """Wait for the project's turn and take a place. Give it back with `leave`.
 
-        Raises `NoRoomError` at once when the queue is full, or later when a project with fewer waiting requests needs the room.
+        Raises `NoRoomError` at once when the queue is full, or later when the room is needed by a request with a lower number,
+        or by a project with fewer waiting requests.
         """
-        if not self._may_wait(project):
-            raise NoRoomError
-        if self._waiting >= self._waiting_max:
-            self._send_away_newest_of(self._longest_queue())
-        waiting = _Waiting(priority, asyncio.get_running_loop().create_future())
+        if self._is_full_for(project):
+            newest = self._giving_way_to(project, priority)
+            if newest is None:
+                raise NoRoomError
+            self._send_away(newest)
+        waiting = _Waiting(project, priority, asyncio.get_running_loop().create_future())
         insort(self._queues.setdefault(project, []), waiting, key=lambda each: each.priority)
         self._waiting += 1
         try:
@@ -95,16 +109,19 @@ class FairTurns:
                 self._forget(project, waiting)
             elif waiting.called.exception() is None:
                 # The turn came in the same instant in which the client left.
-                self.leave(project)
+                self.leave(project, priority)
             raise
 
-    def leave(self, project: Tenant) -> None:
-        """Give a place back. The next waiting request gets it."""
+    def leave(self, project: Tenant, priority: int = 0) -> None:
+        """Give a place back, which was taken with the same priority. The next waiting request gets it."""
         self._held[project] -= 1
         if not self._held[project]:
             del self._held[project]
         self._running -= 1
-        while callable_now := [each for each in self._queues if self._may_begin(each)]:
+        self._running_unreserved -= priority >= 0
+        while callable_now := [
+            each for each, queue in self._queues.items() if self._may_begin(each, queue[0].priority)
+        ]:
             next_one = min(callable_now, key=lambda each: self._rank(each, leaving=project))
             waiting = self._queues[next_one][0]
             self._forget(next_one, waiting)
@@ -114,7 +131,7 @@ class FairTurns:
             if next_one in self._queues:
                 # The project has more waiting requests: it moves to the end of the order.
                 self._queues[next_one] = self._queues.pop(next_one)
-            self._take(next_one)
+            self._take(next_one, waiting.priority)
             waiting.called.set_result(None)
 
     @asynccontextmanager
@@ -131,28 +148,37 @@ class FairTurns:
         # The project that gives the place back has just had its turn, so it counts as holding it.
         return self._queues[project][0].priority, self._held[project] + (project == leaving)
 
-    def _may_begin(self, project: Tenant) -> bool:
-        return self._running < self._places() and self._held[project] < self._places_of_one
-
-    def _may_wait(self, project: Tenant) -> bool:
-        mine = len(self._queues.get(project, ()))
-        if mine >= self._waiting_of_one:
+    def _may_begin(self, project: Tenant, priority: int) -> bool:
+        places = self._places()
+        if self._running >= places or self._held[project] >= self._places_of_one:
             return False
-        # When all queues are full together, the longest gives up a request, if it is then still as long as this project's.
-        return self._waiting < self._waiting_max or (
-            bool(self._queues) and len(self._queues[self._longest_queue()]) > mine + 1
-        )
+        return priority < 0 or self._running_unreserved < places - self._reserved()
 
-    def _take(self, project: Tenant) -> None:
+    def _is_full_for(self, project: Tenant) -> bool:
+        return self._waiting >= self._waiting_max or len(self._queues.get(project, ())) >= self._waiting_of_one
+
+    def _giving_way_to(self, project: Tenant, priority: int) -> _Waiting | None:
+        """The waiting request whose room a new one may take, where the queue is full for it.
+
+        The newest with the highest number above the new one's. Without one, the newest of the longest queue, if that is then
+        still as long as this project's. A project whose own queue is full gives way to itself.
+        """
+        mine = self._queues.get(project, [])
+        if len(mine) >= self._waiting_of_one:
+            return mine[-1] if mine and mine[-1].priority > priority else None
+        queues = [queue for queue in self._queues.values() if queue[-1].priority >= priority]
+        if not queues:
+            return None
+        last = max(queues, key=lambda queue: (queue[-1].priority, len(queue)))
+        return last[-1] if last[-1].priority > priority or len(last) > len(mine) + 1 else None
+
+    def _take(self, project: Tenant, priority: int) -> None:
         self._running += 1
+        self._running_unreserved += priority >= 0
         self._held[project] += 1
 
-    def _longest_queue(self) -> Tenant:
-        return max(self._queues, key=lambda each: len(self._queues[each]))
-
-    def _send_away_newest_of(self, project: Tenant) -> None:
-        newest = self._queues[project][-1]
-        self._forget(project, newest)
+    def _send_away(self, newest: _Waiting) -> None:
+        self._forget(newest.project, newest)
         if not newest.called.done():
             newest.called.set_exception(NoRoomError())
 

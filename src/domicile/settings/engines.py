@@ -91,8 +91,11 @@ class EngineSettings(SettingsBlock):
     """The part of `max_concurrency` that lines of batches may take at most, at least one place. Places that are merely free
     do not become free in time for interactive requests when the lines are long."""
     preemptive: bool = False
-    """Whether the engine interrupts lines of batches for interactive requests, by the member `priority`. Lines may then take
-    all places."""
+    """Whether the engine interrupts requests for others with a lower `priority`: lines of batches for interactive requests, and
+    both for Scale Tier traffic. Lines may then take all places."""
+    scale_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """The part of `max_concurrency` that is kept for Scale Tier traffic while a project has bought capacity of one of the
+    engine's models: at least one place, and never all."""
     max_queue: Annotated[int, Field(ge=0, le=65536)] = 256
     """Requests that may wait for one of these places. Further ones get 503."""
     queue_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
@@ -125,6 +128,8 @@ class EngineSettings(SettingsBlock):
     def _one_rule_for_lines(self) -> "EngineSettings":
         if self.preemptive and "batch_share" in self.model_fields_set:
             raise ValueError("lines of batches may take all places of a preemptive engine: remove batch_share")
+        if self.preemptive and "scale_share" in self.model_fields_set:
+            raise ValueError("a preemptive engine puts Scale Tier traffic first by itself: remove scale_share")
         return self
 
     @model_validator(mode="after")
@@ -149,6 +154,13 @@ class EngineSettings(SettingsBlock):
         if self.vendor == "azure_openai" and self.endpoints is not None and self.endpoints & _NOT_ON_AZURE:
             raise ValueError(f"Azure OpenAI does not serve {', '.join(sorted(self.endpoints & _NOT_ON_AZURE))}")
         return self
+
+    @property
+    def scale_places(self) -> int:
+        """Places kept for Scale Tier traffic. A preemptive engine needs none: it interrupts other requests for it."""
+        if self.preemptive:
+            return 0
+        return min(self.max_concurrency - 1, max(1, int(self.max_concurrency * self.scale_share)))
 
     @property
     def refused_parameters(self) -> frozenset[str]:

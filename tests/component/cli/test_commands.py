@@ -260,3 +260,66 @@ def test_a_retention_that_is_refused_says_what_to_do(domicile: Domicile, stub: S
     refused = domicile("org", "retention", "zero_data_retention")
     assert refused.status != 0
     assert "Ask the operator. (zdr_eligibility_required, HTTP 403)" in refused.err
+
+
+ENTITLEMENT = {
+    "id": "ent_1",
+    "project_id": "proj_1",
+    "model": "gpt-4o-2024-08-06",
+    "status": "active",
+    "input_units": 2,
+    "output_units": 3,
+    "input_tokens_per_minute": 1_000,
+    "output_tokens_per_minute": 100,
+    "starts_at": 1_700_000_000,
+    "ends_at": 1_700_086_400,
+}
+SOLD = "/operator/v1/entitlements"
+
+
+def test_units_are_sold_listed_and_ended_by_the_operator(domicile: Domicile, stub: Stub) -> None:
+    for method, path in (("POST", SOLD), ("DELETE", f"{SOLD}/ent_1")):
+        stub.answer(method, path, ENTITLEMENT)
+    stub.answer("GET", SOLD, page(ENTITLEMENT))
+    options = ("--project", "proj_1", "--model", "gpt-4o-2024-08-06", "--input-units", "2", "--output-units", "3")
+    sold = domicile("tier", "sell", *options, "--days", "30", "--input-price", "124.59", "--quiet")
+    assert (sold.status, sold.out.strip()) == (0, "ent_1")
+    body = stub.calls[0].body
+    assert (body["input_units"], body["output_units"]) == (2, 3)
+    assert (body["input_unit_nanodollars_per_day"], body["output_unit_nanodollars_per_day"]) == (124_590_000_000, 0)
+    assert "2023-11-14 22:13 UTC" in domicile("tier", "list", "--project", "proj_1").out
+    assert stub.calls[1].query["project_id"] == "proj_1"
+    assert domicile("tier", "end", "ent_1").status == 0
+    assert {call.key for call in stub.calls} == {OPERATOR_KEY}
+
+
+def test_the_tiers_report_shows_by_day_what_came_of_what_was_sold(domicile: Domicile, stub: Stub) -> None:
+    level = {
+        "start_time": 1_699_920_000,
+        "end_time": 1_700_006_400,
+        "num_model_requests": 1_000,
+        "failed_requests": 1,
+        "availability": 0.999,
+        # In force for 6,400 s of this day.
+        "input_tokens": 26_667,
+        "output_tokens": 1_067,
+        "tokens_per_second": 48.25,
+        "first_token_p50_ms": 210,
+        "first_token_p99_ms": None,
+    }
+    for _ in range(2):
+        stub.answer("GET", SOLD, page(ENTITLEMENT))
+        stub.answer("GET", f"{SOLD}/ent_1/service_levels", page(level))
+    shown = domicile("tier", "report", "--days", "3")
+    assert shown.status == 0
+    cells = shown.out.strip().splitlines()[-1].split()
+    assert cells[:3] == ["2023-11-14", "00:00", "UTC"]
+    assert cells[3:] == [
+        *("proj_1", "gpt-4o-2024-08-06", "2", "3", "25.0%", "10.0%", "1000", "99.900%", "48.2", "210", "ms", "-")
+    ]
+    assert json.loads(domicile("tier", "report", "--json").out) == [level]
+
+
+def test_a_report_without_requests_says_so(domicile: Domicile, stub: Stub) -> None:
+    stub.answer("GET", SOLD, page())
+    assert "No request has run in the scale tier" in domicile("tier", "report").out

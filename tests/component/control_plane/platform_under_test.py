@@ -168,6 +168,12 @@ class Platform:
         assert status == 200, answer
         return dict(answer)
 
+    async def entitlement(self, project_id: str, **members: Any) -> dict[str, Any]:
+        """A new entitlement of a project, in force for a month."""
+        ends_at = int(time.time()) + 30 * 86_400
+        sale = {"model": "gpt-4o-2024-08-06", "input_units": 1, "output_units": 1, "ends_at": ends_at, **members}
+        return dict(await self.operate("POST", "/entitlements", {"project_id": project_id, **sale}))
+
     async def account(self, project_id: str, **members: Any) -> dict[str, Any]:
         """A new service account with its first key."""
         path = f"/v1/organization/projects/{project_id}/service_accounts"

@@ -19,6 +19,7 @@ IDS = {
     "key_id": new_id("key_"),
     "external_key_id": new_id("extkey_"),
     "external_storage_id": new_id("extstore_"),
+    "entitlement_id": new_id("ent_"),
     "rate_limit_id": "rl_gpt-4o-2024-08-06",
     "alert_id": new_id("alert_"),
     "organization_id": new_id("org-"),

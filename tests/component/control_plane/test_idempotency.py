@@ -44,6 +44,7 @@ MADE = (
     "external_key",
     "external_storage",
     "spend_alert",
+    "entitlement",
 )
 
 
@@ -79,16 +80,23 @@ async def creation(platform: Platform, noun: str) -> Creation:  # noqa: PLR0911
         one, other_one = ({"threshold_amount": cents, **alert} for cents in (1, 2))
         return Creation("/v1/organization/spend_alerts", one, other_one, tenant.admin_key)
     _, project = await platform.ask("POST", PROJECTS, {"name": "p"}, key=tenant.admin_key)
-    if noun == "external storage":
-        body = {"project_id": project["id"], "provider": BUCKET}
-        other_body = {"project_id": project["id"], "provider": BUCKET | {"bucket": "another-bucket"}}
-        return Creation("/v1/organization/external_storage", body, other_body, tenant.admin_key)
+    if noun in {"external storage", "entitlement"}:
+        return _of_project(noun, project["id"], platform.operator_key, tenant.admin_key)
     path = f"{PROJECTS}/{project['id']}/service_accounts"
     if noun == "key":
         _, account = await platform.ask("POST", path, {"name": "p"}, key=tenant.admin_key)
         return Creation(f"{path}/{account['id']}/api_keys", name, other, tenant.admin_key)
     alone = {"create_service_account_only": noun == "account alone"}
     return Creation(path, name | alone, other | alone, tenant.admin_key)
+
+
+def _of_project(noun: str, project_id: str, operator_key: str, admin_key: str) -> Creation:
+    if noun == "external storage":
+        body = {"project_id": project_id, "provider": BUCKET}
+        other_body = {"project_id": project_id, "provider": BUCKET | {"bucket": "another-bucket"}}
+        return Creation("/v1/organization/external_storage", body, other_body, admin_key)
+    sale = {"project_id": project_id, "model": "gpt-4-0613", "input_units": 1, "ends_at": 4_000_000_000}
+    return Creation("/operator/v1/entitlements", sale | {"output_units": 1}, sale | {"output_units": 2}, operator_key)
 
 
 def secret_of(answer: dict[str, Any]) -> str | None:
@@ -116,6 +124,7 @@ ONE_EACH = ("external storage",)
 NOUNS = (
     *("project", "account", "account alone", "key", "admin key", "organization", "enrollment token", "external key"),
     "spend alert",
+    "entitlement",
     *ONE_EACH,
 )
 WITH_SECRET = ("account", "key", "admin key", "organization", "enrollment token")

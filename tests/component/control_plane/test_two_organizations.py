@@ -44,6 +44,7 @@ PREFIXES = {
     "external_key_id": "extkey_",
     "external_storage_id": "extstore_",
     "alert_id": "alert_",
+    "entitlement_id": "ent_",
 }
 RATE_LIMIT = "rl_gpt-4o-2024-08-06"
 """The same in every project."""
@@ -84,6 +85,7 @@ async def furnished(platform: Platform) -> Organization:
         "key_id": account["api_key"]["id"],
         "external_key_id": (await platform.external_key(key=key))["id"],
         "external_storage_id": (await platform.external_storage(project["id"], key=key))["id"],
+        "entitlement_id": (await platform.entitlement(project["id"]))["id"],
         "rate_limit_id": RATE_LIMIT,
     }
     alerts = []
@@ -182,6 +184,7 @@ async def test_what_is_theirs_looks_like_nothing_and_stays_as_it_is(
     assert all(before[name] for name in ("project", "service_account", "api_key", "usage_minute", "audit_event"))
     assert before["external_key"]
     assert before["external_storage"]
+    assert before["entitlement"]
     nothing = await ask(shared, entry, absent(), mine.admin_key)
     assert (nothing[0], nothing[1]) == (404, "not_found")
     assert await ask(shared, entry, theirs.of(entry), mine.admin_key) == nothing

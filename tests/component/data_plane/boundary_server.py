@@ -128,6 +128,7 @@ async def boundary_server() -> AsyncIterator[tuple[BoundaryServer, ControlLink]]
     application.router.add_get(protocol.SHARD + "/{sha256}", server.shard)
     application.router.add_post(protocol.USAGE, server.report)
     application.router.add_post(protocol.AUDIT, server.report)
+    application.router.add_post(protocol.SERVICE_LEVELS, server.report)
     # A poll whose region has gone must not take what the next one is to be told.
     runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()

@@ -164,12 +164,13 @@ async def region_under_test(
     requires: frozenset[str] = frozenset(),
     customer_services: Sequence[Mapping[str, Any]] = (),
     catalogue: Catalogue | None = None,
+    project: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[RegionUnderTest]:
     """Serves while the block runs, built as the process builds it.
 
     Every engine counts as healthy until the test or a request says otherwise. `inspector`: another program in the place of the
     region's. `limits`, `requires`, `customer_services`: the region's settings. `catalogue`: another than the
-    shipped one.
+    shipped one. `project`: members of the project's record.
     """
     settings = region_settings(
         folder,
@@ -184,7 +185,9 @@ async def region_under_test(
     async with AsyncExitStack() as stack:
         base = await foundation(settings, stack, catalogue=catalogue)
         if with_snapshot:
-            records = Shard("eu", 0, (organization_record(),), (project_record(),), (key_record(SECRET),))
+            records = Shard(
+                "eu", 0, (organization_record(),), (project_record(**(project or {})),), (key_record(SECRET),)
+            )
             base.snapshots.swap(snapshot_table(records))
         registry = new_registry()
         path = await build_request_path(

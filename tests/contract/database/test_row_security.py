@@ -49,6 +49,13 @@ async def two(shared: Platform) -> AsyncIterator[Two]:
         await shared.external_key(key=tenant.admin_key)
         await shared.external_storage(project.id, key=tenant.admin_key)
         await _spend(shared, tenant.id, tenant.admin_key, project.id)
+        sold = await shared.entitlement(project.id)
+        async with shared.running.database.transaction(rows_of=EVERY_ORGANIZATION) as connection:
+            for row in (
+                "service_level_minute VALUES (:o, :e, 1, 1, 0, 1, 1, 1, 1)",
+                "first_token_minute VALUES (:o, :e, 1, 5, 1)",
+            ):
+                await connection.execute(text(f"INSERT INTO {row}"), {"o": tenant.id, "e": sold["id"]})
         gone = await sdk.create(name="gone")
         await sdk.archive(gone.id)
         await shared.operate("POST", f"/projects/{gone.id}/destroy")

@@ -180,6 +180,88 @@ async def test_a_lower_priority_number_goes_before_every_turn() -> None:
     assert order == [-1, 0, 5, 5]
 
 
+class Ranked:
+    """Requests with a priority. They begin at once, or wait; each is a task that ends when it has its place."""
+
+    def __init__(self, turns: FairTurns) -> None:
+        self.turns = turns
+        self.begun: list[tuple[str, int]] = []
+        self.refused: list[tuple[str, int]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def come(self, *arriving: tuple[str, int]) -> None:
+        for project, priority in arriving:
+            self._tasks.append(asyncio.create_task(self._one(project, priority)))
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+    async def leave(self, project: str, priority: int) -> None:
+        self.turns.leave(project, priority)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def _one(self, project: str, priority: int) -> None:
+        try:
+            if not self.turns.begin(project, priority):
+                await self.turns.wait(project, priority)
+        except NoRoomError:
+            self.refused.append((project, priority))
+        else:
+            self.begun.append((project, priority))
+
+
+async def test_reserved_places_are_for_negative_priorities_only() -> None:
+    reserved = 2
+    ranked = Ranked(FairTurns(places=4, places_of_one=4, reserved=lambda: reserved))
+    await ranked.come(("a", 0), ("a", 1), ("b", 0), ("b", 1))
+    assert ranked.begun == [("a", 0), ("a", 1)]
+    await ranked.come(("c", -1), ("c", -1), ("c", -1))
+    assert ranked.begun[2:] == [("c", -1), ("c", -1)]
+    await ranked.leave("a", 0)
+    assert ranked.begun[4:] == [("c", -1)], "a waiting one may take a place of the others too"
+    await ranked.leave("c", -1)
+    assert ranked.begun[5:] == [("b", 0)], "and then the others get theirs back"
+    await ranked.leave("c", -1)
+    assert ranked.begun[6:] == [], "one place stays free for the next"
+    reserved = 0
+    await ranked.leave("b", 0)
+    assert ranked.begun[6:] == [("b", 1)]
+
+
+async def test_projects_take_turns_within_each_priority() -> None:
+    ranked = Ranked(FairTurns(places=1, places_of_one=1))
+    await ranked.come(("a", 0))
+    await ranked.come(("a", 0), ("a", 0), ("a", -1), ("a", -1), ("b", 0), ("b", -1), ("c", 1))
+    for _ in range(7):
+        await ranked.leave(*ranked.begun[-1])
+    assert ranked.begun[1:] == [("b", -1), ("a", -1), ("a", -1), ("b", 0), ("a", 0), ("a", 0), ("c", 1)]
+
+
+async def test_in_a_full_queue_a_lower_number_takes_the_room_of_the_newest_with_the_highest() -> None:
+    turns = FairTurns(places=1, places_of_one=1, waiting=4, waiting_of_one=3)
+    ranked = Ranked(turns)
+    await ranked.come(("a", 0), ("a", 0), ("b", 1), ("b", 0), ("b", 0))
+    assert turns.has_room("c", -1)
+    await ranked.come(("c", -1))
+    assert ranked.refused == [("b", 1)]
+    await ranked.come(("c", -1), ("c", -1))
+    assert ranked.refused[1:] == [("b", 0), ("a", 0)], "of the longest queue, its newest"
+    await ranked.come(("c", -1))
+    assert ranked.refused[3:] == [("c", -1)], "no project waits with more than its share"
+    assert not turns.has_room("a", 0)
+    assert turns.waiting == 4
+
+
+async def test_a_project_whose_queue_is_full_gives_way_to_its_own_lower_number() -> None:
+    turns = FairTurns(places=1, places_of_one=1, waiting=10, waiting_of_one=2)
+    ranked = Ranked(turns)
+    await ranked.come(("a", 0), ("a", 0), ("a", 0), ("b", 5))
+    assert (turns.has_room("a", 0), turns.has_room("a", -1)) == (False, True)
+    await ranked.come(("a", -1))
+    assert ranked.refused == [("a", 0)]
+    assert turns.waiting == 3
+
+
 async def _pass(turns: FairTurns, project: str) -> None:
     async with turns.turn(project):
         return

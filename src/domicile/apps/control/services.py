@@ -10,6 +10,10 @@ from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.audit.service import AuditLog
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.entitlements.endpoints import EntitlementEndpoints
+from domicile.control_plane.entitlements.service import Entitlements
+from domicile.control_plane.entitlements.service_level_endpoints import ServiceLevelEndpoints
+from domicile.control_plane.entitlements.service_levels import ServiceLevels
 from domicile.control_plane.external_keys.endpoints import ExternalKeyEndpoints
 from domicile.control_plane.external_keys.service import ExternalKeys
 from domicile.control_plane.external_storage.endpoints import ExternalStorageEndpoints
@@ -28,6 +32,8 @@ from domicile.control_plane.projects.permissions import ProjectPermissions
 from domicile.control_plane.projects.rate_limit_endpoints import RateLimitEndpoints
 from domicile.control_plane.projects.rate_limits import ProjectRateLimits
 from domicile.control_plane.projects.service import Projects
+from domicile.control_plane.projects.service_tier_settings import ServiceTierSettings
+from domicile.control_plane.projects.service_tier_settings_endpoints import ServiceTierSettingsEndpoints
 from domicile.control_plane.publication.publisher import Publisher
 from domicile.control_plane.publication.publisher_keys import PublisherKeys
 from domicile.control_plane.regions.endpoints import BoundaryEndpoints, OperatorRegionEndpoints
@@ -122,12 +128,18 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
     checks = CheckReports()
     external_keys = ExternalKeys(reader, changes, base.installation, checks)
     external_storages = ExternalStorages(reader, changes, base.installation, checks)
+    entitlements = Entitlements(reader, changes, base.installation, base.catalogue)
     models = frozenset(entry.name for entry in base.catalogue.entries.values())
     return Endpoints(
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
         projects=ProjectEndpoints(Projects(reader, changes, base.installation)),
         rate_limits=RateLimitEndpoints(ProjectRateLimits(reader, changes, base.installation, base.catalogue)),
         permissions=PermissionEndpoints(ProjectPermissions(reader, changes, base.installation, base.catalogue)),
+        service_levels=ServiceLevelEndpoints(
+            entitlements, ServiceLevels(reader, base.database, base.clock), base.clock
+        ),
+        service_tier=ServiceTierSettingsEndpoints(ServiceTierSettings(reader, changes)),
+        entitlements=EntitlementEndpoints(entitlements, base.clock),
         destruction=DestructionEndpoints(Destructions(reader, changes), base.clock),
         external_keys=ExternalKeyEndpoints(external_keys),
         external_storage=ExternalStorageEndpoints(external_storages),

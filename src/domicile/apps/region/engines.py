@@ -1,6 +1,6 @@
 """Opens the engines of a region: connections, health and queues."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -24,13 +24,19 @@ class Engines:
     probe: EngineProbe
 
 
-def open_engines(settings: Sequence[EngineSettings], egress: EgressPolicy, stack: AsyncExitStack) -> Engines:
-    """Open the engines. `stack` closes their connections.
+def open_engines(
+    settings: Sequence[EngineSettings],
+    egress: EgressPolicy,
+    stack: AsyncExitStack,
+    *,
+    entitled: Callable[[Collection[str]], bool],
+) -> Engines:
+    """Open the engines. `stack` closes their connections. `entitled`: whether capacity is bought for any of the models.
 
     Raises `EgressRefusedError` for an engine outside the region's countries, `EngineKeyError` if a key cannot be read.
     """
     upstreams = [Upstream(engine, egress, vendor_of(engine)) for engine in settings]
     for upstream in upstreams:
         stack.push_async_callback(upstream.close)
-    router = Router(settings)
+    router = Router(settings, entitled=entitled)
     return Engines(router, queued(settings, upstreams, router), EngineProbe(upstreams, router))

@@ -20,9 +20,11 @@ from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.jobs.observer import JobObserver
+from domicile.data_plane.limits.entitlements import EntitledModels
 from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter, rate_limits_of
 from domicile.data_plane.limits.reservation import Unlimited
+from domicile.data_plane.limits.scale_tier import ScaleTier
 from domicile.data_plane.limits.spending import SpendingGate, SpendingLimits, Spent
 from domicile.data_plane.metering.meter import Meter, MeterObserver, Observers
 from domicile.data_plane.metering.spending_ledger import SpendingLedger, SpendingObserver
@@ -75,7 +77,8 @@ async def build_request_path(
         is_live=authenticator.serves,
         outside_key=content.keys.outside_key,
     )
-    engines = open_engines(settings.engines, base.egress, stack)
+    entitled = EntitledModels(base.snapshots, clock)
+    engines = open_engines(settings.engines, base.egress, stack, entitled=entitled.include_any)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     build = partial(
         build_inference,
@@ -86,7 +89,9 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    inference = build(meter=meter, limits=SpendingLimits(RateLimiter(rate_limits_of, LocalQuotas()), gate))
+    quotas = LocalQuotas()
+    limits = RateLimiter(rate_limits_of, quotas, ScaleTier(quotas, clock))
+    inference = build(meter=meter, limits=SpendingLimits(limits, gate))
     batches = build_batches(
         base,
         content=content,

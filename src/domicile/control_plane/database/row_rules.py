@@ -18,6 +18,7 @@ OWNED_ROWS: Mapping[str, str] = {
     "admin_key": "organization_id",
     "external_key": "organization_id",
     "external_storage": "organization_id",
+    "entitlement": "organization_id",
     "idempotency": "organization_id",
     "destruction": "organization_id",
     "audit_event": "organization_id",
@@ -26,6 +27,8 @@ OWNED_ROWS: Mapping[str, str] = {
     "spend_limit": "organization_id",
     "spend_alert": "organization_id",
     "webhook_delivery": "organization_id",
+    "service_level_minute": "organization_id",
+    "first_token_minute": "organization_id",
 }
 """Tables with rows of organizations, and the column with the organization's id."""
 

@@ -18,10 +18,21 @@ from sqlalchemy import (
 )
 
 from domicile.boundary.outside_services import CheckOutcome
+from domicile.control_plane.database.entitlement_tables import entitlement, first_token_minute, service_level_minute
 from domicile.control_plane.database.metadata import metadata
 from domicile.control_plane.database.spending_tables import price, spend_alert, spend_limit, spending, webhook_delivery
 
-__all__ = ["metadata", "price", "spend_alert", "spend_limit", "spending", "webhook_delivery"]
+__all__ = [
+    "entitlement",
+    "first_token_minute",
+    "metadata",
+    "price",
+    "service_level_minute",
+    "spend_alert",
+    "spend_limit",
+    "spending",
+    "webhook_delivery",
+]
 
 _RETENTION = (
     "'modified_abuse_monitoring', 'zero_data_retention', "
@@ -152,6 +163,8 @@ project = Table(
     Column("model_permissions", String),
     # Networks from which its keys may be used, a JSON array. Empty: all.
     Column("networks", String, nullable=False, server_default="[]"),
+    # What `service_tier: auto` means: `scale` uses entitlements.
+    Column("auto_tier", String, nullable=False, server_default="scale"),
     UniqueConstraint("id", "organization_id"),
     ForeignKeyConstraint(
         ("external_key_id", "organization_id", "region"),
@@ -159,6 +172,7 @@ project = Table(
     ),
     CheckConstraint(f"retention IN ({_RETENTION}, 'organization_default', 'none')", name="retention"),
     CheckConstraint("status IN ('active', 'archived')", name="status"),
+    CheckConstraint("auto_tier IN ('default', 'scale')", name="auto_tier"),
     CheckConstraint("(status = 'archived') = (archived_at_ms IS NOT NULL)", name="archived_at"),
     Index(None, "organization_id", "created_at_ms", "id"),
     Index(None, "region", "status"),

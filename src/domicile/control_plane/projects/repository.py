@@ -14,6 +14,7 @@ from domicile.boundary.permissions import (
 )
 from domicile.boundary.rate_limits import ProjectRateLimit, decode_rate_limits, encode_rate_limits
 from domicile.boundary.retention import ProjectRetention
+from domicile.boundary.usage import ServiceTier
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading, Writing
 from domicile.control_plane.paging import read_page
@@ -40,6 +41,8 @@ class Project:
     """None: it may use every model."""
     networks: tuple[str, ...] = ()
     """Those from which its keys may be used. Empty: all."""
+    auto_tier: ServiceTier = ServiceTier.SCALE
+    """What `service_tier: auto` means."""
 
     @property
     def status(self) -> str:
@@ -106,6 +109,11 @@ async def set_permissions(writing: Writing, project: Project) -> None:
     await _update(writing, project, {"model_permissions": column, "networks": encode_networks(project.networks)})
 
 
+async def set_auto_tier(writing: Writing, project: Project) -> None:
+    """Sets what `service_tier: auto` means."""
+    await _update(writing, project, {"auto_tier": project.auto_tier})
+
+
 async def archive_project(writing: Writing, project: Project, at_ms: int) -> None:
     """Sets the status and the time."""
     await _update(writing, project, {"status": "archived", "archived_at_ms": at_ms})
@@ -131,4 +139,5 @@ def project_of(row: Row[*tuple[Any, ...]]) -> Project:
         rate_limits=decode_rate_limits(row.rate_limits),
         model_permissions=decode_model_permissions(row.model_permissions),
         networks=decode_networks(row.networks),
+        auto_tier=ServiceTier(row.auto_tier),
     )

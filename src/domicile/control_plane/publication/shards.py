@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 
+from domicile.boundary.entitlements import Entitlement
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.permissions import decode_model_permissions, decode_networks, decode_scopes
 from domicile.boundary.rate_limits import decode_rate_limits
@@ -19,6 +20,7 @@ from domicile.boundary.snapshot import (
     Tombstone,
     shard_index,
 )
+from domicile.boundary.usage import ServiceTier
 from domicile.catalogue.endpoints import Endpoint
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reading
@@ -58,7 +60,7 @@ async def read_shard(
         region,
         index,
         await _organizations(reading, region, ids, budgets),
-        await _projects(reading, region, ids, budgets),
+        await _projects(reading, region, ids, budgets, now_ms),
         await _keys(reading, region, ids, now_ms),
         await _tombstones(reading, region, ids, now_ms),
         await _external_keys(reading, region, ids),
@@ -108,10 +110,16 @@ async def _organizations(
     )
 
 
-async def _projects(reading: Reading, region: str, ids: Collection[str], budgets: Budgets) -> tuple[ProjectRecord, ...]:
+async def _projects(
+    reading: Reading, region: str, ids: Collection[str], budgets: Budgets, now_ms: int
+) -> tuple[ProjectRecord, ...]:
     table = tables.project
-    columns = ("id", "organization_id", "retention", "external_key_id", "rate_limits", "model_permissions", "networks")
+    columns = (
+        *("id", "organization_id", "retention", "external_key_id"),
+        *("rate_limits", "model_permissions", "networks", "auto_tier"),
+    )
     query = select(*(table.c[name] for name in columns)).where(table.c.id.in_(ids), _is_active_in(region))
+    entitlements = await _entitlements(reading, region, ids, now_ms)
     return tuple(
         ProjectRecord(
             row.id,
@@ -119,12 +127,39 @@ async def _projects(reading: Reading, region: str, ids: Collection[str], budgets
             ProjectRetention(row.retention),
             row.external_key_id,
             decode_rate_limits(row.rate_limits),
+            tuple(entitlements.get(row.id, ())),
             models=decode_model_permissions(row.model_permissions),
             networks=decode_networks(row.networks),
             spending=budgets.limits.get(row.id),
+            auto_tier=ServiceTier(row.auto_tier),
         )
         for row in await _pages(reading, query, table.c.id)
     )
+
+
+async def _entitlements(
+    reading: Reading, region: str, ids: Collection[str], now_ms: int
+) -> dict[str, list[Entitlement]]:
+    """By project, the entitlements that are in force or will be."""
+    table, project = tables.entitlement, tables.project
+    query = (
+        select(table)
+        .join(project, project.c.id == table.c.project_id)
+        .where(table.c.project_id.in_(ids), _is_active_in(region), table.c.until_ms > now_ms)
+    )
+    found: dict[str, list[Entitlement]] = defaultdict(list)
+    for row in await _pages(reading, query, table.c.id):
+        found[row.project_id].append(
+            Entitlement(
+                row.id,
+                msgspec.json.decode(row.models, type=tuple[str, ...]),
+                row.input_tokens_per_minute,
+                row.output_tokens_per_minute,
+                row.from_ms,
+                row.until_ms,
+            )
+        )
+    return found
 
 
 async def _keys(reading: Reading, region: str, ids: Collection[str], now_ms: int) -> tuple[KeyRecord, ...]:

@@ -73,7 +73,7 @@ def _summed(region: str, deltas: Iterable[UsageDelta], now_ms: int) -> list[dict
     for delta in deltas:
         place = (
             delta.organization_id,
-            plausible(delta.minute, now_ms),
+            plausible_minute(delta.minute, now_ms),
             region,
             delta.project_id,
             delta.key_id,
@@ -93,8 +93,8 @@ def _summed(region: str, deltas: Iterable[UsageDelta], now_ms: int) -> list[dict
     return list(rows.values())
 
 
-def plausible(minute: int, now_ms: int) -> int:
-    """The minute to which usage is booked: the present one in the place of one that cannot be right."""
+def plausible_minute(minute: int, now_ms: int) -> int:
+    """The minute to which a report is booked: the present one in the place of one that cannot be right."""
     now = now_ms // 60_000
     return minute if now - _OLDEST_MINUTES <= minute <= now + _NEWEST_MINUTES else now
 

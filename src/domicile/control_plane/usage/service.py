@@ -22,7 +22,7 @@ from domicile.control_plane.usage.repository import (
     UsageSum,
     add_usage,
     all_belong,
-    plausible,
+    plausible_minute,
     sum_usage,
 )
 from domicile.kernel import errors
@@ -88,7 +88,7 @@ class UsageTotals:
         """What the report's usage costs, in femtodollars."""
         costs: dict[Spender, int] = defaultdict(int)
         for delta in report.deltas:
-            minute = plausible(delta.minute, now_ms)
+            minute = plausible_minute(delta.minute, now_ms)
             consumption = Consumption(delta.model, delta.usage, delta.tier, delta.batch, delta.image_size)
             amount = cost(consumption, self._prices.at(delta.model, minute // MINUTES_IN_DAY))
             if amount:

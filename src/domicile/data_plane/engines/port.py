@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domicile.catalogue.endpoints import Endpoint
 from domicile.kernel.errors import DomicileError
+from domicile.kernel.rank import Rank
 
 
 class EngineFailedError(Exception):
@@ -49,8 +50,8 @@ class EngineCall:
     project_id: str
     """The caller's project, for fair turns in the queue and in embedded engines. No other engine is sent it."""
     request: EngineRequest
-    is_batch: bool = False
-    """Whether it waits behind interactive requests, and takes a place of the batches' share only."""
+    rank: Rank = Rank.DEFAULT
+    """Its order among the requests that wait. A line of a batch takes a place of the batches' share only."""
 
 
 class Engine(Protocol):

@@ -26,13 +26,12 @@ from domicile.data_plane.engines.upstream import Upstream
 from domicile.data_plane.routing import EngineCondition, Router
 from domicile.kernel.errors import Category, DomicileError
 from domicile.kernel.fair_turns import NoRoomError
+from domicile.kernel.rank import Rank
 from domicile.openai_api.engine_body import with_scheduling
 from domicile.settings.engines import EngineSettings
 
 log = structlog.get_logger("engines")
 
-# Who waits with the lower number goes first: in the queue, and at a preemptive engine, whose default is 0 (vLLM).
-_INTERACTIVE, _BATCH = 0, 1
 _RANKED = frozenset({Endpoint.CHAT_COMPLETIONS, Endpoint.COMPLETIONS})
 _FAULTS = frozenset({Category.UNAVAILABLE, Category.TIMEOUT})
 
@@ -76,10 +75,10 @@ class QueuedEngine:
                     yield part
 
     def _ranked(self, call: EngineCall) -> EngineCall:
-        """The call as a preemptive engine gets it: a line of a batch says that it comes after interactive requests."""
-        if not (self._is_preemptive and call.is_batch and call.endpoint in _RANKED):
+        """The call as a preemptive engine gets it, with its rank unless that is the engine's default."""
+        if not (self._is_preemptive and call.rank and call.endpoint in _RANKED):
             return call
-        body = with_scheduling(call.request.body, cache_salt=None, priority=_BATCH)
+        body = with_scheduling(call.request.body, cache_salt=None, priority=call.rank)
         return replace(call, request=replace(call.request, body=body))
 
 
@@ -96,7 +95,7 @@ def queued(
 @asynccontextmanager
 async def _share_of_batches(condition: EngineCondition, call: EngineCall) -> AsyncGenerator[None, None]:
     """Hold one of the places of batches, where the call is a line of one. It waits for as long as it takes."""
-    if not call.is_batch:
+    if call.rank is not Rank.BATCH:
         yield
         return
     if not condition.batch_turns.begin(call.project_id):
@@ -116,7 +115,7 @@ class _Turn:
     def __init__(self, condition: EngineCondition, call: EngineCall, timeout_s: float) -> None:
         self._condition = condition
         self._project = call.project_id
-        self._priority = _BATCH if call.is_batch else _INTERACTIVE
+        self._rank = call.rank
         self._timeout_s = timeout_s
         self._trial: Trial | None = None
 
@@ -126,13 +125,13 @@ class _Turn:
         if not self._condition.is_usable:
             raise EngineBusyError(region_errors.engine_unavailable(busy=True))
         self._trial = self._condition.breaker.began()
-        if turns.begin(self._project):
+        if turns.begin(self._project, self._rank):
             return self
         gate = self._condition.batch_gate
         try:
-            with gate.interactive_waits() if self._priority == _INTERACTIVE else nullcontext():
+            with nullcontext() if self._rank is Rank.BATCH else gate.interactive_waits():
                 async with asyncio.timeout(self._timeout_s):
-                    await turns.wait(self._project, self._priority)
+                    await turns.wait(self._project, self._rank)
         except (TimeoutError, NoRoomError):
             self._condition.breaker.ended(self._trial)
             raise EngineBusyError(region_errors.engine_unavailable(busy=True)) from None
@@ -150,7 +149,7 @@ class _Turn:
         self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
         was_open = self._condition.breaker.is_open
-        self._condition.turns.leave(self._project)
+        self._condition.turns.leave(self._project, self._rank)
         if error is None:
             self.answered()
         elif isinstance(error, EngineUnreachedError):

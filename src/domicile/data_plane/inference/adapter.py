@@ -31,7 +31,7 @@ class ReplyNames:
     model: str
     """The requested snapshot."""
     service_tier: str | None
-    """The tier that served the request. None when the request named no tier, as OpenAI's specification says."""
+    """The tier that served the request. None for the default tier when the request named none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class ChatAdapter:
         """Tokens of the text, and the longest answer of each choice. Only an engine can count images and sound."""
         asked = request.max_completion_tokens or request.max_tokens or model.output_tokens_max
         output = min(asked, model.output_tokens_max) * (request.n or 1)
-        return Demand(estimated_tokens(max(0, body_bytes - sum(_media_bytes(request)))) + output)
+        return Demand(estimated_tokens(max(0, body_bytes - sum(_media_bytes(request)))), output)
 
     def request_usage(self, request: ChatCompletionRequest, sent: EngineRequest) -> Usage:
         """Tokens estimated from the text alone: only an engine can count the tokens of images and sound."""

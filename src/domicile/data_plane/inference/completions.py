@@ -48,7 +48,7 @@ class CompletionsAdapter:
         """Tokens of the body, and the longest text of each completion."""
         asked = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
         completions = max(request.n or 1, request.best_of or 1) * request.prompts
-        return Demand(estimated_tokens(body_bytes) + min(asked, model.output_tokens_max) * completions)
+        return Demand(estimated_tokens(body_bytes), min(asked, model.output_tokens_max) * completions)
 
     def request_usage(self, _request: CompletionRequest, sent: EngineRequest) -> Usage:
         """Tokens estimated from the size of the encoded body."""

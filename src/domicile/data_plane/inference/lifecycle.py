@@ -42,6 +42,7 @@ from domicile.data_plane.policy.residency import ResidencyPolicy
 from domicile.data_plane.routing import Placement, Router
 from domicile.kernel.clock import Clock
 from domicile.kernel.errors import DomicileError
+from domicile.kernel.rank import Rank
 from domicile.kernel.rate_limits import RateLimitStanding
 from domicile.openai_api.closed import ModelRequest
 from domicile.process.off_loop import off_loop
@@ -148,7 +149,7 @@ class Inference:
                 usage.nothing_ran()
             raise
         except DomicileError as error:
-            usage.nothing_ran()
+            usage.refused(error)
             error.standing = reservation.standing
             raise
         finally:
@@ -192,7 +193,7 @@ class Inference:
             await self._finish(reservation, usage, context.cancellation.outcome)
             raise
         except BaseException as error:
-            usage.nothing_ran()
+            usage.refused(error)
             await self._finish(reservation, usage, Outcome.ENGINE_BROKE_OFF)
             if isinstance(error, DomicileError):
                 error.standing = reservation.standing
@@ -237,9 +238,8 @@ class Inference:
         tried: dict[str, DomicileError | None] = {}
         while True:
             placement = self._route(reservation, prepared.needs, tried)
-            encode = partial(
-                _encode, adapter, prepared.request, placement, self._cache_salt(placement), context.is_batch
-            )
+            rank = Rank.BATCH if context.is_batch else reservation.rank
+            encode = partial(_encode, adapter, prepared.request, placement, self._cache_salt(placement), rank)
             call, request_usage = await off_loop(
                 encode, prepared.size_bytes, reservation.admission.caller.project.project_id
             )
@@ -284,7 +284,7 @@ class Inference:
                 yield b""
                 async for data in incoming:
                     part = await _read(reader.piece, data, project_id)
-                    usage.add(part)
+                    usage.add_piece(part)
                     if part.body:
                         yield part.body
             outcome = Outcome.COMPLETE
@@ -309,6 +309,9 @@ class Inference:
         entry = usage.entry(reservation, outcome)
         if entry is not None:
             self._meter.record(entry)
+        served = usage.served(reservation, outcome)
+        if served is not None:
+            self._meter.served(served)
         await self._limits.settle(reservation, usage.usage)
         return entry
 
@@ -327,14 +330,14 @@ def _encode(
     request: ModelRequestT,
     placement: Placement,
     cache_salt: str | None,
-    is_batch: bool,
+    rank: Rank,
 ) -> tuple[EngineCall, Usage]:
     """The call without the parameters that this engine must not get, and the platform's count of its input."""
     if placement.left_out:
         request = msgspec.structs.replace(request, **dict.fromkeys(placement.left_out))
     sent = adapter.encode(request, model=placement.engine_model, cache_salt=cache_salt)
     project_id = placement.reservation.admission.caller.project.project_id
-    call = EngineCall(adapter.endpoint, placement.engine_model, project_id, sent, is_batch=is_batch)
+    call = EngineCall(adapter.endpoint, placement.engine_model, project_id, sent, rank)
     return call, adapter.request_usage(request, sent)
 
 
@@ -343,7 +346,8 @@ def _labels(placement: Placement, prepared: Prepared[Any]) -> str:
 
 
 def _names(reservation: Reservation) -> ReplyNames:
-    tier = reservation.tier.value if getattr(reservation.admission.request, "service_tier", None) else None
+    is_asked = getattr(reservation.admission.request, "service_tier", None) is not None
+    tier = reservation.tier.value if is_asked or reservation.entitlement is not None else None
     return ReplyNames(reservation.admission.model.name, tier)
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from domicile.data_plane.metering.entry import LedgerEntry
+from domicile.data_plane.metering.service_levels import ServedAnswer
 
 _collected: ContextVar[list[LedgerEntry]] = ContextVar("collected")
 
@@ -19,6 +20,9 @@ class LineMeter:
     def record(self, entry: LedgerEntry) -> None:
         _collected.get().append(entry)
         self._ended(entry)
+
+    def served(self, answer: ServedAnswer) -> None:
+        """No line runs in the scale tier."""
 
     async def settled(self) -> None:
         """Nothing to wait for: the commit of the chunk comes later."""

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 class Demand:
     """Beside the request itself, which counts as one."""
 
-    tokens: int = 0
-    """Of input, estimated, and of output at most."""
+    input_tokens: int = 0
+    """Estimated."""
+    output_tokens: int = 0
     images: int = 0
     audio_bytes: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Of input and output."""
+        return self.input_tokens + self.output_tokens
 
 
 NOTHING = Demand()

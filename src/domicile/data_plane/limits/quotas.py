@@ -27,6 +27,8 @@ class Kind(IntEnum):
     REQUESTS_A_DAY = 2
     IMAGES = 3
     AUDIO_BYTES = 4
+    INPUT_TOKENS = 5
+    OUTPUT_TOKENS = 6
 
 
 class Limit(NamedTuple):
@@ -66,7 +68,10 @@ class Quotas(Protocol):
     """Counts what owners take of their limits."""
 
     async def take(self, owner: Owner, limits: tuple[Limit, ...], amounts: tuple[int, ...]) -> Answer:
-        """Take all amounts, or nothing. `amounts`: by kind. `limits`: those in force now; what was taken stays taken."""
+        """Take all amounts, or nothing. `amounts`: by kind. `limits`: those in force now; what was taken stays taken.
+
+        An amount of 0 is never refused, also while less than nothing is left.
+        """
         ...
 
     async def give_back(self, owner: Owner, limits: tuple[Limit, ...], kind: Kind, amount: int) -> None:
@@ -87,7 +92,7 @@ class LocalQuotas:
         now_s = self._now_s()
         buckets = self._of(owner, limits, now_s)
         for kind, bucket in buckets.items():
-            if amounts[kind] > bucket.left(now_s):
+            if amounts[kind] > max(0.0, bucket.left(now_s)):
                 return Answer(_standings(buckets, now_s), Refusal(kind, bucket.wait_s(amounts[kind], now_s)))
         for kind, bucket in buckets.items():
             bucket.take(amounts[kind])

@@ -14,6 +14,7 @@ from domicile.data_plane import region_errors
 from domicile.data_plane.limits.demand import Demand
 from domicile.data_plane.limits.quotas import Answer, Kind, Limit, Owner, Quotas, Refusal, Standing
 from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.limits.scale_tier import ScaleTier
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.rate_limits import LimitStanding, RateLimitStanding
@@ -23,6 +24,7 @@ _DAY_S = 86_400.0
 _MEGABYTE = 1_000_000
 _PREPARED_MAX = 4096
 """Sets of limits whose tuples are kept. There are a few dozen, unless many projects have limits of their own."""
+_NO_AMOUNTS = (0,) * len(Kind)
 _NAMES = (
     "requests per min (RPM)",
     "tokens per min (TPM)",
@@ -35,26 +37,45 @@ _NAMES = (
 class RateLimiter:
     """The `Limits` of a region's requests."""
 
-    def __init__(self, limits_of: Callable[[Admission], RateLimits], quotas: Quotas) -> None:
+    def __init__(self, limits_of: Callable[[Admission], RateLimits], quotas: Quotas, scale_tier: ScaleTier) -> None:
         """`limits_of`: those in force for the project and model now. `quotas`: counts them."""
         self._limits_of = limits_of
         self._quotas = quotas
+        self._scale_tier = scale_tier
         self._prepared: dict[RateLimits, tuple[Limit, ...]] = {}
 
     async def reserve(self, admission: Admission, demand: Demand) -> Reservation:
-        """Take what the request may use at most. Raises 429 when a limit has less left; nothing is taken then."""
-        amounts = (1, demand.tokens, 1, demand.images, demand.audio_bytes)
-        answer = await self._quotas.take(_owner(admission), self._limits(admission), amounts)
+        """Take what the request may use at most. Raises 429 when a limit has less left; nothing is taken then.
+
+        Tokens come from an entitlement where one covers the request, else from the limit of tokens per minute.
+        """
+        try:
+            entitlement = await self._scale_tier.reserve(admission, demand)
+        except DomicileError as error:
+            error.standing = _shown((await self._take(admission, _NO_AMOUNTS)).standings)
+            raise
+        tokens = demand.tokens if entitlement is None else 0
+        amounts = (1, tokens, 1, demand.images, demand.audio_bytes, 0, 0)
+        answer = await self._take(admission, amounts)
         if answer.refusal is not None:
+            if entitlement is not None:
+                await self._scale_tier.settle(admission, entitlement, demand, Usage())
             raise _refusal(admission.model.name, answer, answer.refusal, amounts[answer.refusal.kind])
-        return Reservation(admission, ServiceTier.DEFAULT, demand, _shown(answer.standings))
+        tier = ServiceTier.DEFAULT if entitlement is None else ServiceTier.SCALE
+        return Reservation(admission, tier, demand, _shown(answer.standings), entitlement)
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Give back the tokens that were not used, or take those that were used beyond the reservation."""
         admission = reservation.admission
+        if reservation.entitlement is not None:
+            await self._scale_tier.settle(admission, reservation.entitlement, reservation.demand, usage)
+            return
         rest = reservation.demand.tokens - usage.input_tokens - usage.output_tokens
         if rest:
             await self._quotas.give_back(_owner(admission), self._limits(admission), Kind.TOKENS, rest)
+
+    async def _take(self, admission: Admission, amounts: tuple[int, ...]) -> Answer:
+        return await self._quotas.take(_owner(admission), self._limits(admission), amounts)
 
     def _limits(self, admission: Admission) -> tuple[Limit, ...]:
         limits = self._limits_of(admission)

@@ -14,8 +14,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.boundary.audit import RegionEvent, RegionEventType, ServiceCheck
+from domicile.boundary.service_levels import ServiceLevelDelta
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.data_plane.metering.service_levels import ServedAnswer, ServiceLevelCounters
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.kernel.clock import Clock
 
@@ -82,10 +84,12 @@ class Meter:
         self._observer = observer
         self._entries: list[LedgerEntry] = []
         self._events: list[RegionEvent] = []
+        self._levels = ServiceLevelCounters()
         self._report_every_s = report_every_s
         self._reported_at = -report_every_s
-        self._attempted: tuple[tuple[RegionEvent, ...], bool] | None = None
-        """The events of a report whose attempt failed, and whether it has usage. It may have been committed all the same."""
+        self._attempted: tuple[tuple[RegionEvent, ...], tuple[ServiceLevelDelta, ...], bool] | None = None
+        """The events and service levels of a report whose attempt failed, and whether it has usage. It may have been committed
+        all the same."""
         self._number = 0
         self._last_heartbeat = 0.0
         self._stopping = False
@@ -114,6 +118,10 @@ class Meter:
             self._observer.recorded(entry)
         if self._durable:
             self._wake.set()
+
+    def served(self, answer: ServedAnswer) -> None:
+        """Count what came of a request that bought capacity covered. Never waits or fails."""
+        self._levels.add(answer)
 
     async def settled(self) -> None:
         """If metering is durable, wait until every entry recorded so far is on disk. Otherwise return at once."""
@@ -245,16 +253,20 @@ class Meter:
     @property
     def _is_usage_due(self) -> bool:
         is_time = time.monotonic() - self._reported_at >= self._report_every_s
-        return is_time and (self._written_count > self._reported_count or self._has_killed_writers)
+        has_news = self._written_count > self._reported_count or bool(self._levels)
+        return is_time and (has_news or self._has_killed_writers)
 
     async def _report(self) -> None:
         # Repeat a failed attempt unchanged: it may have been committed, and then other events under its number would be lost.
-        events, with_usage = self._attempted = self._attempted or (
-            tuple(self._events[:ENTRIES_PER_TRANSACTION]),
-            self._is_usage_due,
-        )
+        if self._attempted is None:
+            is_due = self._is_usage_due
+            levels = self._levels.take() if is_due else ()
+            self._attempted = tuple(self._events[:ENTRIES_PER_TRANSACTION]), levels, is_due
+        events, levels, with_usage = self._attempted
         written = self._written_count
-        reported = await self._repository.report(self._region, self.writer, self._number, events, with_usage=with_usage)
+        reported = await self._repository.report(
+            self._region, self.writer, self._number, events, levels, with_usage=with_usage
+        )
         self._attempted = None
         del self._events[: len(events)]
         if reported.last_number != self._number:

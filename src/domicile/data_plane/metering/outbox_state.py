@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from domicile.boundary import protocol
 from domicile.boundary.audit import AuditReport
+from domicile.boundary.service_levels import ServiceLevelReport
 from domicile.boundary.usage import UsageReport
 from domicile.data_plane.tables import metering_writer, outbox
 from domicile.persistence.database import Database
@@ -58,6 +59,9 @@ def _told_at_ms(path: str, body: bytes) -> int | None:
         if path == protocol.USAGE:
             usage = msgspec.json.decode(body, type=UsageReport)
             return min((delta.minute * 60_000 for delta in usage.deltas), default=None)
+        if path == protocol.SERVICE_LEVELS:
+            levels = msgspec.json.decode(body, type=ServiceLevelReport)
+            return min((delta.minute * 60_000 for delta in levels.deltas), default=None)
         if path == protocol.AUDIT:
             audit = msgspec.json.decode(body, type=AuditReport)
             return min((event.at_ms for event in audit.events), default=None)

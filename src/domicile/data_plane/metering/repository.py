@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.boundary import protocol
 from domicile.boundary.audit import AuditReport, RegionEvent
+from domicile.boundary.service_levels import ServiceLevelDelta, ServiceLevelReport
 from domicile.boundary.usage import UsageDelta, UsageReport
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.unreported import read_unreported
@@ -104,9 +105,17 @@ class MeteringRepository:
             await connection.exec_driver_sql(statement, rows)
 
     async def report(
-        self, region: str, writer: str, last_number: int, events: Sequence[RegionEvent], *, with_usage: bool
+        self,
+        region: str,
+        writer: str,
+        last_number: int,
+        events: Sequence[RegionEvent],
+        levels: Sequence[ServiceLevelDelta] = (),
+        *,
+        with_usage: bool,
     ) -> Reported:
-        """Put reports into the outbox: the `events`, and `with_usage` the unreported entries of this and of killed writers.
+        """Put reports into the outbox: the `events` and service levels, and `with_usage` the unreported entries of this and of
+        killed writers.
 
         `last_number`: the number of this writer's last report. A call whose result is unknown may be repeated: if the first
         attempt was committed the number has changed, and the repetition does nothing.
@@ -125,6 +134,7 @@ class MeteringRepository:
                 await connection.execute(
                     update(metering_writer).where(metering_writer.c.writer == each.writer).values(reached)
                 )
+            reports.add_levels(levels)
             reports.add_events(events)
             if reports.rows:
                 await connection.execute(insert(outbox), reports.rows)
@@ -173,12 +183,19 @@ class _Reports:
             part = tuple(deltas[start : start + DELTAS_OF_A_REPORT])
             self._add(protocol.USAGE, UsageReport(self._region, self._writer, self.last_number + 1, part))
 
+    def add_levels(self, deltas: Sequence[ServiceLevelDelta]) -> None:
+        """Add reports of service levels, with at most `DELTAS_OF_A_REPORT` deltas each."""
+        for start in range(0, len(deltas), DELTAS_OF_A_REPORT):
+            part = tuple(deltas[start : start + DELTAS_OF_A_REPORT])
+            report = ServiceLevelReport(self._region, self._writer, self.last_number + 1, part)
+            self._add(protocol.SERVICE_LEVELS, report)
+
     def add_events(self, events: Sequence[RegionEvent]) -> None:
         """Add one audit report. Adds none without events."""
         if events:
             self._add(protocol.AUDIT, AuditReport(self._region, self._writer, self.last_number + 1, tuple(events)))
 
-    def _add(self, path: str, report: UsageReport | AuditReport) -> None:
+    def _add(self, path: str, report: UsageReport | AuditReport | ServiceLevelReport) -> None:
         self.last_number += 1
         body = msgspec.json.encode(report)
         self.rows.append({"writer": self._writer, "number": self.last_number, "path": path, "body": body})

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from domicile.boundary.entitlements import Entitlement
 from domicile.boundary.outside_services import ExternalKeyRecord, ExternalStorageRecord
 from domicile.boundary.snapshot import KeyRecord, Manifest, OrganizationRecord, ProjectRecord, Shard
 from domicile.catalogue.prices import PriceList
@@ -29,6 +30,8 @@ class SnapshotTable:
     """Buckets of customers' own, by their project."""
     prices: PriceList
     """The control plane's. Empty from one that reads schema 2 only, and so knows no spending limit."""
+    entitlements: MappingProxyType[str, tuple[Entitlement, ...]]
+    """Those of the projects that have any, also such as are not in force."""
 
     @classmethod
     def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
@@ -58,6 +61,7 @@ class SnapshotTable:
             self.tombstones.copy(),
             self.external_keys.copy(),
             self.external_storages.copy(),
+            self.entitlements.copy(),
         )
         for shard in gone:
             indexes.remove(shard)
@@ -81,6 +85,7 @@ class SnapshotTable:
             MappingProxyType(indexes.external_keys),
             MappingProxyType(indexes.external_storages),
             prices,
+            MappingProxyType(indexes.entitlements),
         )
 
 
@@ -94,6 +99,7 @@ class _Indexes:
     tombstones: dict[str, int] = field(default_factory=dict)
     external_keys: dict[str, ExternalKeyRecord] = field(default_factory=dict)
     external_storages: dict[str, ExternalStorageRecord] = field(default_factory=dict)
+    entitlements: dict[str, tuple[Entitlement, ...]] = field(default_factory=dict)
 
     def add(self, shard: Shard) -> None:
         self.keys.update((key.sha256, key) for key in shard.keys)
@@ -102,12 +108,14 @@ class _Indexes:
         self.tombstones.update((stone.project_id, stone.destroyed_at_ms) for stone in shard.tombstones)
         self.external_keys.update((key.external_key_id, key) for key in shard.external_keys)
         self.external_storages.update((storage.project_id, storage) for storage in shard.external_storages)
+        self.entitlements.update((each.project_id, each.entitlements) for each in shard.projects if each.entitlements)
 
     def remove(self, shard: Shard) -> None:
         for key in shard.keys:
             self.keys.pop(key.sha256, None)
         for project in shard.projects:
             self.projects.pop(project.project_id, None)
+            self.entitlements.pop(project.project_id, None)
         for record in shard.organizations:
             self.organizations.pop(record.organization_id, None)
         for stone in shard.tombstones:

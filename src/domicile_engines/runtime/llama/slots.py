@@ -90,7 +90,7 @@ class SlotQueue:
 
     async def slot_for(self, ticket: Ticket) -> Slot:
         """Wait for the ticket's turn and return a slot for it."""
-        if not self._turns.begin(ticket.tenant):
+        if not self._turns.begin(ticket.tenant, ticket.priority):
             await self._turns.wait(ticket.tenant, ticket.priority)
         return self._choose(ticket.tenant, ticket.prompt)
 
@@ -102,7 +102,7 @@ class SlotQueue:
         self._places.give_back(ticket.tenant)
         if ticket.slot is not None:
             self._idle.append(ticket.slot)
-            self._turns.leave(ticket.tenant)
+            self._turns.leave(ticket.tenant, ticket.priority)
 
     def _choose(self, tenant: str | None, prompt: Sequence[int]) -> Slot:
         """The idle slot with the longest reusable prefix; else one without an owner; else the one idle for longest."""

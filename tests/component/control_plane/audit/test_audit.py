@@ -28,6 +28,7 @@ from tests.fuzz.specification.cut import SUBSET
 PROJECTS = "/v1/organization/projects"
 KEYS = "/v1/organization/external_keys"
 STORAGES = "/v1/organization/external_storage"
+ENTITLEMENTS = "/operator/v1/entitlements"
 LOGS = "/v1/organization/audit_logs"
 CONTROL_PLANE = Path(domicile.control_plane.__file__).parent
 WRITTEN = (
@@ -44,6 +45,7 @@ WRITTEN = (
     "external_storage",
     "spend_limit",
     "spend_alert",
+    "entitlement",
     "(SELECT region, epoch FROM publication)",
 )
 
@@ -58,14 +60,16 @@ async def _rows(platform: Platform) -> tuple[int, str]:
 async def _objects(platform: Platform, method: str, template: str) -> dict[str, str]:  # noqa: PLR0911
     if "{external_key_id}" in template:
         return {"external_key_id": (await platform.external_key())["id"]}
+    if template.startswith(ENTITLEMENTS):
+        project_id = (await platform.project())["id"]
+        sold = await platform.entitlement(project_id) if "{" in template else {"id": ""}
+        return {"project_id": project_id, "entitlement_id": sold["id"]}
     if template.startswith(STORAGES):
         project_id = (await platform.project())["id"]
-        if "{" not in template:
-            return {"project_id": project_id}
-        storage = await platform.external_storage(project_id)
+        storage = await platform.external_storage(project_id) if "{" in template else {"id": ""}
         if method == "DELETE":
             await platform.ask("POST", f"{PROJECTS}/{project_id}/archive")
-        return {"external_storage_id": storage["id"]}
+        return {"project_id": project_id, "external_storage_id": storage["id"]}
     if "/spend_" in template:
         return await _spending(platform, method, template)
     if "admin_api_keys/" in template:
@@ -109,6 +113,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("DELETE", PROJECTS + "/{project_id}/model_permissions"): None,
     ("POST", PROJECTS + "/{project_id}/ip_allowlist"): {"allowed_ips": ["10.0.0.1"]},
     ("DELETE", PROJECTS + "/{project_id}/ip_allowlist"): None,
+    ("POST", PROJECTS + "/{project_id}/service_tier_settings"): {"default": "standard"},
     ("POST", PROJECTS + "/{project_id}/service_accounts"): {"name": "new"},
     ("POST", PROJECTS + "/{project_id}/service_accounts/{account_id}"): {"name": "other"},
     ("DELETE", PROJECTS + "/{project_id}/service_accounts/{account_id}"): None,
@@ -139,6 +144,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/operator/v1/organizations/{organization_id}"): {"enhanced_zdr": False},
     ("POST", "/operator/v1/regions/{code}/enrollment_tokens"): None,
     ("POST", "/operator/v1/epoch"): None,
+    ("POST", ENTITLEMENTS): {"model": "gpt-4-0613", "input_units": 1, "output_units": 1, "ends_at": 4_102_444_800},
+    ("DELETE", ENTITLEMENTS + "/{entitlement_id}"): None,
     ("POST", "/operator/v1/projects/{project_id}/destroy"): None,
     ("DELETE", "/operator/v1/projects/{project_id}/destroy"): None,
 }
@@ -160,7 +167,7 @@ async def test_every_changing_route_writes_an_audit_row_with_its_change(
     for (method, template), members in BODIES.items():
         objects = await _objects(platform, method, template)
         path = template.format(**objects)
-        body = {**members, "project_id": objects["project_id"]} if path == STORAGES else members
+        body = {**members, "project_id": objects["project_id"]} if path in {STORAGES, ENTITLEMENTS} else members
         key = platform.operator_key if path.startswith("/operator") else platform.admin_key
         before = await _rows(platform)
         status, answer = await platform.ask(method, path, body, key=key)
@@ -424,6 +431,7 @@ def test_writing_transactions_begin_in_these_places_only() -> None:
         "usage/service.py",
         "spending/webhooks.py",  # what became of a delivery
         "usage/price_history.py",  # the prices in force, at the start
+        "entitlements/service_levels.py",
         "audit/service.py",
         "publication/publisher.py",  # the number of a snapshot
         "grace.py",  # time that has gone by

@@ -107,7 +107,15 @@ async def test_the_operators_key_is_asked_for_on_the_head(shared: Platform, path
 
 @SHARED_LOOP
 @pytest.mark.parametrize(
-    "path", [protocol.SNAPSHOT, protocol.USAGE, protocol.AUDIT, f"{protocol.SHARD}/x", "/boundary/v1/x"]
+    "path",
+    [
+        protocol.SNAPSHOT,
+        protocol.USAGE,
+        protocol.AUDIT,
+        protocol.SERVICE_LEVELS,
+        f"{protocol.SHARD}/x",
+        "/boundary/v1/x",
+    ],
 )
 async def test_a_call_across_the_boundary_is_signed(shared: Platform, path: str) -> None:
     url = shared.running.boundary_url

@@ -76,6 +76,9 @@ async def test_every_change_is_published_as_if_all_had_been_read(
         await ask("POST", f"{ORGANIZATION}/projects/{made['external']}/archive")
         await ask("DELETE", f"{ORGANIZATION}/external_storage/{made['storage']}")
 
+    async def entitlement() -> None:
+        made["entitlement"] = (await platform.entitlement(made["project"]))["id"]
+
     async def destroy() -> None:
         await platform.operate("POST", f"/projects/{made['project']}/destroy")
         clock.ahead_ms = us.ahead_ms = eu.ahead_ms = 8 * DAY_MS
@@ -108,6 +111,9 @@ async def test_every_change_is_published_as_if_all_had_been_read(
         lambda: ask("POST", f"{_path()}/spend_limit", LIMIT),
         lambda: ask("POST", f"{ORGANIZATION}/spend_limit", LIMIT),
         lambda: ask("DELETE", f"{ORGANIZATION}/spend_limit"),
+        lambda: ask("POST", f"{_path()}/service_tier_settings", {"default": "standard"}),
+        entitlement,
+        lambda: platform.operate("DELETE", f"/entitlements/{made['entitlement']}"),
         lambda: ask("POST", f"{_path()}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: ask("POST", f"{ORGANIZATION}/data_retention", {"retention_type": "zero_data_retention"}),
         lambda: platform.operate("POST", "/organization", {"enhanced_zdr": True}),

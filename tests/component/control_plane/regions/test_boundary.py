@@ -99,7 +99,7 @@ async def test_unsigned_and_wrongly_signed_calls_are_refused(platform: Platform)
         answer = await us.send("POST", protocol.SNAPSHOT, QUERY, headers=headers)
         assert (answer.status, answer.code) == (403, "bad_signature"), name
     assert (await us.send("POST", protocol.SNAPSHOT, QUERY, headers=good)).status == 200
-    for path in (protocol.USAGE, protocol.AUDIT):
+    for path in (protocol.USAGE, protocol.AUDIT, protocol.SERVICE_LEVELS):
         assert (await us.send("POST", path, b"{}", headers={})).code == "bad_signature"
     assert (await us.send("GET", f"{protocol.SHARD}/{'0' * 64}", b"", headers={})).code == "bad_signature"
 

@@ -12,6 +12,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.engines.port import EngineBusyError, EngineCall, EngineRequest
 from domicile.data_plane.engines.queue import QueuedEngine
 from domicile.data_plane.routing import Router
+from domicile.kernel.rank import Rank
 from tests.component.data_plane.region_under_test import RegionUnderTest, StubEngine, region_under_test, stub_engine
 from tests.unit.data_plane.inference.inference_under_test import ScriptedEngine
 from tests.unit.data_plane.region_parts import PROJECT, engine_settings, until
@@ -143,8 +144,8 @@ async def test_lines_of_batches_take_their_share_and_leave_the_rest(members: dic
     router.report("one", healthy=True)
     condition = router.condition("one")
     queued = QueuedEngine(engine, settings, condition)
-    line = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"), is_batch=True)
-    asked = replace(line, is_batch=False)
+    line = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"), rank=Rank.BATCH)
+    asked = replace(line, rank=Rank.DEFAULT)
     lines = [asyncio.create_task(queued.complete(line)) for _ in range(20)]
     await until(lambda: condition.batch_turns.waiting == 20 - share, what="the others wait for the share")
     assert len(engine.calls) == share
@@ -168,7 +169,7 @@ async def test_an_interactive_request_goes_before_the_lines_that_wait_with_it() 
     condition = router.condition("one")
     queued = QueuedEngine(engine, settings, condition)
     first = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", "proj_first", EngineRequest(b"{}"))
-    line = replace(first, project_id=PROJECT, is_batch=True)
+    line = replace(first, project_id=PROJECT, rank=Rank.BATCH)
     asked = replace(first, project_id=PROJECT)
     tasks = []
     for call in (first, line, asked):
@@ -185,11 +186,11 @@ async def test_lines_hold_half_of_their_places_once_an_interactive_request_has_w
     router.report("one", healthy=True)
     condition = router.condition("one")
     queued = QueuedEngine(engine, settings, condition)
-    line = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"), is_batch=True)
+    line = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"), rank=Rank.BATCH)
     lines = [asyncio.create_task(queued.complete(line)) for _ in range(5)]
     await until(lambda: len(engine.calls) == 4, what="the lines take their share")
     assert condition.batch_gate.places() == 4, "a line that waits is no sign"
-    asked = [asyncio.create_task(queued.complete(replace(line, is_batch=False))) for _ in range(5)]
+    asked = [asyncio.create_task(queued.complete(replace(line, rank=Rank.DEFAULT))) for _ in range(5)]
     await until(lambda: condition.turns.waiting == 1, what="one of five interactive requests waits")
     assert condition.batch_gate.places() == 2
     lines[0].cancel()
@@ -200,14 +201,143 @@ async def test_lines_hold_half_of_their_places_once_an_interactive_request_has_w
 
 
 @pytest.mark.parametrize(("endpoint", "is_told"), [(Endpoint.CHAT_COMPLETIONS, True), (Endpoint.EMBEDDINGS, False)])
-async def test_a_preemptive_engine_is_told_which_requests_are_lines(endpoint: Endpoint, is_told: bool) -> None:
+@pytest.mark.parametrize(("rank", "priority"), [(Rank.SCALE, -1), (Rank.BATCH, 1)])
+async def test_a_preemptive_engine_is_told_the_rank(
+    endpoint: Endpoint, is_told: bool, rank: Rank, priority: int
+) -> None:
     asked = EngineCall(endpoint, "model", PROJECT, EngineRequest(b'{"model":"m"}'))
-    line, told = replace(asked, is_batch=True), EngineRequest(b'{"model":"m","priority":1}')
+    ranked, told = replace(asked, rank=rank), EngineRequest(b'{"model":"m","priority":%d}' % priority)
     for members in ({"preemptive": True}, {}):
         settings = engine_settings("one", **members)
         router, engine = Router([settings]), ScriptedEngine(b"{}")
         router.report("one", healthy=True)
         queued = QueuedEngine(engine, settings, router.condition("one"))
         await queued.complete(asked)
-        await queued.complete(line)
-        assert engine.calls == [asked, replace(line, request=told) if is_told and members else line]
+        await queued.complete(ranked)
+        assert engine.calls == [asked, replace(ranked, request=told) if is_told and members else ranked]
+
+
+@pytest.mark.contract("C19")
+async def test_waiting_requests_go_in_the_order_scale_default_batch_and_projects_take_turns() -> None:
+    settings = engine_settings("one", max_concurrency=1)
+    router, engine = Router([settings]), HeldEngine()
+    router.report("one", healthy=True)
+    condition = router.condition("one")
+    queued = QueuedEngine(engine, settings, condition)
+    first = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", "proj_first", EngineRequest(b"{}"))
+    line = replace(first, project_id="proj_lines", rank=Rank.BATCH)
+    flood, few = replace(first, project_id="proj_flood"), replace(first, project_id="proj_few")
+    bought, also_bought = (replace(each, rank=Rank.SCALE) for each in (few, flood))
+    arriving = (first, line, flood, flood, flood, few, bought, also_bought, bought)
+    tasks = []
+    for call in arriving:
+        tasks.append(asyncio.create_task(queued.complete(call)))
+        await until(lambda: condition.outstanding == len(tasks), what="it runs or waits")
+    assert condition.batch_gate.is_waited_at
+    engine.released.set()
+    await asyncio.gather(*tasks)
+    assert engine.calls == [first, also_bought, bought, bought, flood, few, flood, flood, line]
+
+
+@pytest.mark.contract("C19")
+@pytest.mark.parametrize(("members", "kept"), [({}, 2), ({"scale_share": 0.5}, 4), ({"scale_share": 0.01}, 1)])
+async def test_places_are_kept_while_capacity_of_a_model_is_bought(members: dict[str, float], kept: int) -> None:
+    settings = engine_settings("one", max_concurrency=8, **members)
+    bought: set[str] = set()
+    router, engine = Router([settings], entitled=lambda models: not bought.isdisjoint(models)), HeldEngine()
+    router.report("one", healthy=True)
+    condition = router.condition("one")
+    queued = QueuedEngine(engine, settings, condition)
+    call = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", PROJECT, EngineRequest(b"{}"))
+    bought.add("gpt-4o-2024-08-06")
+    default = [asyncio.create_task(queued.complete(call)) for _ in range(9)]
+    await until(lambda: condition.turns.waiting == 1 + kept, what="the kept places stay free")
+    assert len(engine.calls) == 8 - kept
+    scale = [asyncio.create_task(queued.complete(replace(call, rank=Rank.SCALE))) for _ in range(kept)]
+    await until(lambda: len(engine.calls) == 8, what="scale traffic begins at once")
+    more = asyncio.create_task(queued.complete(replace(call, rank=Rank.SCALE)))
+    await until(
+        lambda: condition.turns.waiting == 2 + kept, what="it may take a place of the others, and waits for one"
+    )
+    default[0].cancel()
+    await until(lambda: engine.calls[-1].rank is Rank.SCALE and len(engine.calls) == 9, what="it is the next")
+    bought.clear()
+    scale[0].cancel()
+    await until(lambda: engine.calls[-1].rank is Rank.DEFAULT, what="nothing is kept once no capacity is bought")
+    engine.released.set()
+    await asyncio.gather(*default, *scale, more, return_exceptions=True)
+    assert condition.outstanding == 0
+
+
+async def test_nothing_is_kept_at_a_preemptive_engine_nor_of_a_single_place() -> None:
+    for members in ({"max_concurrency": 8, "preemptive": True}, {"max_concurrency": 1}):
+        assert engine_settings("one", **members).scale_places == 0
+
+
+class SteppedEngine:
+    """Each call runs until the test ends it. Says in which order calls began."""
+
+    def __init__(self) -> None:
+        self.began: list[EngineCall] = []
+        self._ends: list[tuple[EngineCall, asyncio.Event]] = []
+
+    async def complete(self, call: EngineCall) -> bytes:
+        self.began.append(call)
+        end = asyncio.Event()
+        self._ends.append((call, end))
+        await end.wait()
+        return b"{}"
+
+    async def stream(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
+    async def stream_bytes(self, call: EngineCall) -> AsyncGenerator[bytes, None]:
+        raise NotImplementedError
+
+    @property
+    def running(self) -> list[EngineCall]:
+        """The calls that run, oldest first."""
+        return [call for call, _ in self._ends]
+
+    def end_oldest(self, rank: Rank) -> None:
+        """End the oldest call of this rank."""
+        place = next(place for place, (call, _) in enumerate(self._ends) if call.rank is rank)
+        self._ends.pop(place)[1].set()
+
+
+@pytest.mark.contract("C19")
+async def test_under_ten_times_the_load_scale_begins_at_once_projects_share_and_lines_get_the_rest() -> None:
+    settings = engine_settings("one", max_concurrency=8, max_queue=400)
+    router, engine = Router([settings], entitled=lambda _models: True), SteppedEngine()
+    router.report("one", healthy=True)
+    condition = router.condition("one")
+    queued = QueuedEngine(engine, settings, condition)
+    bought = EngineCall(Endpoint.CHAT_COMPLETIONS, "model", "proj_bought", EngineRequest(b"{}"), Rank.SCALE)
+    flood, second = (replace(bought, project_id=name, rank=Rank.DEFAULT) for name in ("proj_flood", "proj_second"))
+    line = replace(bought, project_id="proj_lines", rank=Rank.BATCH)
+    tasks = [asyncio.create_task(queued.complete(call)) for call in [line] * 8 + [flood] * 80 + [second] * 8]
+    await until(lambda: condition.turns.waiting + condition.batch_turns.waiting == 96 - 6, what="the engine is full")
+    assert len(engine.running) == 6, "two of eight places are kept"
+    for _ in range(82):
+        tasks.append(asyncio.create_task(queued.complete(bought)))
+        count = len(engine.began)
+        await until(lambda: len(engine.began) > count, what="a scale request begins although nothing has ended")  # noqa: B023
+        assert engine.began[-1] is bought
+        engine.end_oldest(Rank.SCALE)
+        ending = Rank.BATCH if Rank.BATCH in {call.rank for call in engine.running} else Rank.DEFAULT
+        count = len(engine.began)
+        engine.end_oldest(ending)
+        await until(lambda: len(engine.began) > count, what="the next one begins")  # noqa: B023
+        assert sum(call.rank is Rank.BATCH for call in engine.running) <= condition.batch_gate.places() + 1
+    others = [call for call in engine.began if call.rank is not Rank.SCALE]
+    begun_of_second = [place for place, call in enumerate(others) if call is second]
+    assert len(begun_of_second) == 8
+    assert begun_of_second[-1] < 24, "the second project has its turns, whatever the first one sends"
+    first_lines = sum(call is line for call in others[:8])
+    assert {call.project_id for call in others[first_lines:80]} == {"proj_flood", "proj_second"}, "no line meanwhile"
+    while not all(task.done() for task in tasks):
+        if engine.running:
+            engine.end_oldest(engine.running[0].rank)
+        await asyncio.sleep(0)
+    assert sum(call is line for call in engine.began) == 8
+    assert (condition.outstanding, condition.batch_turns.running) == (0, 0)

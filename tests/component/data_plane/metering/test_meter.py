@@ -5,15 +5,19 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from domicile.boundary.audit import AuditReport, RegionEventType
+from domicile.boundary.service_levels import ServiceLevelReport
 from domicile.boundary.usage import ImageSize, Usage, UsageReport
 from domicile.data_plane.metering.meter import ENTRIES_PER_TRANSACTION, Meter
 from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.data_plane.metering.service_levels import ServedAnswer
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.persistence.database import Database
 from tests.platform.processes import Process, eventually
@@ -303,3 +307,52 @@ class TestGap:
                 own = [item for item in await in_outbox(database) if item[0].writer == writer]
                 assert events_in(own) == [*expected, STOPPED]
                 assert requests_in(await in_outbox(database)) == 20, "reported by the killed one or by the next, once"
+
+
+async def test_service_levels_are_reported_in_the_same_sequence_with_usage(database: Database) -> None:
+    meter = new_meter(database)
+    await meter.start()
+    await meter.flush()
+    meter.record(ledger_entry("req_1"))
+    meter.served(ServedAnswer("ent_" + "1" * 24, NOW_MS, False, 10, 5))
+    await meter.flush()
+    # One that no engine took has no entry in the ledger, and counts all the same.
+    meter.served(ServedAnswer("ent_" + "1" * 24, NOW_MS, True, 0, 0))
+    await meter.flush()
+    await meter.flush()
+    reports = [report for report, _ in await in_outbox(database)]
+    assert [(type(report), report.number) for report in reports] == [
+        (AuditReport, 1),
+        (UsageReport, 2),
+        (ServiceLevelReport, 3),
+        (ServiceLevelReport, 4),
+    ]
+    levels = [delta for report in reports if isinstance(report, ServiceLevelReport) for delta in report.deltas]
+    assert [(delta.requests, delta.failed, delta.minute) for delta in levels] == [
+        (1, 0, NOW_MS // 60_000),
+        (1, 1, NOW_MS // 60_000),
+    ]
+
+
+async def test_service_levels_whose_report_failed_are_repeated_under_the_same_number(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter = new_meter(database)
+    await meter.start()
+    await meter.flush()
+    real = MeteringRepository.report
+
+    async def committed_and_lost(*args: Any, **options: Any) -> Any:
+        await real(*args, **options)
+        raise OperationalError("", {}, Exception())
+
+    meter.served(ServedAnswer("ent_" + "1" * 24, NOW_MS, False, 10, 5))
+    monkeypatch.setattr(MeteringRepository, "report", committed_and_lost)
+    with pytest.raises(OperationalError):
+        await meter.flush()
+    monkeypatch.setattr(MeteringRepository, "report", real)
+    meter.served(ServedAnswer("ent_" + "1" * 24, NOW_MS, False, 20, 10))
+    await meter.flush()
+    reports = [report for report, _ in await in_outbox(database)]
+    levels = [delta for report in reports if isinstance(report, ServiceLevelReport) for delta in report.deltas]
+    assert [delta.input_tokens for delta in levels] == [10, 20]

@@ -15,9 +15,10 @@ from domicile.data_plane.limits.demand import Demand
 from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter
 from domicile.data_plane.limits.reservation import Reservation
+from domicile.data_plane.limits.scale_tier import ScaleTier
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel.errors import Category, DomicileError
-from tests.unit.data_plane.region_parts import project_record
+from tests.unit.data_plane.region_parts import SetClock, project_record
 from tests.unit.data_plane.test_routing import reservation
 
 SMALL = RateLimits(requests_per_minute=5, tokens_per_minute=1000)
@@ -30,7 +31,8 @@ class Limited:
         self.now_s = 1000.0
         self.limits = limits
         self.quotas = LocalQuotas(lambda: self.now_s)
-        self.limiter = RateLimiter(lambda _admission: self.limits, self.quotas)
+        self.clock = SetClock()
+        self.limiter = RateLimiter(lambda _admission: self.limits, self.quotas, ScaleTier(self.quotas, self.clock))
 
     def reserve(self, tokens: int = 0, *, project: str = "", model: str = "gpt-4", **demand: int) -> Reservation:
         return asyncio.run(self.limiter.reserve(admission(model, project), Demand(tokens, **demand)))

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from domicile.boundary import protocol
 from domicile.boundary.audit import AuditReport, RegionEventType
+from domicile.boundary.service_levels import ServiceLevelReport
 from domicile.boundary.usage import ServiceTier, Usage, UsageReport
 from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.metering.entry import CountedBy, LedgerEntry, Outcome
@@ -37,10 +38,15 @@ def ledger_entry(request_id: str, **members: Any) -> LedgerEntry:
     return LedgerEntry(request_id=request_id, **values)
 
 
-def read_report(path: str, body: bytes) -> UsageReport | AuditReport:
+Report = UsageReport | AuditReport | ServiceLevelReport
+
+
+def read_report(path: str, body: bytes) -> Report:
     """A report as the control plane reads it."""
     if path == protocol.USAGE:
         return msgspec.json.decode(body, type=UsageReport)
+    if path == protocol.SERVICE_LEVELS:
+        return msgspec.json.decode(body, type=ServiceLevelReport)
     assert path == protocol.AUDIT
     return msgspec.json.decode(body, type=AuditReport)
 
@@ -50,7 +56,7 @@ async def in_ledger(database: Database) -> list[Any]:
         return list((await connection.execute(select(ledger).order_by(ledger.c.request_id))).all())
 
 
-async def in_outbox(database: Database) -> list[tuple[UsageReport | AuditReport, str | None]]:
+async def in_outbox(database: Database) -> list[tuple[Report, str | None]]:
     """Every report that is not confirmed, with the code it was refused with."""
     async with database.reading() as connection:
         rows = (await connection.execute(select(outbox).order_by(outbox.c.writer, outbox.c.number))).all()
@@ -62,9 +68,9 @@ async def in_outbox(database: Database) -> list[tuple[UsageReport | AuditReport,
     return [(read_report(row.path, row.body), row.refused_code) for row in rows]
 
 
-def requests_in(reports: list[tuple[UsageReport | AuditReport, str | None]]) -> int:
+def requests_in(reports: list[tuple[Report, str | None]]) -> int:
     return sum(delta.requests for report, _ in reports if isinstance(report, UsageReport) for delta in report.deltas)
 
 
-def events_in(reports: list[tuple[UsageReport | AuditReport, str | None]]) -> list[RegionEventType]:
+def events_in(reports: list[tuple[Report, str | None]]) -> list[RegionEventType]:
     return [event.type for report, _ in reports if isinstance(report, AuditReport) for event in report.events]

@@ -113,6 +113,7 @@ def test_audio_is_covered_by_ordinary_zdr() -> None:
         {"prompt_cache_retention": "24h", "prompt_cache_options": {"ttl": "30m"}},
         {"service_tier": "auto"},
         {"service_tier": "default"},
+        {"service_tier": "scale"},
         {"service_tier": None, "audio": None, "moderation": None, "modalities": None},
         {"modalities": ["text"]},
         {"temperature": 0, "seed": 1, "stop": "x", "logit_bias": {"1": 2}, "verbosity": "low"},
@@ -181,7 +182,6 @@ def test_a_region_without_rows_serves_nothing_and_one_with_another_s_rows_serves
         ({"service_tier": "flex"}, "service_tier"),
         ({"service_tier": "priority"}, "service_tier"),
         ({"service_tier": "fast"}, "service_tier"),
-        ({"service_tier": "scale"}, "service_tier"),
         (
             {
                 "messages": [

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010_permissions"
-down_revision = "0008_money"
+down_revision = "0009_entitlements"
 
 # SQLite drops a table's triggers with the old table.
 _PROJECT_STAYS = (
