@@ -10,6 +10,7 @@ from domicile.apps.region.content import Content, open_content
 from domicile.apps.region.engines import Engines, open_engines
 from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.inference import build_inference, open_inspector
+from domicile.apps.region.limits import CountedLimits, open_limits
 from domicile.apps.region.metering import open_meter
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.http.app import RegionEndpoints
@@ -20,7 +21,6 @@ from domicile.data_plane.inference.preparation import Preparation
 from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.jobs.observer import JobObserver
-from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter, rate_limits_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.metering.meter import Meter, MeterObserver
@@ -39,6 +39,7 @@ class RequestPath:
     image_links: ImageLinks
     content: Content
     batches: Batches
+    limits: CountedLimits
 
 
 async def build_request_path(
@@ -68,6 +69,7 @@ async def build_request_path(
         is_live=authenticator.serves,
         outside_key=content.keys.outside_key,
     )
+    limits = await open_limits(base, stack)
     engines = open_engines(settings.engines, base.egress, stack)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     build = partial(
@@ -79,7 +81,7 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    inference = build(meter=meter, limits=RateLimiter(rate_limits_of, LocalQuotas()))
+    inference = build(meter=meter, limits=RateLimiter(rate_limits_of, limits.quotas))
     batches = build_batches(
         base,
         content=content,
@@ -101,4 +103,4 @@ async def build_request_path(
         batches=batches.service,
         region=settings.code,
     )
-    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches)
+    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches, limits)

@@ -199,6 +199,8 @@ class Publisher:
                     catalogue_version=self._catalogue_version,
                     directory=self._directory,
                     shards=shards.references(schema),
+                    # It changes only when a snapshot is signed for another reason, and that is often enough.
+                    replicas=0 if schema == SCHEMA_2 else self._feeds[code].in_contact,
                 ),
                 signer.certificate,
             )

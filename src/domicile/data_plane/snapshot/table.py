@@ -26,6 +26,8 @@ class SnapshotTable:
     """Keys of organizations' own, by their id."""
     external_storages: MappingProxyType[str, ExternalStorageRecord]
     """Buckets of customers' own, by their project."""
+    replicas: int = 0
+    """The processes of the region that were in contact with the control plane. 0: not known."""
 
     @classmethod
     def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
@@ -45,6 +47,7 @@ class SnapshotTable:
                 number=manifest.number,
                 issued_at_ms=manifest.issued_at_ms,
                 directory=_directory(manifest),
+                replicas=manifest.replicas,
             )
         indexes = _Indexes(
             self.keys.copy(),
@@ -73,6 +76,7 @@ class SnapshotTable:
             MappingProxyType(indexes.tombstones),
             MappingProxyType(indexes.external_keys),
             MappingProxyType(indexes.external_storages),
+            manifest.replicas,
         )
 
 

@@ -1,0 +1,63 @@
+"""Opens what the rate limits of a region are counted in: this process's memory, or a store that its processes share."""
+
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from domicile.apps.region.foundation import Foundation
+from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.limits.quotas import LocalQuotas, Quotas
+from domicile.data_plane.limits.replicas import KnownReplicas
+from domicile.data_plane.limits.shared_quotas import SharedQuotas
+from domicile.data_plane.limits.store import LimitStore
+from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.settings.limit_store import LimitStoreSettings
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLimits:
+    """`shared`: the quotas, where a store is configured."""
+
+    quotas: Quotas
+    replicas: KnownReplicas
+    shared: SharedQuotas | None
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
+
+
+async def open_limits(base: Foundation, stack: AsyncExitStack) -> CountedLimits:
+    """Open the store, if one is configured. `stack` closes it. A store that is away does not stop the start.
+
+    Raises `EgressRefusedError` for a store outside the region, OSError if a file of its settings cannot be read.
+    """
+    metering, configured = base.storage.metering, base.settings.limits.store
+    replicas = KnownReplicas(base.snapshots, MeteringRepository(metering).live_writers if metering.is_shared else None)
+    await replicas.look()
+    watch = (replicas.run,) if metering.is_shared else ()
+    if configured is None:
+        return CountedLimits(LocalQuotas(fraction=lambda: replicas.fraction), replicas, None, watch)
+    share = configured.outage_share
+    store = _open_store(configured, base.egress, stack)
+    shared = SharedQuotas(store, base.settings.code, lambda: replicas.fraction if share is None else share)
+    stack.push_async_callback(shared.return_leases, everything=True)
+    return CountedLimits(shared, replicas, shared, (*watch, shared.run))
+
+
+def _open_store(settings: LimitStoreSettings, egress: EgressPolicy, stack: AsyncExitStack) -> LimitStore:
+    # Its client is loaded only where it is used: every process of every other region would pay for it at its start.
+    from domicile.data_plane.limits.valkey_store import ValkeyAddress, ValkeyStore
+
+    parts, password = urlsplit(settings.url), settings.password_file
+    place = Path(parts.path) if settings.country is None else egress.limit_store(settings.url, settings.country)
+    address = ValkeyAddress(
+        place or Path(parts.path),
+        is_tls=parts.scheme == "rediss",
+        trusted=None if settings.ca_file is None else settings.ca_file.read_text("ascii"),
+        user=settings.user,
+        password=None if password is None else lambda: password.read_text("utf-8").strip(),
+    )
+    store = ValkeyStore(address, settings.deadline_ms / 1000)
+    stack.push_async_callback(store.close)
+    return store
