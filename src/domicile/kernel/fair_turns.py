@@ -15,6 +15,10 @@ Tenant = str | None
 """A project's id. None: an embedded engine treats all requests without a project as one."""
 
 
+_NOBODY = ""
+"""No project has this id."""
+
+
 class NoRoomError(Exception):
     """The queue is full: for all projects together, or for this one."""
 
@@ -42,7 +46,7 @@ class FairTurns:
     ) -> None:
         """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project.
 
-        A function returns the number that holds now, at least 1. A higher one counts from the next `begin` or `leave`.
+        A function returns the number that holds now. A higher one counts from the next `begin`, `leave` or `places_added`.
         """
         self._places = places if callable(places) else lambda: places
         self._places_of_one = places_of_one
@@ -53,6 +57,11 @@ class FairTurns:
         """By project, in the order of the projects' turns. No queue is empty."""
         self._running = 0
         self._waiting = 0
+
+    @property
+    def places(self) -> int:
+        """Places that there are now."""
+        return self._places()
 
     @property
     def running(self) -> int:
@@ -104,8 +113,15 @@ class FairTurns:
         if not self._held[project]:
             del self._held[project]
         self._running -= 1
+        self._call_waiting(leaving=project)
+
+    def places_added(self) -> None:
+        """Give new places to waiting requests: the function of `places` returns more than before."""
+        self._call_waiting(leaving=_NOBODY)
+
+    def _call_waiting(self, leaving: Tenant) -> None:
         while callable_now := [each for each in self._queues if self._may_begin(each)]:
-            next_one = min(callable_now, key=lambda each: self._rank(each, leaving=project))
+            next_one = min(callable_now, key=lambda each: self._rank(each, leaving=leaving))
             waiting = self._queues[next_one][0]
             self._forget(next_one, waiting)
             if waiting.called.done():

@@ -4,17 +4,21 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from domicile.apps.region.foundation import Foundation
 from domicile.data_plane.egress import EgressPolicy
+from domicile.data_plane.limits.places import EnginePlaces
 from domicile.data_plane.limits.quotas import LocalQuotas, Quotas
 from domicile.data_plane.limits.replicas import KnownReplicas
 from domicile.data_plane.limits.shared_quotas import SharedQuotas
-from domicile.data_plane.limits.store import LimitStore
 from domicile.data_plane.metering.repository import MeteringRepository
+from domicile.kernel.ids import new_id
 from domicile.settings.limit_store import LimitStoreSettings
+
+if TYPE_CHECKING:
+    from domicile.data_plane.limits.valkey_store import ValkeyStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class CountedLimits:
     """`shared`: the quotas, where a store is configured."""
 
     quotas: Quotas
-    replicas: KnownReplicas
+    places: EnginePlaces
     shared: SharedQuotas | None
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]
 
@@ -35,17 +39,21 @@ async def open_limits(base: Foundation, stack: AsyncExitStack) -> CountedLimits:
     metering, configured = base.storage.metering, base.settings.limits.store
     replicas = KnownReplicas(base.snapshots, MeteringRepository(metering).live_writers if metering.is_shared else None)
     await replicas.look()
-    watch = (replicas.run,) if metering.is_shared else ()
+    in_region = base.settings.batches.in_region
+    parts = (lambda: replicas.fraction, lambda: replicas.batch_fraction(in_region=in_region))
     if configured is None:
-        return CountedLimits(LocalQuotas(fraction=lambda: replicas.fraction), replicas, None, watch)
+        alone = EnginePlaces(*parts)
+        quotas = LocalQuotas(fraction=lambda: replicas.fraction)
+        return CountedLimits(quotas, alone, None, (replicas.run, alone.run) if metering.is_shared else ())
     share = configured.outage_share
     store = _open_store(configured, base.egress, stack)
     shared = SharedQuotas(store, base.settings.code, lambda: replicas.fraction if share is None else share)
     stack.push_async_callback(shared.return_leases, everything=True)
-    return CountedLimits(shared, replicas, shared, (*watch, shared.run))
+    places = EnginePlaces(*parts, store=store, region=base.settings.code, process=new_id("rep_"))
+    return CountedLimits(shared, places, shared, (replicas.run, shared.run, places.run))
 
 
-def _open_store(settings: LimitStoreSettings, egress: EgressPolicy, stack: AsyncExitStack) -> LimitStore:
+def _open_store(settings: LimitStoreSettings, egress: EgressPolicy, stack: AsyncExitStack) -> "ValkeyStore":
     # Its client is loaded only where it is used: every process of every other region would pay for it at its start.
     from domicile.data_plane.limits.valkey_store import ValkeyAddress, ValkeyStore
 

@@ -70,7 +70,7 @@ async def build_request_path(
         outside_key=content.keys.outside_key,
     )
     limits = await open_limits(base, stack)
-    engines = open_engines(settings.engines, base.egress, stack)
+    engines = open_engines(settings.engines, base.egress, limits.places, stack)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     build = partial(
         build_inference,

@@ -39,6 +39,13 @@ class KnownReplicas:
         """The share of one process."""
         return 1 / self.count
 
+    def batch_fraction(self, *, in_region: bool) -> float:
+        """The share of one process that runs batches. `in_region`: whether the processes that serve the API do.
+
+        Otherwise at least one of the processes serves the API, and the workers share what there is for batches.
+        """
+        return self.fraction if in_region else 1 / max(1, self.count - 1)
+
     async def look(self) -> None:
         """Count again. While the database is away the last number holds."""
         if self._look is None:

@@ -1,4 +1,4 @@
-"""The `LimitStore` in Valkey or Redis. Imported only where a store is configured."""
+"""The `LimitStore` and `PlaceStore` in Valkey or Redis. Imported only where a store is configured."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,12 +12,14 @@ from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 from redis.exceptions import RedisError
 
+from domicile.data_plane.limits.places import PlaceGrant, PlaceReport
 from domicile.data_plane.limits.store import Ask, Given, StoreAwayError, Taken
 from domicile.kernel.geography import Destination
 
 CONNECTIONS = 16
 """Of one process. A call takes well under a millisecond, so few run at once."""
 _TAKE = Path(__file__).with_name("take.lua").read_text("ascii")
+_PLACES = Path(__file__).with_name("places.lua").read_text("ascii")
 _Answer = TypeVar("_Answer")
 
 
@@ -42,6 +44,7 @@ class ValkeyStore:
         pool = BlockingConnectionPool(max_connections=CONNECTIONS, timeout=deadline_s, **_connection(address))
         self._redis = Redis(connection_pool=pool)
         self._take = self._redis.register_script(_TAKE)
+        self._places = self._redis.register_script(_PLACES)
 
     async def take(self, key: bytes, asked: Sequence[Ask]) -> Taken:
         """See `LimitStore`."""
@@ -53,6 +56,11 @@ class ValkeyStore:
         refused, *numbers = await self._in_time(self._take([key], arguments))
         given = tuple(Given(extra, left / 1000) for extra, left in zip(numbers[::2], numbers[1::2], strict=True))
         return Taken(given, refused - 1 if refused else None)
+
+    async def places(self, key: bytes, process: str, report: PlaceReport, lease_s: float) -> PlaceGrant:
+        """See `PlaceStore`."""
+        granted, is_pressed = await self._in_time(self._places([key], [process, *report, lease_s]))
+        return PlaceGrant(granted, bool(is_pressed))
 
     async def ping(self) -> None:
         """See `LimitStore`."""

@@ -111,6 +111,7 @@ class Metrics:
         self._engine_circuit = _engine_gauge(registry, "circuit_open", "Whether the engine's circuit breaker is open.")
         self._engine_running = _engine_gauge(registry, "running_requests", "Requests of this process that it works on.")
         self._engine_waiting = _engine_gauge(registry, "waiting_requests", "Requests of this process in its queue.")
+        self._engine_places = _engine_gauge(registry, "places", "Places that this process may use there now.")
         self._engine_batch_places = _engine_gauge(
             registry, "batch_places", "Places that lines of batches may hold there now, in this process."
         )
@@ -156,6 +157,7 @@ class Metrics:
                 (self._engine_circuit, engine.circuit_open),
                 (self._engine_running, engine.running),
                 (self._engine_waiting, engine.waiting),
+                (self._engine_places, engine.places),
                 (self._engine_batch_places, engine.batch_places),
             ):
                 gauge.labels(engine.name, engine.country).set(value)
