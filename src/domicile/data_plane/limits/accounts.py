@@ -20,7 +20,10 @@ LEASE_S = 1.0
 class Account:
     """One limit of one owner. `left`: leased and not used. Times are those of one monotonic clock, in seconds."""
 
-    __slots__ = ("_believed", "_believed_s", "_spent", "_used", "_used_since_s", "bucket", "left", "limit", "owed")
+    __slots__ = (
+        *("_believed", "_believed_s", "_spent", "_used", "_used_before", "_used_since_s"),
+        *("bucket", "left", "limit", "owed"),
+    )
 
     def __init__(self, limit: Limit, now_s: float) -> None:
         self.limit = limit
@@ -35,6 +38,8 @@ class Account:
         """Of the bucket."""
         self._used = 0
         self._used_since_s = now_s
+        self._used_before = 0
+        """In the period before, as if it had lasted for `LEASED_FOR_S`."""
 
     def change(self, limit: Limit, fraction: float, now_s: float) -> None:
         """Another limit from now on. What was taken stays taken."""
@@ -57,15 +62,17 @@ class Account:
 
     def ask(self, needed: int, now_s: float, *, lease: bool) -> Ask:
         """What to ask of the store now. What is owed counts as given back. `lease`: ask for more than is needed."""
-        wanted, limit = 0, self.limit.limit
+        wanted, limit, lasted_s = 0, self.limit.limit, now_s - self._used_since_s
+        self._used += needed
+        if lasted_s >= LEASED_FOR_S:
+            self._used_before = int(self._used * LEASED_FOR_S / lasted_s)
+            self._used, self._used_since_s = 0, now_s
         if lease and limit >= LEASED_FROM:
-            # At first a lease is as large as what was used before it, so it doubles until it lasts for its time.
-            lasted_s = max(LEASED_FOR_S, now_s - self._used_since_s)
-            wanted = min(limit // LEASE_PARTS, int((self._used + needed) * LEASED_FOR_S / lasted_s)) - self.left
+            # In a first period each lease is as large as all use before it, so leases double.
+            wanted = min(limit // LEASE_PARTS, max(self._used, self._used_before)) - self.left
             # A lease that does not serve the next request would only have to be given back.
             wanted = wanted if wanted >= needed else 0
         owed, self.owed = self.owed, 0
-        self._used, self._used_since_s = 0, now_s
         return Ask(self.limit, owed, needed, wanted, self._filled(now_s))
 
     def answered(self, given: Given, now_s: float) -> None:
@@ -79,11 +86,12 @@ class Account:
 
     def standing(self, now_s: float) -> Standing:
         """Where the owner stands, as far as this process knows."""
-        limit, window_s = self.limit.limit, self.limit.window_s
+        _, limit, window_s = self.limit
         if self.bucket is not None:
             return Standing(limit, self.bucket.left(now_s), self.bucket.reset_s(now_s))
-        left = min(float(limit), self._filled(now_s) + self.left)
-        return Standing(limit, left, (limit - left) * window_s / limit)
+        # What the store has given to others since is not known here.
+        left = self._believed + (now_s - self._believed_s) * limit / window_s + self.left
+        return Standing(limit, left, (limit - left) * window_s / limit) if left < limit else Standing(limit, limit, 0.0)
 
     def share(self, fraction: float, now_s: float) -> Bucket:
         """The bucket of this process while the store is away. It begins with the part that was left of the limit."""
@@ -146,6 +154,16 @@ class Accounts:
         self.by_kind = {limit.kind: before.get(limit.kind) or Account(limit, now_s) for limit in limits}
         for limit in limits:
             self.by_kind[limit.kind].change(limit, self.fraction, now_s)
+
+    def use(self, amounts: tuple[int, ...]) -> bool:
+        """Use the lease, if it is enough for all amounts."""
+        for kind, account in self.by_kind.items():
+            if amounts[kind] > account.left:
+                return False
+        for kind, account in self.by_kind.items():
+            if amounts[kind]:
+                account.use(amounts[kind])
+        return True
 
     def lapse(self) -> None:
         """Owe the store the rest of the lease."""

@@ -24,18 +24,22 @@ class Bucket:
 
     def left(self, now_s: float) -> float:
         """How much may be taken now. Negative after requests that used more than they had reserved."""
-        if now_s > self._since_s:
-            self._level = min(self.share, self._level + (now_s - self._since_s) * self.share / self.window_s)
+        passed_s, share = now_s - self._since_s, self.share
+        if passed_s > 0:
+            level = self._level + passed_s * share / self.window_s
+            self._level = level if level < share else share
             self._since_s = now_s
         return self._level
 
     def has(self, amount: int, now_s: float) -> bool:
         """Whether the amount may be taken now."""
-        return min(amount, self.share) <= self.left(now_s) and amount <= self.limit
+        return amount <= self.left(now_s) or (self.share < amount <= self.limit and self._level >= self.share)
 
-    def take(self, amount: float) -> None:
-        """Take an amount, or give it back when it is negative. Call `left` or `has` first."""
-        self._level = min(self.share, self._level - amount)
+    def take(self, amount: float) -> float:
+        """Take an amount, or give it back when it is negative. Returns what is left. Call `left` or `has` first."""
+        level = self._level - amount
+        self._level = level if level < self.share else self.share
+        return self._level
 
     def wait_s(self, amount: int, now_s: float) -> float | None:
         """Seconds until the amount may be taken; 0.0 if it is now, None if it is more than the limit."""

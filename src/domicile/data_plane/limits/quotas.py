@@ -149,9 +149,13 @@ def take_from(buckets: dict[Kind, Bucket], amounts: tuple[int, ...], now_s: floa
         amount = amounts[kind]
         if amount and not bucket.has(amount, now_s):
             return Answer(_standings(buckets, now_s), Refusal(kind, bucket.wait_s(amount, now_s)))
+    standings = {}
     for kind, bucket in buckets.items():
-        bucket.take(amounts[kind])
-    return Answer(_standings(buckets, now_s))
+        amount = amounts[kind]
+        left = bucket.take(amount) if amount else bucket.left(now_s)
+        # What `reset_s` returns, without another look at the clock: this is most of what a reservation costs.
+        standings[kind] = Standing(bucket.limit, left, (bucket.share - left) * bucket.window_s / bucket.share)
+    return Answer(standings)
 
 
 def _standings(buckets: dict[Kind, Bucket], now_s: float) -> dict[Kind, Standing]:

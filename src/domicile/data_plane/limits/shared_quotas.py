@@ -69,10 +69,7 @@ class SharedQuotas:
         """See `Quotas`."""
         now_s = self._now_s()
         held = self._of(owner, limits, now_s)
-        accounts = held.by_kind
-        if now_s < held.leased_until_s and all(amounts[kind] <= each.left for kind, each in accounts.items()):
-            for kind, account in accounts.items():
-                account.use(amounts[kind])
+        if now_s < held.leased_until_s and held.use(amounts):
             return Answer(held.standings(now_s))
         if self._away_since_s is not None:
             return self._take_alone(held, amounts, now_s)
