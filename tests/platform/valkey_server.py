@@ -31,7 +31,7 @@ class ValkeyServer:
         arguments = ("--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", str(self.socket))
         kept = ("--save", "", "--appendonly", "no", "--dir", str(self.folder), "--logfile", str(self.folder / "log"))
         self._process = subprocess.Popen([_BIN / "valkey-server", *arguments, *kept, *self._options])
-        eventually(lambda: self.command("PING") == "PONG", what="Valkey answers")
+        eventually(lambda: self.command("PING") in {"PONG", "NOAUTH Authentication required."}, what="Valkey answers")
 
     def kill(self) -> None:
         """End it at once: what it held is lost."""

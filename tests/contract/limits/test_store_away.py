@@ -176,3 +176,19 @@ async def test_a_request_above_the_share_leaves_a_debt(
     assert refused.refusal is not None
     assert round(refused.standings[Kind.TOKENS].left) == -500
     assert (await quotas.take(owner, tokens, (1, 901, 0, 0, 0))).refusal == (Kind.TOKENS, None)
+
+
+async def test_what_a_lost_call_gave_back_is_not_given_back_twice(
+    own_valkey: ValkeyServer, new_shared: NewShared, owner: Owner
+) -> None:
+    quotas = new_shared(own_valkey, deadline_s=0.5)
+    for _ in range(4):
+        await quotas.take(owner, NINE, ONE)
+    await quotas.give_back(owner, NINE, Kind.REQUESTS, 2)
+    with own_valkey.paused():
+        await quotas.return_leases(everything=True)
+    assert quotas.away_s is not None
+    assert quotas.owes(owner) == 0, "the server does it once it runs again"
+    async with background(quotas):
+        await is_back(quotas)
+    assert await taken(quotas, owner) == 7

@@ -91,6 +91,8 @@ class SharedQuotas:
             account.spend(-amount)
             return
         account.owed += amount
+        # There may be enough now.
+        held.refused = None
         self._owes(owner, held, now_s)
 
     async def run(self) -> None:
