@@ -76,6 +76,8 @@ async def test_a_password_is_read_for_each_connection(tmp_path: Path) -> None:
             address = ValkeyAddress(valkey.socket, user=user, password=file.read_text)
             assert await answers(address) is expected, (user, word)
         assert not await answers(ValkeyAddress(valkey.socket))
+        file.write_bytes(b"\xff")
+        assert not await answers(ValkeyAddress(valkey.socket, password=lambda: file.read_text("utf-8")))
 
 
 def test_a_store_outside_the_region_is_refused() -> None:

@@ -47,6 +47,16 @@ async def test_a_large_limit_is_all_used(quotas: Quotas, owner: Owner) -> None:
     assert await until_refused(quotas, owner, LARGE, amounts(tokens=10)) == 10_000
 
 
+@pytest.mark.parametrize("limit", [5, 2000])
+async def test_requests_at_the_same_time_take_no_more(quotas: Quotas, owner: Owner, limit: int) -> None:
+    limits = (Limit(Kind.REQUESTS, limit, DAY_S),)
+
+    async def some() -> int:
+        return sum([(await quotas.take(owner, limits, amounts())).refusal is None for _ in range(100)])
+
+    assert sum(await asyncio.gather(*(some() for _ in range(30)))) == limit
+
+
 async def test_what_comes_back_can_be_taken_again(quotas: Quotas, owner: Owner) -> None:
     await quotas.take(owner, BOTH, amounts(tokens=1000))
     await quotas.give_back(owner, BOTH, Kind.TOKENS, 600)

@@ -135,7 +135,7 @@ class SharedQuotas:
             held.lapse()
         accounts = tuple(held.by_kind.values())
         # What the lease covers is used at once: other requests of the owner may come while the store is asked.
-        covered = [min(max(0, account.left), amounts[account.limit.kind]) for account in accounts]
+        covered = [min(account.left, amounts[account.limit.kind]) for account in accounts]
         is_first, held.is_asking = not held.is_asking, True
         asked = []
         for account, part in zip(accounts, covered, strict=True):

@@ -1,16 +1,16 @@
 """The `LimitStore` and `PlaceStore` in Valkey or Redis. Imported only where a store is configured."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
-from redis.exceptions import RedisError
 
 from domicile.data_plane.limits.places import PlaceGrant, PlaceReport
 from domicile.data_plane.limits.store import Ask, Given, StoreAwayError, Taken
@@ -20,7 +20,6 @@ CONNECTIONS = 16
 """Of one process. A call takes well under a millisecond, so few run at once."""
 _TAKE = Path(__file__).with_name("take.lua").read_text("ascii")
 _PLACES = Path(__file__).with_name("places.lua").read_text("ascii")
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,29 +52,34 @@ class ValkeyStore:
             for ask in asked
             for value in (int(ask.limit.kind), ask.limit.limit, ask.limit.window_s, *ask[1:4], ask.believed)
         ]
-        refused, *numbers = await self._in_time(self._take([key], arguments))
-        given = tuple(Given(extra, left / 1000) for extra, left in zip(numbers[::2], numbers[1::2], strict=True))
-        return Taken(given, refused - 1 if refused else None)
+        async with self._in_time():
+            refused, *numbers = await self._take([key], arguments)
+            given = tuple(Given(extra, left / 1000) for extra, left in zip(numbers[::2], numbers[1::2], strict=True))
+            return Taken(given, refused - 1 if refused else None)
 
     async def places(self, key: bytes, process: str, report: PlaceReport, lease_s: float) -> PlaceGrant:
         """See `PlaceStore`."""
-        granted, is_pressed = await self._in_time(self._places([key], [process, *report, lease_s]))
-        return PlaceGrant(granted, bool(is_pressed))
+        async with self._in_time():
+            granted, is_pressed = await self._places([key], [process, *report, lease_s])
+            return PlaceGrant(granted, bool(is_pressed))
 
     async def ping(self) -> None:
         """See `LimitStore`."""
-        await self._in_time(self._redis.ping())
+        async with self._in_time():
+            await self._redis.ping()
 
     async def close(self) -> None:
         """Close all connections."""
         await self._redis.connection_pool.disconnect()
 
-    async def _in_time(self, call: Awaitable[_Answer]) -> _Answer:
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncGenerator[None, None]:
+        """Turns every failure within the block into `StoreAwayError`, and a missed deadline too."""
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await call
-        except (RedisError, OSError) as error:
-            # The error's text may quote the command, so only its type goes on.
+                yield
+        except Exception as error:
+            # Whatever the client or the server does, a request must not fail for it. The text may quote the command.
             raise StoreAwayError(type(error).__name__) from None
 
 
