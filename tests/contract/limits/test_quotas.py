@@ -1,11 +1,15 @@
 """What all quotas keep, in the memory of one process or in a store (contract C19). Windows of a day let nothing flow back."""
 
 import asyncio
+import random
 import time
 
 import pytest
+from tests.contract.limits.conftest import NewShared
+from tests.platform.valkey_server import ValkeyServer
 
-from domicile.data_plane.limits.quotas import Answer, Kind, Limit, Owner, Quotas
+from domicile.data_plane.limits import shared_quotas
+from domicile.data_plane.limits.quotas import Answer, Kind, Limit, LocalQuotas, Owner, Quotas
 
 DAY_S = 86_400.0
 FIVE = (Limit(Kind.REQUESTS, 5, DAY_S),)
@@ -80,6 +84,17 @@ async def test_more_than_the_limit_never_fits(quotas: Quotas, owner: Owner) -> N
     assert refused.refusal == (Kind.TOKENS, None)
 
 
+async def test_a_refusal_that_is_repeated_is_of_the_amount(quotas: Quotas, owner: Owner) -> None:
+    await quotas.take(owner, BOTH, amounts(tokens=900))
+    for asked, wait_s in ((200, DAY_S / 10), (300, DAY_S / 5), (1001, None), (100, 0.0)):
+        refusal = (await quotas.take(owner, BOTH, amounts(tokens=asked))).refusal
+        if wait_s == 0:
+            assert refusal is None
+        else:
+            assert refusal is not None
+            assert refusal.wait_s == (None if wait_s is None else pytest.approx(wait_s, rel=0.01))
+
+
 async def test_it_flows_back(quotas: Quotas, owner: Owner) -> None:
     limits = (Limit(Kind.REQUESTS, 2, 1.0),)
     began = time.monotonic()
@@ -101,3 +116,38 @@ async def test_another_limit_acts_at_once(quotas: Quotas, owner: Owner, limits: 
     assert refused.refusal is not None
     assert refused.refusal.wait_s == pytest.approx(DAY_S / 500, rel=0.01)
     assert left(await quotas.take(owner, limits, amounts(tokens=0)), Kind.TOKENS) == limits[1].limit - 500
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_the_store_counts_as_memory_does(
+    valkey: ValkeyServer, new_shared: NewShared, owner: Owner, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when processes take turns, as long as what they give back has arrived, and each refusal is asked for."""
+    monkeypatch.setattr(shared_quotas, "REFUSED_FOR_S", 0.0)
+    chance = random.Random(seed)
+    alone, together = LocalQuotas(), [new_shared(valkey), new_shared(valkey)]
+    limits: tuple[Limit, ...] = BOTH
+    for _ in range(120):
+        process = chance.choice(together)
+        step = chance.random()
+        if step < 0.1:
+            limits = tuple(Limit(each.kind, chance.randrange(1, 900), DAY_S) for each in BOTH)
+        if step < 0.4:
+            amount = chance.randrange(-200, 400)
+            await alone.give_back(owner, limits, Kind.TOKENS, amount)
+            await process.give_back(owner, limits, Kind.TOKENS, amount)
+            await process.return_leases(everything=True)
+            continue
+        asked = amounts(chance.randrange(2), chance.randrange(300))
+        expected, found = await alone.take(owner, limits, asked), await process.take(owner, limits, asked)
+        assert (expected.refusal is None) == (found.refusal is None)
+        if expected.refusal is not None and found.refusal is not None:
+            assert expected.refusal.kind is found.refusal.kind
+            if expected.refusal.wait_s is None:
+                assert found.refusal.wait_s is None
+            else:
+                assert found.refusal.wait_s == pytest.approx(expected.refusal.wait_s, rel=0.05, abs=5)
+        if expected.refusal is None:
+            assert [round(found.standings[kind].left) for kind in found.standings] == [
+                round(expected.standings[kind].left) for kind in expected.standings
+            ]

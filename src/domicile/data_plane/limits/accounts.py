@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from domicile.data_plane.limits.bucket import Bucket
-from domicile.data_plane.limits.quotas import Kind, Limit, Standing
+from domicile.data_plane.limits.quotas import Kind, Limit, Refusal, Standing
 from domicile.data_plane.limits.store import Ask, Given
 
 LEASED_FROM = 1_000
@@ -164,6 +164,14 @@ class Accounts:
             if amounts[kind]:
                 account.use(amounts[kind])
         return True
+
+    def still_refused(self, refused: Refused, amounts: tuple[int, ...], now_s: float) -> Refusal | None:
+        """The refusal of amounts that are no less than those that the store has just refused."""
+        kind, least, until_s, ready_s = refused
+        amount, (_, limit, window_s) = amounts[kind], self.by_kind[kind].limit
+        if now_s >= until_s or amount < least:
+            return None
+        return Refusal(kind, None if amount > limit else ready_s - now_s + (amount - least) * window_s / limit)
 
     def lapse(self) -> None:
         """Owe the store the rest of the lease."""

@@ -73,7 +73,7 @@ class SharedQuotas:
             return Answer(held.standings(now_s))
         if self._away_since_s is not None:
             return self._take_alone(held, amounts, now_s)
-        if held.refused is not None and (refusal := _still_refused(held.refused, amounts, now_s)) is not None:
+        if held.refused is not None and (refusal := held.still_refused(held.refused, amounts, now_s)) is not None:
             return Answer(held.standings(now_s), refusal)
         return await self._take_from_store(owner, held, amounts, now_s)
 
@@ -263,12 +263,6 @@ class SharedQuotas:
                 return
             del self._held[owner]
             self._owing.pop(owner, None)
-
-
-def _still_refused(refused: Refused, amounts: tuple[int, ...], now_s: float) -> Refusal | None:
-    if now_s >= refused.until_s or amounts[refused.kind] < refused.amount:
-        return None
-    return Refusal(refused.kind, refused.ready_s - now_s)
 
 
 def _key(region: str, owner: Owner) -> bytes:
