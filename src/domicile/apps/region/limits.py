@@ -47,9 +47,11 @@ async def open_limits(base: Foundation, stack: AsyncExitStack) -> CountedLimits:
         return CountedLimits(quotas, alone, None, (replicas.run, alone.run) if metering.is_shared else ())
     share = configured.outage_share
     store = _open_store(configured, base.egress, stack)
-    shared = SharedQuotas(store, base.settings.code, lambda: replicas.fraction if share is None else share)
+    # Another installation may have a region of this code, and engines of these names, at the same server.
+    region = f"{base.installation_id} {base.settings.code}"
+    shared = SharedQuotas(store, region, lambda: replicas.fraction if share is None else share)
     stack.push_async_callback(shared.return_leases, everything=True)
-    places = EnginePlaces(*parts, store=store, region=base.settings.code, process=new_id("rep_"))
+    places = EnginePlaces(*parts, store=store, region=region, process=new_id("rep_"))
     return CountedLimits(shared, places, shared, (replicas.run, shared.run, places.run))
 
 

@@ -118,7 +118,7 @@ class EnginePlaces:
     ) -> None:
         """`fraction`: the share of one process. `batch_fraction`: of what batches may take, if that is another.
 
-        `process`: an id of this one.
+        `region`: its name among all that use the store. `process`: an id of this one.
         """
         self._fraction = fraction
         self._batch_fraction = batch_fraction or fraction

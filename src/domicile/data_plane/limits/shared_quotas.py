@@ -37,7 +37,10 @@ class SharedQuotas:
         fraction: Callable[[], float],
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`fraction`: of each limit, that this process may use while the store is away. `now_s`: a monotonic clock."""
+        """`region`: its name among all that use the store. `fraction`: of each limit, for this process while the store is away.
+
+        `now_s`: a monotonic clock, in seconds.
+        """
         self._store = store
         self._region = region
         self._fraction = fraction
