@@ -17,6 +17,7 @@ from bench.cost_of_up import cost_of_up
 from bench.files import large_files
 from bench.growth import growth
 from bench.latency import added_latency
+from bench.limits import cost_of_limits
 from bench.processor_time import processor_time
 from bench.scale_tier import scale_tier
 from bench.tls_cost import cost_of_tls
@@ -32,6 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="domicile-bench-") as folder:
         added_latency(Path(folder) / "latency")
         processor_time(Path(folder) / "processor")
+        cost_of_limits()
         cost_of_tls(Path(folder) / "tls")
         (Path(folder) / "cost").mkdir()
         cost_of_up(Path(folder) / "cost")

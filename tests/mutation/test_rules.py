@@ -13,10 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT, SOURCE
-from tests.mutation import rules_of_limits, rules_of_the_contract, rules_of_the_design
+from tests.mutation import rules_of_limits, rules_of_shared_limits, rules_of_the_contract, rules_of_the_design
 from tests.mutation.mutant import Mutant
 
-MUTANTS = [*rules_of_the_contract.MUTANTS, *rules_of_the_design.MUTANTS, *rules_of_limits.MUTANTS]
+MUTANTS = [
+    *rules_of_the_contract.MUTANTS,
+    *rules_of_the_design.MUTANTS,
+    *rules_of_limits.MUTANTS,
+    *rules_of_shared_limits.MUTANTS,
+]
 
 
 @pytest.mark.long

@@ -173,7 +173,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_chunks_back(eu: Installation, c
 def test_of_two_workers_that_share_a_batch_one_is_killed_and_the_other_ends_it_within_a_minute(
     eu: Installation, client: OpenAI
 ) -> None:
-    count = 600
+    count = 400
     with worker(eu, "worker-4") as killed:
         first = operator_url(eu)
         with worker(eu, "worker-5"):

@@ -122,6 +122,24 @@ def test_a_revoked_key_stops_on_both_within_two_seconds(eu: Region) -> None:
     )
 
 
+def test_without_a_store_each_has_its_share_of_a_limit(eu: Region) -> None:
+    other, key = eu.new_key(), eu.new_key()
+    limits = eu.installation.admin().admin.organization.projects.rate_limits
+    # So few flow back in a test that its time does not matter.
+    limits.update_rate_limit("rl_gpt-4o-2024-08-06", project_id=key.project_id, max_requests_per_1_day=6)
+
+    def status(replica: str, key: IssuedKey) -> tuple[int, int]:
+        """And what is left of the requests a minute."""
+        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
+        headers = {"authorization": f"Bearer {key.secret}"}
+        answer = httpx2.post(f"{replica}/v1/chat/completions", json=body, headers=headers)
+        return answer.status_code, int(answer.headers["x-ratelimit-remaining-requests"])
+
+    for replica in (eu.first, eu.second):
+        eventually(lambda at=replica: status(at, other)[1] <= 5000, what="it sees the other")  # type: ignore[misc]
+        assert [status(replica, key)[0] for _ in range(4)] == [200, 200, 200, 429]
+
+
 @dataclass
 class Load:
     """What clients of the spreading SDK have met."""

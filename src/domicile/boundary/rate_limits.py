@@ -20,6 +20,7 @@ class ProjectRateLimit(Struct, frozen=True, forbid_unknown_fields=True, omit_def
     requests_per_day: Limit | None = None
     images_per_minute: Limit | None = None
     audio_megabytes_per_minute: Limit | None = None
+    batch_queue_tokens: Limit | None = None
 
 
 _LIMITS = msgspec.json.Decoder(tuple[ProjectRateLimit, ...])

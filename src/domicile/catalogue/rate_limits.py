@@ -16,3 +16,5 @@ class RateLimits(Struct, frozen=True, forbid_unknown_fields=True):
     images_per_minute: Limit | None = None
     audio_megabytes_per_minute: Limit | None = None
     """Of 1,000,000 bytes."""
+    batch_queue_tokens: Limit | None = None
+    """Of input, in the batches that have not ended. OpenAI names it `batch_1_day_max_input_tokens`."""

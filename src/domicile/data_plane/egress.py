@@ -26,6 +26,7 @@ from domicile.kernel.geography import CountrySet, Destination
 # a POST is not retried.
 _IDLE_CONNECTION_S = 4.0
 _POSTGRESQL_PORT = 5432
+_VALKEY_PORT = 6379
 # NAT64, well-known and local prefix: any IPv4 address can hide in such an IPv6 address.
 _HIDING = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 
@@ -48,10 +49,17 @@ class EgressPolicy:
 
     def database(self, url: str, country: str) -> Destination | None:
         """Like `inside`, for a database server. None for a Unix socket, which cannot leave the machine."""
+        return self._server(url, country, "database", _POSTGRESQL_PORT)
+
+    def limit_store(self, url: str, country: str) -> Destination | None:
+        """Like `database`, for the store of rate limits."""
+        return self._server(url, country, "store of rate limits", _VALKEY_PORT)
+
+    def _server(self, url: str, country: str, what: str, default_port: int) -> Destination | None:
         parts = urlsplit(url)
         if country not in self._countries:
-            raise EgressRefusedError(f"the database stands in {country}, outside the region")
-        return Destination(parts.hostname, parts.port or _POSTGRESQL_PORT, country) if parts.hostname else None
+            raise EgressRefusedError(f"the {what} stands in {country}, outside the region")
+        return Destination(parts.hostname, parts.port or default_port, country) if parts.hostname else None
 
 
 def destination(url: str, country: str) -> Destination:

@@ -14,6 +14,7 @@ from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane import region_errors
 from domicile.data_plane.batch_gate import BatchGate
 from domicile.data_plane.circuit_breaker import CircuitBreaker, Trial
+from domicile.data_plane.limits.places import EnginePlaces
 from domicile.data_plane.limits.reservation import Reservation
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel import errors
@@ -52,8 +53,10 @@ class EngineCondition:
     """The running and waiting requests. `engines/queue` takes the turns."""
     breaker: CircuitBreaker
     batch_turns: FairTurns
-    """Lines of batches that run or wait for a place in `turns`. They never take more places than `batch_gate` allows."""
+    """Lines of batches that run or wait for a place in `turns`. They never take more places than `batch_places`."""
     batch_gate: BatchGate
+    batch_places: Callable[[], int]
+    """The places that lines of batches may hold now, in this process."""
     alive: bool = False
     is_probed: bool = True
     answers: int = 0
@@ -95,6 +98,8 @@ class EngineState:
     circuit_open: bool
     running: int
     waiting: int
+    places: int
+    """The places that this process may use now."""
     batch_places: int
     """The places that lines of batches may hold now."""
 
@@ -116,11 +121,17 @@ class Router:
         self,
         engines: Iterable[EngineSettings],
         monotonic: Callable[[], float] = time.monotonic,
+        places: EnginePlaces | None = None,
         *,
         entitled: Callable[[Collection[str]], bool] = lambda _models: False,
     ) -> None:
-        """`entitled`: whether capacity has been bought for any of the models now."""
-        self._engines = {engine.name: _Engine(engine, _condition(engine, monotonic, entitled)) for engine in engines}
+        """`places`: those of this process. None: it is the region's only one. `entitled`: whether capacity has been bought for
+        any of the models now.
+        """
+        places = places or EnginePlaces(lambda: 1.0)
+        self._engines = {
+            engine.name: _Engine(engine, _condition(engine, monotonic, places, entitled)) for engine in engines
+        }
         self._by_binding: defaultdict[tuple[Endpoint, str], list[_Engine]] = defaultdict(list)
         """The engines of each endpoint and snapshot. The settings never change, so this is computed once."""
         for engine in self._engines.values():
@@ -218,7 +229,8 @@ class Router:
                 engine.condition.breaker.is_open,
                 engine.condition.turns.running,
                 engine.condition.turns.waiting,
-                engine.condition.batch_gate.places(),
+                engine.condition.turns.places,
+                engine.condition.batch_places(),
             )
             for engine in self._engines.values()
         )
@@ -258,27 +270,36 @@ class Router:
         return able
 
 
-def _turns(engine: EngineSettings, entitled: Callable[[Collection[str]], bool]) -> FairTurns:
+def _turns(engine: EngineSettings, places: EnginePlaces, entitled: Callable[[Collection[str]], bool]) -> FairTurns:
     """The engine's queue. One project may use all places to run, and half of the places to wait.
 
     Places are reserved for scale traffic while capacity is bought for one of the engine's models.
     """
-    return FairTurns(
-        reserved=lambda: engine.scale_places if entitled(engine.models) else 0,
-        places=engine.max_concurrency,
-        places_of_one=engine.max_concurrency,
-        waiting=engine.max_queue,
-        waiting_of_one=(engine.max_queue + 1) // 2,
+    pool = places.pool(engine.name, lambda: engine.max_concurrency)
+    return pool.serve(
+        FairTurns(
+            places=pool.places,
+            places_of_one=engine.max_concurrency,
+            reserved=lambda: engine.scale_places(pool.places()) if entitled(engine.models) else 0,
+            waiting=engine.max_queue,
+            waiting_of_one=(engine.max_queue + 1) // 2,
+        )
     )
 
 
 def _condition(
-    engine: EngineSettings, monotonic: Callable[[], float], entitled: Callable[[Collection[str]], bool]
+    engine: EngineSettings,
+    monotonic: Callable[[], float],
+    places: EnginePlaces,
+    entitled: Callable[[Collection[str]], bool],
 ) -> EngineCondition:
     share = engine.max_concurrency if engine.preemptive else max(1, int(engine.max_concurrency * engine.batch_share))
     gate = BatchGate(share, monotonic, is_fixed=engine.preemptive)
-    batch_turns = FairTurns(places=gate.places, places_of_one=share)
-    return EngineCondition(engine.name, _turns(engine, entitled), CircuitBreaker(monotonic), batch_turns, gate)
+    # The gates of all processes open and close together, so each process shares out what its own gate allows.
+    pool = places.batch_pool(engine.name, gate.places)
+    batch_turns = pool.serve(FairTurns(places=pool.places, places_of_one=share))
+    turns = _turns(engine, places, entitled)
+    return EngineCondition(engine.name, turns, CircuitBreaker(monotonic), batch_turns, gate, pool.places)
 
 
 def _param(admission: Admission, missing: list[str]) -> str:

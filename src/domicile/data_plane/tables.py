@@ -129,6 +129,8 @@ batch = Table(
     Column("cancelling_at_ms", BigInteger),
     Column("cancelled_at_ms", BigInteger),
     Column("total", Integer),  # null until the input is validated
+    # Estimated for the input, once it is validated. They count towards the project's limit until the batch has ended.
+    Column("queued_tokens", BigInteger, nullable=False, server_default="0"),
     Column("completed", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
     Column("input_tokens", BigInteger, nullable=False, server_default="0"),

@@ -15,6 +15,10 @@ Tenant = str | None
 """A project's id. None: an embedded engine treats all requests without a project as one."""
 
 
+_NOBODY = ""
+"""No project has this id."""
+
+
 class NoRoomError(Exception):
     """The queue is full: for all projects together, or for this one."""
 
@@ -47,7 +51,7 @@ class FairTurns:
         """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project.
 
         `reserved`: places that only requests with a negative priority may take, fewer than `places`. A function returns the
-        number that holds now, `places` at least 1. More room counts from the next `begin` or `leave`.
+        number that holds now. A higher one counts from the next `begin`, `leave` or `places_added`.
         """
         self._places = places if callable(places) else lambda: places
         self._reserved = reserved
@@ -61,6 +65,11 @@ class FairTurns:
         self._running_unreserved = 0
         """Those with a priority of 0 or more."""
         self._waiting = 0
+
+    @property
+    def places(self) -> int:
+        """Places that there are now."""
+        return self._places()
 
     @property
     def running(self) -> int:
@@ -119,10 +128,17 @@ class FairTurns:
             del self._held[project]
         self._running -= 1
         self._running_unreserved -= priority >= 0
+        self._call_waiting(leaving=project)
+
+    def places_added(self) -> None:
+        """Give new places to waiting requests: the function of `places` returns more than before."""
+        self._call_waiting(leaving=_NOBODY)
+
+    def _call_waiting(self, leaving: Tenant) -> None:
         while callable_now := [
             each for each, queue in self._queues.items() if self._may_begin(each, queue[0].priority)
         ]:
-            next_one = min(callable_now, key=lambda each: self._rank(each, leaving=project))
+            next_one = min(callable_now, key=lambda each: self._rank(each, leaving=leaving))
             waiting = self._queues[next_one][0]
             self._forget(next_one, waiting)
             if waiting.called.done():

@@ -155,12 +155,14 @@ class EngineSettings(SettingsBlock):
             raise ValueError(f"Azure OpenAI does not serve {', '.join(sorted(self.endpoints & _NOT_ON_AZURE))}")
         return self
 
-    @property
-    def scale_places(self) -> int:
-        """Places kept for Scale Tier traffic. A preemptive engine needs none: it interrupts other requests for it."""
+    def scale_places(self, places: int) -> int:
+        """Of a process's places, those kept for Scale Tier traffic; never all of them.
+
+        A preemptive engine needs none: it interrupts other requests for it.
+        """
         if self.preemptive:
             return 0
-        return min(self.max_concurrency - 1, max(1, int(self.max_concurrency * self.scale_share)))
+        return max(0, min(places - 1, max(1, int(places * self.scale_share))))
 
     @property
     def refused_parameters(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from domicile.settings.content import CustomerServices, KeySettings, StorageSett
 from domicile.settings.database import DatabaseSettings
 from domicile.settings.engines import EngineSettings, group_problems
 from domicile.settings.fetch_hosts import FetchHost
+from domicile.settings.limit_store import LimitStoreSettings
 from domicile.settings.listener import Listener
 from domicile.settings.paths import ConfigPath
 from domicile.settings.spend_alerts import SpendAlertSettings
@@ -58,6 +59,8 @@ class LimitSettings(SettingsBlock):
     """Files that one project may store. Beyond it: 413 `storage_quota_exceeded`."""
     project_storage_gib: Annotated[int, Field(ge=1, le=1_048_576)] = 100
     """GiB of files that one project may store. Beyond it: 413 `storage_quota_exceeded`."""
+    store: LimitStoreSettings | None = None
+    """Where the region's processes count rate limits together. None: each process allows its share of them."""
 
 
 class BatchSettings(SettingsBlock):
@@ -113,6 +116,12 @@ class RegionSettings(SettingsBlock):
         if self.database.country is not None and self.database.country not in allowed:
             raise ValueError(
                 f"the database stands in {self.database.country}, which is not one of the countries of region "
+                f"'{self.code}': {', '.join(sorted(allowed))}"
+            )
+        limits = self.limits.store
+        if limits is not None and limits.country is not None and limits.country not in allowed:
+            raise ValueError(
+                f"the store of rate limits stands in {limits.country}, which is not one of the countries of region "
                 f"'{self.code}': {', '.join(sorted(allowed))}"
             )
         stores = () if self.storage.country is None else (self.storage.country,)

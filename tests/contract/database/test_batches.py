@@ -383,6 +383,63 @@ async def test_a_validation_that_was_left_begins_again(late: Workshop) -> None:
     assert (found.model, found.total) == ("gpt-4o-2024-08-06", 30)
 
 
+async def test_the_tokens_of_batches_that_have_not_ended_are_limited(shop: Workshop) -> None:
+    """About 12 tokens a line."""
+    shop.queue_tokens_max = 500
+    worker = shop.worker(shop.runner())
+    first = await shop.batch(lines(30))
+    assert await worker._work.validate_one()
+    other = await shop.batch(lines(30), project_id=OTHER)
+    beyond = await shop.batch(lines(30))
+    assert await worker._work.validate_one()
+    assert await worker._work.validate_one()
+    found = [await shop.now(each) for each in (first, other, beyond)]
+    assert [each.status.value for each in found] == ["in_progress", "in_progress", "failed"]
+    sealed = found[2].errors
+    assert sealed is not None
+    (error,) = (await shop.texts.open_errors(PROJECT, beyond.batch_id, sealed)).data
+    assert (error.code, error.line) == ("token_limit_exceeded", None)
+    assert error.message == (
+        "Enqueued token limit reached for gpt-4o-2024-08-06 in your project. Limit: 500 enqueued tokens. "
+        "Please try again once some in_progress batches have been completed."
+    )
+    async with shop.working(shop.runner()):
+        assert (await shop.ended(first)).status is BatchStatus.COMPLETED
+        again = await shop.ended(await shop.batch(lines(30)))
+        assert again.status is BatchStatus.COMPLETED
+        alone = await shop.ended(await shop.batch(lines(70)))
+    assert alone.errors is not None
+    (error,) = (await shop.texts.open_errors(PROJECT, alone.batch_id, alone.errors)).data
+    assert error.message.endswith("split it.")
+
+
+@pytest.mark.parametrize("ending", ["cancelled", "expired"])
+async def test_a_batch_that_is_cancelled_or_expires_gives_its_tokens_back(shop: Workshop, ending: str) -> None:
+    shop.queue_tokens_max = 500
+    held, hold = await shop.batch(lines(30)), asyncio.Event()
+    async with shop.working(shop.runner(hold=hold), lines_at_once=1):
+        await until_status(shop, held, BatchStatus.IN_PROGRESS)
+        assert (await shop.ended(await shop.batch(lines(30)))).status is BatchStatus.FAILED
+        if ending == "cancelled":
+            await shop.rows.cancel(PROJECT, held.batch_id)
+        else:
+            async with shop.database.transaction() as connection:
+                over = update(batch_table).where(batch_table.c.batch_id == held.batch_id).values(expires_at_ms=1)
+                await connection.execute(over)
+        async with asyncio.timeout(60):
+            while (await shop.now(held)).ending is None:
+                await asyncio.sleep(0.02)
+        hold.set()
+        assert (await shop.ended(held)).status.value == ending
+        assert (await shop.ended(await shop.batch(lines(30)))).status is BatchStatus.COMPLETED
+
+
+async def until_status(shop: Workshop, batch: Batch, status: BatchStatus) -> None:
+    async with asyncio.timeout(60):
+        while (await shop.now(batch)).status is not status:
+            await asyncio.sleep(0.02)
+
+
 async def test_of_two_that_finalize_one_ends_the_batch(late: Workshop) -> None:
     batch = await late.batch(lines(25))
     assert await late.worker(late.runner())._work.validate_one()

@@ -217,6 +217,19 @@ async def test_a_writer_that_was_only_slow_is_open_again_and_can_be_missed_again
     assert await repository.heartbeat(SECOND, NOW_MS) == 0
 
 
+async def test_the_processes_of_a_region_see_each_other(databases: Open, postgresql: PostgresServer) -> None:
+    database = await databases("metering", postgresql.database())
+    repository = MeteringRepository(database)
+    for writer in (FIRST, SECOND, THIRD):
+        await repository.open_writer(writer, NOW_MS)
+    assert await repository.live_writers() == 3
+    await repository.close_writer(THIRD, NOW_MS)
+    assert await repository.live_writers() == 2
+    # Killed: nobody has closed it yet.
+    await silence(database, FIRST)
+    assert await repository.live_writers() == 1
+
+
 async def test_the_meter_shows_life_and_tells_of_the_gap(databases: Open, postgresql: PostgresServer) -> None:
     database = await databases("metering", postgresql.database())
     await MeteringRepository(database).open_writer(FIRST, NOW_MS)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from domicile.settings.database import DatabaseSettings
 from domicile.settings.installation import ControlSettings, Installation, RegionSettings
+from domicile.settings.limit_store import LimitStoreSettings
 from domicile.settings.listener import Listener
 from domicile.settings.load import check_installation
 from domicile.settings.moved import MOVED
@@ -43,6 +44,7 @@ def test_the_example_is_a_configuration(tmp_path: Path) -> None:
         ("The file", Installation),
         ("`[control]`", ControlSettings),
         ("`[[regions]]`", RegionSettings),
+        ("The store of rate limits", LimitStoreSettings),
         ("A listener", Listener),
         ("A database", DatabaseSettings),
     ],

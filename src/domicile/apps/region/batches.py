@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domicile.apps.region.content import Content
 from domicile.apps.region.foundation import Foundation
+from domicile.catalogue.endpoints import Endpoint
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.inference.lifecycle import Inference
 from domicile.data_plane.jobs.batch_files import BatchFiles
@@ -49,10 +50,15 @@ def build_batches(
     files = BatchFiles(database, objects, content.keys, clock)
     rows, texts, find_model = BatchRows(database, objects, clock), SealedTexts(content.keys), batch_models(policy)
     callers = BatchCallers(base.settings.code, base.snapshots, blocks)
+
+    def tokens_max(project_id: str, model: str) -> int | None:
+        return callers.tokens_max(project_id, policy.eligible_model(Endpoint.BATCHES, model))
+
+    leases = BatchLeases(database, objects, files, clock)
     worker = Worker(
         queue=ChunkQueue(database, objects, clock),
         rows=rows,
-        work=BatchWork(BatchLeases(database, objects, files, clock), objects, texts, find_model, pace, observer),
+        work=BatchWork(leases, objects, texts, find_model, pace, observer, tokens_max),
         objects=objects,
         runner=InferenceLines(inference, callers, find_model),
         ledger=MeteredUsage(meter),

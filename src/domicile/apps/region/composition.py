@@ -77,6 +77,7 @@ async def compose_region(
         path.content.uploads.run,
         path.content.objects.run,
         path.content.keys.run,
+        *path.limits.background,
         *((path.batches.worker.run,) if runs_batches else ()),
         *((waits.run,) if storage.region.is_shared else ()),
     )

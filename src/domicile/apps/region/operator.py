@@ -10,6 +10,7 @@ from domicile.apps.listeners import BoundListener
 from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.request_path import RequestPath
 from domicile.data_plane.clock import RegionClock
+from domicile.data_plane.limits.shared_quotas import SharedQuotas
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.operator.app import OperatorEndpoints, build_operator_application
 from domicile.data_plane.operator.blocks import BlockEndpoints
@@ -42,6 +43,7 @@ class _ReplicaParts(TypedDict):
     meter: Meter
     metering: Database
     clock: RegionClock
+    limits: SharedQuotas | None
 
 
 class RegionOperator:
@@ -65,6 +67,7 @@ class RegionOperator:
             "meter": path.meter,
             "metering": base.storage.metering,
             "clock": base.clock,
+            "limits": path.limits.shared,
         }
         self.endpoints = OperatorEndpoints(
             health=HealthDetail(region=self._settings.code, replica=replica, **parts),

@@ -10,6 +10,7 @@ from domicile.apps.region.content import Content, open_content
 from domicile.apps.region.engines import Engines, open_engines
 from domicile.apps.region.foundation import Foundation
 from domicile.apps.region.inference import build_inference, open_inspector
+from domicile.apps.region.limits import CountedLimits, open_limits
 from domicile.apps.region.metering import open_meter
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.http.app import RegionEndpoints
@@ -21,7 +22,6 @@ from domicile.data_plane.inspection.inspector import Inspector
 from domicile.data_plane.jobs.line_meter import LineMeter
 from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.limits.entitlements import EntitledModels
-from domicile.data_plane.limits.quotas import LocalQuotas
 from domicile.data_plane.limits.rate_limiter import RateLimiter, rate_limits_of
 from domicile.data_plane.limits.reservation import Unlimited
 from domicile.data_plane.limits.scale_tier import ScaleTier
@@ -44,6 +44,7 @@ class RequestPath:
     content: Content
     batches: Batches
     spending: SpendingLedger
+    limits: CountedLimits
 
 
 async def build_request_path(
@@ -77,8 +78,9 @@ async def build_request_path(
         is_live=authenticator.serves,
         outside_key=content.keys.outside_key,
     )
+    limits = await open_limits(base, stack)
     entitled = EntitledModels(base.snapshots, clock)
-    engines = open_engines(settings.engines, base.egress, stack, entitled=entitled.include_any)
+    engines = open_engines(settings.engines, base.egress, limits.places, stack, entitled=entitled.include_any)
     policy = ResidencyPolicy.for_region(settings, base.catalogue)
     build = partial(
         build_inference,
@@ -89,9 +91,8 @@ async def build_request_path(
         inspector=inspector or open_inspector(settings, stack),
         preparations=preparations,
     )
-    quotas = LocalQuotas()
-    limits = RateLimiter(rate_limits_of, quotas, ScaleTier(quotas, clock))
-    inference = build(meter=meter, limits=SpendingLimits(limits, gate))
+    rate_limiter = RateLimiter(rate_limits_of, limits.quotas, ScaleTier(limits.quotas, clock))
+    inference = build(meter=meter, limits=SpendingLimits(rate_limiter, gate))
     batches = build_batches(
         base,
         content=content,
@@ -114,4 +115,4 @@ async def build_request_path(
         batches=batches.service,
         region=settings.code,
     )
-    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches, spending)
+    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches, spending, limits)

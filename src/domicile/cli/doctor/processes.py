@@ -149,6 +149,8 @@ def _check_region(region: RegionSettings) -> Iterator[Finding]:
     yield _check_correction(region.code, answer.member("clock"))
     yield _check_snapshot(region.code, answer.member("snapshot"))
     yield _check_outbox(region.code, answer.member("outbox"))
+    if region.limits.store is not None:
+        yield _check_limit_store(region.code, answer.member("limit_store"))
 
 
 def _check_correction(code: str, clock: Any) -> Finding:
@@ -173,6 +175,19 @@ def _check_snapshot(code: str, snapshot: Any) -> Finding:
     if age >= SNAPSHOT_WARN_S:
         return warn(code, "snapshot", found, "It does not reach the control plane, so it gets no revocations.")
     return ok(code, "snapshot", found)
+
+
+def _check_limit_store(code: str, store: Any) -> Finding:
+    if not store:
+        return warn(code, "limit store", "the region does not use it", "Restart it: the configuration names one.")
+    if not store["reachable"]:
+        return fail(
+            code,
+            "limit store",
+            f"away for {store['away_seconds']} s",
+            "Each process allows its share of every rate limit: start the store, or open the network path to it.",
+        )
+    return ok(code, "limit store", "answers")
 
 
 def _check_outbox(code: str, outbox: Any) -> Finding:

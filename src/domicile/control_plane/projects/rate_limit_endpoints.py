@@ -25,6 +25,7 @@ _NAMES = {
     "max_images_per_1_minute": "images_per_minute",
     "max_audio_megabytes_per_1_minute": "audio_megabytes_per_minute",
     "max_requests_per_1_day": "requests_per_day",
+    "batch_1_day_max_input_tokens": "batch_queue_tokens",
 }
 """OpenAI's names of the limits, and ours."""
 
@@ -68,10 +69,6 @@ class RateLimitEndpoints:
     async def modify(self, administrator: Administrator, request: Request) -> Response:
         """Lowers limits of one model, or raises them again up to the catalogue's."""
         body = await read_json(request, _Modify, limit_bytes=BODY_LIMIT)
-        if body.batch_1_day_max_input_tokens is not None:
-            raise errors.unsupported_parameter(
-                "batch_1_day_max_input_tokens", "Batches are limited by their number, not by their tokens."
-            )
         values = {ours: getattr(body, theirs) for theirs, ours in _NAMES.items() if getattr(body, theirs) is not None}
         project_id, rate_limit_id = request.path_params["project_id"], request.path_params["rate_limit_id"]
         try:

@@ -203,6 +203,8 @@ class Publisher:
                     directory=self._directory,
                     shards=shards.references(schema),
                     prices=self._prices if schema == SNAPSHOT_SCHEMA else (),
+                    # It changes only when a snapshot is signed for another reason, and that is often enough.
+                    replicas=0 if schema == SCHEMA_2 else self._feeds[code].in_contact,
                 ),
                 signer.certificate,
             )

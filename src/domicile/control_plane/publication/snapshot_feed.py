@@ -116,6 +116,11 @@ class SnapshotFeed:
         self._contacts = {name: contact for name, contact in self._contacts.items() if contact.age_s < REMEMBERED_S}
         return dict(self._contacts)
 
+    @property
+    def in_contact(self) -> int:
+        """The number of replicas in contact."""
+        return sum(contact.age_s < IN_CONTACT_S for contact in self._contacts.values())
+
     async def newer(self, held: Version, patience_s: float) -> Publication | None:
         """The current publication, as soon as it is newer than `held`. None after `patience_s`, or when the feed closes."""
         try:

@@ -30,6 +30,10 @@ _CHUNKS_AT_ONCE = 100
 _FINAL_OF = {None: BatchStatus.COMPLETED, Ending.CANCELLED: BatchStatus.CANCELLED, Ending.EXPIRED: BatchStatus.EXPIRED}
 
 
+class TooManyTokensError(Exception):
+    """The batches of the project and model that have not ended would hold more tokens than their limit."""
+
+
 class FencedError(Exception):
     """Another worker has claimed the same work since, or it is gone: nothing was changed."""
 
@@ -89,15 +93,24 @@ class BatchLeases:
         async with self._database.appending() as connection:
             await self._change(connection, claimed, lease_until_ms=self._now() + delay_ms, put_off=put_off)
 
-    async def validated(self, claimed: Batch, model: str, chunks: Sequence[ChunkPlan]) -> None:
-        """Begin the batch: its chunks are queued in the same transaction. Those of an ended batch are skipped."""
+    async def validated(
+        self, claimed: Batch, model: str, chunks: Sequence[ChunkPlan], *, tokens: int = 0, tokens_max: int | None = None
+    ) -> None:
+        """Begin the batch: its chunks are queued in the same transaction. Those of an ended batch are skipped.
+
+        `tokens`: of its input. Raises `TooManyTokensError` when the project's batches of the model that have not ended would
+        hold more than `tokens_max`.
+        """
         async with self._database.transaction() as connection:
             is_open = batch.c.ending.is_(None)
+            if tokens_max is not None and tokens + await self._queued_tokens(connection, claimed, model) > tokens_max:
+                raise TooManyTokensError
             begun = await self._change(
                 connection,
                 claimed,
                 model=model,
                 total=sum(chunk.lines for chunk in chunks),
+                queued_tokens=tokens,
                 lease_until_ms=0,
                 status=case((batch.c.status == BatchStatus.CANCELLING.value, batch.c.status), else_="in_progress"),
                 in_progress_at_ms=case((is_open, self._now())),
@@ -169,6 +182,16 @@ class BatchLeases:
             await self._objects.release(connection, claimed.input_object_ids)
             await connection.execute(delete(batch_chunk).where(mine))
         return status
+
+    async def _queued_tokens(self, connection: AsyncConnection, claimed: Batch, model: str) -> int:
+        """Of the project's other batches of the model that have not ended."""
+        query = select(func.coalesce(func.sum(batch.c.queued_tokens), 0)).where(
+            batch.c.project_id == claimed.project_id,
+            batch.c.model == model,
+            batch.c.status.in_(_BEFORE_END),
+            batch.c.batch_id != claimed.batch_id,
+        )
+        return int((await connection.execute(query)).scalar_one())
 
     async def _claim(self, ready: ColumnElement[bool], **values: Any) -> Batch | None:
         free = ready & (batch.c.lease_until_ms <= self._now())

@@ -1,19 +1,19 @@
 """The work on a batch as a whole: one worker validates it, and at its end one worker finalizes it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from domicile.data_plane.jobs.batch import ATTEMPTS_MAX, Batch, BatchStatus
-from domicile.data_plane.jobs.batch_leases import BatchLeases, BatchOutput, FencedError
+from domicile.data_plane.jobs.batch_leases import BatchLeases, BatchOutput, FencedError, TooManyTokensError
 from domicile.data_plane.jobs.finalisation import drop_output, write_output
 from domicile.data_plane.jobs.observer import JobObserver
 from domicile.data_plane.jobs.pace import Pace
 from domicile.data_plane.jobs.sealed_texts import SealedTexts
-from domicile.data_plane.jobs.validation import FindModel, InputInvalidError, validate
+from domicile.data_plane.jobs.validation import FindModel, InputInvalidError, ValidInput, validate
 from domicile.data_plane.storage.key_store import ProjectDestroyedError
 from domicile.data_plane.storage.object_store import ObjectMissingError
 from domicile.data_plane.storage.objects import Objects
@@ -31,6 +31,10 @@ _UNCHECKED = BatchError(
 )
 
 
+TokensMax = Callable[[str, str], int | None]
+"""The tokens that the batches of a project and model may hold together until they end. None: no limit."""
+
+
 class BatchWork:
     """Claims one batch at a time. Its methods raise the database's errors of claiming only."""
 
@@ -42,6 +46,7 @@ class BatchWork:
         find_model: FindModel,
         pace: Pace,
         observer: JobObserver,
+        tokens_max: TokensMax,
     ) -> None:
         self._leases = leases
         self._objects = objects
@@ -49,6 +54,7 @@ class BatchWork:
         self._find_model = find_model
         self._pace = pace
         self._observer = observer
+        self._tokens_max = tokens_max
 
     async def validate_one(self) -> bool:
         """Validate the next batch. False where none waits."""
@@ -72,13 +78,21 @@ class BatchWork:
             await self._fail(claimed, _UNCHECKED)
             return
         try:
-            model, chunks = await validate(claimed, self._objects, self._find_model)
+            found = await validate(claimed, self._objects, self._find_model)
         except InputInvalidError as invalid:
             await self._fail(claimed, *invalid.found)
         except (ObjectMissingError, DamagedObjectError):
             await self._fail(claimed, _UNREADABLE)
         else:
-            await self._leases.validated(claimed, model, chunks)
+            await self._begin(claimed, found)
+
+    async def _begin(self, claimed: Batch, found: ValidInput) -> None:
+        # The lines of a batch that is cancelled meanwhile only go into its error file.
+        limit = self._tokens_max(claimed.project_id, found.model) if claimed.ending is None else None
+        try:
+            await self._leases.validated(claimed, found.model, found.chunks, tokens=found.tokens, tokens_max=limit)
+        except TooManyTokensError:
+            await self._fail(claimed, _too_many_tokens(found, limit or 0))
 
     async def _fail(self, claimed: Batch, *errors: BatchError) -> None:
         sealed = await self._texts.seal_errors(claimed.project_id, claimed.batch_id, BatchErrors(errors))
@@ -139,3 +153,12 @@ class BatchWork:
                 return
             except SQLAlchemyError as error:
                 log.warning("lease_not_renewed", batch=claimed.batch_id, type=type(error).__name__)
+
+
+def _too_many_tokens(found: ValidInput, limit: int) -> BatchError:
+    """OpenAI's words, which clients look for. A batch that alone is too large would fail again."""
+    reached = f"Enqueued token limit reached for {found.model} in your project. Limit: {limit:,} enqueued tokens."
+    advice = "Please try again once some in_progress batches have been completed."
+    if found.tokens > limit:
+        advice = f"This batch alone has {found.tokens:,}: split it."
+    return BatchError("token_limit_exceeded", f"{reached} {advice}", None, None)

@@ -1,5 +1,7 @@
 """The caller of a batch's line: its project as the snapshot in force has it. No key: a key that is revoked ends no batch."""
 
+from domicile.boundary.rate_limits import effective_rate_limits
+from domicile.catalogue.catalogue import ModelEntry
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.jobs.line import NotNowError
 from domicile.data_plane.policy.caller import Caller
@@ -30,3 +32,10 @@ class BatchCallers:
         """Whether the snapshot in force lacks the project. False without a snapshot: nobody can know then."""
         table = self._snapshots.table
         return table is not None and project_id not in table.projects
+
+    def tokens_max(self, project_id: str, model: ModelEntry) -> int | None:
+        """The tokens that the project's batches of the model may hold together until they end. None: no limit."""
+        table = self._snapshots.table
+        project = None if table is None else table.projects.get(project_id)
+        own = () if project is None else project.rate_limits
+        return effective_rate_limits(own, model.name, model.rate_limits).batch_queue_tokens

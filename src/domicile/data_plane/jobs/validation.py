@@ -4,13 +4,15 @@ The codes of errors are those of OpenAI's and Azure's batches where they are kno
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
 
 from domicile.catalogue.endpoints import Endpoint
+from domicile.data_plane.inference.adapter import estimated_tokens
 from domicile.data_plane.jobs.batch import Batch, ChunkPlan
 from domicile.data_plane.jobs.input_content import read_input
 from domicile.data_plane.jobs.input_lines import InputLine, LineSplitter
@@ -36,6 +38,16 @@ FindModel = Callable[[Endpoint, str], ModelName]
 """The snapshot of a name, if the region runs it in batches of the endpoint. Raises `DomicileError` otherwise."""
 
 
+@dataclass(frozen=True, slots=True)
+class ValidInput:
+    """What a batch runs."""
+
+    model: ModelName
+    chunks: tuple[ChunkPlan, ...]
+    tokens: int
+    """Of all inputs, estimated as for interactive requests."""
+
+
 class InputInvalidError(Exception):
     """The input is broken."""
 
@@ -58,6 +70,7 @@ class InputValidator:
         self._chunks: list[ChunkPlan] = []
         self._lines = 0
         self._inputs = 0
+        self._tokens = 0
 
     @property
     def has_seen_enough(self) -> bool:
@@ -71,8 +84,8 @@ class InputValidator:
                 return
             self._line(line)
 
-    def end(self) -> tuple[ModelName, tuple[ChunkPlan, ...]]:
-        """The model of all lines, and the chunks. Raises `InputInvalidError`."""
+    def end(self) -> ValidInput:
+        """What the batch runs. Raises `InputInvalidError`."""
         if not self.has_seen_enough:
             for line in self._splitter.end():
                 self._line(line)
@@ -80,7 +93,7 @@ class InputValidator:
             self._add(None, _problem("empty_file", "The input file has no requests."))
         if self._errors or self._model is None:
             raise InputInvalidError(tuple(self._errors[:ERRORS_MAX]))
-        return self._model, tuple(self._chunks)
+        return ValidInput(self._model, tuple(self._chunks), self._tokens)
 
     def _line(self, line: InputLine) -> None:
         self._lines += 1
@@ -114,6 +127,7 @@ class InputValidator:
             raise _problem("url_mismatch", message, "url")
         self._check_model(body or {})
         self._count_inputs(body or {})
+        self._tokens += estimated_tokens(len(msgspec.json.encode(body)) - _media_bytes(body or {}))
 
     def _check_id(self, custom_id: str) -> None:
         digest = hashlib.blake2b(custom_id.encode("utf-8"), digest_size=16).digest()
@@ -170,8 +184,8 @@ class InputValidator:
         self._errors.append(BatchError(error.code or "invalid_request", error.message, error.param, line))
 
 
-async def validate(batch: Batch, objects: Objects, find_model: FindModel) -> tuple[ModelName, tuple[ChunkPlan, ...]]:
-    """The model and the chunks of a batch. Raises `InputInvalidError`, and the errors of `Objects.read`."""
+async def validate(batch: Batch, objects: Objects, find_model: FindModel) -> ValidInput:
+    """What the batch runs. Raises `InputInvalidError`, and the errors of `Objects.read`."""
     validator = InputValidator(batch.endpoint, find_model)
     size = sum(part.size_bytes for part in batch.input)
     async with aclosing(read_input(objects, batch, 0, size)) as pieces:
@@ -180,6 +194,23 @@ async def validate(batch: Batch, objects: Objects, find_model: FindModel) -> tup
             if validator.has_seen_enough:
                 break
     return validator.end()
+
+
+def _media_bytes(body: dict[str, object]) -> int:
+    """The bytes of images and recordings in chat messages: only an engine can count their tokens."""
+    found = 0
+    for message in _objects(body.get("messages")):
+        for part in _objects(message.get("content")):
+            for name, member in (("image_url", "url"), ("input_audio", "data")):
+                media = part.get(name)
+                value = media.get(member) if isinstance(media, dict) else None
+                found += len(value) if isinstance(value, str) else 0
+    return found
+
+
+def _objects(value: object) -> Iterator[dict[str, object]]:
+    if isinstance(value, list):
+        yield from (each for each in value if isinstance(each, dict))
 
 
 def _parsed(text: bytes) -> object:

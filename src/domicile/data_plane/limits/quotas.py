@@ -80,23 +80,20 @@ class Quotas(Protocol):
 
 
 class LocalQuotas:
-    """The `Quotas` of one process, in its memory. `take` and `give_back` never wait."""
+    """The `Quotas` of one process, in its memory: all of each limit, or a share. `take` and `give_back` never wait."""
 
-    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
-        """`now_s`: a monotonic clock, in seconds."""
+    def __init__(
+        self, now_s: Callable[[], float] = time.monotonic, fraction: Callable[[], float] = lambda: 1.0
+    ) -> None:
+        """`now_s`: a monotonic clock, in seconds. `fraction`: of each limit, that this process may use now."""
         self._now_s = now_s
+        self._fraction = fraction
         self._held: OrderedDict[Owner, _Held] = OrderedDict()
 
     async def take(self, owner: Owner, limits: tuple[Limit, ...], amounts: tuple[int, ...]) -> Answer:
         """See `Quotas`."""
         now_s = self._now_s()
-        buckets = self._of(owner, limits, now_s)
-        for kind, bucket in buckets.items():
-            if amounts[kind] > max(0.0, bucket.left(now_s)):
-                return Answer(_standings(buckets, now_s), Refusal(kind, bucket.wait_s(amounts[kind], now_s)))
-        for kind, bucket in buckets.items():
-            bucket.take(amounts[kind])
-        return Answer(_standings(buckets, now_s))
+        return take_from(self._of(owner, limits, now_s), amounts, now_s)
 
     async def give_back(self, owner: Owner, limits: tuple[Limit, ...], kind: Kind, amount: int) -> None:
         """See `Quotas`."""
@@ -107,14 +104,14 @@ class LocalQuotas:
             bucket.take(-amount)
 
     def _of(self, owner: Owner, limits: tuple[Limit, ...], now_s: float) -> dict[Kind, Bucket]:
-        held = self._held.get(owner)
+        held, fraction = self._held.get(owner), self._fraction()
         if held is None:
-            held = self._held[owner] = _Held(limits, now_s)
+            held = self._held[owner] = _Held(limits, now_s, fraction)
             self._forget_idle(now_s)
             return held.buckets
         self._held.move_to_end(owner)
-        if held.limits is not limits and held.limits != limits:
-            held.change(limits, now_s)
+        if held.fraction != fraction or (held.limits is not limits and held.limits != limits):
+            held.change(limits, now_s, fraction)
         return held.buckets
 
     def _forget_idle(self, now_s: float) -> None:
@@ -128,27 +125,42 @@ class LocalQuotas:
 class _Held:
     """The buckets of one owner, under the limits that were in force when it last asked."""
 
-    __slots__ = ("buckets", "limits")
+    __slots__ = ("buckets", "fraction", "limits")
 
-    def __init__(self, limits: tuple[Limit, ...], now_s: float) -> None:
+    def __init__(self, limits: tuple[Limit, ...], now_s: float, fraction: float) -> None:
         self.buckets: dict[Kind, Bucket] = {}
-        self.change(limits, now_s)
+        self.change(limits, now_s, fraction)
 
-    def change(self, limits: tuple[Limit, ...], now_s: float) -> None:
-        """Other limits from now on. What was taken stays taken."""
-        self.limits = limits
+    def change(self, limits: tuple[Limit, ...], now_s: float, fraction: float) -> None:
+        """Other limits, or another share of them, from now on. What was taken stays taken."""
+        self.limits, self.fraction = limits, fraction
         before, self.buckets = self.buckets, {}
         for limit in limits:
             bucket = before.get(limit.kind)
             if bucket is None:
-                bucket = Bucket(limit.limit, limit.window_s, now_s)
+                bucket = Bucket(limit.limit, limit.window_s, now_s, fraction)
             else:
-                bucket.change(limit.limit, now_s)
+                bucket.change(limit.limit, now_s, fraction)
             self.buckets[limit.kind] = bucket
 
     def is_idle(self, now_s: float) -> bool:
         """Whether all of it is left, as if it had never asked."""
-        return all(bucket.left(now_s) >= bucket.limit for bucket in self.buckets.values())
+        return all(bucket.left(now_s) >= bucket.share for bucket in self.buckets.values())
+
+
+def take_from(buckets: dict[Kind, Bucket], amounts: tuple[int, ...], now_s: float) -> Answer:
+    """Take all amounts from the buckets, or nothing. A limit of which nothing is asked refuses nothing."""
+    for kind, bucket in buckets.items():
+        amount = amounts[kind]
+        if amount and not bucket.has(amount, now_s):
+            return Answer(_standings(buckets, now_s), Refusal(kind, bucket.wait_s(amount, now_s)))
+    standings = {}
+    for kind, bucket in buckets.items():
+        amount = amounts[kind]
+        left = bucket.take(amount) if amount else bucket.left(now_s)
+        # What `reset_s` returns, without another look at the clock: this is most of what a reservation costs.
+        standings[kind] = Standing(bucket.limit, left, (bucket.share - left) * bucket.window_s / bucket.share)
+    return Answer(standings)
 
 
 def _standings(buckets: dict[Kind, Bucket], now_s: float) -> dict[Kind, Standing]:

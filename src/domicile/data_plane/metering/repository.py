@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Dialect, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Dialect, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domicile.boundary import protocol
@@ -80,6 +80,15 @@ class MeteringRepository:
         async with self._database.appending() as connection:
             # One statement: if several replicas run it at the same time, only one closes and reports a given writer.
             return (await connection.execute(self._close_gone(writer, now_ms))).rowcount
+
+    async def live_writers(self) -> int:
+        """The processes of the region that use the database now, this one too: those whose heartbeat is recent."""
+        alive: list[ColumnElement[bool]] = [metering_writer.c.closed_at_ms.is_(None)]
+        if self._database.is_shared:
+            alive.append(metering_writer.c.seen_at_ms >= self._database.time_ms(0) - SILENT_MS)
+        query = select(func.count()).select_from(metering_writer).where(*alive)
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).scalar_one()
 
     def _close_gone(self, writer: str, now_ms: int) -> Any:
         gone = [metering_writer.c.closed_at_ms.is_(None), metering_writer.c.writer != writer]

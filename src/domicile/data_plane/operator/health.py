@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domicile.data_plane.clock import RegionClock
+from domicile.data_plane.limits.shared_quotas import SharedQuotas
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_state
 from domicile.data_plane.routing import Router
@@ -29,7 +30,9 @@ class HealthDetail:
         meter: Meter,
         metering: Database,
         clock: RegionClock,
+        limits: SharedQuotas | None,
     ) -> None:
+        """`limits`: those that are counted in a store."""
         self._region = region
         self._replica = replica
         self._snapshots = snapshots
@@ -37,10 +40,14 @@ class HealthDetail:
         self._meter = meter
         self._metering = metering
         self._clock = clock
+        self._limits = limits
         self._started = time.monotonic()
 
     async def show(self, _request: Request) -> Response:
-        """Answer with the state as one object. `snapshot` is null before the first one, `outbox` without the database."""
+        """Answer with the state as one object.
+
+        `snapshot` is null before the first one, `outbox` without the database, `limit_store` where none is configured.
+        """
         outbox = await read_outbox_state(self._metering)
         now_ms = self._clock.now_ms()
         return json_response(
@@ -54,6 +61,7 @@ class HealthDetail:
                 "snapshot": self._snapshot(now_ms),
                 "outbox": _outbox(outbox, now_ms),
                 "metering": {"backlog": self._meter.backlog},
+                "limit_store": _limit_store(self._limits),
                 "engines": [
                     {
                         "name": engine.name,
@@ -80,6 +88,13 @@ class HealthDetail:
             "issued_at": seconds(table.issued_at_ms),
             "age_seconds": max(0, seconds(now_ms - table.issued_at_ms)),
         }
+
+
+def _limit_store(limits: SharedQuotas | None) -> dict[str, Any] | None:
+    if limits is None:
+        return None
+    away_s = limits.away_s
+    return {"reachable": away_s is None, "away_seconds": 0 if away_s is None else round(away_s)}
 
 
 def _outbox(outbox: OutboxState | None, now_ms: int) -> dict[str, Any] | None:

@@ -11,10 +11,12 @@ from starlette.responses import Response
 from domicile.boundary.audit import RegionEventType
 from domicile.data_plane.clock import RegionClock
 from domicile.data_plane.jobs.queue_state import read_queue_state
+from domicile.data_plane.limits.shared_quotas import SharedQuotas
 from domicile.data_plane.metering.entry import LedgerEntry
 from domicile.data_plane.metering.meter import Meter
 from domicile.data_plane.metering.outbox_state import OutboxState, read_outbox_state
 from domicile.data_plane.operator.job_metrics import JobMetrics
+from domicile.data_plane.operator.limit_metrics import LimitStoreMetrics
 from domicile.data_plane.routing import Router
 from domicile.data_plane.snapshot.table import CurrentSnapshot
 from domicile.persistence.database import Database
@@ -94,8 +96,9 @@ class Metrics:
         clock: RegionClock,
         jobs: JobMetrics,
         queue: Database,
+        limits: SharedQuotas | None,
     ) -> None:
-        """`queue`: the database in which the region's jobs are."""
+        """`queue`: the database in which the region's jobs are. `limits`: those that are counted in a store."""
         self._registry = registry
         self._jobs = jobs
         self._queue = queue
@@ -108,6 +111,7 @@ class Metrics:
         self._engine_circuit = _engine_gauge(registry, "circuit_open", "Whether the engine's circuit breaker is open.")
         self._engine_running = _engine_gauge(registry, "running_requests", "Requests of this process that it works on.")
         self._engine_waiting = _engine_gauge(registry, "waiting_requests", "Requests of this process in its queue.")
+        self._engine_places = _engine_gauge(registry, "places", "Places that this process may use there now.")
         self._engine_batch_places = _engine_gauge(
             registry, "batch_places", "Places that lines of batches may hold there now, in this process."
         )
@@ -126,6 +130,8 @@ class Metrics:
             registry, "clock_correction_seconds", "Seconds added to the machine's clock; 0 while it is right."
         )
         self._backlog = _gauge(registry, "metering_backlog_entries", "Ledger entries not yet on disk.")
+        if limits is not None:
+            LimitStoreMetrics(registry, limits)
 
     async def show(self, _request: Request) -> Response:
         """Answer with all metrics."""
@@ -151,6 +157,7 @@ class Metrics:
                 (self._engine_circuit, engine.circuit_open),
                 (self._engine_running, engine.running),
                 (self._engine_waiting, engine.waiting),
+                (self._engine_places, engine.places),
                 (self._engine_batch_places, engine.batch_places),
             ):
                 gauge.labels(engine.name, engine.country).set(value)

@@ -32,6 +32,8 @@ class SnapshotTable:
     """The control plane's. Empty from one that reads schema 2 only, and so knows no spending limit."""
     entitlements: MappingProxyType[str, tuple[Entitlement, ...]]
     """Those of the projects that have any, also such as are not in force."""
+    replicas: int = 0
+    """The processes of the region that were in contact with the control plane. 0: not known."""
 
     @classmethod
     def build(cls, manifest: Manifest, shards: Iterable[Shard]) -> "SnapshotTable":
@@ -53,6 +55,7 @@ class SnapshotTable:
                 issued_at_ms=manifest.issued_at_ms,
                 directory=_directory(manifest),
                 prices=prices,
+                replicas=manifest.replicas,
             )
         indexes = _Indexes(
             self.keys.copy(),
@@ -86,6 +89,7 @@ class SnapshotTable:
             MappingProxyType(indexes.external_storages),
             prices,
             MappingProxyType(indexes.entitlements),
+            manifest.replicas,
         )
 
 

@@ -33,6 +33,10 @@ async def test_the_official_client_lists_and_lowers_and_the_region_knows(platfor
     assert held.projects[project].rate_limits == (own,)
     (newest, *_) = await platform.audit()
     assert (newest["type"], newest["rate_limit.updated"]["id"]) == ("rate_limit.updated", RATE_LIMIT)
+    assert (before.batch_1_day_max_input_tokens, found["dall-e-3"].batch_1_day_max_input_tokens) == (5 * 10**9, None)
+    changed = await rate_limits.update_rate_limit(RATE_LIMIT, project_id=project, batch_1_day_max_input_tokens=7000)
+    assert changed.batch_1_day_max_input_tokens == 7000
+    assert (await region.current()).projects[project].rate_limits[0].batch_queue_tokens == 7000
     # Up again, to what the catalogue says.
     raised = await rate_limits.update_rate_limit(RATE_LIMIT, project_id=project, max_requests_per_1_minute=10_000)
     assert raised.max_requests_per_1_minute == 10_000
@@ -66,7 +70,7 @@ async def test_pages_of_rate_limits(platform: Platform) -> None:
         ({"max_requests_per_1_minute": 10_001}, "rate_limit_too_high", "max_requests_per_1_minute"),
         ({"max_requests_per_1_minute": 0}, "invalid_value", "max_requests_per_1_minute"),
         ({"max_tokens_per_1_minute": "many"}, "invalid_type", "max_tokens_per_1_minute"),
-        ({"batch_1_day_max_input_tokens": 5}, "unsupported_parameter", "batch_1_day_max_input_tokens"),
+        ({"batch_1_day_max_input_tokens": 2**36}, "rate_limit_too_high", "batch_1_day_max_input_tokens"),
         ({"max_requests": 5}, "unknown_parameter", "max_requests"),
     ],
 )

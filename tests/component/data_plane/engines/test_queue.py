@@ -270,8 +270,10 @@ async def test_places_are_kept_while_capacity_of_a_model_is_bought(members: dict
 
 
 async def test_nothing_is_kept_at_a_preemptive_engine_nor_of_a_single_place() -> None:
-    for members in ({"max_concurrency": 8, "preemptive": True}, {"max_concurrency": 1}):
-        assert engine_settings("one", **members).scale_places == 0
+    assert engine_settings("one", max_concurrency=8, preemptive=True).scale_places(8) == 0
+    settings = engine_settings("one", max_concurrency=8)
+    # Of the places of one process, which may be fewer than all.
+    assert [settings.scale_places(places) for places in (0, 1, 2, 4, 8)] == [0, 0, 1, 1, 2]
 
 
 class SteppedEngine:

@@ -155,6 +155,8 @@ class Workshop:
     queue: ChunkQueue
     leases: BatchLeases
     texts: SealedTexts
+    queue_tokens_max: int | None = None
+    """What the batches of a project may hold together until they end."""
 
     def runner(self, **members: Any) -> ScriptedLines:
         return ScriptedLines(self.folder / "calls", **members)
@@ -170,10 +172,11 @@ class Workshop:
         observer: JobObserver | None = None,
     ) -> Worker:
         observer = observer or JobObserver()
+        limit = self.queue_tokens_max
         return Worker(
             queue=self.queue,
             rows=self.rows,
-            work=BatchWork(self.leases, self.objects, self.texts, find_model, pace, observer),
+            work=BatchWork(self.leases, self.objects, self.texts, find_model, pace, observer, lambda *_: limit),
             objects=self.objects,
             runner=runner,
             ledger=ledger or MeteredUsage(self.meter),

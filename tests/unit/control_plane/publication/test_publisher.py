@@ -71,6 +71,20 @@ async def test_a_snapshot_is_renewed_without_any_change(database: Database, tmp_
     assert tuple(stored) == tested.version("us")
 
 
+async def test_a_snapshot_says_how_many_replicas_are_in_contact(database: Database, tmp_path: Path) -> None:
+    tested = publisher(database, tmp_path)
+    await tested.open()
+    for number in range(3):
+        assert await tested.newer("us", f"rep_{number:024}", SnapshotQuery(0, 0)) is not None
+    assert tested.version("us") == (1, 1), "a replica that is new makes no publication"
+    await tested.publish({"us": ()})
+    publication = await tested.newer("us", f"rep_{0:024}", SnapshotQuery(1, 1))
+    assert publication is not None
+    key = signing.public_key_bytes(tested.signer.key)
+    found = {schema: signing.open_manifest(key, signed).replicas for schema, signed in publication.manifests.items()}
+    assert found == {2: 0, 3: 3}
+
+
 async def test_a_failed_publication_is_made_up_for_by_the_renewal(database: Database, tmp_path: Path) -> None:
     tested = publisher(database, tmp_path)
     await tested.open()

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from domicile.boundary.rate_limits import ProjectRateLimit
+from domicile.boundary.snapshot import Shard, shard_index
+from domicile.catalogue.catalogue import load_catalogue
 from domicile.data_plane.blocks import Blocks
 from domicile.data_plane.jobs.caller import BatchCallers
 from domicile.data_plane.jobs.line import NotNowError
@@ -63,3 +66,16 @@ async def blocked(database: Database) -> Blocks:
     blocks = Blocks(database, SetClock())
     await blocks.add(PROJECT)
     return blocks
+
+
+def test_the_tokens_of_waiting_batches_are_the_lower_limit() -> None:
+    model = load_catalogue().find_model("gpt-4-0613")
+    assert model is not None
+    limit = model.rate_limits.batch_queue_tokens
+    assert limit is not None
+    own = project_record(rate_limits=(ProjectRateLimit(model.name, batch_queue_tokens=5),))
+    for project, expected in ((project_record(), limit), (own, 5)):
+        shard = Shard("eu", shard_index(PROJECT), (), (project,), ())
+        callers = BatchCallers("eu", current_snapshot(shard), no_blocks())
+        assert callers.tokens_max(PROJECT, model) == expected
+    assert BatchCallers("eu", CurrentSnapshot(), no_blocks()).tokens_max(PROJECT, model) == limit

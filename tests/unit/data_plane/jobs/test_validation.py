@@ -53,7 +53,7 @@ def a_line(number: int, endpoint: str = "/v1/chat/completions", **body: Any) -> 
 def validated(content: bytes, endpoint: Endpoint = Endpoint.CHAT_COMPLETIONS) -> tuple[ChunkPlan, ...]:
     validator = InputValidator(endpoint, lambda _endpoint, name: name)
     validator.feed(content)
-    return validator.end()[1]
+    return validator.end().chunks
 
 
 def codes(content: bytes, endpoint: Endpoint = Endpoint.CHAT_COMPLETIONS) -> list[tuple[str, int | None]]:
@@ -106,3 +106,24 @@ def test_the_inputs_of_embeddings_are_counted_over_all_lines(monkeypatch: pytest
 @pytest.mark.parametrize("line", [b'{"a":1,"a":2}', b'{"a":NaN}', b"\xff", b"{" * 70 + b"}" * 70, b"null x"])
 def test_the_rules_of_a_body_hold_for_a_line(line: bytes) -> None:
     assert codes(line + b"\n" + a_line(2)) == [("invalid_json_line", 1)]
+
+
+def tokens(*lines: bytes) -> int:
+    validator = InputValidator(Endpoint.CHAT_COMPLETIONS, lambda _endpoint, name: name)
+    validator.feed(b"".join(lines))
+    return validator.end().tokens
+
+
+def test_tokens_are_estimated_from_the_bodies_without_their_media() -> None:
+    bare = tokens(a_line(1, messages=[]))
+    assert 5 <= bare <= 10
+    assert tokens(a_line(1, messages=[]), a_line(2, messages=[])) == 2 * bare
+    text = {"role": "user", "content": "x" * 4000}
+    assert 1000 <= tokens(a_line(1, messages=[text])) - bare <= 1020
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 100_000}}
+    sound = {"type": "input_audio", "input_audio": {"data": "A" * 100_000, "format": "wav"}}
+    assert tokens(a_line(1, messages=[{"role": "user", "content": [image, sound]}])) - bare <= 60
+    # What has another shape is refused when the line runs.
+    odd: Any
+    for odd in ("text", [1], [{"content": [3]}], [{"content": [{"image_url": 3}]}], [{"content": [{"image_url": {}}]}]):
+        assert tokens(a_line(1, messages=odd)) >= bare
