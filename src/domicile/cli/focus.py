@@ -7,7 +7,14 @@ from typing import Any
 from domicile.cli.output import Object
 
 _PROVIDER = "Domicile"
-_UNITS = {"tokens": "Tokens", "characters": "Characters", "milliseconds": "Seconds", "images": "Images"}
+_UNITS = {
+    "tokens": ("Tokens", Decimal(1)),
+    "characters": ("Characters", Decimal(1)),
+    "milliseconds": ("Seconds", Decimal(1000)),
+    "images": ("Images", Decimal(1)),
+    "unit_milliseconds": ("Unit-Days", Decimal(86_400_000)),
+}
+"""FOCUS's names of the quantities' units, and how many of ours they are."""
 
 COLUMNS = (
     *(
@@ -33,7 +40,9 @@ def plain_amount(femtodollars: int) -> str:
 def focus_row(day: date, line: Object) -> list[str]:
     """One charge of one day. Null is an empty field."""
     amount = plain_amount(line["femtodollars"])
-    quantity = _quantity(line)
+    unit, scale = _UNITS[line["quantity_unit"]]
+    quantity = f"{(line['quantity'] / scale).quantize(Decimal('0.000001')).normalize():f}"
+    is_fixed = line["quantity_unit"] == "unit_milliseconds"
     month = day.replace(day=1)
     values: dict[str, Any] = {
         "BilledCost": amount,
@@ -41,20 +50,20 @@ def focus_row(day: date, line: Object) -> list[str]:
         "BillingCurrency": "USD",
         "BillingPeriodEnd": _moment((month + timedelta(days=32)).replace(day=1)),
         "BillingPeriodStart": _moment(month),
-        "ChargeCategory": "Usage",
+        "ChargeCategory": "Purchase" if is_fixed else "Usage",
         "ChargeDescription": line["line_item"],
-        "ChargeFrequency": "Usage-Based",
+        "ChargeFrequency": "Recurring" if is_fixed else "Usage-Based",
         "ChargePeriodEnd": _moment(day + timedelta(days=1)),
         "ChargePeriodStart": _moment(day),
-        "ConsumedQuantity": quantity,
-        "ConsumedUnit": _UNITS[line["quantity_unit"]],
+        "ConsumedQuantity": "" if is_fixed else quantity,
+        "ConsumedUnit": "" if is_fixed else unit,
         "ContractedCost": amount,
         "EffectiveCost": amount,
         "InvoiceIssuerName": _PROVIDER,
         "ListCost": amount,
         "PricingCategory": "Standard",
         "PricingQuantity": quantity,
-        "PricingUnit": _UNITS[line["quantity_unit"]],
+        "PricingUnit": unit,
         "ProviderName": _PROVIDER,
         "PublisherName": _PROVIDER,
         "RegionId": line["region"],
@@ -66,11 +75,6 @@ def focus_row(day: date, line: Object) -> list[str]:
         "SubAccountId": line["project_id"],
     }
     return [str(values.get(name, "")) for name in COLUMNS]
-
-
-def _quantity(line: Object) -> str:
-    is_time = line["quantity_unit"] == "milliseconds"
-    return f"{Decimal(line['quantity']).scaleb(-3 if is_time else 0):f}"
 
 
 def _moment(day: date) -> str:

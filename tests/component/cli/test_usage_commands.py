@@ -124,7 +124,7 @@ def test_a_month_is_exported_in_focus_columns(domicile: Domicile, stub: Stub) ->
         "ChargePeriodEnd": "2026-01-06T00:00:00Z",
         "ChargeCategory": "Usage",
         "ChargeClass": "",
-        "PricingQuantity": "1.500",
+        "PricingQuantity": "1.5",
         "PricingUnit": "Seconds",
         "RegionId": "eu",
         "SubAccountId": "proj_1",
@@ -140,3 +140,18 @@ def test_focus_has_its_mandatory_columns() -> None:
         *("ChargePeriodStart", "ContractedCost", "EffectiveCost", "InvoiceIssuerName", "ListCost", "PricingQuantity"),
         *("PricingUnit", "ProviderName", "PublisherName", "ServiceCategory", "ServiceName"),
     }
+
+
+def test_units_are_a_recurring_purchase_in_focus(domicile: Domicile, stub: Stub) -> None:
+    units = LINE | {
+        "line_item": "scale tier | gpt-4, units",
+        "quantity": 6 * 43_200_000,
+        "quantity_unit": "unit_milliseconds",
+    }
+    for day in range(1, 32):
+        stub.answer("GET", COSTS, {"data": [units] if day == 5 else []})
+    shown = domicile("usage", "export", "--month", "2026-01", "--focus")
+    (row,) = csv.DictReader(io.StringIO(shown.out))
+    assert (row["ChargeCategory"], row["ChargeFrequency"]) == ("Purchase", "Recurring")
+    assert (row["ConsumedQuantity"], row["ConsumedUnit"]) == ("", "")
+    assert (row["PricingQuantity"], row["PricingUnit"]) == ("3", "Unit-Days")

@@ -10,6 +10,7 @@ from domicile.control_plane.audit.endpoints import AuditEndpoints
 from domicile.control_plane.audit.service import AuditLog
 from domicile.control_plane.changes import Changes
 from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.entitlements.costs import UnitCosts
 from domicile.control_plane.entitlements.endpoints import EntitlementEndpoints
 from domicile.control_plane.entitlements.service import Entitlements
 from domicile.control_plane.entitlements.service_level_endpoints import ServiceLevelEndpoints
@@ -130,6 +131,7 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
     external_storages = ExternalStorages(reader, changes, base.installation, checks)
     entitlements = Entitlements(reader, changes, base.installation, base.catalogue)
     models = frozenset(entry.name for entry in base.catalogue.entries.values())
+    units = UnitCosts(base.clock)
     return Endpoints(
         organizations=OrganizationEndpoints(organizations, Agreements(changes)),
         projects=ProjectEndpoints(Projects(reader, changes, base.installation)),
@@ -150,8 +152,8 @@ def build_endpoints(base: ControlFoundation, regions: Regions) -> Endpoints:
         regions=OperatorRegionEndpoints(regions, Epochs(changes, base.publisher)),
         boundary=BoundaryEndpoints(regions),
         usage=UsageEndpoints(UsageTotals(reader, base.database, base.clock, models, base.catalogue.prices), base.clock),
-        costs=CostEndpoints(Costs(reader, base.catalogue.prices), base.clock),
-        operator_usage=OperatorUsageEndpoints(reader, base.catalogue.prices, base.clock),
+        costs=CostEndpoints(Costs(reader, base.catalogue.prices, units), base.clock),
+        operator_usage=OperatorUsageEndpoints(reader, base.catalogue.prices, units, base.clock),
         spend_limits=SpendLimitEndpoints(SpendLimits(reader, changes)),
         spend_alerts=SpendAlertEndpoints(SpendAlerts(reader, changes)),
         audit=AuditEndpoints(AuditLog(reader, base.database, checks, base.clock)),

@@ -1,9 +1,9 @@
 """Costs: usage by the day, at the prices that were valid on that day."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement
 
@@ -11,7 +11,7 @@ from domicile.boundary.costs import Consumption, Unit, charges
 from domicile.boundary.usage import ImageSize, ServiceTier
 from domicile.catalogue.prices import PriceList
 from domicile.control_plane.database import tables
-from domicile.control_plane.database.transactions import Reader
+from domicile.control_plane.database.transactions import Reader, Reading
 from domicile.control_plane.principals.principal import Administrator
 from domicile.control_plane.usage.buckets import Bucket, BucketWidth, Window
 from domicile.control_plane.usage.repository import UsageSum, sum_usage
@@ -47,12 +47,40 @@ class CostSum:
     femtodollars: int
 
 
-class Costs:
-    """Computes what an organization's usage costs."""
+Span = tuple[int, int]
+"""From one time to before another, in Unix seconds."""
 
-    def __init__(self, reader: Reader, prices: PriceList) -> None:
+
+@dataclass(frozen=True, slots=True)
+class FixedCharge:
+    """A charge that no usage causes, for the span of time that begins at `start_s`."""
+
+    start_s: int
+    organization_id: str
+    project_id: str
+    region: str
+    model: str
+    line_item: str
+    quantity: int
+    quantity_unit: str
+    femtodollars: int
+
+
+class FixedCharges(Protocol):
+    """Where charges come from that no usage causes."""
+
+    async def read(self, reading: Reading, spans: Sequence[Span], organization_id: str | None) -> list[FixedCharge]:
+        """The charges of each span, for one organization or for all."""
+        ...
+
+
+class Costs:
+    """Computes what an organization's usage costs, and adds its fixed charges."""
+
+    def __init__(self, reader: Reader, prices: PriceList, fixed_charges: FixedCharges) -> None:
         self._reader = reader
         self._prices = prices
+        self._fixed_charges = fixed_charges
 
     async def sums(self, administrator: Administrator, question: CostQuestion) -> list[Bucket[CostSum]]:
         """The buckets of the question's window."""
@@ -75,8 +103,18 @@ class Costs:
             sums = await sum_usage(
                 reading, width_minutes=BucketWidth.DAY.minutes, dimensions=dimensions, conditions=conditions
             )
-        by_line = CostGrouping.LINE_ITEM in question.group_by
-        return window.buckets(_by_bucket(sums, self._prices, by_line=by_line))
+            fixed = await self._fixed(reading, administrator, question)
+        return window.buckets(_by_bucket(sums, fixed, self._prices, question.group_by))
+
+    async def _fixed(self, reading: Reading, administrator: Administrator, question: CostQuestion) -> list[FixedCharge]:
+        if question.api_key_ids:
+            # No key causes them, so a filter by keys leaves none.
+            return []
+        days: list[Bucket[CostSum]] = question.window.buckets({})
+        spans = [(day.start, day.end) for day in days]
+        found = await self._fixed_charges.read(reading, spans, administrator.organization_id)
+        wanted = question.project_ids
+        return [charge for charge in found if not wanted or charge.project_id in wanted]
 
 
 PRICED_BY = {
@@ -95,9 +133,16 @@ def consumption_of(each: UsageSum) -> Consumption:
     return Consumption(each.dimensions["model"], each.usage, tier, batch, ImageSize(size) if size else None)
 
 
-def _by_bucket(sums: Iterable[UsageSum], prices: PriceList, *, by_line: bool) -> dict[int, list[CostSum]]:
+def _by_bucket(
+    sums: Iterable[UsageSum], fixed: Iterable[FixedCharge], prices: PriceList, group_by: frozenset[CostGrouping]
+) -> dict[int, list[CostSum]]:
     """By the bucket's number, which is the day. Groups in a stable order."""
+    by_line, by_project = CostGrouping.LINE_ITEM in group_by, CostGrouping.PROJECT in group_by
     totals: dict[tuple[int, str, str, str, Unit | None], tuple[int, int]] = {}
+    for charge in fixed:
+        day, project_id = charge.start_s // BucketWidth.DAY.seconds, charge.project_id if by_project else ""
+        key = (day, project_id, "", charge.line_item if by_line else "", None)
+        totals[key] = (0, totals.get(key, (0, 0))[1] + charge.femtodollars)
     for each in sums:
         consumption = consumption_of(each)
         group = (each.dimensions.get("project_id", ""), each.dimensions.get("api_key_id", ""))
@@ -111,6 +156,8 @@ def _by_bucket(sums: Iterable[UsageSum], prices: PriceList, *, by_line: bool) ->
         totals.items(), key=lambda item: item[0][:4]
     ):
         found.setdefault(bucket, []).append(
-            CostSum(project or None, key_id or None, line_item or None, unit, quantity if by_line else None, amount)
+            CostSum(
+                project or None, key_id or None, line_item or None, unit, quantity if unit is not None else None, amount
+            )
         )
     return found

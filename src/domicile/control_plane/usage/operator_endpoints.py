@@ -13,7 +13,7 @@ from domicile.catalogue.prices import PriceList, day_of
 from domicile.control_plane.database import tables
 from domicile.control_plane.database.transactions import Reader
 from domicile.control_plane.principals.principal import Operator
-from domicile.control_plane.usage.costs import PRICED_BY, consumption_of
+from domicile.control_plane.usage.costs import PRICED_BY, FixedCharge, FixedCharges, consumption_of
 from domicile.control_plane.usage.repository import MINUTES_IN_DAY, UsageSum, sum_usage
 from domicile.kernel.clock import Clock
 from domicile.web.bodies.reading import json_response
@@ -23,9 +23,10 @@ from domicile.web.query import Query
 class OperatorUsageEndpoints:
     """Handlers of the operator API. Each answers for one day, UTC, which bounds an answer: today by default."""
 
-    def __init__(self, reader: Reader, prices: PriceList, clock: Clock) -> None:
+    def __init__(self, reader: Reader, prices: PriceList, fixed_charges: FixedCharges, clock: Clock) -> None:
         self._reader = reader
         self._prices = prices
+        self._fixed_charges = fixed_charges
         self._clock = clock
 
     async def usage(self, operator: Operator, request: Request) -> Response:
@@ -59,7 +60,11 @@ class OperatorUsageEndpoints:
         conditions = [] if organization is None else [table.c.organization_id == organization]
         owners = {name: table.c[name] for name in ("organization_id", "project_id", "region")}
         sums = await self._sums(operator, query, {**owners, **PRICED_BY}, conditions)
-        return json_response({"object": "list", "data": [line for each in sums for line in self._lines(each)]})
+        start_s = self._first_minute(query) * 60
+        async with self._reader.reading(operator) as reading:
+            fixed = await self._fixed_charges.read(reading, [(start_s, start_s + MINUTES_IN_DAY * 60)], organization)
+        lines = [line for each in sums for line in self._lines(each)]
+        return json_response({"object": "list", "data": [*lines, *map(_fixed_line, fixed)]})
 
     def _lines(self, each: UsageSum) -> list[dict[str, Any]]:
         consumption = consumption_of(each)
@@ -83,11 +88,19 @@ class OperatorUsageEndpoints:
         dimensions: Mapping[str, ColumnElement[Any]],
         conditions: list[ColumnElement[bool]],
     ) -> list[UsageSum]:
-        date = query.date("day")
-        day = self._clock.now_ms() // 60_000 // MINUTES_IN_DAY if date is None else day_of(date)
-        table, first = tables.usage_minute, day * MINUTES_IN_DAY
+        table, first = tables.usage_minute, self._first_minute(query)
         within = [table.c.minute >= first, table.c.minute < first + MINUTES_IN_DAY]
         async with self._reader.reading(operator) as reading:
             return await sum_usage(
                 reading, width_minutes=MINUTES_IN_DAY, dimensions=dimensions, conditions=[*within, *conditions]
             )
+
+    def _first_minute(self, query: Query) -> int:
+        date = query.date("day")
+        day = self._clock.now_ms() // 60_000 // MINUTES_IN_DAY if date is None else day_of(date)
+        return day * MINUTES_IN_DAY
+
+
+def _fixed_line(charge: FixedCharge) -> dict[str, Any]:
+    names = (*("organization_id", "project_id", "region", "model", "line_item"), "quantity", "quantity_unit")
+    return {**{name: getattr(charge, name) for name in names}, "femtodollars": charge.femtodollars}

@@ -1,5 +1,6 @@
 """Costs as the official client reads them: OpenAI's line items, exact amounts, the same in every region."""
 
+import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from domicile.boundary.usage import ImageSize, ServiceTier, Usage
 from domicile.catalogue.endpoints import Endpoint
-from tests.component.control_plane.platform_under_test import SHARED_LOOP, Platform, code_of
+from tests.component.control_plane.platform_under_test import SHARED_LOOP, Platform, ShiftedClock, code_of
 from tests.component.control_plane.usage.consumer import DAY, Consumer, consumer
 
 COSTS = "/v1/organization/costs"
@@ -130,3 +131,44 @@ async def test_late_repeated_and_disordered_reports_cost_once(shared: Platform) 
         await who.report(who.delta(usage=Usage(10**number, 0, 0, 0)), number=number)
     ((sum_,),) = await costs(shared, who)
     assert Decimal(str(sum_["amount"]["value"])) == Decimal(1110) * Decimal("0.0000025")
+
+
+async def test_units_of_the_scale_tier_cost_by_the_day_whether_used_or_not(
+    platform: Platform, clock: ShiftedClock
+) -> None:
+    await platform.enrolled("us")
+    now_s = clock.now_ms() // 1000
+    # Noon of the next day, so that two days have a part each.
+    starts_at = (now_s // 86_400 + 1) * 86_400 + 43_200
+    sold, other = (await platform.project())["id"], (await platform.project())["id"]
+    dear = {"input_unit_nanodollars_per_day": 20_000_000_000, "output_unit_nanodollars_per_day": 5_000_000_000}
+    sale = {"starts_at": starts_at, "ends_at": starts_at + 10 * 86_400, "input_units": 2, "output_units": 4, **dear}
+    await platform.entitlement(sold, **sale)
+    path = f"{COSTS}?start_time={starts_at - 43_200}&limit=3&group_by=project_id&group_by=line_item"
+
+    async def found(query: str = "") -> list[list[tuple[Any, ...]]]:
+        status, answer = await platform.ask("GET", f"{path}{query}")
+        assert status == 200, answer
+        names = ("project_id", "api_key_id", "line_item", "quantity", "quantity_unit")
+        return [
+            [(*(each[name] for name in names), each["amount"]["value"]) for each in bucket["results"]]
+            for bucket in answer["data"]
+        ]
+
+    # Nothing is in force yet.
+    clock.ahead_ms = (starts_at - 1 - now_s) * 1000
+    assert await found() == [[]]
+    # A day and a quarter later: half of the first day, and three quarters of the second.
+    clock.ahead_ms += 108_001 * 1000
+    line = (sold, None, "scale tier | gpt-4o-2024-08-06, units", None, None)
+    first, second = await found()
+    assert first == [(*line, 30.0)]
+    ((*shown, amount),) = second
+    assert (tuple(shown), amount) == (line, pytest.approx(45.0, abs=0.05))
+    assert (await found(f"&project_ids={sold}"))[0] == first
+    assert await found(f"&project_ids={other}") == [[], []]
+    assert await found("&api_key_ids=key_" + "1" * 24) == [[], []]
+    day = datetime.datetime.fromtimestamp(starts_at, datetime.UTC).date()
+    (line_of_operator,) = (await platform.operate("GET", f"/costs?day={day}"))["data"]
+    assert (line_of_operator["quantity"], line_of_operator["quantity_unit"]) == (6 * 43_200_000, "unit_milliseconds")
+    assert (line_of_operator["region"], line_of_operator["femtodollars"]) == ("us", 30 * 10**15)
