@@ -600,7 +600,7 @@ MUTANTS = [
     Mutant(
         "design 4",
         "what a region spent before its start counts",
-        "SpendingLedger._begin",
+        "SpendingLedger._count_anew",
         "        await self._add(prices, month_start & (ledger.c.writer.is_(None) | ~own))",
         "        pass",
         "tests/component/data_plane/metering/test_spending_ledger.py",

@@ -82,7 +82,7 @@ class Callers:
         if "{project_id}" not in entry.path:
             return others | self._spending(owner, spending)
         project = made(self.admin.post(PROJECTS, json={"name": "object"}))["id"]
-        others |= self._spending(owner.format(project_id=project), spending)
+        others |= self._spending(owner.replace("{project_id}", project), spending)
         account = made(self.admin.post(f"{PROJECTS}/{project}/service_accounts", json={"name": "object"}))
         return others | {"project_id": project, "account_id": account["id"], "key_id": account["api_key"]["id"]}
 

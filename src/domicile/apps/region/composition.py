@@ -22,6 +22,9 @@ from domicile.kernel.geography import country_set
 from domicile.kernel.ids import new_id
 from domicile.settings.installation import Installation, RegionSettings
 
+SPENDING_PATIENCE_S = 5.0
+"""A month's ledger of a million requests is summed in about three seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -59,8 +62,8 @@ async def compose_region(
     destruction, checks = build_destruction(base, path), build_outside_checks(base, path)
     notices = (destruction.notice, checks.notice, path.spending.notice)
     subscription = await restore_subscription(base, path, link, enrollment, notices)
-    # Before the first request, so that none passes a limit that was reached before the start.
-    await path.spending.follow()
+    # Before the first request: until then those with a spending limit are refused.
+    await path.spending.begin(SPENDING_PATIENCE_S)
     operator.show(replica, base, path)
     waits = EngineWaits(path.engines.router.batch_gates, storage.region, clock, replica)
     background = (

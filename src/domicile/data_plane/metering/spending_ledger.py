@@ -81,8 +81,20 @@ class SpendingLedger:
         self._through: dict[str, int] = {}
         """By writer, the number of its last entry that was read."""
         self._first_prices = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._beginning: asyncio.Task[None] | None = None
         self._writing: set[str] = set()
         """The other writers when they were last looked up."""
+
+    async def begin(self, patience_s: float) -> None:
+        """Read what was spent before, and wait for it so long at most: a large ledger must not keep the region from serving.
+
+        Raises the database's errors.
+        """
+        self._beginning = asyncio.create_task(self.follow())
+        await asyncio.wait({self._beginning}, timeout=patience_s)
+        if self._beginning.done():
+            self._beginning.result()
 
     def notice(self, table: SnapshotTable) -> None:
         """A new snapshot: with the first price list begin to count at once, since nobody with a limit is served before."""
@@ -91,28 +103,33 @@ class SpendingLedger:
 
     async def run(self) -> None:
         """Read until cancelled. While the database cannot be read, the last count stays."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FOLLOW_EVERY_S):
-                    await self._first_prices.wait()
-            self._first_prices.clear()
-            try:
-                await self.follow()
-            except SQLAlchemyError as error:
-                log.error("spending_not_read", type=type(error).__name__)
+        try:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FOLLOW_EVERY_S):
+                        await self._first_prices.wait()
+                self._first_prices.clear()
+                try:
+                    await self.follow()
+                except SQLAlchemyError as error:
+                    log.error("spending_not_read", type=type(error).__name__)
+        finally:
+            if self._beginning is not None:
+                self._beginning.cancel()
 
     async def follow(self) -> None:
         """Read what was spent before, once there is a price list, and then what other replicas have spent since."""
-        table = self._snapshots.table
-        if table is None or not table.prices.prices:
-            # Without prices there are no limits either: the control plane knows neither.
-            return
-        if not self._spent.is_known:
-            await self._begin(table.prices)
-        elif self._database.is_shared:
-            await self._read_others(table.prices)
+        async with self._one_at_a_time:
+            table = self._snapshots.table
+            if table is None or not table.prices.prices:
+                # Without prices there are no limits either: the control plane knows neither.
+                return
+            if not self._spent.is_known:
+                await self._count_anew(table.prices)
+            elif self._database.is_shared:
+                await self._read_others(table.prices)
 
-    async def _begin(self, prices: PriceList) -> None:
+    async def _count_anew(self, prices: PriceList) -> None:
         """Count anew: all entries of the ledger, and the own ones that are recorded from now on."""
         self._spent.forget()
         recorded = self._meter.recorded_count

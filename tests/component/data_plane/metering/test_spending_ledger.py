@@ -1,5 +1,6 @@
 """What a region has spent: from the ledger at the start, from each entry since, and from the entries of other replicas."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -167,6 +168,32 @@ async def test_without_prices_nothing_is_known_and_with_them_what_was_before_cou
     await replica.ledger.follow()
     assert replica.spent.is_known
     assert replica.found == recounted(entries)
+
+
+async def test_a_start_waits_for_a_large_ledger_only_so_long(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots, entries = current_snapshot(prices=PRICES.prices), some_entries("a", 20, 1)
+    first = Replica(database, "A", snapshots)
+    await first.meter.start()
+    await first.record(*entries)
+    second = Replica(database, "B", snapshots)
+    await second.meter.start()
+    is_read, read = asyncio.Event(), SpendingLedger._add
+
+    async def slow(ledger: SpendingLedger, *what: Any) -> None:
+        await is_read.wait()
+        await read(ledger, *what)
+
+    monkeypatch.setattr(SpendingLedger, "_add", slow)
+    await second.ledger.begin(0.01)
+    assert not second.spent.is_known
+    # What ends meanwhile is counted once.
+    second.meter.record(ledger_entry("b"))
+    is_read.set()
+    await second.ledger.follow()
+    assert second.spent.is_known
+    assert second.found == recounted([*entries, ledger_entry("b")])
 
 
 async def test_a_line_of_a_batch_counts_when_it_ends_and_once(database: Database) -> None:
