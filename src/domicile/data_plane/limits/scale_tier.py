@@ -17,6 +17,8 @@ from domicile.data_plane.policy.admit import Admission
 from domicile.kernel.clock import Clock
 
 _MINUTE_S = 60.0
+_PREPARED_MAX = 4096
+"""Entitlements whose limits are kept as tuples."""
 _NAMES = {
     Kind.INPUT_TOKENS: "input tokens per min",
     Kind.OUTPUT_TOKENS: "output tokens per min",
@@ -29,6 +31,7 @@ class ScaleTier:
     def __init__(self, quotas: Quotas, clock: Clock) -> None:
         self._quotas = quotas
         self._clock = clock
+        self._prepared: dict[Entitlement, tuple[Limit, ...]] = {}
 
     async def reserve(self, admission: Admission, demand: Demand) -> Entitlement | None:
         """The entitlement that serves the request, after taking its tokens. None: the request runs in the default tier.
@@ -44,11 +47,9 @@ class ScaleTier:
 
     async def settle(self, admission: Admission, entitlement: Entitlement, demand: Demand, usage: Usage) -> None:
         """Give back the tokens that were not used, or take those that were used beyond the reservation."""
-        owner, limits = _owner(admission, entitlement), _limits(entitlement)
-        used = _amounts(entitlement, Demand(usage.input_tokens, usage.output_tokens), is_bounded=False)
-        taken = _amounts(entitlement, demand)
-        for kind in _NAMES:
-            if rest := taken[kind] - used[kind]:
+        owner, limits, taken = _owner(admission, entitlement), self._limits(entitlement), _amounts(entitlement, demand)
+        for kind, used in ((Kind.INPUT_TOKENS, usage.input_tokens), (Kind.OUTPUT_TOKENS, usage.output_tokens)):
+            if rest := taken[kind] - used:
                 await self._quotas.give_back(owner, limits, kind, rest)
 
     async def _take_any(self, admission: Admission, demand: Demand) -> Entitlement | None:
@@ -87,7 +88,15 @@ class ScaleTier:
         needed = (demand.input_tokens, amounts[Kind.INPUT_TOKENS]), (demand.output_tokens, amounts[Kind.OUTPUT_TOKENS])
         if any(asked and not taken for asked, taken in needed):
             return None
-        return await self._quotas.take(_owner(admission, entitlement), _limits(entitlement), amounts)
+        return await self._quotas.take(_owner(admission, entitlement), self._limits(entitlement), amounts)
+
+    def _limits(self, entitlement: Entitlement) -> tuple[Limit, ...]:
+        found = self._prepared.get(entitlement)
+        if found is None:
+            if len(self._prepared) >= _PREPARED_MAX:
+                self._prepared.clear()
+            found = self._prepared[entitlement] = _limits(entitlement)
+        return found
 
 
 def requested_tier(admission: Admission) -> ServiceTier | None:
@@ -108,11 +117,7 @@ def _limits(entitlement: Entitlement) -> tuple[Limit, ...]:
     return tuple(Limit(kind, limit, _MINUTE_S) for kind, limit in values if limit)
 
 
-def _amounts(entitlement: Entitlement, demand: Demand, *, is_bounded: bool = True) -> tuple[int, ...]:
-    """The tokens, by kind. `is_bounded`: at most a minute's."""
-    found = [0] * len(Kind)
-    found[Kind.INPUT_TOKENS], found[Kind.OUTPUT_TOKENS] = demand.input_tokens, demand.output_tokens
-    if is_bounded:
-        found[Kind.INPUT_TOKENS] = min(demand.input_tokens, entitlement.input_tokens_per_minute)
-        found[Kind.OUTPUT_TOKENS] = min(demand.output_tokens, entitlement.output_tokens_per_minute)
-    return tuple(found)
+def _amounts(entitlement: Entitlement, demand: Demand) -> tuple[int, ...]:
+    """What the request takes, by kind: of each at most a minute's tokens."""
+    inputs = min(demand.input_tokens, entitlement.input_tokens_per_minute)
+    return 0, 0, 0, 0, 0, inputs, min(demand.output_tokens, entitlement.output_tokens_per_minute)
