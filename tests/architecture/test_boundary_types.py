@@ -13,11 +13,13 @@ import msgspec
 import pytest
 
 from domicile import boundary
+from domicile.catalogue import prices
 
 MODULES = [
-    importlib.import_module(f"{boundary.__name__}.{each.name}") for each in pkgutil.iter_modules(boundary.__path__)
+    *(importlib.import_module(f"{boundary.__name__}.{each.name}") for each in pkgutil.iter_modules(boundary.__path__)),
+    prices,
 ]
-"""All of the package: a new module cannot be forgotten here."""
+"""All of the package: a new module cannot be forgotten here. And the prices, which a manifest holds."""
 
 # What a person might want to smuggle: each text type that crosses must refuse it.
 FREE_TEXT = ("The patient in room 4 asked", "Grüße aus Köln", "a b", "line\nbreak", "", '{"role":"user"}')
@@ -28,7 +30,7 @@ def crossing_types() -> list[type[msgspec.Struct]]:
         item
         for module in MODULES
         for _, item in inspect.getmembers(module, inspect.isclass)
-        if issubclass(item, msgspec.Struct) and item.__module__.startswith("domicile.boundary")
+        if issubclass(item, msgspec.Struct) and item.__module__.startswith(("domicile.boundary", prices.__name__))
     }
     return sorted(found, key=lambda item: item.__name__)
 
@@ -49,6 +51,7 @@ def test_the_walk_sees_the_types_that_matter() -> None:
     names = {item.__name__ for item in crossing_types()}
     assert {"Manifest", "Shard", "KeyRecord", "UsageReport", "UsageDelta", "AuditReport", "EnrollmentRequest"} <= names
     assert {"Tombstone", "ShardOfSchema2", "PublisherCertificate", "SignedCertificate", "SignedSuccession"} <= names
+    assert {"ModelPrice", "ImagePrice"} <= names
 
 
 @pytest.mark.contract("C07")
