@@ -467,7 +467,7 @@ MUTANTS = [
         "C19",
         "places of an engine are kept for what was sold",
         "FairTurns._may_begin",
-        "return priority < 0 or self._running_unreserved < places - self._reserved()",
+        "return priority < 0 or self._running_unreserved < places - self._reserved(places)",
         "return True",
         "tests/component/data_plane/engines/test_queue.py -k kept",
     ),

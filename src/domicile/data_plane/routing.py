@@ -280,7 +280,7 @@ def _turns(engine: EngineSettings, places: EnginePlaces, entitled: Callable[[Col
         FairTurns(
             places=pool.places,
             places_of_one=engine.max_concurrency,
-            reserved=lambda: engine.scale_places(pool.places()) if entitled(engine.models) else 0,
+            reserved=lambda now: engine.scale_places(now) if entitled(engine.models) else 0,
             waiting=engine.max_queue,
             waiting_of_one=(engine.max_queue + 1) // 2,
         )

@@ -46,12 +46,12 @@ class FairTurns:
         places_of_one: int,
         waiting: int = sys.maxsize,
         waiting_of_one: int = sys.maxsize,
-        reserved: Callable[[], int] = lambda: 0,
+        reserved: Callable[[int], int] = lambda _places: 0,
     ) -> None:
         """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project.
 
-        `reserved`: places that only requests with a negative priority may take, fewer than `places`. A function returns the
-        number that holds now. A higher one counts from the next `begin`, `leave` or `places_added`.
+        `reserved`: how many of the places that there are now are for requests with a negative priority alone, fewer than all. A
+        function of `places` returns the number that holds now. More room counts from the next `begin`, `leave` or `places_added`.
         """
         self._places = places if callable(places) else lambda: places
         self._reserved = reserved
@@ -168,7 +168,7 @@ class FairTurns:
         places = self._places()
         if self._running >= places or self._held[project] >= self._places_of_one:
             return False
-        return priority < 0 or self._running_unreserved < places - self._reserved()
+        return priority < 0 or self._running_unreserved < places - self._reserved(places)
 
     def _is_full_for(self, project: Tenant) -> bool:
         return self._waiting >= self._waiting_max or len(self._queues.get(project, ())) >= self._waiting_of_one

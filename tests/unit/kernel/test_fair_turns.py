@@ -212,7 +212,7 @@ class Ranked:
 
 async def test_reserved_places_are_for_negative_priorities_only() -> None:
     reserved = 2
-    ranked = Ranked(FairTurns(places=4, places_of_one=4, reserved=lambda: reserved))
+    ranked = Ranked(FairTurns(places=4, places_of_one=4, reserved=lambda _places: reserved))
     await ranked.come(("a", 0), ("a", 1), ("b", 0), ("b", 1))
     assert ranked.begun == [("a", 0), ("a", 1)]
     await ranked.come(("c", -1), ("c", -1), ("c", -1))
