@@ -7,6 +7,7 @@ whatever runs at the same time, and a stream that is cut pays for what it used.
 import math
 from collections.abc import Callable
 
+from domicile.boundary.entitlements import Entitlement
 from domicile.boundary.rate_limits import effective_rate_limits
 from domicile.boundary.usage import ServiceTier, Usage
 from domicile.catalogue.rate_limits import RateLimits
@@ -14,7 +15,7 @@ from domicile.data_plane import region_errors
 from domicile.data_plane.limits.demand import Demand
 from domicile.data_plane.limits.quotas import Answer, Kind, Limit, Owner, Quotas, Refusal, Standing
 from domicile.data_plane.limits.reservation import Reservation
-from domicile.data_plane.limits.scale_tier import ScaleTier
+from domicile.data_plane.limits.scale_tier import ScaleTier, may_be_scale
 from domicile.data_plane.policy.admit import Admission
 from domicile.kernel.errors import DomicileError
 from domicile.kernel.rate_limits import LimitStanding, RateLimitStanding
@@ -49,11 +50,8 @@ class RateLimiter:
 
         Tokens come from an entitlement where one covers the request, else from the limit of tokens per minute.
         """
-        try:
-            entitlement = await self._scale_tier.reserve(admission, demand)
-        except DomicileError as error:
-            error.standing = _shown((await self._take(admission, _NO_AMOUNTS)).standings)
-            raise
+        # Most projects have bought nothing, and this is on the path of every request.
+        entitlement = await self._entitlement(admission, demand) if may_be_scale(admission) else None
         tokens = demand.tokens if entitlement is None else 0
         amounts = (1, tokens, 1, demand.images, demand.audio_bytes, 0, 0)
         answer = await self._take(admission, amounts)
@@ -73,6 +71,13 @@ class RateLimiter:
         rest = reservation.demand.tokens - usage.input_tokens - usage.output_tokens
         if rest:
             await self._quotas.give_back(_owner(admission), self._limits(admission), Kind.TOKENS, rest)
+
+    async def _entitlement(self, admission: Admission, demand: Demand) -> Entitlement | None:
+        try:
+            return await self._scale_tier.reserve(admission, demand)
+        except DomicileError as error:
+            error.standing = _shown((await self._take(admission, _NO_AMOUNTS)).standings)
+            raise
 
     async def _take(self, admission: Admission, amounts: tuple[int, ...]) -> Answer:
         return await self._quotas.take(_owner(admission), self._limits(admission), amounts)

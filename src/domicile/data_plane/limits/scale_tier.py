@@ -41,7 +41,7 @@ class ScaleTier:
         asked, project = requested_tier(admission), admission.caller.project
         if asked is ServiceTier.SCALE:
             return await self._take_or_raise(admission, demand)
-        if asked is None and project.entitlements and project.auto_tier is ServiceTier.SCALE:
+        if asked is None and project.auto_tier is ServiceTier.SCALE:
             return await self._take_any(admission, demand)
         return None
 
@@ -97,6 +97,11 @@ class ScaleTier:
                 self._prepared.clear()
             found = self._prepared[entitlement] = _limits(entitlement)
         return found
+
+
+def may_be_scale(admission: Admission) -> bool:
+    """Whether the request may run in the scale tier, or insists on it."""
+    return bool(admission.caller.project.entitlements) or requested_tier(admission) is ServiceTier.SCALE
 
 
 def requested_tier(admission: Admission) -> ServiceTier | None:
