@@ -50,8 +50,9 @@ class FairTurns:
     ) -> None:
         """`places`: requests that run at once. `waiting`: requests in the queues. `..._of_one`: the same for one project.
 
-        `reserved`: how many of the places that there are now are for requests with a negative priority alone, fewer than all. A
-        function of `places` returns the number that holds now. More room counts from the next `begin`, `leave` or `places_added`.
+        `reserved`: how many of the places that there are now are for requests with a negative priority alone, fewer than all.
+        A function of `places` returns the number that holds now. More room counts from the next `begin`, `leave` or
+        `places_added`.
         """
         self._places = places if callable(places) else lambda: places
         self._reserved = reserved
