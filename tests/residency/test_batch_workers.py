@@ -12,7 +12,7 @@ import pytest
 from openai import OpenAI
 from openai.types import Batch
 
-from tests.platform.installation import Installation
+from tests.platform.installation import Installation, IssuedKey
 from tests.platform.postgresql import running_server
 from tests.platform.processes import Process, eventually
 
@@ -40,8 +40,13 @@ def eu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def client(eu: Installation) -> OpenAI:
-    return eu.client("eu", eu.new_key("eu").secret)
+def key(eu: Installation) -> IssuedKey:
+    return eu.new_key("eu")
+
+
+@pytest.fixture
+def client(eu: Installation, key: IssuedKey) -> OpenAI:
+    return eu.client("eu", key.secret)
 
 
 @contextmanager
@@ -70,6 +75,26 @@ def check_completed(client: OpenAI, batch: Batch, count: int, *, within_s: float
     assert (done.output_file_id is not None, done.error_file_id) == (True, None)
     records = client.files.content(str(done.output_file_id)).read().splitlines()
     assert [json.loads(record)["custom_id"] for record in records] == [f"line-{number}" for number in range(count)]
+
+
+def check_billed(eu: Installation, client: OpenAI, key: IssuedKey, batch: Batch, count: int) -> None:
+    """Every line's usage must reach the control plane, and none twice: a line that was killed is billed when it ran again."""
+    used = client.batches.retrieve(batch.id).usage
+    assert used is not None
+    usage = eu.admin().admin.organization.usage
+
+    def counted() -> tuple[int, int, int]:
+        page = usage.completions(start_time=batch.created_at, batch=True, api_key_ids=[key.key_id])
+        found: list[Any] = [result for bucket in page.data for result in bucket.results]
+        return (
+            sum(each.num_model_requests for each in found),
+            sum(each.input_tokens for each in found),
+            sum(each.output_tokens for each in found),
+        )
+
+    expected = (count, used.input_tokens, used.output_tokens)
+    eventually(lambda: counted()[0] >= count, within_s=60, what="all usage is reported")
+    assert counted() == expected
 
 
 def done_lines(client: OpenAI, batch: Batch) -> int:
@@ -130,7 +155,9 @@ def test_batches_wait_for_a_worker_which_has_no_listener_but_the_operators(eu: I
 
 # Its lease has to run out.
 @pytest.mark.long
-def test_when_a_worker_is_killed_for_good_another_completes_its_batch(eu: Installation, client: OpenAI) -> None:
+def test_when_a_worker_is_killed_for_good_another_completes_its_batch(
+    eu: Installation, client: OpenAI, key: IssuedKey
+) -> None:
     count = 300
     batch = new_batch(client, count, "do:slow")
     with worker(eu, "worker-2") as process:
@@ -139,7 +166,7 @@ def test_when_a_worker_is_killed_for_good_another_completes_its_batch(eu: Instal
     assert done_lines(client, batch) < count
     with worker(eu, "worker-3"):
         check_completed(client, batch, count, within_s=110)
-    assert client.batches.retrieve(batch.id).usage.total_tokens > 0  # type: ignore[union-attr]
+    check_billed(eu, client, key, batch, count)
 
 
 def test_a_worker_takes_fewer_places_once_interactive_requests_wait_in_the_region(
@@ -171,7 +198,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_chunks_back(eu: Installation, c
 
 @pytest.mark.long
 def test_of_two_workers_that_share_a_batch_one_is_killed_and_the_other_ends_it_within_a_minute(
-    eu: Installation, client: OpenAI
+    eu: Installation, client: OpenAI, key: IssuedKey
 ) -> None:
     count = 400
     with worker(eu, "worker-4") as killed:
@@ -184,3 +211,4 @@ def test_of_two_workers_that_share_a_batch_one_is_killed_and_the_other_ends_it_w
             # A lease of 30 s, and the rest of the lines.
             check_completed(client, batch, count, within_s=60)
             assert lines_of(eu, second) < count
+    check_billed(eu, client, key, batch, count)
