@@ -47,6 +47,24 @@ class RequestPath:
     limits: CountedLimits
 
 
+@dataclass(frozen=True, slots=True)
+class _Metering:
+    """The meter, and what holds spending limits by it."""
+
+    meter: Meter
+    gate: SpendingGate
+    counter: SpendingObserver
+    ledger: SpendingLedger
+
+
+async def _open_metering(base: Foundation, observer: MeterObserver) -> _Metering:
+    spent = Spent(base.clock)
+    counter = SpendingObserver(spent, base.snapshots)
+    meter = await open_meter(base, Observers(observer, counter))
+    ledger = SpendingLedger(spent, base.storage.metering, base.snapshots, meter, base.clock)
+    return _Metering(meter, SpendingGate(spent), counter, ledger)
+
+
 async def build_request_path(
     base: Foundation,
     stack: AsyncExitStack,
@@ -61,11 +79,8 @@ async def build_request_path(
     `inspector`, `preparations`: replace the region's own.
     """
     settings, clock = base.settings, base.clock
-    spent = Spent(clock)
-    gate = SpendingGate(spent)
-    counter = SpendingObserver(spent, base.snapshots)
-    meter = await open_meter(base, Observers(observer, counter))
-    spending = SpendingLedger(spent, base.storage.metering, base.snapshots, meter, clock)
+    metered = await _open_metering(base, observer)
+    meter, gate = metered.meter, metered.gate
     blocks = Blocks(base.storage.region, clock)
     # Do not serve until the block list is loaded.
     await blocks.load()
@@ -98,7 +113,7 @@ async def build_request_path(
         content=content,
         policy=policy,
         blocks=blocks,
-        inference=build(meter=LineMeter(counter.line_ended), limits=SpendingLimits(Unlimited(), gate)),
+        inference=build(meter=LineMeter(metered.counter.line_ended), limits=SpendingLimits(Unlimited(), gate)),
         meter=meter,
         gate=gate,
         observer=job_observer or JobObserver(),
@@ -115,4 +130,4 @@ async def build_request_path(
         batches=batches.service,
         region=settings.code,
     )
-    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches, spending, limits)
+    return RequestPath(endpoints, meter, blocks, engines, image_links, content, batches, metered.ledger, limits)
