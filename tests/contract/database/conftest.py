@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
-from tests.component.control_plane.conftest import NewDatabase, TakeAway, clock, platform, shared, start
+from tests.component.control_plane.conftest import (
+    NewDatabase,
+    TakeAway,
+    brief_acknowledgements,
+    clock,
+    platform,
+    shared,
+    start,
+)
 from tests.component.control_plane.platform_under_test import Platform
 from tests.platform.postgresql import PostgresServer
 
@@ -16,7 +24,7 @@ from domicile.persistence.database import Database, sqlite_url
 from domicile.persistence.migration import migrate
 from domicile.settings.database import DatabaseSettings
 
-__all__ = ["clock", "platform", "shared", "start"]
+__all__ = ["brief_acknowledgements", "clock", "platform", "shared", "start"]
 
 DATABASES = ("sqlite", "postgresql")
 MIGRATIONS = {
