@@ -28,8 +28,8 @@ class PostgresServer:
         self._numbers = itertools.count(1)
         # Tests start many processes, each with pools of its own.
         self.sql("ALTER SYSTEM SET max_connections = 300")
-        # Tests kill processes and not machines: what the kernel holds survives them. Else every commit, new database and restart
-        # waits for a disk that others keep busy.
+        # Tests kill processes and not machines, and what the kernel holds survives them. Otherwise every commit, new database
+        # and restart waits for a disk that others keep busy.
         self.sql("ALTER SYSTEM SET fsync = off")
         self.sql(f"CREATE ROLE {ROLE} LOGIN")
         self.restart()
