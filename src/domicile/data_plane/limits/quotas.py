@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from domicile.data_plane.limits.bucket import Bucket
 
@@ -79,6 +79,29 @@ class Quotas(Protocol):
         ...
 
 
+class Held(Protocol):
+    """What a process holds of one owner."""
+
+    def is_idle(self, now_s: float) -> bool:
+        """Whether nothing would be lost if it were forgotten."""
+        ...
+
+
+HeldT = TypeVar("HeldT", bound=Held)
+
+
+def forget_idle(held: OrderedDict[Owner, HeldT], now_s: float) -> list[Owner]:
+    """Forget owners beyond `HELD_MAX`, those that asked longest ago first, and return them. Stops at one that is not idle."""
+    forgotten = []
+    while len(held) > HELD_MAX:
+        owner, oldest = next(iter(held.items()))
+        if not oldest.is_idle(now_s):
+            break
+        del held[owner]
+        forgotten.append(owner)
+    return forgotten
+
+
 class LocalQuotas:
     """The `Quotas` of one process, in its memory: all of each limit, or a share. `take` and `give_back` never wait."""
 
@@ -107,19 +130,12 @@ class LocalQuotas:
         held, fraction = self._held.get(owner), self._fraction()
         if held is None:
             held = self._held[owner] = _Held(limits, now_s, fraction)
-            self._forget_idle(now_s)
+            forget_idle(self._held, now_s)
             return held.buckets
         self._held.move_to_end(owner)
         if held.fraction != fraction or (held.limits is not limits and held.limits != limits):
             held.change(limits, now_s, fraction)
         return held.buckets
-
-    def _forget_idle(self, now_s: float) -> None:
-        while len(self._held) > HELD_MAX:
-            owner, oldest = next(iter(self._held.items()))
-            if not oldest.is_idle(now_s):
-                return
-            del self._held[owner]
 
 
 class _Held:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from domicile.data_plane.limits.accounts import LEASE_S, Accounts, Refused
-from domicile.data_plane.limits.quotas import HELD_MAX, Answer, Kind, Limit, Owner, Refusal, take_from
+from domicile.data_plane.limits.quotas import Answer, Kind, Limit, Owner, Refusal, forget_idle, take_from
 from domicile.data_plane.limits.store import Ask, LimitStore, StoreAwayError, Taken
 
 log = structlog.get_logger("limits")
@@ -252,20 +252,13 @@ class SharedQuotas:
         held = self._held.get(owner)
         if held is None:
             held = self._held[owner] = Accounts(_key(self._region, owner), limits, now_s)
-            self._forget_idle(now_s)
+            for forgotten in forget_idle(self._held, now_s):
+                self._owing.pop(forgotten, None)
             return held
         self._held.move_to_end(owner)
         if held.limits is not limits and held.limits != limits:
             held.change(limits, now_s)
         return held
-
-    def _forget_idle(self, now_s: float) -> None:
-        while len(self._held) > HELD_MAX:
-            owner, oldest = next(iter(self._held.items()))
-            if not oldest.is_idle(now_s):
-                return
-            del self._held[owner]
-            self._owing.pop(owner, None)
 
 
 def _key(region: str, owner: Owner) -> bytes:
